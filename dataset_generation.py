@@ -1,0 +1,9 @@
+"""Writes the pair files of a data set: `python dataset_generation.py`, or with `--help` for every flag.
+
+Leaves `dataset/<name>/train_pairs.npz` (training and validation pairs) and `dataset/<name>/test_pairs.npz`.
+"""
+
+from siamese_tf.cli import generate_script
+
+if __name__ == "__main__":
+    generate_script()

@@ -1,0 +1,35 @@
+"""Pairwise Siamese networks: build pairs, train, and score how probable it is that two images show the same thing.
+
+Nothing is imported until it is used, so `import siamese_tf` costs no TensorFlow.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from siamese_tf.version import __version__
+
+_HOMES = {
+    "SiameseError": "siamese_tf.errors",
+    "SiameseModel": "siamese_tf.models.siamese_model",
+    "TrainConfig": "siamese_tf.config",
+    "generate_pair_files": "siamese_tf.data.generate",
+    "load_image": "siamese_tf.data.images",
+    "load_model": "siamese_tf.models.model_file",
+    "load_pair_file": "siamese_tf.data.pair_file",
+    "load_source": "siamese_tf.data.sources",
+    "make_pairs": "siamese_tf.data.pairs",
+    "save_model": "siamese_tf.models.model_file",
+    "train_and_evaluate": "siamese_tf.training.train",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'siamese_tf' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

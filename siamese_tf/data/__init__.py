@@ -1,0 +1,1 @@
+"""Images to pairs: sources, safe decoding, splits, pairs, pair files. No TensorFlow here."""

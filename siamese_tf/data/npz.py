@@ -1,0 +1,83 @@
+"""Arrays in a zip that `np.load` reads: written with the same bytes every time, read with nothing taken on trust."""
+
+import math
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from siamese_tf.errors import PairFileError
+from siamese_tf.files import atomic_write
+
+MOST_BYTES = 2**34
+MOST_EXPANSION = 200  # a zip bomb expands a thousandfold, images tenfold
+SLACK_BYTES = 2**26
+
+
+def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes arrays under their names, whole or not at all; equal arrays give equal bytes.
+
+    They are stored without compression: that is the fastest to write and to read, and no version of a compression
+    library can change the bytes.
+    """
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            member.create_system = 3
+            member.external_attr = 0o644 << 16
+            little_endian = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
+            with archive.open(member, "w", force_zip64=True) as out:
+                np.lib.format.write_array(out, little_endian, version=(1, 0), allow_pickle=False)
+
+
+def read_npz(file: IO[bytes], name: str, known: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Reads the arrays of an open file; sizes and types are checked before memory is taken.
+
+    Args:
+        file: open for reading, at its start.
+        name: what to call it in messages.
+        known: the names of the arrays it may hold; no array needs to be there.
+
+    Raises:
+        PairFileError: not a zip, damaged, an array of another name, of objects, or larger than it says.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            _check_members(archive, name, known, on_disk=file.seek(0, 2))
+            return {info.filename.removesuffix(".npy"): _read_array(archive, info, name) for info in archive.infolist()}
+    except PairFileError:
+        raise
+    except Exception as error:  # zipfile, zlib and NumPy's header parser raise a dozen kinds on damaged bytes
+        raise PairFileError(
+            f"{name} cannot be read as a pair file (.npz): {error}. If it is damaged, make or copy it again."
+        ) from error
+
+
+def _check_members(archive: zipfile.ZipFile, name: str, known: tuple[str, ...], on_disk: int) -> None:
+    names = archive.namelist()
+    if strange := sorted(set(names) - {f"{array}.npy" for array in known}):
+        raise PairFileError(f"{name} holds {strange[0]!r}; a pair file holds only {', '.join(known)}. Leave it out.")
+    if len(set(names)) < len(names):
+        raise PairFileError(f"{name} holds two arrays of one name. Make it again.")
+    size = sum(member.file_size for member in archive.infolist())
+    most = min(MOST_BYTES, MOST_EXPANSION * on_disk + SLACK_BYTES)
+    if size > most:
+        raise PairFileError(f"{name} would expand from {on_disk:,} to {size:,} bytes; at most {most:,} are read.")
+
+
+def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.ndarray:
+    with archive.open(info) as member:
+        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        version = np.lib.format.read_magic(member)
+        if version not in readers:
+            raise PairFileError(f"{name}: {info.filename} has format version {version}; versions 1 and 2 are read.")
+        shape, _, dtype = readers[version](member)
+        if dtype.kind not in "biuU":
+            raise PairFileError(f"{name}: {info.filename} has dtype {dtype}; expected whole numbers or text.")
+        announced, held = math.prod(shape) * dtype.itemsize, info.file_size - member.tell()
+        if announced != held:
+            raise PairFileError(f"{name}: {info.filename} announces {announced:,} bytes and holds {held:,}.")
+    with archive.open(info) as member:
+        return np.lib.format.read_array(member, allow_pickle=False)

@@ -1,0 +1,85 @@
+"""The pair files of a run: named by the user, found in `dataset/<name>/`, or made there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from siamese_tf.data.generate import generate_pair_files
+from siamese_tf.data.pair_file import TEST, PairFile, load_pair_file
+from siamese_tf.data.sources import load_source
+from siamese_tf.errors import PairFileError
+
+DATASET_FOLDER = Path("dataset")
+TRAIN_FILE, TEST_FILE = "train_pairs.npz", "test_pairs.npz"
+
+
+@dataclass(frozen=True)
+class OpenedPairs:
+    """The pairs of a run.
+
+    Attributes:
+        train: with training and validation rows.
+        test: with test rows; None where there are none.
+        dataset: the name of the data set, for titles and folders.
+        note: one line for people: which files, and why when there was a choice.
+    """
+
+    train: PairFile
+    test: PairFile | None
+    dataset: str
+    note: str
+
+
+def open_pairs(
+    dataset: str,
+    *,
+    data_dir: str | Path | None = None,
+    pairs: str | Path | None = None,
+    test_pairs: str | Path | None = None,
+    folder: Path = DATASET_FOLDER,
+) -> OpenedPairs:
+    """Opens the pairs of a file, or of a data set, whose files are made in `folder/<name>/` when they are not there.
+
+    Args:
+        dataset, data_dir: as for `load_source`; not looked at when `pairs` is given.
+        pairs: a pair file with training and validation rows.
+        test_pairs: a pair file with test rows; None takes the test rows of `pairs`, else `test_pairs.npz` beside it.
+        folder: where the folders of the data sets are.
+
+    Raises:
+        DatasetError: the data set cannot be had.
+        PairFileError: a file is missing, damaged, or lacks the rows it is needed for.
+    """
+    if pairs is not None:
+        return _open_files(Path(pairs), test_pairs, f"Using the pairs of {pairs}.")
+    source = load_source(dataset, data_dir)
+    here = folder / source.name
+    there = [(here / name).exists() for name in (TRAIN_FILE, TEST_FILE)]
+    if any(there) and not all(there):
+        raise PairFileError(
+            f"{here} holds only one of {TRAIN_FILE} and {TEST_FILE}, which belong together."
+            f" Make both again: python dataset_generation.py --dataset {dataset}"
+        )
+    if not any(there):
+        generate_pair_files(dataset, out=folder, data_dir=data_dir)
+    note = f"{source.note} Pairs: {here} ({'found there' if any(there) else 'made now'})."
+    return _open_files(here / TRAIN_FILE, test_pairs, note)
+
+
+def _open_files(path: Path, test_path: str | Path | None, note: str) -> OpenedPairs:
+    train = load_pair_file(path)
+    beside = path.with_name(TEST_FILE)
+    test: PairFile | None = None
+    if test_path is not None:
+        test = load_pair_file(test_path)
+        if not len(test.rows(TEST)):
+            raise PairFileError(f"{test_path} has no test rows (split 2). Give a file that has, or leave it out.")
+    elif len(train.rows(TEST)):
+        test = train
+    elif beside.exists() and beside != path:
+        test = load_pair_file(beside)
+    if test is not None and test.images.shape[1:] != train.images.shape[1:]:
+        raise PairFileError(
+            f"the test images are {test.images.shape[1:]} and those of {path} are {train.images.shape[1:]}"
+            " (height, width, channels); they must be alike. Name the test file that belongs to it with --test-pairs."
+        )
+    return OpenedPairs(train, test, str(train.manifest.get("source", path.stem)), note)

@@ -1,0 +1,147 @@
+"""The pair file: images, pairs, split and where they came from, in one `.npz` that `np.load` reads without pickle."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siamese_tf.data.npz import read_npz, write_npz
+from siamese_tf.errors import PairFileError
+
+TRAIN, VALIDATION, TEST = 0, 1, 2
+PARTS = ("train", "validation", "test")
+REQUIRED = ("images", "img1", "img2", "similarity")
+OPTIONAL = ("labels", "split", "manifest")
+
+
+@dataclass(frozen=True, eq=False)
+class PairFile:
+    """What a pair file holds.
+
+    Attributes:
+        images: (n, h, w, c) uint8.
+        labels: (n,) int64, the class of each image; None in files that do not say.
+        img1, img2: (m,) int32, the two images of each pair, positions in `images`.
+        similarity: (m,) uint8, 1 = same class, 0 = different.
+        split: (m,) uint8, TRAIN, VALIDATION or TEST.
+        manifest: where the file came from, plain JSON values; {} in files that do not say.
+        path: where it was loaded from; None for one made in memory.
+        sha256: of the whole file, hexadecimal; None for one made in memory.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    img1: np.ndarray
+    img2: np.ndarray
+    similarity: np.ndarray
+    split: np.ndarray
+    manifest: dict[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+    sha256: str | None = None
+
+    def rows(self, split: int) -> np.ndarray:
+        """The row numbers (int64, rising) of the pairs of TRAIN, VALIDATION or TEST."""
+        return np.flatnonzero(self.split == split)
+
+
+def save_pair_file(path: str | Path, pairs: PairFile) -> None:
+    """Writes a pair file, whole or not at all; equal contents give equal bytes.
+
+    Raises:
+        PairFileError: the contents are not what `load_pair_file` would accept; nothing is written.
+    """
+    arrays = {name: getattr(pairs, name) for name in (*REQUIRED, "labels", "split") if getattr(pairs, name) is not None}
+    arrays["manifest"] = np.array(json.dumps(pairs.manifest, sort_keys=True, allow_nan=False))
+    _checked(arrays, str(path))
+    write_npz(path, arrays)
+
+
+def load_pair_file(path: str | Path) -> PairFile:
+    """Reads and checks a pair file, ours or anyone's.
+
+    `images`, `img1`, `img2` and `similarity` must be there. Without `labels` they are None, without `split` every pair
+    is TRAIN, without `manifest` it is {}. Images may lack the channel axis.
+
+    Raises:
+        PairFileError: missing, unreadable, damaged, or not what the format asks; the message says what, and the cure.
+    """
+    path = Path(path)
+    try:
+        with open(path, "rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            arrays = read_npz(file, str(path), REQUIRED + OPTIONAL)
+    except OSError as error:
+        raise PairFileError(
+            f"cannot read the pair file {path}: {error.strerror}. Make pair files with dataset_generation.py."
+        ) from error
+    return PairFile(**_checked(arrays, str(path)), path=path, sha256=sha256)
+
+
+def _checked(arrays: dict[str, np.ndarray], name: str) -> dict[str, Any]:
+    """The same arrays in the types of PairFile, once everything about them has been found right."""
+    if missing := [key for key in REQUIRED if key not in arrays]:
+        raise PairFileError(f"{name} has no array {missing[0]!r}; a pair file needs {', '.join(REQUIRED)}.")
+    images = _checked_images(arrays["images"], name)
+    pairs = len(arrays["similarity"]) if arrays["similarity"].ndim else 0
+    if pairs == 0:
+        raise PairFileError(f"{name} holds no pairs.")
+    split = arrays.get("split", np.zeros(pairs, np.uint8))
+    checked = {
+        "images": images,
+        "img1": _integers(arrays["img1"], "img1", pairs, len(images) - 1, name).astype(np.int32, copy=False),
+        "img2": _integers(arrays["img2"], "img2", pairs, len(images) - 1, name).astype(np.int32, copy=False),
+        "similarity": _integers(arrays["similarity"], "similarity", pairs, 1, name).astype(np.uint8, copy=False),
+        "split": _integers(split, "split", pairs, TEST, name).astype(np.uint8, copy=False),
+        "labels": None,
+        "manifest": _checked_manifest(arrays["manifest"], name) if "manifest" in arrays else {},
+    }
+    if "labels" in arrays:
+        labels = _integers(arrays["labels"], "labels", len(images), np.iinfo(np.int64).max, name)
+        checked["labels"] = labels.astype(np.int64, copy=False)
+        _check_labels_agree(checked, name)
+    return checked
+
+
+def _checked_images(images: np.ndarray, name: str) -> np.ndarray:
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or 0 in images.shape:
+        raise PairFileError(
+            f"{name}: images have shape {images.shape} and dtype {images.dtype}; expected (n, h, w, c) or (n, h, w) "
+            "uint8, with at least one image."
+        )
+    return images[..., np.newaxis] if images.ndim == 3 else images
+
+
+def _integers(values: np.ndarray, key: str, length: int, most: int, name: str) -> np.ndarray:
+    if values.shape != (length,) or values.dtype.kind not in "biu":
+        raise PairFileError(
+            f"{name}: {key} has shape {values.shape} and dtype {values.dtype}; expected ({length},) integers."
+        )
+    if values.min() < 0 or values.max() > most:
+        raise PairFileError(f"{name}: {key} goes from {values.min()} to {values.max()}; expected 0 to {most}.")
+    return values
+
+
+def _check_labels_agree(checked: dict[str, Any], name: str) -> None:
+    labels = checked["labels"]
+    wrong = int(((labels[checked["img1"]] == labels[checked["img2"]]) != checked["similarity"]).sum())
+    if wrong:
+        raise PairFileError(
+            f"{name}: in {wrong} of {len(checked['similarity'])} pairs, similarity contradicts the labels (1 must mean "
+            "same label). Correct the rows, or leave the labels out."
+        )
+
+
+def _checked_manifest(array: np.ndarray, name: str) -> dict[str, Any]:
+    try:
+        manifest = json.loads(str(array[()]))
+    except (ValueError, RecursionError) as error:
+        raise PairFileError(
+            f"{name}: the manifest is not JSON ({error}). Leave it out, or make the file again."
+        ) from error
+    if not isinstance(manifest, dict):
+        raise PairFileError(f"{name}: the manifest is a JSON {type(manifest).__name__}; expected an object.")
+    return manifest

@@ -1,0 +1,111 @@
+"""Balanced pairs of labelled images: half similar, half dissimilar, every class alike, no pair twice.
+
+Pairs are drawn as numbers. The pairs of one group (a class for similar pairs, two classes for dissimilar ones) are
+numbered without gaps, each group gets its quota of different numbers, and a number is decoded to its two images. So no
+image meets itself and no pair stands twice, by construction.
+"""
+
+import numpy as np
+
+from siamese_tf.errors import DatasetError
+
+
+def make_pairs(
+    labels: np.ndarray, count: int, seed: int | np.random.SeedSequence
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draws `count` different pairs, half of them similar; of an odd count, one more is dissimilar.
+
+    All classes have the same number of similar pairs, and all pairs of classes the same number of dissimilar pairs, up
+    to one, or up to what exists: what a small class cannot give is shared by the others. The order of the rows, and of
+    the two sides, is random.
+
+    Args:
+        labels: (n,) integers, the class of each image.
+        count: m, how many pairs.
+        seed: of the generator; same labels, count and seed give the same pairs.
+
+    Returns:
+        img1 (m,) int32, img2 (m,) int32, positions in `labels`; similarity (m,) uint8, 1 = same class, 0 = different.
+
+    Raises:
+        DatasetError: fewer than two pairs asked, or more than exist; the message names the maximum.
+    """
+    _check_count(labels, count)
+    order = np.argsort(labels, kind="stable")
+    start, size = np.unique(labels[order], return_index=True, return_counts=True)[1:]
+    rng = np.random.Generator(np.random.PCG64(seed))
+    similar = _similar(start, size, count // 2, rng)
+    dissimilar = _dissimilar(start, size, count - count // 2, rng)
+    pairs = order[np.concatenate([similar, dissimilar])]
+    similarity = np.repeat(np.array([1, 0], np.uint8), [len(similar), len(dissimilar)])
+    swap = rng.random(count) < 0.5
+    pairs[swap] = pairs[swap, ::-1]
+    rows = rng.permutation(count)
+    return pairs[rows, 0].astype(np.int32), pairs[rows, 1].astype(np.int32), similarity[rows]
+
+
+def existing_pairs(labels: np.ndarray) -> tuple[int, int]:
+    """Counts the different pairs that labels (n,) allow: (similar, dissimilar)."""
+    size = np.unique(labels, return_counts=True)[1]
+    similar = int((size * (size - 1) // 2).sum())
+    return similar, len(labels) * (len(labels) - 1) // 2 - similar
+
+
+def _check_count(labels: np.ndarray, count: int) -> None:
+    similar, dissimilar = existing_pairs(labels)
+    found = f"{len(labels)} images make {similar} similar and {dissimilar} dissimilar pairs"
+    if not (similar and dissimilar):
+        raise DatasetError(f"{found}; both kinds are needed. Give at least two classes, one with two images.")
+    most = min(2 * similar + 1, 2 * dissimilar)
+    if not 2 <= count <= most:
+        raise DatasetError(f"{count} pairs asked, half of them similar; {found}. Ask for 2 to {most}.")
+
+
+def _similar(start: np.ndarray, size: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """(count, 2) positions in the images ordered by class; class k stands at start[k] and has size[k] images."""
+    group, number = _draw(size * (size - 1) // 2, count, rng)
+    first, second = _decode_triangle(number, size[group])
+    return np.stack([start[group] + first, start[group] + second], axis=1)
+
+
+def _dissimilar(start: np.ndarray, size: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """(count, 2) positions in the images ordered by class."""
+    existing = len(size) * (len(size) - 1) // 2
+    # With thousands of classes no class pair is needed twice: choose those that are, and never list the others.
+    class_pairs = (
+        np.arange(existing) if existing <= count else rng.choice(existing, count, replace=False, shuffle=False)
+    )
+    class1, class2 = _decode_triangle(class_pairs, len(size))
+    group, number = _draw(size[class1] * size[class2], count, rng)
+    class1, class2 = class1[group], class2[group]
+    return np.stack([start[class1] + number // size[class2], start[class2] + number % size[class2]], axis=1)
+
+
+def _draw(capacity: np.ndarray, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draws `count` different (group, number) with 0 <= number < capacity[group], evenly from all groups."""
+    quota = _quotas(capacity, count, rng)
+    groups = np.flatnonzero(quota)
+    numbers = [rng.choice(capacity[group], quota[group], replace=False, shuffle=False) for group in groups]
+    return np.repeat(groups, quota[groups]), np.concatenate(numbers)
+
+
+def _quotas(capacity: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Shares `count` evenly, as water fills vessels: a full one leaves its share to the others."""
+    quota = np.zeros_like(capacity)
+    while rest := count - int(quota.sum()):
+        unfilled = np.flatnonzero(quota < capacity)
+        share = rest // len(unfilled)
+        if share:
+            quota[unfilled] = np.minimum(quota[unfilled] + share, capacity[unfilled])
+        else:
+            quota[rng.choice(unfilled, rest, replace=False)] += 1
+    return quota
+
+
+def _decode_triangle(number: np.ndarray, size: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
+    """Decodes 0 <= number < size * (size - 1) / 2 to two different members of `size`, each pair once.
+
+    Members sit in a circle; the pairs one step apart come first, then those two steps apart, and so on half-way round.
+    """
+    first, step = number % size, number // size + 1
+    return first, (first + step) % size

@@ -1,0 +1,132 @@
+"""Labelled images to make pairs from: mnist, fashion-mnist, digits, or a folder of four IDX files."""
+
+import difflib
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from siamese_tf.data.idx import idx_sha256
+from siamese_tf.data.idx_folder import read_idx_folder, stack_parts
+from siamese_tf.data.known import KNOWN, DatasetNotFoundError, load_known
+from siamese_tf.errors import DatasetError
+
+NAMES = ("auto", *KNOWN, "digits")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Labelled images and where they came from.
+
+    Attributes:
+        name: `"mnist"`, `"fashion-mnist"`, `"digits"`, or the name of the folder.
+        images: (n, h, w, c) uint8, 0 to 255, c is 1 (grey) or 3 (red, green, blue).
+        labels: (n,) int64, from 0.
+        is_test: (n,) bool, True for the official test images; all False where there is no official test part.
+        class_names: what label k is called, at position k.
+        origin: where it was found, in words; differs from machine to machine.
+        files: file name -> SHA-256 (hexadecimal) of its uncompressed bytes; the same wherever it was found.
+        note: one line for people: which data set is used, and why when there was a choice.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray
+    is_test: np.ndarray
+    class_names: tuple[str, ...]
+    origin: str
+    files: dict[str, str]
+    note: str
+
+
+def load_source(name: str, data_dir: str | Path | None = None) -> Source:
+    """Loads a data set by name, or from a folder of four IDX files.
+
+    `"mnist"` and `"fashion-mnist"` are looked for in `data_dir` and nowhere else if it is given; otherwise in
+    `$SIAMESE_TF_DATA`, Debian's package, the Keras cache, and then downloaded into that cache. `"digits"` comes with
+    scikit-learn. `"auto"` is mnist if it can be had, else digits; no other name ever turns into another data set.
+
+    Args:
+        name: one of `NAMES`, or the path of a folder with `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
+            `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, each plain or `.gz`. A name goes before a folder of
+            the same name; write `./mnist` for the folder.
+        data_dir: a folder that holds one folder per data set; only mnist and fashion-mnist are looked for there.
+
+    Returns:
+        The images, labels and where they came from.
+
+    Raises:
+        DatasetError: no such data set, it cannot be found, or one of its files is damaged.
+    """
+    if name == "auto":
+        return _load_auto(data_dir)
+    if name == "digits":
+        return _load_digits()
+    if name in KNOWN:
+        parts, where = load_known(name, data_dir)
+        return _from_parts(name, parts, where, KNOWN[name].class_names)
+    if name and os.path.isdir(name):
+        return _from_parts(Path(name).resolve().name, read_idx_folder(name), name)
+    raise DatasetError(_no_such_source(name))
+
+
+def _load_auto(data_dir: str | Path | None) -> Source:
+    try:
+        source = load_source("mnist", data_dir)
+    except DatasetNotFoundError as error:
+        source = _load_digits()
+        return replace(source, note=f"auto: {source.note}, because {error.why}")
+    return replace(source, note=f"auto: {source.note}")
+
+
+def _load_digits() -> Source:
+    from sklearn.datasets import load_digits  # takes a second to import
+
+    bunch = load_digits()
+    images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]
+    labels = bunch.target.astype(np.int64)
+    files = {"digits-images": images, "digits-labels": labels.astype("<i8")}
+    return Source(
+        name="digits",
+        images=images,
+        labels=labels,
+        is_test=np.zeros(len(labels), bool),
+        class_names=tuple("0123456789"),
+        origin="scikit-learn",
+        files={file: hashlib.sha256(values.tobytes()).hexdigest() for file, values in files.items()},
+        note=_note("digits", images, "scikit-learn"),
+    )
+
+
+def _from_parts(
+    name: str, parts: Mapping[str, np.ndarray], where: str, class_names: tuple[str, ...] | None = None
+) -> Source:
+    images, labels, is_test = stack_parts(parts, where)
+    return Source(
+        name=name,
+        images=images,
+        labels=labels,
+        is_test=is_test,
+        class_names=class_names or tuple(str(label) for label in range(labels.max() + 1)),
+        origin=where,
+        files={part: idx_sha256(values) for part, values in parts.items()},
+        note=_note(name, images, where),
+    )
+
+
+def _note(name: str, images: np.ndarray, where: str) -> str:
+    count, height, width, channels = images.shape
+    return f"using {name} from {where}, {count:,} {'grey' if channels == 1 else 'colour'} images of {height}x{width}"
+
+
+def _no_such_source(name: str) -> str:
+    known = f"expected one of {', '.join(NAMES)}, or a folder of four IDX files"
+    if os.path.exists(name):
+        return f"dataset {name!r} is a file; {known}; name the folder it stands in"
+    if os.sep in name:
+        return f"dataset {name!r}: there is no such folder; {known}; check the path"
+    nearest = difflib.get_close_matches(name.lower(), NAMES, n=1)
+    return f"there is no dataset {name!r}; {known}; " + (f"did you mean {nearest[0]}?" if nearest else "check the name")

@@ -1,0 +1,1 @@
+"""Scores to numbers and pictures: metrics, intervals, calibration, reports, plots. NumPy and Matplotlib only."""

@@ -1,0 +1,119 @@
+"""A model on the pairs of files: every number of every split, each image embedded once."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siamese_tf.data.open import OpenedPairs
+from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
+from siamese_tf.errors import PairFileError
+from siamese_tf.evaluation.pair_plots import save_mistakes_plot, save_sample_plot
+from siamese_tf.evaluation.plots import save_roc_plot, save_scores_plot
+from siamese_tf.evaluation.report import split_report
+from siamese_tf.files import atomic_write
+from siamese_tf.models.siamese_model import SiameseModel, probability
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredSplit:
+    """The pairs of one split with the scores of a model.
+
+    Attributes:
+        images: (n, h, w, c) uint8.
+        img1, img2: (m,) int32, positions in `images`.
+        similarity: (m,) uint8, 1 = same, 0 = different.
+        scores: (m,) float64 probabilities, higher is more similar.
+    """
+
+    images: np.ndarray
+    img1: np.ndarray
+    img2: np.ndarray
+    similarity: np.ndarray
+    scores: np.ndarray
+
+    def report(self, threshold: float) -> dict[str, Any]:
+        """See `split_report`."""
+        return split_report(self.similarity, self.img1, self.img2, self.scores, threshold)
+
+
+class EmbeddedPairs:
+    """A pair file seen through a model: every image that a pair uses is embedded, once."""
+
+    def __init__(self, model: SiameseModel, pairs: PairFile):
+        """Embeds the images.
+
+        Raises:
+            PairFileError: the images are not of the model's size.
+        """
+        if pairs.images.shape[1:] != model.input_size:
+            raise PairFileError(
+                f"the model takes images of {model.input_size} (height, width, channels), and the pair file"
+                f" {pairs.path or ''} holds {pairs.images.shape[1:]}. Make pairs from the data set it was trained on"
+            )
+        self.model, self.pairs = model, pairs
+        used = np.unique(np.concatenate([pairs.img1, pairs.img2]))
+        self.embeddings = np.zeros((len(pairs.images), model.embedding_dim), np.float32)
+        self.embeddings[used] = model.embed(pairs.images if len(used) == len(pairs.images) else pairs.images[used])
+
+    def logits(self, split: int) -> np.ndarray:
+        """(m,) float64 logits of the pairs of TRAIN, VALIDATION or TEST, higher is more similar."""
+        rows = self.pairs.rows(split)
+        return self.model.pair_logits(self.embeddings, self.pairs.img1[rows], self.pairs.img2[rows])
+
+    def scored(self, split: int) -> ScoredSplit:
+        """The pairs of TRAIN, VALIDATION or TEST, scored."""
+        pairs, rows = self.pairs, self.pairs.rows(split)
+        scores = probability(self.logits(split))
+        return ScoredSplit(pairs.images, pairs.img1[rows], pairs.img2[rows], pairs.similarity[rows], scores)
+
+
+def score_files(train: EmbeddedPairs, test: PairFile | None) -> dict[str, ScoredSplit]:
+    """By its name, every split that the files have pairs of; the test pairs come from `test` alone."""
+    splits = {
+        name: train.scored(split)
+        for split, name in ((TRAIN, "train"), (VALIDATION, "validation"))
+        if len(train.pairs.rows(split))
+    }
+    if test is not None:
+        embedded = train if test is train.pairs else EmbeddedPairs(train.model, test)
+        splits["test"] = embedded.scored(TEST)
+    return splits
+
+
+def evaluate_model(model: SiameseModel, opened: OpenedPairs, folder: Path | None = None) -> dict[str, dict[str, Any]]:
+    """What a model achieves on pairs, with the threshold it has.
+
+    Args:
+        model: a trained model.
+        opened: the pairs.
+        folder: gets `report.json` and the pictures; None writes nothing.
+
+    Returns:
+        By the name of the split (train, validation, test), the dict of `split_report`.
+
+    Raises:
+        PairFileError: the images are not of the model's size.
+        SiameseError: a split whose pairs are all similar or all dissimilar.
+    """
+    scored = score_files(EmbeddedPairs(model, opened.train), opened.test)
+    reports = {name: split.report(model.threshold) for name, split in scored.items()}
+    if folder is not None:
+        with atomic_write(folder / "report.json", "w") as file:
+            json.dump(reports, file, indent=2)
+        save_pictures(scored, model.threshold, folder, title=opened.dataset)
+    return reports
+
+
+def save_pictures(scored: dict[str, ScoredSplit], threshold: float, folder: Path, title: str) -> None:
+    """Writes `roc.png` for all splits, and `scores.png`, `sample.png` and `mistakes.png` for the last one."""
+    curves = {name: (split.similarity, split.scores) for name, split in scored.items()}
+    save_roc_plot(curves, folder / "roc.png", title=title)
+    name, last = list(scored.items())[-1]
+    title = f"{title}, {name} pairs"
+    save_scores_plot(last.similarity, last.scores, threshold, folder / "scores.png", title=title)
+    pairs = (last.images, last.img1, last.img2, last.similarity, last.scores, threshold)
+    save_sample_plot(*pairs, folder / "sample.png", title=title)
+    save_mistakes_plot(*pairs, folder / "mistakes.png", title=title)

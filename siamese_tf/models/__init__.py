@@ -1,0 +1,1 @@
+"""Towers, distances, heads, the Siamese model and its file."""

@@ -1,0 +1,140 @@
+"""Heads: two embeddings to a distance and a logit. Here, and nowhere else, the sign turns.
+
+A distance is lower for a more similar pair; a logit, and the probability `sigmoid(logit)`, is higher. Any objective can
+train any head: contrastive loss reads the distance, bce and mse read the logit.
+"""
+
+import tensorflow as tf
+from tensorflow import keras
+
+from siamese_tf.models.distances import (
+    cosine_distance,
+    cosine_distance_matrix,
+    euclidean_distance,
+    euclidean_distance_matrix,
+)
+
+
+class Head(keras.layers.Layer):
+    """Logit = bias - scale * distance, with a trained scale and bias.
+
+    A subclass says what the distance is. After training, `calibrate` sets scale and bias so that `sigmoid(logit)` is
+    the probability of a match. Every subclass is built from `embedding_dim` alone, the `d` of the (n, d) embeddings it
+    will see; the symmetric ones have no use for it.
+    """
+
+    symmetric = True
+
+    def __init__(self, scale: float, bias: float, trained: bool = True):
+        super().__init__(name="head")
+        self.scale = self._number("scale", scale, trained)
+        self.bias = self._number("bias", bias, trained)
+        self.built = True
+
+    def _number(self, name: str, value: float, trained: bool) -> tf.Variable:
+        return self.add_weight(
+            name=name, shape=(), initializer=keras.initializers.Constant(value), trainable=trained, dtype="float32"
+        )
+
+    def distance(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        """(n, d), (n, d) -> (n,) distances, lower is more similar."""
+        raise NotImplementedError
+
+    def distance_matrix(self, embeddings: tf.Tensor) -> tf.Tensor:
+        """(n, d) -> (n, n) distances, row against column."""
+        raise NotImplementedError
+
+    def logit(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        """(n, d), (n, d) -> (n,) logits, higher is more similar."""
+        return self.bias - self.scale * self.distance(a, b)
+
+    def logit_matrix(self, embeddings: tf.Tensor) -> tf.Tensor:
+        """(n, d) -> (n, n) logits, row against column."""
+        return self.bias - self.scale * self.distance_matrix(embeddings)
+
+    def call(self, pair: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        """Two (n, d) embeddings to (n,) logits; an asymmetric head answers with the mean of both orders."""
+        a, b = pair
+        if self.symmetric:
+            return self.logit(a, b)
+        return (self.logit(a, b) + self.logit(b, a)) / 2.0
+
+    def calibrate(self, slope: float, intercept: float) -> None:
+        """Makes every logit `slope * logit + intercept` from now on."""
+        self.scale.assign(slope * self.scale)
+        self.bias.assign(slope * self.bias + intercept)
+
+
+class CosineHead(Head):
+    """Distance 1 - cos(a, b), in [0, 2]; at the start, logit = 10 cos - 5."""
+
+    def __init__(self, embedding_dim: int):
+        super().__init__(scale=10.0, bias=5.0)
+
+    def distance(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return cosine_distance(_unit(a), _unit(b))
+
+    def distance_matrix(self, embeddings: tf.Tensor) -> tf.Tensor:
+        unit = _unit(embeddings)
+        return cosine_distance_matrix(unit, unit)
+
+
+class EuclideanHead(Head):
+    """Euclidean distance of L2-normalised embeddings, in [0, 2]; at the start, logit = 5 - 5 distance."""
+
+    def __init__(self, embedding_dim: int):
+        super().__init__(scale=5.0, bias=5.0)
+
+    def distance(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return euclidean_distance(_unit(a), _unit(b))
+
+    def distance_matrix(self, embeddings: tf.Tensor) -> tf.Tensor:
+        unit = _unit(embeddings)
+        return euclidean_distance_matrix(unit, unit)
+
+
+class ConcatHead(Head):
+    """The reference network's: both embeddings side by side, Dense 16, Dense 4, one logit.
+
+    It is asymmetric, so `call` averages both orders. Its distance is -log(probability of a match): >= 0, without an
+    upper end, so that contrastive loss can use its margin (on 1 - probability it would be the squared error again).
+    """
+
+    symmetric = False
+
+    def __init__(self, embedding_dim: int):
+        super().__init__(scale=1.0, bias=0.0, trained=False)
+        self.layers = [
+            keras.layers.Dense(16, activation="relu", name="dense1"),
+            keras.layers.Dense(4, activation="relu", name="dense2"),
+            keras.layers.Dense(1, name="dense3"),
+        ]
+        width = 2 * embedding_dim
+        for layer in self.layers:
+            layer.build((None, width))
+            width = layer.units
+
+    def distance(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return tf.nn.softplus(-self.logit(a, b))
+
+    def distance_matrix(self, embeddings: tf.Tensor) -> tf.Tensor:
+        return tf.nn.softplus(-self.logit_matrix(embeddings))
+
+    def logit(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        x = tf.concat([a, b], axis=-1)  # (n, 2d)
+        for layer in self.layers:
+            x = layer(x)
+        return self.bias + self.scale * x[:, 0]
+
+    def logit_matrix(self, embeddings: tf.Tensor) -> tf.Tensor:
+        count = tf.shape(embeddings)[0]
+        rows = tf.repeat(embeddings, count, axis=0)  # (n * n, d): 0 0 0 1 1 1 2 2 2
+        columns = tf.tile(embeddings, [count, 1])  # (n * n, d): 0 1 2 0 1 2 0 1 2
+        return tf.reshape(self.logit(rows, columns), [count, count])
+
+
+def _unit(embeddings: tf.Tensor) -> tf.Tensor:
+    return tf.math.l2_normalize(embeddings, axis=-1, epsilon=1e-12)
+
+
+HEADS = {"cosine": CosineHead, "euclidean": EuclideanHead, "concat": ConcatHead}

@@ -1,0 +1,220 @@
+"""`SiameseModel`: one tower for both images, one head, one threshold; scores any two images."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from siamese_tf.errors import ConfigError, ImageError
+from siamese_tf.models.heads import HEADS
+from siamese_tf.models.inputs import Images, as_images
+from siamese_tf.models.towers import TOWERS
+from siamese_tf.models.weights import read_weights, write_weights
+
+EMBED_BATCH = 512
+PAIR_BLOCK = 65_536
+
+
+@keras.utils.register_keras_serializable(package="siamese_tf", name="SiameseModel")
+class SiameseModel(keras.Model):
+    """Answers how probable it is that two images show the same thing.
+
+    Attributes:
+        tower: `keras.Model` from (n, h, w, c) float32 images in [0, 1] to (n, d) embeddings.
+        head: layer from two (n, d) embeddings to (n,) logits.
+        threshold: a pair with score >= threshold is called the same.
+        record: what is known of the training, plain values, a copy at each reading; `{}` before it.
+    """
+
+    def __init__(
+        self,
+        input_size: tuple[int, int, int],
+        tower: str | keras.Model = "small_cnn",
+        embedding_dim: int = 128,
+        head: str = "euclidean",
+        threshold: float = 0.5,
+        record: Mapping[str, Any] | None = None,
+    ):
+        """Builds the network, with new weights.
+
+        Args:
+            input_size: height, width and channels of the images.
+            tower: a name of TOWERS, or a `keras.Model` of your own.
+            embedding_dim: d, the numbers in an embedding; read from the tower when you give your own.
+            head: a name of HEADS.
+            threshold: in [0, 1].
+            record: see above.
+
+        Raises:
+            ConfigError: an unknown name, or a tower that does not turn (n, h, w, c) into (n, d).
+        """
+        super().__init__(name="siamese_model")
+        height, width, channels = input_size
+        self.input_size = (int(height), int(width), int(channels))
+        self.tower_name = tower if isinstance(tower, str) else "custom"
+        self.tower = build_tower(tower, self.input_size, embedding_dim)
+        self.embedding_dim = int(self.tower.output_shape[-1])
+        self.head_name = head
+        self.head = build_head(head, self.embedding_dim)
+        self.threshold = float(threshold)
+        self.record = record or {}
+        self._embed_batch = tf.function(
+            lambda images: self.tower(scale_pixels(images), training=False),
+            input_signature=[tf.TensorSpec((None, *self.input_size), tf.float32)],
+        )
+        vectors = tf.TensorSpec((None, self.embedding_dim), tf.float32)
+        self._head_block = tf.function(lambda a, b: self.head((a, b)), input_signature=[vectors, vectors])
+        self.built = True
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What is known of the training: `record.json`, inside the model."""
+        return json.loads(self._record)
+
+    @record.setter
+    def record(self, record: Mapping[str, Any]) -> None:
+        # As text: Keras wraps every container it is given to look for layers in it.
+        self._record = json.dumps(record, allow_nan=False)
+
+    def call(self, pair: tuple[tf.Tensor, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Two stacks of images (n, h, w, c), values 0 to 255, to (n,) probabilities of a match."""
+        count = tf.shape(pair[0])[0]
+        embeddings = self.tower(scale_pixels(tf.concat([pair[0], pair[1]], axis=0)), training=training)  # (2n, d)
+        return tf.sigmoid(self.head((embeddings[:count], embeddings[count:])))
+
+    def embed(self, images: Images) -> np.ndarray:
+        """The embeddings of images.
+
+        Args:
+            images: one image or a stack, see `as_images`.
+
+        Returns:
+            (n, d) float32, one row an image; (d,) for a single image.
+
+        Raises:
+            ImageError: images of another shape, dtype or range.
+        """
+        stack, single = as_images(images, self.input_size)
+        embeddings = np.empty((len(stack), self.embedding_dim), np.float32)
+        for start in range(0, len(stack), EMBED_BATCH):
+            block = slice(start, start + EMBED_BATCH)
+            pixels = stack[block].astype(np.float32)
+            embeddings[block] = self._embed_batch(pixels if stack.dtype == np.uint8 else 255.0 * pixels).numpy()
+        return embeddings[0] if single else embeddings
+
+    def score(self, img1: Images, img2: Images) -> np.ndarray | float:
+        """How probable it is that two images match.
+
+        Args:
+            img1, img2: one image or a stack each, see `as_images`. One image is compared with all of a stack.
+
+        Returns:
+            (n,) float64 probabilities in [0, 1], higher is more similar; a float for a single pair.
+
+        Raises:
+            ImageError: images of another shape, dtype or range, or two stacks of different length.
+        """
+        first, second = self.embed(img1), self.embed(img2)
+        a, b = np.atleast_2d(first), np.atleast_2d(second)
+        if first.ndim == second.ndim and len(a) != len(b):
+            raise ImageError(f"two stacks must be equally long, one pair a row; got {len(a)} and {len(b)} images")
+        rows1 = np.arange(len(a)) if first.ndim == 2 else np.zeros(len(b), int)
+        rows2 = np.arange(len(b)) if second.ndim == 2 else np.zeros(len(a), int)
+        scores = probability(self.pair_logits(np.concatenate([a, b]), rows1, len(a) + rows2))
+        return float(scores[0]) if first.ndim == second.ndim == 1 else scores
+
+    def score_pairs(self, images: np.ndarray, img1: np.ndarray, img2: np.ndarray) -> np.ndarray:
+        """The scores of many pairs among the same images; each distinct image is embedded once.
+
+        Args:
+            images: (n, h, w, c) uint8 or float, see `as_images`.
+            img1, img2: (m,) integers, positions in `images`.
+
+        Returns:
+            (m,) float64 probabilities in [0, 1], higher is more similar.
+        """
+        used, rows = np.unique(np.concatenate([img1, img2]), return_inverse=True)
+        embeddings = self.embed(images if len(used) == len(images) else images[used])
+        return probability(self.pair_logits(embeddings, rows[: len(img1)], rows[len(img1) :]))
+
+    def pair_logits(self, embeddings: np.ndarray, rows1: np.ndarray, rows2: np.ndarray) -> np.ndarray:
+        """The head's answer for pairs of embeddings, in blocks, so that memory does not grow with the pairs.
+
+        Args:
+            embeddings: (n, d) float32.
+            rows1, rows2: (m,) integers, rows of `embeddings`.
+
+        Returns:
+            (m,) float64 logits, higher is more similar.
+        """
+        logits = np.empty(len(rows1))
+        for start in range(0, len(rows1), PAIR_BLOCK):
+            block = slice(start, start + PAIR_BLOCK)
+            logits[block] = self._head_block(embeddings[rows1[block]], embeddings[rows2[block]]).numpy()
+        return logits
+
+    def save_own_variables(self, store: Any) -> None:
+        write_weights(self.tower, self.head, store)
+
+    def load_own_variables(self, store: Any) -> None:
+        read_weights(self.tower, self.head, store)
+
+    def __dir__(self) -> list[str]:
+        """Without the parts: Keras' savers walk these names, and every array is stored once, by `write_weights`."""
+        return [name for name in super().__dir__() if name not in ("tower", "head", "layers")]
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "input_size": list(self.input_size),
+            "tower": self.tower_name,
+            "embedding_dim": self.embedding_dim,
+            "head": self.head_name,
+            "threshold": self.threshold,
+            "record": self.record,
+        }
+
+
+def scale_pixels(images: tf.Tensor) -> tf.Tensor:
+    """Values 0 to 255 of any dtype to float32 in [0, 1], what every tower takes."""
+    return tf.cast(images, tf.float32) / 255.0
+
+
+def probability(logits: np.ndarray) -> np.ndarray:
+    """Float64 logits to probabilities, without overflow at either end."""
+    small = np.exp(-np.abs(logits))  # in (0, 1]
+    return np.where(logits >= 0, 1.0, small) / (1.0 + small)
+
+
+def build_tower(tower: str | keras.Model, input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
+    """A tower by name, or your own once it has been found to take these images and to give (n, d).
+
+    Raises:
+        ConfigError: an unknown name, or a model of other shapes.
+    """
+    if isinstance(tower, str):
+        if tower == "custom":
+            raise ConfigError("this model has a tower of its maker's own; pass it: load_model(path, tower=...)")
+        if tower not in TOWERS:
+            raise ConfigError(f"tower must be one of {', '.join(TOWERS)}, or a keras.Model; got {tower!r}")
+        return TOWERS[tower](input_size, embedding_dim)
+    taken, given = tuple(tower.input_shape), tuple(tower.output_shape)
+    if taken[1:] != input_size or len(given) != 2 or not given[1]:
+        raise ConfigError(
+            f"your tower must take (n, {', '.join(map(str, input_size))}) images and give (n, d) embeddings;"
+            f" it takes {taken} and gives {given}"
+        )
+    return tower
+
+
+def build_head(head: str, embedding_dim: int) -> keras.layers.Layer:
+    """A head by name.
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    if head not in HEADS:
+        raise ConfigError(f"head must be one of {', '.join(HEADS)}; got {head!r}")
+    return HEADS[head](embedding_dim)

@@ -1,0 +1,87 @@
+"""Towers: one network that turns an image into an embedding, the same for both images of a pair.
+
+A tower is a `keras.Model` that takes float32 images (n, h, w, c) with values in [0, 1] and gives (n, embedding_dim)
+float embeddings. To add one: write its builder, put it into TOWERS, and its name into `config.TOWER_NAMES`.
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+from tensorflow import keras
+
+from siamese_tf.errors import ConfigError
+
+# Keras' default of 0.99 leaves the moving statistics behind in runs of a few hundred steps.
+BATCH_NORM_MOMENTUM = 0.9
+
+
+def small_cnn(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
+    """Four convolutions with batch normalisation, 183,000 parameters at 128 dimensions; for 8x8 to 112x112 images.
+
+    The first convolution halves the image, since full resolution is where a tower's time goes on a processor; images
+    under 20 pixels keep theirs, and from 56 on they are halved twice.
+
+    Args:
+        input_size: height, width and channels of an image; the shorter side at least 8.
+        embedding_dim: numbers in an embedding.
+
+    Returns:
+        A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
+    """
+    shorter = min(input_size[:2])
+    if shorter < 8:
+        raise ConfigError(f"tower small_cnn needs images of at least 8x8 pixels; got {input_size[0]}x{input_size[1]}")
+    image = keras.Input(input_size, name="image")
+    x = _convolution(image, 32, 5, "block1", strides=2 if shorter >= 20 else 1)
+    if shorter >= 56:
+        x = keras.layers.MaxPooling2D(2, name="pool1")(x)
+    x = _convolution(x, 48, 3, "block2")
+    x = keras.layers.MaxPooling2D(2, name="pool2")(x)
+    x = _convolution(x, 96, 3, "block3")
+    x = keras.layers.MaxPooling2D(2, name="pool3")(x)
+    x = _convolution(x, 128, 3, "block4")
+    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
+    return keras.Model(image, keras.layers.Dense(embedding_dim, name="embedding")(x), name="small_cnn")
+
+
+def reference(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
+    """Conv 8 - Conv 16 - max-pool - Dense, of the implementation this project measures itself against.
+
+    It has 75,008 parameters for 28x28x1 images and 32 dimensions, and no normalisation.
+
+    Args:
+        input_size: height, width and channels of an image; the shorter side at least 6.
+        embedding_dim: numbers in an embedding; 32 in the original.
+
+    Returns:
+        A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
+    """
+    if min(input_size[:2]) < 6:
+        raise ConfigError(f"tower reference needs images of at least 6x6 pixels; got {input_size[0]}x{input_size[1]}")
+    image = keras.Input(input_size, name="image")
+    x = keras.layers.Conv2D(8, 3, activation="relu", name="conv1")(image)
+    x = keras.layers.Conv2D(16, 3, activation="relu", name="conv2")(x)
+    x = keras.layers.MaxPooling2D(2, name="pool")(x)
+    x = keras.layers.Flatten(name="flatten")(x)
+    x = keras.layers.Dense(embedding_dim, activation="relu", name="embedding")(x)
+    return keras.Model(image, x, name="reference")
+
+
+def _convolution(x: tf.Tensor, filters: int, size: int, name: str, strides: int = 1) -> tf.Tensor:
+    x = keras.layers.Conv2D(
+        filters,
+        size,
+        strides=strides,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(x)
+    x = keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
+    return keras.layers.ReLU(name=f"{name}_relu")(x)
+
+
+TOWERS: dict[str, Callable[[tuple[int, int, int], int], keras.Model]] = {
+    "small_cnn": small_cnn,
+    "reference": reference,
+}

@@ -1,0 +1,1 @@
+"""Training: objectives, input pipeline, augmentation, callbacks, and the one function that owns the journey."""

@@ -1,0 +1,100 @@
+"""What happens after each step and each epoch of `fit`."""
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from tensorflow import keras
+
+from siamese_tf.data.pair_file import VALIDATION, PairFile
+from siamese_tf.evaluation.calibration import best_threshold
+from siamese_tf.files import atomic_write
+from siamese_tf.models.siamese_model import SiameseModel
+from siamese_tf.training.checkpoint import RunState, save_checkpoint
+
+
+class KeepBest(keras.callbacks.Callback):
+    """After each epoch: the accuracy on the validation pairs, the best weights so far, the history and the checkpoint.
+
+    The accuracy is the highest any threshold reaches, with each validation image embedded once.
+    """
+
+    def __init__(self, siamese: SiameseModel, pairs: PairFile, state: RunState, workdir: Path):
+        super().__init__()
+        self.siamese = siamese
+        self.state = state
+        self.workdir = workdir
+        rows = pairs.rows(VALIDATION)
+        self.images = pairs.images
+        self.img1, self.img2, self.similarity = pairs.img1[rows], pairs.img2[rows], pairs.similarity[rows]
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        if not np.isfinite(logs["loss"]):
+            return  # TerminateOnNaN has stopped the run: the checkpoint of the last good epoch stays
+        scores = self.siamese.score_pairs(self.images, self.img1, self.img2)
+        accuracy = float(np.mean((scores >= best_threshold(self.similarity, scores)) == self.similarity))
+        logs["validation_accuracy"] = accuracy
+        state, optimizer = self.state, self.model.optimizer
+        if accuracy > max((row["validation_accuracy"] for row in state.history), default=-1.0):
+            state.best_epoch, state.best = epoch + 1, self.siamese.get_weights()
+        state.history.append(
+            {
+                "epoch": epoch + 1,
+                "loss": float(logs["loss"]),
+                "validation_accuracy": accuracy,
+                "learning_rate": float(np.asarray(optimizer.learning_rate)),
+                "seconds": round(time.perf_counter() - self.started, 3),
+            }
+        )
+        state.variables = [np.asarray(variable) for variable in self.siamese.variables]
+        state.optimizer = [np.asarray(variable) for variable in optimizer.variables]
+        save_checkpoint(state, self.workdir)
+        write_history(state.history, self.workdir / "history.csv")
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """One line for the whole run: step, loss, the latest validation accuracy, and the time left."""
+
+    def __init__(self, steps: int, epochs: int, first_epoch: int):
+        super().__init__()
+        self.steps, self.epochs, self.first_epoch = steps, epochs, first_epoch
+        self.bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]}  validation accuracy {task.fields[accuracy]}"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        )
+
+    def on_train_begin(self, logs: dict[str, Any]) -> None:
+        self.task = self.bar.add_task(
+            "", total=self.epochs * self.steps, completed=self.first_epoch * self.steps, epoch="", loss="", accuracy="-"
+        )
+        self.bar.start()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
+        self.bar.update(self.task, epoch=f"{epoch + 1}/{self.epochs}")
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
+        self.bar.update(self.task, advance=1, loss=f"{float(logs['loss']):.4f}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        if "validation_accuracy" in logs:
+            self.bar.update(self.task, accuracy=f"{logs['validation_accuracy']:.4f}")
+
+    def on_train_end(self, logs: dict[str, Any]) -> None:
+        self.bar.stop()
+
+
+def write_history(history: list[dict[str, float]], path: Path) -> None:
+    """Writes the rows of a run as CSV, with a header."""
+    with atomic_write(path, "w") as file:
+        writer = csv.DictWriter(file, fieldnames=list(history[0]))
+        writer.writeheader()
+        writer.writerows(history)

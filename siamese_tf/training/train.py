@@ -1,0 +1,159 @@
+"""`train_and_evaluate`: the one journey from a config to a calibrated model, its record and its pictures."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import tensorflow as tf
+from tensorflow import keras
+
+from siamese_tf.config import TrainConfig
+from siamese_tf.data.batches import steps_per_epoch
+from siamese_tf.data.open import OpenedPairs, open_pairs
+from siamese_tf.data.pair_file import TRAIN, VALIDATION
+from siamese_tf.errors import ConfigError, PairFileError, SiameseError
+from siamese_tf.files import atomic_write
+from siamese_tf.models.siamese_model import SiameseModel
+from siamese_tf.training.callbacks import KeepBest, ProgressBar
+from siamese_tf.training.checkpoint import CHECKPOINT, RunState, load_checkpoint
+from siamese_tf.training.finish import calibrate_and_report
+from siamese_tf.training.objectives import OBJECTIVES
+from siamese_tf.training.pipeline import training_batches
+from siamese_tf.training.trainer import PairTrainer
+
+STEPS_BY_DEFAULT = 1000
+# Mirrored clothes are clothes, mirrored digits are not digits; what is not known stays as it is.
+AUGMENTATION = {"fashion-mnist": "flip"}
+
+
+def train_and_evaluate(
+    config: TrainConfig,
+    workdir: str | Path | None = None,
+    *,
+    tower: keras.Model | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+    command: str = "train_and_evaluate",
+) -> SiameseModel:
+    """Trains, keeps the best validation checkpoint, calibrates, evaluates, and writes all of it to a folder.
+
+    Makes TensorFlow deterministic for this process: the same config on the same machine gives the same weights, whether
+    or not the run was stopped and resumed in between.
+
+    Args:
+        config: what to train on what, and how.
+        workdir: gets `siamese.keras`, `record.json`, `config.json`, `history.csv`, the pictures, `logs/`, and
+            `checkpoint.npz`; None means `runs/<dataset>/<objective>`.
+        tower: a tower of your own, see `SiameseModel`; built anew for every run, `resume` included.
+        resume: go on from the last finished epoch of the run in `workdir`, if it has one.
+        quiet: no progress bar and no report.
+        command: what to type to do this again, for the record.
+
+    Returns:
+        The trained, calibrated model with its record.
+
+    Raises:
+        SiameseError: the data cannot be had or lacks rows, the settings do not fit them, the loss became NaN, or
+            `resume` finds a run with other settings.
+    """
+    say: Callable[[str], None] = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
+    started = time.perf_counter()
+    pairs = open_pairs(config.dataset, data_dir=config.data_dir, pairs=config.pairs, test_pairs=config.test_pairs)
+    say(pairs.note)
+    config = settle(config, pairs, tower)
+    workdir = Path(workdir) if workdir is not None else Path("runs") / pairs.dataset / config.objective
+    run = {**config.to_dict(), "train_sha256": pairs.train.sha256, "test_sha256": pairs.test and pairs.test.sha256}
+    state = (load_checkpoint(workdir, run) if resume else None) or RunState(run)
+    if state.epochs_done:
+        say(f"Resuming after epoch {state.epochs_done} of {config.epochs}.")
+    elif (workdir / CHECKPOINT).exists():
+        say(f"Replacing the run in {workdir} (--resume would have continued it).")
+    with atomic_write(workdir / "config.json", "w") as file:
+        json.dump(config.to_dict(), file, indent=2)
+    model = _fit(config, pairs, state, workdir, tower, quiet)
+    seconds = sum(row["seconds"] for row in state.history)
+    calibrate_and_report(model, config, pairs, state, workdir, seconds=seconds, command=command, say=say)
+    say(f"Everything is in {workdir} ({time.perf_counter() - started:.0f} s).")
+    return model
+
+
+def settle(config: TrainConfig, pairs: OpenedPairs, tower: keras.Model | None) -> TrainConfig:
+    """Sets what the config left open, once the pairs are known, and refuses what they cannot serve.
+
+    Raises:
+        PairFileError: no training or no validation rows, or no labels although `pairs_per_step` is `all`.
+        ConfigError: `tower` was given or left out against what the config says.
+    """
+    if config.tower == "custom" and tower is None:
+        raise ConfigError("tower 'custom' is the one you give in Python: train_and_evaluate(config, tower=...)")
+    for split, name in ((TRAIN, "training"), (VALIDATION, "validation")):
+        if not len(pairs.train.rows(split)):
+            raise PairFileError(f"{pairs.train.path} has no {name} rows (split {split}), which a run needs")
+    if config.pairs_per_step == "all" and pairs.train.labels is None:
+        raise PairFileError(
+            f"{pairs.train.path} has no labels, so only its listed pairs can be learned from: --pairs-per-step listed"
+        )
+    steps = steps_per_epoch(len(pairs.train.rows(TRAIN)), config.batch_pairs)
+    return replace(
+        config,
+        dataset=pairs.dataset,
+        tower="custom" if tower is not None else config.tower,
+        head=config.head or OBJECTIVES[config.objective].head,
+        epochs=config.epochs or -(-STEPS_BY_DEFAULT // steps),
+        augment=AUGMENTATION.get(pairs.dataset, "shift") if config.augment == "auto" else config.augment,
+    )
+
+
+def _fit(
+    config: TrainConfig,
+    pairs: OpenedPairs,
+    state: RunState,
+    workdir: Path,
+    tower: keras.Model | None,
+    quiet: bool,
+) -> SiameseModel:
+    """The model with the weights of the best epoch; `state` ends as the run does."""
+    assert config.epochs is not None  # `settle` has set both
+    assert config.head is not None
+    keras.utils.set_random_seed(config.seed)
+    tf.config.experimental.enable_op_determinism()
+    height, width, channels = pairs.train.images.shape[1:]
+    model = SiameseModel((height, width, channels), tower or config.tower, config.embedding_dim, config.head)
+    steps = steps_per_epoch(len(pairs.train.rows(TRAIN)), config.batch_pairs)
+    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * steps)
+    optimizer = keras.optimizers.Adam(schedule)
+    optimizer.build(model.trainable_variables)
+    if state.epochs_done:
+        _assign(model.variables, state.variables)
+        _assign(optimizer.variables, state.optimizer)
+    trainer = PairTrainer(model, config)
+    trainer.compile(optimizer=optimizer, jit_compile=False)
+    callbacks = [
+        keras.callbacks.TerminateOnNaN(),
+        KeepBest(model, pairs.train, state, workdir),
+        keras.callbacks.TensorBoard(workdir / "logs", write_graph=False),
+        *([] if quiet else [ProgressBar(steps, config.epochs, state.epochs_done)]),
+    ]
+    trainer.fit(
+        training_batches(pairs.train, config, range(state.epochs_done, config.epochs)),
+        steps_per_epoch=steps,
+        initial_epoch=state.epochs_done,
+        epochs=config.epochs,
+        callbacks=callbacks,
+        shuffle=False,
+        verbose=0,
+    )
+    if state.epochs_done < config.epochs:
+        raise SiameseError(
+            f"the loss became NaN or infinite in epoch {state.epochs_done + 1}; try a lower --learning-rate than"
+            f" {config.learning_rate:g}. The epochs before it are in {workdir / CHECKPOINT}"
+        )
+    model.set_weights(state.best)
+    return model
+
+
+def _assign(variables: list[tf.Variable], values: list) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

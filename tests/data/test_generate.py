@@ -1,0 +1,191 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from siamese_tf.data import generate
+from siamese_tf.data.audit import audit_pairs
+from siamese_tf.data.generate import build_pairs, default_count, generate_pair_files
+from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, load_pair_file
+from siamese_tf.data.pairs import make_pairs
+from siamese_tf.data.sources import Source, load_source
+from siamese_tf.errors import ConfigError, DatasetError
+from siamese_tf.version import __version__
+
+UNASKED = {"train": None, "validation": None, "test": None}
+
+
+def drawn_source(training: int = 240, test: int = 80, classes: int = 8) -> Source:
+    """Noise, no two images alike but for four twins: two of training image 0 in training, two of it in the test."""
+    images = np.random.default_rng(0).integers(0, 256, (training + test, 4, 4, 1), np.uint8)
+    images[[classes, 2 * classes, training, training + 1]] = images[0]
+    return Source(
+        name="drawn",
+        images=images,
+        labels=np.arange(training + test) % classes,
+        is_test=np.arange(training + test) >= training,
+        class_names=tuple(f"class {k}" for k in range(classes)),
+        origin="drawn in the test",
+        files={"images": "12ab"},
+        note="Using drawn.",
+    )
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    return generate_pair_files("digits", out=tmp_path_factory.mktemp("dataset"))
+
+
+def test_digits_by_default(digits):
+    train, test = load_pair_file(digits.train_path), load_pair_file(digits.test_path)
+    assert digits.train_path.parts[-2:] == ("digits", "train_pairs.npz")
+    assert digits.test_path.parts[-2:] == ("digits", "test_pairs.npz")
+    assert set(train.split.tolist()) == {TRAIN, VALIDATION}
+    assert set(test.split.tolist()) == {TEST}
+    assert abs(len(test.images) - 1797 / 4) < 1
+    assert len(train.images) + len(test.images) == 1797
+    assert len(test.img1) == 4490  # ten for each of 449 images
+    for pairs in (train, test):
+        assert pairs.similarity.sum() * 2 == len(pairs.similarity)
+
+
+def test_no_image_stands_on_two_sides(digits):
+    audit = audit_pairs([load_pair_file(digits.train_path), load_pair_file(digits.test_path)])
+    assert audit.overlap == {"train-validation": 0, "train-test": 0, "validation-test": 0}
+    assert audit.leaks == audit.contradictions == audit.shared_between_files == 0
+    assert audit == digits.audit
+
+
+def test_the_images_and_labels_are_those_of_the_source(digits):
+    source = load_source("digits")
+    class_of = {image.tobytes(): label for image, label in zip(source.images, source.labels.tolist(), strict=True)}
+    for path in (digits.train_path, digits.test_path):
+        pairs = load_pair_file(path)
+        assert [class_of[image.tobytes()] for image in pairs.images] == pairs.labels.tolist()
+
+
+def test_same_seed_same_bytes(digits, tmp_path):
+    again = generate_pair_files("digits", out=tmp_path / "again")
+    other = generate_pair_files("digits", out=tmp_path / "other", seed=1)
+    assert again.train_path.read_bytes() == digits.train_path.read_bytes()
+    assert again.test_path.read_bytes() == digits.test_path.read_bytes()
+    assert other.train_path.read_bytes() != digits.train_path.read_bytes()
+
+
+def test_the_manifest_says_where_the_pairs_came_from(digits):
+    manifest = load_pair_file(digits.test_path).manifest
+    source = load_source("digits")
+    assert manifest["format"] == 1
+    assert manifest["version"] == __version__
+    assert (manifest["source"], manifest["seed"], manifest["split"]) == ("digits", 0, "image")
+    assert manifest["files"] == source.files
+    assert manifest["class_names"] == list("0123456789")
+    assert manifest["pairs"]["test"] == 4490
+    assert sum(manifest["images"].values()) == 1797
+    assert manifest["duplicates"] == {"test_twins": 0, "copies": 0, "contradicting": 0}
+    assert manifest["audit"]["leaks"] == 0
+    assert manifest["audit"]["parts"]["validation"]["pairs"] == manifest["pairs"]["validation"]
+
+
+def test_lines_for_people(digits):
+    lines = digits.lines()
+    assert lines[1] == "byte-identical images left out: test twins 0, copies 0, contradicting 0"
+    assert "no leaks" in lines
+    assert lines[-1] == f"wrote {digits.test_path}"
+
+
+def test_the_count_of_one_part_changes_no_other():
+    source = drawn_source()
+    few = build_pairs(source, {"train": 100, "validation": 40, "test": 60}, "image", seed=5)
+    more = build_pairs(source, {"train": 300, "validation": 40, "test": 60}, "image", seed=5)
+    assert [len(file.img1) for file in few] == [140, 60]
+    assert [len(file.img1) for file in more] == [340, 60]
+    for part, file in ((VALIDATION, 0), (TEST, 1)):
+        a, b = few[file], more[file]
+        assert np.array_equal(a.img1[a.rows(part)], b.img1[b.rows(part)])
+        assert np.array_equal(a.img2[a.rows(part)], b.img2[b.rows(part)])
+
+
+def test_the_three_parts_have_streams_of_their_own(monkeypatch):
+    streams = []
+
+    def spy(labels, count, seed):
+        streams.append(np.random.default_rng(seed).integers(0, 2**32, 4).tolist())
+        return make_pairs(labels, count, seed)
+
+    monkeypatch.setattr(generate, "make_pairs", spy)
+    build_pairs(drawn_source(), UNASKED, "image", seed=0)
+    assert len(streams) == 3
+    assert streams[0] != streams[1] != streams[2] != streams[0]
+
+
+def test_twins_are_left_out_and_counted():
+    source = drawn_source()
+    train, test = build_pairs(source, UNASKED, "image", seed=0)
+    assert train.manifest["duplicates"] == {"test_twins": 2, "copies": 2, "contradicting": 0}
+    assert (len(train.images), len(test.images)) == (238, 78)
+    assert not any(np.array_equal(image, source.images[0]) for image in test.images)
+
+
+def test_test_images_come_from_the_official_test_part_only():
+    source = drawn_source()
+    official = {image.tobytes() for image in source.images[source.is_test]}
+    for mode in ("image", "class"):
+        train, test = build_pairs(source, UNASKED, mode, seed=0)
+        assert all(image.tobytes() in official for image in test.images)
+        assert not any(image.tobytes() in official - {source.images[0].tobytes()} for image in train.images)
+
+
+def test_by_class_no_class_stands_on_two_sides():
+    train, test = build_pairs(drawn_source(), UNASKED, "class", seed=2)
+    sides = [
+        set(file.labels[np.concatenate([file.img1[file.rows(part)], file.img2[file.rows(part)]])].tolist())
+        for file, part in ((train, TRAIN), (train, VALIDATION), (test, TEST))
+    ]
+    assert [len(side) for side in sides] == [4, 2, 2]
+    assert set.union(*sides) == set(range(8))
+    assert train.manifest["split"] == "class"
+
+
+def test_default_count_by_hand():
+    assert default_count(np.repeat([0, 1], 5000), 50_000) == 50_000  # the standard
+    assert default_count(np.repeat([0, 1], 100), 50_000) == 2000  # ten an image
+    assert default_count(np.repeat([0, 1], 7), 50_000) == 42  # 42 similar pairs exist: half of the half
+    assert default_count(np.array([0, 0, 0, 1]), 50_000) == 2  # 3 exist on either side; even
+    assert default_count(np.array([0, 0]), 50_000) == 2  # none exist: left to make_pairs to refuse
+
+
+def test_a_count_beyond_what_exists_is_refused_with_part_and_maximum():
+    with pytest.raises(DatasetError, match=r"drawn, test part: 9999 pairs asked.*Ask for 2 to \d+"):
+        build_pairs(drawn_source(), UNASKED | {"test": 9999}, "image", seed=0)
+
+
+def test_a_part_too_small_for_pairs_is_refused():
+    with pytest.raises(DatasetError, match="drawn, validation part: 3 images make 0 similar"):
+        build_pairs(drawn_source(training=24, test=80), UNASKED, "image", seed=0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "finding"), [({"split": "person"}, "split is 'person'"), ({"seed": -1}, "seed is -1")]
+)
+def test_wrong_settings_are_refused_and_nothing_is_written(tmp_path, wrong, finding):
+    with pytest.raises(ConfigError, match=finding):
+        generate_pair_files("digits", out=tmp_path, **wrong)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_leak_of_our_own_is_never_written(tmp_path, monkeypatch):
+    def leaking(labels, count, seed):
+        return np.zeros(2, np.int32), np.array([0, 1], np.int32), np.array([1, labels[0] == labels[1]], np.uint8)
+
+    monkeypatch.setattr(generate, "make_pairs", leaking)
+    with pytest.raises(RuntimeError, match=r"These pairs leak(.|\n)*images paired with themselves: 3"):
+        generate_pair_files("digits", out=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_tensorflow_is_imported():
+    code = "import sys, siamese_tf.data.generate; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]

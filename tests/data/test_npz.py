@@ -1,0 +1,141 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from siamese_tf.data.npz import read_npz, write_npz
+from siamese_tf.errors import PairFileError
+
+ARRAYS = {
+    "images": np.arange(24, dtype=np.uint8).reshape(2, 3, 4),
+    "img1": np.array([1, -2, 3], np.int32),
+    "text": np.array("a text, äöü"),
+    "none": np.zeros((0, 5), np.int64),
+}
+
+
+def header(text: str, version: bytes = b"\x01\x00") -> bytes:
+    body = text.encode().ljust(117) + b"\n"
+    return b"\x93NUMPY" + version + len(body).to_bytes(2, "little") + body
+
+
+def zip_of(*members: tuple[str, bytes], compression: int = zipfile.ZIP_STORED) -> io.BytesIO:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    file.seek(0)
+    return file
+
+
+def read(file: io.BytesIO) -> dict[str, np.ndarray]:
+    return read_npz(file, "x.npz", ("images", "img1", "text", "none"))
+
+
+def test_arrays_come_back_equal_here_and_with_np_load(tmp_path):
+    path = tmp_path / "x.npz"
+    write_npz(path, ARRAYS)
+    ours = read(io.BytesIO(path.read_bytes()))
+    with np.load(path, allow_pickle=False) as theirs:
+        assert list(theirs) == list(ours) == list(ARRAYS)
+        for name, array in ARRAYS.items():
+            assert np.array_equal(ours[name], array)
+            assert np.array_equal(theirs[name], array)
+            assert ours[name].dtype == theirs[name].dtype == array.dtype
+
+
+def test_equal_arrays_give_equal_bytes_whatever_their_layout(tmp_path):
+    write_npz(tmp_path / "a.npz", ARRAYS)
+    turned = {"images": np.asfortranarray(ARRAYS["images"]), "img1": ARRAYS["img1"].astype(">i4")}
+    write_npz(tmp_path / "b.npz", ARRAYS | turned)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_files_that_numpy_wrote_are_read(save):
+    file = io.BytesIO()
+    save(file, images=np.asfortranarray(ARRAYS["images"]), img1=ARRAYS["img1"].astype(">i8"))
+    file.seek(0)
+    arrays = read(file)
+    assert np.array_equal(arrays["images"], ARRAYS["images"])
+    assert arrays["img1"].tolist() == [1, -2, 3]
+
+
+def test_an_array_that_cannot_be_written_leaves_the_old_file(tmp_path):
+    path = tmp_path / "x.npz"
+    write_npz(path, ARRAYS)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="allow_pickle"):
+        write_npz(path, {"images": ARRAYS["images"], "img1": np.array([{}])})
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not a zip at all", b"\x93NUMPY" + bytes(200)])
+def test_what_is_no_zip_is_refused(content):
+    with pytest.raises(PairFileError, match=r"x\.npz cannot be read as a pair file"):
+        read(io.BytesIO(content))
+
+
+@pytest.mark.parametrize("name", ["model.weights.npy", "images", "../images.npy", "/images.npy", "a/images.npy"])
+def test_members_of_another_name_are_refused(name):
+    with pytest.raises(PairFileError, match=f"x.npz holds {name!r}; a pair file holds only images, img1"):
+        read(zip_of((name, b"")))
+
+
+def test_two_members_of_one_name_are_refused():
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        file = zip_of(("img1.npy", b""), ("img1.npy", b""))
+    with pytest.raises(PairFileError, match="two arrays of one name"):
+        read(file)
+
+
+def test_objects_are_refused_and_not_unpickled():
+    file = io.BytesIO()
+    np.savez(file, images=np.array([{"a": 1}]))
+    file.seek(0)
+    with pytest.raises(PairFileError, match=r"images\.npy has dtype object; expected whole numbers or text"):
+        read(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "finding"),
+    [
+        (
+            header("{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000,)}"),
+            "announces 1,000,000,000,000 b",
+        ),
+        (header("{'descr': '|u1', 'fortran_order': False, 'shape': (3,)}") + bytes(4), "announces 3 bytes and holds 4"),
+        (header("{'descr': '|u1', 'fortran_order': False, 'shape': (-1, -4)}") + bytes(4), "cannot be read"),
+        (header("{'descr': '<f8', 'fortran_order': False, 'shape': (1,)}") + bytes(8), "has dtype float64"),
+        (header("{'descr': [('a', '|u1')], 'fortran_order': False, 'shape': (1,)}") + bytes(1), "expected whole numb"),
+        (header("{'descr': '|O', 'fortran_order': False, 'shape': ()}") + b"cos\nsystem\n.", "has dtype object"),
+        (header("__import__('os').system('true')"), "cannot be read"),
+        (header("{" * 60), "cannot be read"),
+        (header("{}"), "cannot be read"),
+        (header("{}", version=b"\x03\x00"), "format version"),
+        (b"\x93NUMPY", "cannot be read"),
+        (b"", "cannot be read"),
+    ],
+)
+def test_headers_that_lie_are_refused(content, finding):
+    with pytest.raises(PairFileError, match=finding):
+        read(zip_of(("images.npy", content)))
+
+
+def test_a_zip_bomb_is_refused_before_it_expands(monkeypatch):
+    monkeypatch.setattr("siamese_tf.data.npz.SLACK_BYTES", 0)
+    content = header("{'descr': '|u1', 'fortran_order': False, 'shape': (1000000,)}") + bytes(1_000_000)
+    file = zip_of(("images.npy", content), compression=zipfile.ZIP_DEFLATED)
+    with pytest.raises(PairFileError, match=r"would expand from .* to 1,000,128 bytes; at most"):
+        read(file)
+
+
+def test_an_encrypted_member_is_refused():
+    file = zip_of(("images.npy", b"12345678"))
+    content = bytearray(file.getvalue())
+    content[content.index(b"PK\x01\x02") + 8] |= 1  # the flag in the directory
+    content[6] |= 1
+    with pytest.raises(PairFileError, match="encrypted"):
+        read(io.BytesIO(content))

@@ -1,0 +1,168 @@
+import hashlib
+import json
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file, save_pair_file
+from siamese_tf.errors import PairFileError
+
+
+def example() -> PairFile:
+    """Four images 2 x 3 of classes 0 0 1 1, and four pairs."""
+    return PairFile(
+        images=np.arange(24, dtype=np.uint8).reshape(4, 2, 3, 1),
+        labels=np.array([0, 0, 1, 1]),
+        img1=np.array([0, 0, 3, 1], np.int32),
+        img2=np.array([1, 2, 2, 3], np.int32),
+        similarity=np.array([1, 0, 1, 0], np.uint8),
+        split=np.array([TRAIN, VALIDATION, TRAIN, TEST], np.uint8),
+        manifest={"source": "drawn", "seed": 3, "names": ["ä", "b"]},
+    )
+
+
+def arrays(**changes) -> dict[str, np.ndarray]:
+    """The example as plain arrays; a change to None leaves that array out."""
+    pairs = example()
+    names = ("images", "labels", "img1", "img2", "similarity", "split")
+    every = {name: getattr(pairs, name) for name in names} | {"manifest": np.array("{}")} | changes
+    return {name: array for name, array in every.items() if array is not None}
+
+
+def test_a_file_comes_back_as_it_was_written(tmp_path):
+    path = tmp_path / "pairs.npz"
+    save_pair_file(path, example())
+    loaded = load_pair_file(path)
+    for name in ("images", "labels", "img1", "img2", "similarity", "split"):
+        assert np.array_equal(getattr(loaded, name), getattr(example(), name))
+        assert getattr(loaded, name).dtype == getattr(example(), name).dtype
+    assert loaded.manifest == example().manifest
+    assert loaded.path == path
+    assert loaded.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_numpy_alone_reads_it(tmp_path):
+    save_pair_file(tmp_path / "pairs.npz", example())
+    with np.load(tmp_path / "pairs.npz", allow_pickle=False) as file:
+        assert file["images"].shape == (4, 2, 3, 1)
+        assert json.loads(str(file["manifest"]))["seed"] == 3
+
+
+def test_equal_contents_give_equal_bytes(tmp_path):
+    pairs = example()
+    save_pair_file(tmp_path / "a.npz", pairs)
+    save_pair_file(tmp_path / "b.npz", replace(pairs, manifest=dict(reversed(pairs.manifest.items()))))
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_rows_of_each_part():
+    assert example().rows(TRAIN).tolist() == [0, 2]
+    assert example().rows(VALIDATION).tolist() == [1]
+    assert example().rows(TEST).tolist() == [3]
+
+
+def test_what_other_people_leave_out(tmp_path):
+    np.savez(tmp_path / "pairs.npz", **arrays(labels=None, split=None, manifest=None))
+    loaded = load_pair_file(tmp_path / "pairs.npz")
+    assert loaded.labels is None
+    assert loaded.split.tolist() == [TRAIN] * 4
+    assert loaded.manifest == {}
+    save_pair_file(tmp_path / "again.npz", loaded)
+    assert load_pair_file(tmp_path / "again.npz").labels is None
+
+
+def test_other_integer_types_and_images_without_channel_axis(tmp_path):
+    plain = arrays(images=example().images[..., 0])
+    for name in ("img1", "img2", "split", "labels"):
+        plain[name] = plain[name].astype(np.int16)
+    plain["similarity"] = plain["similarity"].astype(bool)
+    np.savez(tmp_path / "pairs.npz", **plain)
+    loaded = load_pair_file(tmp_path / "pairs.npz")
+    assert loaded.images.shape == (4, 2, 3, 1)
+    assert (loaded.img1.dtype, loaded.img2.dtype) == (np.int32, np.int32)
+    assert (loaded.similarity.dtype, loaded.split.dtype, loaded.labels.dtype) == (np.uint8, np.uint8, np.int64)
+    assert loaded.similarity.tolist() == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding"),
+    [
+        ({"img2": None}, "has no array 'img2'; a pair file needs images, img1, img2, similarity"),
+        ({"images": np.zeros((4, 2, 3, 1), np.int16)}, r"images have shape \(4, 2, 3, 1\) and dtype int16"),
+        ({"images": np.zeros((4, 6), np.uint8)}, r"images have shape \(4, 6\).*expected \(n, h, w, c\)"),
+        ({"images": np.zeros((0, 2, 3, 1), np.uint8)}, "at least one image"),
+        ({"images": np.zeros((4, 2, 0, 1), np.uint8)}, r"shape \(4, 2, 0, 1\)"),
+        ({"img1": np.array([0, 1])}, r"img1 has shape \(2,\) and dtype int64; expected \(4,\) integers"),
+        ({"img1": np.array([[0], [0], [3], [1]])}, r"img1 has shape \(4, 1\)"),
+        ({"img2": np.array([1, 2, 2, 4])}, "img2 goes from 1 to 4; expected 0 to 3"),
+        ({"img2": np.array([1, 2, -1, 3])}, "img2 goes from -1 to 3"),
+        ({"img2": np.array([1, 2, 2, 2**63], np.uint64)}, "img2 goes from 1 to 9223372036854775808"),
+        ({"similarity": np.array([1, 0, 2, 0])}, "similarity goes from 0 to 2; expected 0 to 1"),
+        ({"similarity": np.array([], np.uint8)}, "holds no pairs"),
+        ({"similarity": np.array(1)}, "holds no pairs"),
+        ({"split": np.array([0, 1, 2, 3])}, "split goes from 0 to 3; expected 0 to 2"),
+        ({"split": np.array([0, 1])}, r"split has shape \(2,\)"),
+        ({"labels": np.array([0, 0, 1])}, r"labels has shape \(3,\).*expected \(4,\)"),
+        ({"labels": np.array(["a", "a", "b", "b"])}, "labels has shape .* dtype <U1"),
+        ({"labels": np.array([0, 1, 1, 1])}, "in 2 of 4 pairs, similarity contradicts the labels"),
+        ({"manifest": np.array("{")}, "the manifest is not JSON"),
+        ({"manifest": np.array("[" * 100_000)}, "the manifest is not JSON"),
+        ({"manifest": np.array("[1, 2]")}, "the manifest is a JSON list; expected an object"),
+    ],
+)
+def test_each_fault_is_named_with_the_file(tmp_path, changes, finding):
+    np.savez(tmp_path / "pairs.npz", **arrays(**changes))
+    with pytest.raises(PairFileError, match=finding) as caught:
+        load_pair_file(tmp_path / "pairs.npz")
+    assert "pairs.npz" in str(caught.value)
+
+
+def test_a_missing_file_is_refused_with_the_cure(tmp_path):
+    with pytest.raises(PairFileError, match=r"absent.npz: No such file.*dataset_generation.py"):
+        load_pair_file(tmp_path / "absent.npz")
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(PairFileError, match="cannot read the pair file"):
+        load_pair_file(tmp_path)
+
+
+def test_what_could_not_be_loaded_is_not_written(tmp_path):
+    with pytest.raises(PairFileError, match="similarity contradicts the labels"):
+        save_pair_file(tmp_path / "pairs.npz", replace(example(), labels=np.array([0, 1, 1, 1])))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_damaged_bytes_are_refused_or_harmless(tmp_path, compressed):
+    path = tmp_path / "pairs.npz"
+    if compressed:
+        np.savez_compressed(path, **arrays())
+    else:
+        save_pair_file(path, example())
+    whole, good = path.read_bytes(), load_pair_file(path)
+    rng = np.random.default_rng(0)
+    damaged = [whole[:length] for length in rng.integers(0, len(whole), 50)]
+    for place in rng.integers(0, len(whole), 200):
+        damaged.append(whole[:place] + bytes([whole[place] ^ int(rng.integers(1, 256))]) + whole[place + 1 :])
+    refused = 0
+    for content in damaged:
+        path.write_bytes(content)
+        try:
+            loaded = load_pair_file(path)
+        except PairFileError:
+            refused += 1
+        else:
+            assert np.array_equal(loaded.images, good.images)
+            assert np.array_equal(loaded.img1, good.img1)
+            assert np.array_equal(loaded.similarity, good.similarity)
+    assert refused > 125
+
+
+def test_the_archive_holds_the_listed_arrays_and_nothing_else(tmp_path):
+    save_pair_file(tmp_path / "pairs.npz", example())
+    with zipfile.ZipFile(tmp_path / "pairs.npz") as archive:
+        names = {"images", "img1", "img2", "similarity", "labels", "split", "manifest"}
+        assert set(archive.namelist()) == {f"{name}.npy" for name in names}

@@ -1,0 +1,197 @@
+import gzip
+import hashlib
+import struct
+import subprocess
+import sys
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from siamese_tf.data import known
+from siamese_tf.data.idx import idx_sha256
+from siamese_tf.data.known import KNOWN, KnownSet
+from siamese_tf.data.sources import NAMES, load_source
+from siamese_tf.errors import DatasetError
+
+PARTS = {
+    "train-images-idx3-ubyte": np.arange(24, dtype=np.uint8).reshape(4, 2, 3),
+    "train-labels-idx1-ubyte": np.array([1, 0, 4, 0], np.uint8),
+    "t10k-images-idx3-ubyte": np.arange(12, dtype=np.uint8).reshape(2, 2, 3),
+    "t10k-labels-idx1-ubyte": np.array([0, 1], np.uint8),
+}
+
+
+def fill(folder):
+    folder.mkdir(parents=True)
+    for part, values in PARTS.items():
+        header = struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape)
+        (folder / f"{part}.gz").write_bytes(gzip.compress(header + values.tobytes()))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """A machine that holds no data set and has no network, in which both known sets are the small one."""
+
+    def no_network(url, timeout):
+        raise URLError("no network in this test")
+
+    sha256 = {part: idx_sha256(values) for part, values in PARTS.items()}
+    for name in KNOWN:
+        monkeypatch.setitem(KNOWN, name, KnownSet(("nought", "one", "two", "three", "four"), sha256, "0" * 64))
+    monkeypatch.delenv("SIAMESE_TF_DATA", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(known, "DEBIAN_FOLDER", tmp_path / "debian")
+    monkeypatch.setattr("siamese_tf.data.download.urlopen", no_network)
+    return tmp_path
+
+
+def assert_consistent(source):
+    n = len(source.images)
+    assert source.images.ndim == 4
+    assert source.images.dtype == np.uint8
+    assert (source.labels.shape, source.labels.dtype) == ((n,), np.int64)
+    assert (source.is_test.shape, source.is_test.dtype) == ((n,), bool)
+    assert 0 <= source.labels.min() <= source.labels.max() < len(source.class_names)
+    assert all(len(digest) == 64 for digest in source.files.values())
+    assert "\n" not in source.note
+
+
+def test_digits():
+    source = load_source("digits")
+    assert_consistent(source)
+    assert source.name == "digits"
+    assert source.images.shape == (1797, 8, 8, 1)
+    assert not source.is_test.any()
+    assert source.class_names == ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
+    np.testing.assert_array_equal(source.labels, load_digits().target)
+    assert source.note == "using digits from scikit-learn, 1,797 grey images of 8x8"
+    assert source.files["digits-images"] == hashlib.sha256(source.images.tobytes()).hexdigest()
+
+
+def test_digits_levels():
+    """0..16 becomes 0..255: 16 steps of 255/16 = 15.9375, so 1 -> 16, 3 -> 47.8 -> 48, 16 -> 255."""
+    images = load_source("digits").images[..., 0]
+    levels = load_digits().images
+    for level, grey in {0: 0, 1: 16, 3: 48, 15: 239, 16: 255}.items():
+        assert (images[levels == level] == grey).all()
+    assert len(np.unique(images)) == 17
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+def test_known_set_by_name(place, name):
+    folder = fill(place / "given" / name)
+    source = load_source(name, place / "given")
+    assert_consistent(source)
+    assert source.name == name
+    assert source.images.shape == (6, 2, 3, 1)
+    assert source.labels.tolist() == [1, 0, 4, 0, 0, 1]
+    assert source.is_test.tolist() == [False] * 4 + [True] * 2
+    assert source.class_names == ("nought", "one", "two", "three", "four")
+    assert source.files == KNOWN[name].sha256
+    assert source.origin == str(folder)
+    assert source.note == f"using {name} from {folder}, 6 grey images of 2x3"
+
+
+def test_a_name_never_turns_into_another(place):
+    for name in ("mnist", "fashion-mnist"):
+        with pytest.raises(DatasetError, match=f"{name} was not found.*--dataset digits"):
+            load_source(name)
+
+
+def test_auto_is_mnist_where_it_stands(place, monkeypatch):
+    folder = fill(place / "environment" / "mnist")
+    monkeypatch.setenv("SIAMESE_TF_DATA", str(place / "environment"))
+    source = load_source("auto")
+    assert source.name == "mnist"
+    assert source.note == f"auto: using mnist from {folder}, 6 grey images of 2x3"
+
+
+def test_auto_is_digits_elsewhere(place):
+    source = load_source("auto")
+    assert_consistent(source)
+    assert source.name == "digits"
+    assert source.note.startswith(
+        "auto: using digits from scikit-learn, 1,797 grey images of 8x8, because mnist was not"
+    )
+    assert "no network in this test" in source.note
+
+
+def test_auto_with_a_folder_that_lacks_mnist(place):
+    (place / "given").mkdir()
+    source = load_source("auto", place / "given")
+    assert source.name == "digits"
+    assert "given holds no mnist" in source.note
+
+
+def test_auto_does_not_pass_over_a_corrupt_copy(place):
+    folder = fill(place / "given" / "mnist")
+    (folder / "train-labels-idx1-ubyte.gz").write_bytes(b"\x1f\x8bbroken")
+    with pytest.raises(DatasetError, match=r"train-labels-idx1-ubyte.gz: its gzip data is broken"):
+        load_source("auto", place / "given")
+
+
+def test_folder_of_idx_files(place):
+    folder = fill(place / "my-symbols")
+    source = load_source(str(folder))
+    assert_consistent(source)
+    assert source.name == "my-symbols"
+    assert source.origin == str(folder)
+    assert source.class_names == ("0", "1", "2", "3", "4")
+    assert source.is_test.sum() == 2
+    assert source.files == {part: idx_sha256(values) for part, values in PARTS.items()}
+
+
+def test_folder_here(place, monkeypatch):
+    monkeypatch.chdir(fill(place / "mnist"))
+    assert load_source(".").name == "mnist"
+    monkeypatch.chdir(place)
+    assert load_source("./mnist").class_names == ("0", "1", "2", "3", "4")
+    with pytest.raises(DatasetError, match="mnist was not found"):
+        load_source("mnist")
+
+
+def test_empty_folder(place):
+    (place / "empty").mkdir()
+    with pytest.raises(DatasetError, match=r"empty: there is no train-images-idx3-ubyte.*expected the four IDX files"):
+        load_source(str(place / "empty"))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mnits", "did you mean mnist?"),
+        ("MNIST", "did you mean mnist?"),
+        ("fashion_mnist", "did you mean fashion-mnist?"),
+        ("digit", "did you mean digits?"),
+        ("cats", "check the name"),
+        ("", "check the name"),
+        ("no/such/folder", "no such folder"),
+        ("nul\0", "check the name"),
+        ("x" * 5000, "check the name"),
+    ],
+)
+def test_unknown_name(name, words):
+    with pytest.raises(DatasetError) as caught:
+        load_source(name)
+    assert words in str(caught.value)
+    for known_name in NAMES:
+        assert known_name in str(caught.value)
+
+
+def test_a_file_is_not_a_folder(place):
+    (place / "mnist.npz").write_bytes(b"")
+    with pytest.raises(DatasetError, match=r"mnist.npz' is a file; .* name the folder"):
+        load_source(str(place / "mnist.npz"))
+
+
+def test_a_folder_is_read_without_scikit_learn_and_tensorflow(place):
+    folder = fill(place / "folder")
+    code = (
+        "import sys; from siamese_tf.data.sources import load_source; load_source(sys.argv[1]); "
+        "print([name for name in ('sklearn', 'tensorflow', 'keras') if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"

@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+
+from siamese_tf.data.sources import Source
+from siamese_tf.data.split import distinct_images, split_images
+from siamese_tf.errors import ConfigError, DatasetError
+
+
+def source(labels, is_test=None, values=None) -> Source:
+    """A source whose image k is filled with values[k]; by default no two are alike."""
+    values = np.arange(len(labels)) if values is None else np.asarray(values)
+    images = np.stack([values % 256, values // 256], axis=1).astype(np.uint8).reshape(-1, 1, 2, 1)
+    return Source(
+        name="drawn",
+        images=images,
+        labels=np.asarray(labels, np.int64),
+        is_test=np.zeros(len(labels), bool) if is_test is None else np.asarray(is_test, bool),
+        class_names=tuple(str(k) for k in range(max(labels) + 1)),
+        origin="drawn in the test",
+        files={},
+        note="drawn",
+    )
+
+
+def classes_of(drawn: Source, positions: np.ndarray) -> list[int]:
+    return np.bincount(drawn.labels[positions], minlength=len(drawn.class_names)).tolist()
+
+
+def test_by_image_without_a_test_part_gives_60_15_25_percent_of_every_class():
+    drawn = source(np.repeat([0, 1, 2], 100))
+    split = split_images(drawn, "image", seed=4)
+    assert classes_of(drawn, split.train) == [60, 60, 60]
+    assert classes_of(drawn, split.validation) == [15, 15, 15]
+    assert classes_of(drawn, split.test) == [25, 25, 25]
+    everything = np.concatenate([split.train, split.validation, split.test])
+    assert sorted(everything.tolist()) == list(range(300))
+
+
+def test_by_image_with_a_test_part_gives_one_in_six_to_validation():
+    drawn = source(np.tile(np.arange(4), 90), is_test=np.arange(360) >= 240)
+    split = split_images(drawn, "image", seed=4)
+    assert split.test.tolist() == list(range(240, 360))
+    assert classes_of(drawn, split.validation) == [10, 10, 10, 10]
+    assert classes_of(drawn, split.train) == [50, 50, 50, 50]
+    assert sorted(np.concatenate([split.train, split.validation]).tolist()) == list(range(240))
+
+
+def test_uneven_classes_are_stratified_to_one_image_and_the_total_is_exact():
+    labels = np.random.default_rng(2).choice(5, 600, p=[0.5, 0.2, 0.15, 0.1, 0.05])
+    drawn = source(labels, is_test=[False] * 599 + [True])
+    split = split_images(drawn, "image", seed=0)
+    assert len(split.validation) == 599 // 6
+    sizes = np.bincount(labels[:599])
+    assert np.all(np.abs(np.array(classes_of(drawn, split.validation)) - sizes / 6) < 1)
+
+
+def test_positions_are_sorted_int64():
+    split = split_images(source(np.repeat([0, 1], 20)), "image")
+    for positions in (split.train, split.validation, split.test):
+        assert positions.dtype == np.int64
+        assert np.all(np.diff(positions) > 0)
+
+
+@pytest.mark.parametrize("mode", ["image", "class"])
+def test_the_seed_decides(mode):
+    drawn = source(np.repeat(np.arange(8), 25))
+    same, again, other = (split_images(drawn, mode, seed) for seed in (1, 1, 2))
+    assert np.array_equal(same.train, again.train)
+    assert np.array_equal(same.test, again.test)
+    assert not np.array_equal(same.train, other.train)
+
+
+def test_by_class_keeps_whole_classes_apart():
+    drawn = source(np.repeat(np.arange(10), 7))
+    split = split_images(drawn, "class", seed=3)
+    sides = [set(drawn.labels[part].tolist()) for part in (split.train, split.validation, split.test)]
+    assert [len(side) for side in sides] == [6, 2, 2]
+    assert set.union(*sides) == set(range(10))
+    assert len(split.train) + len(split.validation) + len(split.test) == 70
+
+
+def test_by_class_takes_test_images_from_the_official_test_part_only():
+    drawn = source(np.tile(np.arange(10), 12), is_test=np.arange(120) >= 80)
+    split = split_images(drawn, "class", seed=3)
+    assert drawn.is_test[split.test].all()
+    assert not drawn.is_test[np.concatenate([split.train, split.validation])].any()
+    sides = [set(drawn.labels[part].tolist()) for part in (split.train, split.validation, split.test)]
+    assert [len(side) for side in sides] == [6, 2, 2]
+    assert set.union(*sides) == set(range(10))
+    assert len(split.test) == 2 * 4  # all test images of its two classes
+
+
+@pytest.mark.parametrize(("classes", "sides"), [(6, [2, 2, 2]), (7, [3, 2, 2]), (20, [12, 4, 4]), (101, [61, 20, 20])])
+def test_by_class_gives_a_fifth_but_at_least_two_classes(classes, sides):
+    drawn = source(np.repeat(np.arange(classes), 2))
+    split = split_images(drawn, "class", seed=0)
+    found = [len(np.unique(drawn.labels[part])) for part in (split.train, split.validation, split.test)]
+    assert found == sides
+
+
+def test_by_class_refuses_fewer_than_six_classes():
+    with pytest.raises(DatasetError, match=r"drawn has 5 classes; a split by class needs at least 6.*by image"):
+        split_images(source(np.repeat(np.arange(5), 9)), "class")
+
+
+def test_by_class_counts_only_classes_that_both_sides_have():
+    drawn = source([*range(6), *range(5)], is_test=[False] * 6 + [True] * 5)
+    with pytest.raises(DatasetError, match="has 5 classes"):
+        split_images(drawn, "class")
+
+
+def test_an_unknown_mode_is_refused():
+    with pytest.raises(ConfigError, match="split is 'person'; expected 'image' or 'class'"):
+        split_images(source([0, 1]), "person")
+
+
+def test_each_kind_of_byte_identical_image_is_dropped_and_counted():
+    # Eight images for training, seven for the test.
+    values = [10, 10, 20, 20, 20, 30, 40, 40, 10, 20, 50, 50, 60, 60, 70]
+    labels = [1, 1, 0, 1, 0, 1, 2, 2, 0, 0, 1, 1, 0, 1, 2]
+    drawn = source(labels, is_test=[False] * 8 + [True] * 7, values=values)
+    kept, counts = distinct_images(drawn)
+    assert [values[k] for k in np.flatnonzero(kept & ~drawn.is_test)] == [10, 30, 40]
+    assert [values[k] for k in np.flatnonzero(kept & drawn.is_test)] == [50, 70]
+    assert kept[0]  # the first copy is the one that stays
+    assert counts == {"test_twins": 2, "copies": 3, "contradicting": 5}
+
+
+def test_distinct_images_agrees_with_a_slow_twin():
+    rng = np.random.default_rng(9)
+    values, labels, is_test = rng.integers(0, 60, 200), rng.integers(0, 2, 200), rng.random(200) < 0.3
+    kept, counts = distinct_images(source(labels, is_test, values))
+    expected = []
+    for k in range(200):
+        same_side = [j for j in range(200) if values[j] == values[k] and is_test[j] == is_test[k]]
+        twin = is_test[k] and any(values[j] == values[k] and not is_test[j] for j in range(200))
+        agree = all(labels[j] == labels[k] for j in same_side)
+        expected.append(not twin and agree and same_side[0] == k)
+    assert kept.tolist() == expected
+    assert sum(counts.values()) == 200 - sum(expected)
+    assert min(counts.values()) > 0
+
+
+def test_dropped_images_stand_in_no_part():
+    drawn = source(np.tile([0, 1], 60), values=np.arange(120) // 4 * 2 + np.tile([0, 1], 60))
+    split = split_images(drawn, "image", seed=1)
+    positions = np.concatenate([split.train, split.validation, split.test])
+    assert split.duplicates == {"test_twins": 0, "copies": 60, "contradicting": 0}
+    assert len(positions) == 60
+    assert len(np.unique(drawn.images[positions], axis=0)) == 60
