@@ -37,8 +37,9 @@ def as_images(images: Images, input_size: tuple[int, int, int]) -> tuple[np.ndar
     else:
         stacks = f"({height}, {width}, {channels}) or (n, {height}, {width}, {channels})"
         raise ImageError(
-            f"this model takes images of shape {stacks}{', the last axis optional' if grey else ''}; got"
-            f" {images.shape}. Pass the path of an image file, or siamese_tf.load_image(path, ...), which brings it there"
+            f"this model takes images of shape {stacks}{', the last axis optional' if grey else ''};"
+            f" got {images.shape}. Pass the path of an image file, or use siamese_tf.load_image(path, height, width,"
+            " channels), to have it brought to that size"
         )
     return _as_pixels(stack), single
 
