@@ -6,7 +6,10 @@ Nothing is imported until it is used, so `import siamese_tf` costs no TensorFlow
 from importlib import import_module
 from typing import Any
 
+from siamese_tf.registration import register_with_keras
 from siamese_tf.version import __version__
+
+register_with_keras()
 
 _HOMES = {
     "SiameseError": "siamese_tf.errors",

@@ -199,7 +199,7 @@ def _run_alone(command: Callable[..., None], defaults: dict[str, Any]) -> None:
 
 
 def _run(command: Callable[[], None]) -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets every start with what it could be built with
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets every start with the GPUs it did not find
     try:
         command()
     except SiameseError as error:

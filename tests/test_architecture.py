@@ -17,7 +17,7 @@ ROOT = TESTS.parent
 PACKAGE = ROOT / "siamese_tf"
 
 # From the ground up. A module imports from its own floor and from the floors left of it, never rightwards.
-GROUND = ("errors", "version", "files")  # known to all
+GROUND = ("errors", "version", "files", "registration")  # known to all
 FLOORS = (
     *GROUND,
     *("config", "data", "models", "losses", "evaluation", "training", "inference", "cli"),
@@ -26,7 +26,7 @@ FLOORS = (
 # Floors that know less than all to their left.
 KNOWS_ONLY = {
     "data": ("config",),
-    "models": ("config",),
+    "models": ("config", "data.images"),  # a model scores image files, too, by the rule it was trained with
     "losses": ("models.distances",),
     "evaluation": ("data", "models"),
     "inference": ("data", "models", "evaluation"),
