@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow check bench clean
+.PHONY: help run test test-slow check bench models clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,13 @@ check: $(INSTALLED) ## Formatting, lint and types
 
 bench: $(INSTALLED) ## The benchmarks
 	@$(RUN) benchmarks/bench.py
+
+models: $(INSTALLED) ## Train the models in model/ again, with the default settings
+	@for dataset in mnist fashion-mnist; do \
+		for version in 1 2 3; do \
+			$(RUN) main$$version.py --dataset $$dataset --workdir model/$$dataset/v$$version || exit; \
+		done; \
+	done
 
 clean: ## Remove the environment and what the tools left (not dataset/, runs/ and model/)
 	@if [ -f $(VENV)/pyvenv.cfg ]; then rm -rf $(VENV); fi

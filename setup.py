@@ -35,7 +35,7 @@ setup(
         "scikit-learn>=1.3.2",
         "matplotlib>=3.8",
         "h5py>=3.10",
-        "typer>=0.12",
+        "typer>=0.12.4",
         "rich>=13.0",
     ],
     extras_require={"dev": ["pytest>=8.0", "ruff>=0.17,<0.18", "mypy>=1.11"]},

@@ -3,15 +3,18 @@
 Every error a user can cause ends in one message and exit code 2. TensorFlow is imported by the commands that need it.
 """
 
+import errno
 import json
 import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from siamese_tf.errors import SiameseError
 
@@ -24,33 +27,39 @@ app = typer.Typer(
 pairs_app = typer.Typer(help="Make pair files, and look into them.", no_args_is_help=True)
 app.add_typer(pairs_app, name="pairs")
 
-Dataset = Annotated[str, typer.Option(help="mnist, fashion-mnist, digits, a folder of four IDX files, or auto.")]
-DataDir = Annotated[str | None, typer.Option(help="A folder with one folder per data set [default: $SIAMESE_TF_DATA].")]
-Pairs = Annotated[str | None, typer.Option(help="A pair file (.npz) with training and validation pairs.")]
-TestPairs = Annotated[str | None, typer.Option(help="A pair file with test pairs [default: test_pairs.npz beside it].")]
-Model = Annotated[Path, typer.Argument(help="A saved model (.keras).", show_default=False)]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar and no report.")]
+Dataset = Annotated[str, Option(help="mnist, fashion-mnist, digits, a folder of four IDX files, or auto.")]
+DataDir = Annotated[str | None, Option(help="A folder with one folder per data set.", show_default="$SIAMESE_TF_DATA")]
+Pairs = Annotated[str | None, Option(help="A pair file (.npz) with training and validation pairs.")]
+TestPairs = Annotated[str | None, Option(help="A pair file with test pairs.", show_default="test_pairs.npz beside it")]
+Model = Annotated[Path, Argument(help="A saved model (.keras).", show_default=False)]
+Quiet = Annotated[bool, Option("--quiet", help="No progress bar and no report.")]
+
+CURES = {
+    errno.EEXIST: "It is a file where a folder is needed: name another folder",
+    errno.ENOSPC: "Free some space, or write to another disk",
+}
+CURE = "Check the path and its rights, or name another"
 
 
 @app.command()
 def train(
-    objective: Annotated[str, typer.Option(help="bce, mse or contrastive.")] = "contrastive",
+    objective: Annotated[str, Option(help="bce, mse or contrastive.")] = "contrastive",
     dataset: Dataset = "auto",
     data_dir: DataDir = None,
     pairs: Pairs = None,
     test_pairs: TestPairs = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the pairs [default: enough for 1,000 steps].")] = None,
-    batch_pairs: Annotated[int, typer.Option(help="Pairs in a step.")] = 128,
-    tower: Annotated[str, typer.Option(help="small_cnn or reference.")] = "small_cnn",
-    head: Annotated[str | None, typer.Option(help="cosine, euclidean or concat [default: the objective's].")] = None,
-    embedding_dim: Annotated[int, typer.Option(help="Numbers in an embedding.")] = 128,
-    margin: Annotated[float, typer.Option(help="Of the contrastive loss.")] = 1.0,
-    learning_rate: Annotated[float, typer.Option(help="Of Adam at the start; a cosine takes it to 0.")] = 6e-3,
-    pairs_per_step: Annotated[str, typer.Option(help="all pairs among a step's images, or the listed ones.")] = "all",
-    augment: Annotated[str, typer.Option(help="auto, none, shift, flip or shift-flip.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Of weights, batch order and augmentation.")] = 0,
-    workdir: Annotated[Path | None, typer.Option(help="[default: runs/<dataset>/<objective>]")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the workdir.")] = False,
+    epochs: Annotated[int | None, Option(help="Passes over the pairs.", show_default="enough for 1,000 steps")] = None,
+    batch_pairs: Annotated[int, Option(help="Pairs in a step.")] = 128,
+    tower: Annotated[str, Option(help="small_cnn or reference.")] = "small_cnn",
+    head: Annotated[str | None, Option(help="cosine, euclidean or concat.", show_default="the objective's")] = None,
+    embedding_dim: Annotated[int, Option(help="Numbers in an embedding.")] = 128,
+    margin: Annotated[float, Option(help="Of the contrastive loss.")] = 1.0,
+    learning_rate: Annotated[float, Option(help="Of Adam at the start; a cosine takes it to 0.")] = 6e-3,
+    pairs_per_step: Annotated[str, Option(help="all pairs among a step's images, or the listed ones.")] = "all",
+    augment: Annotated[str, Option(help="auto, none, shift, flip or shift-flip.")] = "auto",
+    seed: Annotated[int, Option(help="Of weights, batch order and augmentation.")] = 0,
+    workdir: Annotated[Path | None, Option(help="Of the run.", show_default="runs/<dataset>/<objective>")] = None,
+    resume: Annotated[bool, Option("--resume", help="Continue the run in the workdir.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Train, keep the best validation checkpoint, calibrate, evaluate, and save."""
@@ -73,6 +82,8 @@ def train(
         augment=augment,
         seed=seed,
     )
+    import tensorflow as tf
+
     from siamese_tf.training.train import train_and_evaluate
 
     command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
@@ -81,6 +92,9 @@ def train(
     except KeyboardInterrupt:
         print("\nStopped. The same command with --resume continues after the last finished epoch.", file=sys.stderr)
         raise typer.Exit(130) from None
+    except tf.errors.OpError as error:  # the TensorBoard log meets a full disk, or the network a full memory
+        reason = error.message.split("}} ")[-1].split(" [Op:")[0].splitlines()[0]
+        raise SiameseError(f"TensorFlow stopped: {reason}. Check disk and memory; go on with --resume") from error
 
 
 @app.command()
@@ -88,14 +102,14 @@ def evaluate(
     model: Model,
     pairs: Pairs = None,
     test_pairs: TestPairs = None,
-    dataset: Annotated[str | None, typer.Option(help="mnist, fashion-mnist, digits, or a folder of IDX files.")] = None,
+    dataset: Annotated[str | None, Option(help="mnist, fashion-mnist, digits, or a folder of IDX files.")] = None,
     data_dir: DataDir = None,
-    out: Annotated[Path | None, typer.Option(help="A folder for the report and the pictures.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    out: Annotated[Path | None, Option(help="A folder for the report and the pictures.")] = None,
+    as_json: Annotated[bool, Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Report what a saved model achieves on pairs, with its own threshold."""
     if (pairs is None) == (dataset is None):
-        raise SiameseError("evaluate needs --pairs FILE or --dataset NAME, and not both")
+        raise SiameseError(f"evaluate needs --pairs FILE or --dataset NAME; got {'both' if pairs else 'neither'}")
     from siamese_tf.data.open import open_pairs
     from siamese_tf.evaluation.evaluate import evaluate_model
     from siamese_tf.evaluation.report import report_table
@@ -110,19 +124,21 @@ def evaluate(
 @app.command()
 def score(
     model: Model,
-    images: Annotated[list[Path] | None, typer.Argument(help="Two image files.", show_default=False)] = None,
-    pairs: Annotated[Path | None, typer.Option(help="A CSV file with the columns img1, img2[, similarity].")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where the scored CSV goes [default: standard output].")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For two images: print JSON.")] = False,
+    images: Annotated[list[Path] | None, Argument(help="Two image files.", show_default=False)] = None,
+    pairs: Annotated[Path | None, Option(help="A CSV file with the columns img1, img2[, similarity].")] = None,
+    out: Annotated[Path | None, Option(help="Where the scored CSV goes.", show_default="standard output")] = None,
+    as_json: Annotated[bool, Option("--json", help="For two images: print JSON.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Say how probable it is that two images match, or do so for every pair of a CSV file."""
     images = images or []
     if len(images) != (2 if pairs is None else 0):
         raise SiameseError(
-            f"score needs two image files, or --pairs FILE.csv and no image; got {len(images)} images"
-            f" and {'no pairs' if pairs is None else f'--pairs {pairs}'}"
+            f"score needs two image files, or --pairs FILE.csv and no image; got {len(images)} image(s)"
+            f" and {'no --pairs' if pairs is None else f'--pairs {pairs}'}"
         )
+    if (pairs is None and out is not None) or (pairs is not None and as_json):
+        raise SiameseError("--out is for --pairs, and --json for two images: leave out the one that does not fit")
     from siamese_tf.models.model_file import load_model
 
     loaded = load_model(model)
@@ -142,12 +158,12 @@ def score(
 def generate(
     dataset: Dataset = "auto",
     data_dir: DataDir = None,
-    out: Annotated[Path, typer.Option(help="The folder that gets a folder for the data set.")] = Path("dataset"),
-    train_pairs: Annotated[int | None, typer.Option(help="[default: 70,000, fewer for small data sets]")] = None,
-    validation_pairs: Annotated[int | None, typer.Option(help="[default: 30,000, fewer for small data sets]")] = None,
-    test_pairs: Annotated[int | None, typer.Option(help="[default: 50,000, fewer for small data sets]")] = None,
-    split: Annotated[str, typer.Option(help="image, or class to keep whole classes apart.")] = "image",
-    seed: Annotated[int, typer.Option(help="Of every choice.")] = 0,
+    out: Annotated[Path, Option(help="The folder that gets a folder for the data set.")] = Path("dataset"),
+    train_pairs: Annotated[int | None, Option(help="Pairs to train on.", show_default="70,000, or fewer")] = None,
+    validation_pairs: Annotated[int | None, Option(help="Pairs to choose by.", show_default="30,000, or fewer")] = None,
+    test_pairs: Annotated[int | None, Option(help="Pairs to measure with.", show_default="50,000, or fewer")] = None,
+    split: Annotated[str, Option(help="image, or class to keep whole classes apart.")] = "image",
+    seed: Annotated[int, Option(help="Of every choice.")] = 0,
 ) -> None:
     """Write train_pairs.npz and test_pairs.npz of a data set."""
     from siamese_tf.data.generate import generate_pair_files
@@ -166,7 +182,7 @@ def generate(
 
 
 @pairs_app.command()
-def check(files: Annotated[list[Path], typer.Argument(help="Pair files, looked at together.")]) -> None:
+def check(files: Annotated[list[Path], Argument(help="Pair files, looked at together.")]) -> None:
     """Print the audit of pair files; exit code 1 where they leak."""
     from siamese_tf.data.audit import audit_pairs
     from siamese_tf.data.pair_file import load_pair_file
@@ -205,7 +221,8 @@ def _run(command: Callable[[], None]) -> None:
     except SiameseError as error:
         _fail(str(error))
     except OSError as error:
-        _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        where = error.filename2 or error.filename
+        _fail(f"{f'{where}: ' if where else ''}{error.strerror or error}. {CURES.get(error.errno or 0, CURE)}")
 
 
 def _fail(message: str) -> None:
@@ -225,9 +242,7 @@ def _score_csv(model: Any, pairs: Path, out: Path | None, quiet: bool) -> None:
     def progress(items: Iterable, what: str) -> Iterable:
         return items if quiet else track(items, description=what, console=console)
 
-    if out is None:
-        summary = score_csv(model, pairs, sys.stdout, progress)
-    else:
-        with atomic_write(out, "w") as file:
-            summary = score_csv(model, pairs, file, progress)
-    print("\n".join(summary.lines()), file=sys.stderr)
+    with atomic_write(out, "w") if out is not None else nullcontext(sys.stdout) as file:
+        summary = score_csv(model, pairs, file, progress)
+    if not quiet:
+        print("\n".join(summary.lines()), file=sys.stderr)

@@ -55,6 +55,9 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        self._check_text("dataset")
+        for name in ("data_dir", "pairs", "test_pairs"):
+            self._check_text(name, optional=True)
         self._check_choice("objective", OBJECTIVE_NAMES)
         self._check_choice("tower", (*TOWER_NAMES, "custom"))
         self._check_choice("head", (*HEAD_NAMES, None))
@@ -69,7 +72,7 @@ class TrainConfig:
 
     @classmethod
     def load(cls, path: str | Path) -> "TrainConfig":
-        """Reads a `config.json` that `to_json` wrote.
+        """Reads the `config.json` of a run.
 
         Raises:
             ConfigError: the file is not one, or holds a knob this version does not know.
@@ -86,6 +89,11 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """The knobs by name, plain values."""
         return asdict(self)
+
+    def _check_text(self, name: str, optional: bool = False) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, str) and not (optional and value is None):
+            raise ConfigError(f"{name} must be text{' or None' if optional else ''}; got {value!r}. Use str(path)")
 
     def _check_choice(self, name: str, choices: tuple[str | None, ...]) -> None:
         value = getattr(self, name)

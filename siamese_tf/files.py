@@ -23,18 +23,22 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO]:
         The open temporary file, seekable and readable.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         with open(handle, mode + "+", **text) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+    except BaseException as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and (error.filename is None or str(error.filename).endswith(".tmp")):
+            error.filename = str(path)  # the reader of the message knows this file, not the temporary one
         raise
 
 

@@ -47,10 +47,10 @@ def open_pairs(
 
     Raises:
         DatasetError: the data set cannot be had.
-        PairFileError: a file is missing, damaged, or lacks the rows it is needed for.
+        PairFileError: a file is missing, damaged, lacks the rows it is needed for, or was made from other images.
     """
     if pairs is not None:
-        return _open_files(Path(pairs), test_pairs, f"Using the pairs of {pairs}.")
+        return _open_files(Path(pairs), test_pairs, f"using the pairs of {pairs}")
     source = load_source(dataset, data_dir)
     here = folder / source.name
     there = [(here / name).exists() for name in (TRAIN_FILE, TEST_FILE)]
@@ -61,8 +61,14 @@ def open_pairs(
         )
     if not any(there):
         generate_pair_files(dataset, out=folder, data_dir=data_dir)
-    note = f"{source.note} Pairs: {here} ({'found there' if any(there) else 'made now'})."
-    return _open_files(here / TRAIN_FILE, test_pairs, note)
+    note = f"{source.note}; pairs in {here} ({'found there' if any(there) else 'made now'})"
+    opened = _open_files(here / TRAIN_FILE, test_pairs, note)
+    if opened.train.manifest.get("files", source.files) != source.files:
+        raise PairFileError(
+            f"the pairs in {here} were made from other images than {source.origin} holds."
+            f" Make them again: python dataset_generation.py --dataset {dataset}"
+        )
+    return opened
 
 
 def _open_files(path: Path, test_path: str | Path | None, note: str) -> OpenedPairs:
@@ -82,4 +88,11 @@ def _open_files(path: Path, test_path: str | Path | None, note: str) -> OpenedPa
             f"the test images are {test.images.shape[1:]} and those of {path} are {train.images.shape[1:]}"
             " (height, width, channels); they must be alike. Name the test file that belongs to it with --test-pairs."
         )
-    return OpenedPairs(train, test, str(train.manifest.get("source", path.stem)), note)
+    return OpenedPairs(train, test, _dataset_name(train, path), note)
+
+
+def _dataset_name(pairs: PairFile, path: Path) -> str:
+    """What the manifest says, as long as it can name a folder: a pair file from anywhere must not choose another."""
+    name = str(pairs.manifest.get("source", ""))
+    plain = name == Path(name).name and name not in ("", "..") and name.isprintable()
+    return name if plain else path.stem

@@ -85,8 +85,8 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
             columns = reader.fieldnames or []
             if not {"img1", "img2"} <= set(columns):
                 raise PairFileError(
-                    f"{path} must have the columns img1 and img2 in its first line, and may have similarity; it has"
-                    f" {', '.join(columns) or 'none'}"
+                    f"the first line of {path} must name the columns img1,img2 or img1,img2,similarity, with commas and"
+                    f" without spaces; it is {','.join(columns)!r:.100}. Correct it"
                 )
             rows = [{name: row[name] or "" for name in COLUMNS if name in columns} for row in reader]
     except OSError as error:
@@ -94,10 +94,13 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
     except (csv.Error, UnicodeDecodeError) as error:
         raise PairFileError(f"{path} is not a UTF-8 CSV file: {error}. Save it as one") from error
     if not rows:
-        raise PairFileError(f"{path} holds no pairs below its first line")
-    for line, row in enumerate(rows, start=2):
+        raise PairFileError(f"{path} holds no pairs below its first line. Write one on each line, as img1,img2")
+    for pair, row in enumerate(rows, start=1):
         if row.get("similarity", "") not in ("", "0", "1"):
-            raise PairFileError(f"{path}, pair {line - 1}: similarity must be 1, 0 or empty; got {row['similarity']!r}")
+            raise PairFileError(
+                f"{path}, pair {pair}: similarity must be 1 (same), 0 (different) or empty; got {row['similarity']!r}."
+                " Correct it"
+            )
     return rows
 
 
@@ -110,6 +113,8 @@ def _embed_files(
     images, positions = [], []
     for position, name in enumerate(track(names, "images")):
         try:
+            if not name:
+                raise ImageError("a line lacks the path of an image; expected two, in img1 and img2; add it")
             images.append(load_image(folder / name, *model.input_size))
             positions.append(position)
         except ImageError as error:

@@ -72,6 +72,8 @@ def load_model(path: str | Path, tower: keras.Model | None = None) -> SiameseMod
         raise ModelFileError(f"cannot read the model {path}: {error.strerror or error}. Check the path") from error
     except SiameseError as error:
         raise ModelFileError(f"{path} is not a model this version can load: {error}") from error
+    except RecursionError as error:
+        raise ModelFileError(f"{path} is not a model this version can load: {CONFIG} is nested too deep") from error
     return model
 
 
@@ -85,12 +87,14 @@ def _read_members(path: Path) -> dict[str, bytes]:
                 names = sorted(member.filename for member in members)
                 if names != sorted(MOST_BYTES):
                     raise ModelFileError(
-                        f"it must hold {', '.join(MOST_BYTES)} and nothing else; it holds {names}. {CURE}"
+                        f"it must hold {', '.join(MOST_BYTES)} and nothing else; it holds {names!r:.200}. {CURE}"
                     )
                 for member in members:
                     _check_member(member)
                 return {member.filename: archive.read(member) for member in members}
-        except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        except SiameseError:
+            raise
+        except Exception as error:  # zipfile raises a dozen kinds on damaged bytes
             raise ModelFileError(f"the archive is damaged: {error}. {CURE}") from error
 
 
@@ -105,7 +109,7 @@ def _check_member(member: zipfile.ZipInfo) -> None:
 def _read_config(text: bytes) -> dict[str, Any]:
     try:
         outer = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ModelFileError(f"{CONFIG} is not JSON: {error}. {CURE}") from error
     if not isinstance(outer, dict) or outer.get("registered_name") != REGISTERED_NAME:
         found = outer.get("class_name") if isinstance(outer, dict) else type(outer).__name__
@@ -120,7 +124,7 @@ def _read_config(text: bytes) -> dict[str, Any]:
         ("tower", isinstance(config["tower"], str)),
         ("embedding_dim", _whole(config["embedding_dim"], 1, 4096)),
         ("head", isinstance(config["head"], str)),
-        ("threshold", isinstance(config["threshold"], int | float) and 0 <= config["threshold"] <= 1),
+        ("threshold", type(config["threshold"]) in (int, float) and 0 <= config["threshold"] <= 1),
         ("record", isinstance(config["record"], dict)),
     ):
         if not right:
@@ -141,21 +145,29 @@ def _build(config: dict[str, Any], tower: keras.Model | None) -> SiameseModel:
 def _read_arrays(model: SiameseModel, data: bytes) -> None:
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
-            group = file["vars"] if list(file) == ["vars"] else None
-            if not isinstance(group, h5py.Group):
+            if list(file) != ["vars"]:
                 raise ModelFileError(f"{WEIGHTS} must hold the group 'vars' alone. {CURE}")
-            read_weights(model.tower, model.head, {name: _read_array(group, name) for name in group})
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        if isinstance(error, SiameseError):
-            raise
+            group = _inside(file, "vars", h5py.Group)
+            arrays = {name: _plain_array(group, name) for name in group}
+            if sum(array.nbytes for array in arrays.values()) > len(data):
+                raise ModelFileError(f"{WEIGHTS} announces more numbers than it holds. {CURE}")
+            read_weights(model.tower, model.head, {name: array[()] for name, array in arrays.items()})
+    except SiameseError:
+        raise
+    except Exception as error:  # so does h5py
         raise ModelFileError(f"{WEIGHTS} is damaged: {error}. {CURE}") from error
 
 
-def _read_array(group: h5py.Group, name: str) -> np.ndarray:
-    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        raise ModelFileError(f"weight {name} is a link to somewhere else. {CURE}")
-    dataset = group[name]
-    plain = isinstance(dataset, h5py.Dataset) and not (dataset.is_virtual or dataset.external or dataset.chunks)
-    if not plain or dataset.dtype != np.float32 or dataset.nbytes > dataset.id.get_storage_size():
-        raise ModelFileError(f"weight {name} is not a plain float32 array. {CURE}")
-    return dataset[()]
+def _plain_array(group: h5py.Group, name: str) -> h5py.Dataset:
+    array = _inside(group, name, h5py.Dataset)
+    plain = not (array.is_virtual or array.external or array.chunks)
+    if not plain or array.dtype != np.float32 or array.nbytes > array.id.get_storage_size():
+        raise ModelFileError(f"weight {name!r:.100} is not a plain float32 array. {CURE}")
+    return array
+
+
+def _inside(group: h5py.Group, name: str, kind: type) -> Any:
+    """What stands under a name in this very file: a link can lead out of it."""
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink) or not isinstance(group[name], kind):
+        raise ModelFileError(f"{name!r:.100} in {WEIGHTS} is not a plain {kind.__name__.lower()}. {CURE}")
+    return group[name]

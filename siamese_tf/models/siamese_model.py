@@ -49,9 +49,11 @@ class SiameseModel(keras.Model):
             record: see above.
 
         Raises:
-            ConfigError: an unknown name, or a tower that does not turn (n, h, w, c) into (n, d).
+            ConfigError: an unknown name, a tower that does not turn (n, h, w, c) into (n, d), a threshold no score has.
         """
         super().__init__(name="siamese_model")
+        if not 0 <= threshold <= 1:
+            raise ConfigError(f"threshold must lie in [0, 1], as scores do; got {threshold}")
         height, width, channels = input_size
         self.input_size = (int(height), int(width), int(channels))
         self.tower_name = tower if isinstance(tower, str) else "custom"
@@ -77,7 +79,10 @@ class SiameseModel(keras.Model):
     @record.setter
     def record(self, record: Mapping[str, Any]) -> None:
         # As text: Keras wraps every container it is given to look for layers in it.
-        self._record = json.dumps(record, allow_nan=False)
+        try:
+            self._record = json.dumps(record, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"a record must hold plain values only, no NaN or infinity: {error}") from error
 
     def call(self, pair: tuple[tf.Tensor, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Two stacks of images (n, h, w, c), values 0 to 255, to (n,) probabilities of a match."""
@@ -198,10 +203,16 @@ def build_tower(tower: str | keras.Model, input_size: tuple[int, int, int], embe
         if tower == "custom":
             raise ConfigError("this model has a tower of its maker's own; pass it: load_model(path, tower=...)")
         if tower not in TOWERS:
-            raise ConfigError(f"tower must be one of {', '.join(TOWERS)}, or a keras.Model; got {tower!r}")
+            raise ConfigError(f"tower must be one of {', '.join(TOWERS)}, or a keras.Model; got {tower!r:.100}")
         return TOWERS[tower](input_size, embedding_dim)
-    taken, given = tuple(tower.input_shape), tuple(tower.output_shape)
-    if taken[1:] != input_size or len(given) != 2 or not given[1]:
+    try:
+        taken, given = tuple(tower.input_shape), tuple(tower.output_shape)
+    except AttributeError as error:
+        raise ConfigError(
+            "your tower must be a keras.Model that knows its shapes: a functional one, or a Sequential that begins with"
+            " keras.Input; around any other write keras.Model(image, yours(image)) with image = keras.Input(size)"
+        ) from error
+    if taken != (None, *input_size) or len(given) != 2 or not isinstance(given[1], int):
         raise ConfigError(
             f"your tower must take (n, {', '.join(map(str, input_size))}) images and give (n, d) embeddings;"
             f" it takes {taken} and gives {given}"
@@ -216,5 +227,5 @@ def build_head(head: str, embedding_dim: int) -> keras.layers.Layer:
         ConfigError: an unknown name.
     """
     if head not in HEADS:
-        raise ConfigError(f"head must be one of {', '.join(HEADS)}; got {head!r}")
+        raise ConfigError(f"head must be one of {', '.join(HEADS)}; got {head!r:.100}")
     return HEADS[head](embedding_dim)

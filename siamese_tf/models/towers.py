@@ -13,10 +13,12 @@ from siamese_tf.errors import ConfigError
 
 # Keras' default of 0.99 leaves the moving statistics behind in runs of a few hundred steps.
 BATCH_NORM_MOMENTUM = 0.9
+# Enough for 256x256 images and 128 dimensions, and far from what a machine cannot hold (128 MiB).
+MOST_DENSE_WEIGHTS = 2**25
 
 
 def small_cnn(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
-    """Four convolutions with batch normalisation, 183,000 parameters at 128 dimensions; for 8x8 to 112x112 images.
+    """Four convolutions with batch normalisation, 184,000 parameters at 128 dimensions; for 8x8 to 112x112 images.
 
     The first convolution halves the image, since full resolution is where a tower's time goes on a processor; images
     under 20 pixels keep theirs, and from 56 on they are halved twice.
@@ -63,6 +65,12 @@ def reference(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Mod
     x = keras.layers.Conv2D(16, 3, activation="relu", name="conv2")(x)
     x = keras.layers.MaxPooling2D(2, name="pool")(x)
     x = keras.layers.Flatten(name="flatten")(x)
+    weights = x.shape[-1] * embedding_dim
+    if weights > MOST_DENSE_WEIGHTS:
+        raise ConfigError(
+            f"tower reference would need {weights:,} weights for these images and {embedding_dim} dimensions; at most"
+            f" {MOST_DENSE_WEIGHTS:,} are allowed. Use the tower small_cnn, or smaller images"
+        )
     x = keras.layers.Dense(embedding_dim, activation="relu", name="embedding")(x)
     return keras.Model(image, x, name="reference")
 

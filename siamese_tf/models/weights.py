@@ -1,7 +1,8 @@
 """The names under which a model's arrays stand in its file: our own, the same for Keras 2 and Keras 3.
 
-`tower.07.gamma` is weight `gamma` of the tower's eighth layer that has weights; `head.scale` and `head.00.kernel` are
-the head's. Keras' own names for the same arrays differ between its versions, so neither could read the other's files.
+`tower.07.gamma` is weight `gamma` of the tower's eighth layer that has weights, `tower.08.kernel.1` the second `kernel`
+of its ninth; `head.scale` and `head.00.kernel` are the head's. Keras' own names for the same arrays differ between its
+versions, so neither could read the other's files.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,11 +18,12 @@ from siamese_tf.errors import ModelFileError
 def named_weights(tower: keras.Model, head: keras.layers.Layer) -> dict[str, tf.Variable]:
     """Every weight of tower and head by its name in the file."""
     weights = {"head.scale": head.scale, "head.bias": head.bias}
-    for prefix, layers in (("tower", _leaf_layers(tower)), ("head", getattr(head, "layers", ()))):
-        for position, layer in enumerate(layer for layer in layers if layer.weights):
-            names = [weight.name.split("/")[-1].split(":")[0] for weight in layer.weights]
-            for number, (name, weight) in enumerate(zip(names, layer.weights, strict=True)):
-                unique = name if names.count(name) == 1 else f"{name}.{number}"
+    parts = {"tower": _groups(tower), "head": (layer.weights for layer in getattr(head, "layers", ()))}
+    for prefix, groups in parts.items():
+        for position, group in enumerate(group for group in groups if group):
+            names = [weight.name.split("/")[-1].split(":")[0] for weight in group]
+            for number, (name, weight) in enumerate(zip(names, group, strict=True)):
+                unique = name if names.count(name) == 1 else f"{name}.{names[:number].count(name)}"
                 weights[f"{prefix}.{position:02d}.{unique}"] = weight
     return weights
 
@@ -29,7 +31,7 @@ def named_weights(tower: keras.Model, head: keras.layers.Layer) -> dict[str, tf.
 def write_weights(tower: keras.Model, head: keras.layers.Layer, store: Any) -> None:
     """Puts every weight into `store` (a mapping such as a Keras weight store) as a float32 array."""
     for name, weight in named_weights(tower, head).items():
-        store[name] = np.asarray(weight)
+        store[name] = np.asarray(weight).astype(np.float32)
 
 
 def read_weights(tower: keras.Model, head: keras.layers.Layer, store: Mapping[str, Any]) -> None:
@@ -42,8 +44,8 @@ def read_weights(tower: keras.Model, head: keras.layers.Layer, store: Mapping[st
     if set(store.keys()) != set(weights):
         missing, extra = sorted(set(weights) - set(store.keys())), sorted(set(store.keys()) - set(weights))
         raise ModelFileError(
-            f"the weights do not belong to this tower and head: missing {missing[:3] or 'none'}, unknown"
-            f" {extra[:3] or 'none'}. Load the file with the tower it was trained with"
+            f"the weights do not belong to this tower and head: missing {missing[:3] or 'none'!s:.200}, unknown"
+            f" {extra[:3] or 'none'!s:.200}. Load the file with the tower it was trained with"
         )
     arrays = {name: np.asarray(store[name]) for name in weights}
     for name, weight in weights.items():
@@ -52,13 +54,12 @@ def read_weights(tower: keras.Model, head: keras.layers.Layer, store: Mapping[st
         if arrays[name].dtype.kind not in "fiu" or not np.isfinite(arrays[name]).all():
             raise ModelFileError(f"weight {name} must hold finite numbers; it does not. Train the model again")
     for name, weight in weights.items():
-        weight.assign(arrays[name])
+        weight.assign(arrays[name].astype(np.asarray(weight).dtype))
 
 
-def _leaf_layers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
-    """The layers of a model in their order, models inside it opened up."""
-    for child in layer.layers:
-        if hasattr(child, "layers"):
-            yield from _leaf_layers(child)
-        else:
-            yield child
+def _groups(model: keras.Model) -> Iterator[list[tf.Variable]]:
+    """The weights of each layer, in the layers' order, models inside opened up; then those that are in no layer."""
+    for layer in model.layers:
+        yield from _groups(layer) if hasattr(layer, "layers") else [layer.weights]
+    inside = {id(weight) for layer in model.layers for weight in layer.weights}
+    yield [weight for weight in model.weights if id(weight) not in inside]

@@ -8,8 +8,8 @@ def augment(images: tf.Tensor, kind: str, seed: tf.Tensor) -> tf.Tensor:
 
     Args:
         images: (n, h, w, c) float, with static h and w.
-        kind: `shift` by up to a tenth of each side, black moving in; `flip` mirrors half of them; `shift-flip` does
-            both; `none` neither.
+        kind: `shift` by up to a tenth of each side, in whole pixels, black moving in; `flip` mirrors half of them;
+            `shift-flip` does both; `none` neither.
         seed: (2,) int32; the same seed makes the same changes.
 
     Returns:

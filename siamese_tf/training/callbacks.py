@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from tensorflow import keras
 
@@ -35,9 +36,10 @@ class KeepBest(keras.callbacks.Callback):
         self.started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        if not np.isfinite(logs["loss"]):
-            return  # TerminateOnNaN has stopped the run: the checkpoint of the last good epoch stays
         scores = self.siamese.score_pairs(self.images, self.img1, self.img2)
+        if not (np.isfinite(logs["loss"]) and np.isfinite(scores).all()):
+            self.model.stop_training = True
+            return  # the checkpoint of the last good epoch stays
         accuracy = float(np.mean((scores >= best_threshold(self.similarity, scores)) == self.similarity))
         logs["validation_accuracy"] = accuracy
         state, optimizer = self.state, self.model.optimizer
@@ -58,8 +60,26 @@ class KeepBest(keras.callbacks.Callback):
         write_history(state.history, self.workdir / "history.csv")
 
 
+class RestartDraws(keras.callbacks.Callback):
+    """Makes what a tower draws at random a function of the step in the epoch, so that it is the same after a resume.
+
+    On Keras 2, dropout counts its draws inside TensorFlow, where no checkpoint reaches; setting the seed sets the count
+    to 0. Keras 3 counts in a variable, which the checkpoint holds.
+    """
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
+        tf.random.set_seed(self.seed)
+
+
 class ProgressBar(keras.callbacks.Callback):
-    """One line for the whole run: step, loss, the latest validation accuracy, and the time left."""
+    """One line for the whole run: step, loss, the latest validation accuracy, and the time left.
+
+    `with progress.bar:` around `fit` shows it, and gives the terminal back however `fit` ends.
+    """
 
     def __init__(self, steps: int, epochs: int, first_epoch: int):
         super().__init__()
@@ -76,7 +96,6 @@ class ProgressBar(keras.callbacks.Callback):
         self.task = self.bar.add_task(
             "", total=self.epochs * self.steps, completed=self.first_epoch * self.steps, epoch="", loss="", accuracy="-"
         )
-        self.bar.start()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
         self.bar.update(self.task, epoch=f"{epoch + 1}/{self.epochs}")
@@ -87,9 +106,6 @@ class ProgressBar(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         if "validation_accuracy" in logs:
             self.bar.update(self.task, accuracy=f"{logs['validation_accuracy']:.4f}")
-
-    def on_train_end(self, logs: dict[str, Any]) -> None:
-        self.bar.stop()
 
 
 def write_history(history: list[dict[str, float]], path: Path) -> None:

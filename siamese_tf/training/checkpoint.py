@@ -1,15 +1,14 @@
 """The state of a run after an epoch: enough to go on as if it had never stopped."""
 
 import json
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from siamese_tf.data.npz import write_npz
 from siamese_tf.errors import ConfigError
-from siamese_tf.files import atomic_write
 
 CHECKPOINT = "checkpoint.npz"
 GROUPS = ("variables", "optimizer", "best")
@@ -20,7 +19,7 @@ class RunState:
     """What a run is made of between two epochs.
 
     Attributes:
-        run: the config and the SHA-256 of the pair files; a run goes on only with the same.
+        run: the settings and the SHA-256 of the pair files; a run goes on only with the same.
         history: a row per finished epoch: `epoch` (from 1), `loss`, `validation_accuracy`, `learning_rate`, `seconds`.
         best_epoch: the epoch with the highest validation accuracy so far, the first of equals; 0 before the first.
         variables, optimizer, best: the arrays of the model, of its optimiser, and of the model after `best_epoch`.
@@ -40,10 +39,10 @@ class RunState:
 
 def save_checkpoint(state: RunState, workdir: Path) -> None:
     """Writes the state to `workdir/checkpoint.npz`, whole or not at all."""
-    facts = {"run": state.run, "history": state.history, "best_epoch": state.best_epoch}
+    counts = {group: len(getattr(state, group)) for group in GROUPS}
+    facts = {"run": state.run, "history": state.history, "best_epoch": state.best_epoch, "arrays": counts}
     arrays = {f"{group}.{number}": array for group in GROUPS for number, array in enumerate(getattr(state, group))}
-    with atomic_write(workdir / CHECKPOINT) as file:
-        np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
+    write_npz(workdir / CHECKPOINT, {"facts": np.array(json.dumps(facts)), **arrays})
 
 
 def load_checkpoint(workdir: Path, run: dict[str, Any]) -> RunState | None:
@@ -63,21 +62,21 @@ def load_checkpoint(workdir: Path, run: dict[str, Any]) -> RunState | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             facts = json.loads(str(file["facts"]))
+            counts = facts.pop("arrays")
             groups: dict[str, Any] = {
-                group: [
-                    file[f"{group}.{number}"] for number in range(sum(name.startswith(f"{group}.") for name in file))
-                ]
-                for group in GROUPS
+                group: [file[f"{group}.{number}"] for number in range(counts[group])] for group in GROUPS
             }
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ConfigError(f"{path} cannot be read: {error}. Remove it, and train without --resume") from error
-    if facts["run"] != json.loads(json.dumps(run)):
+        state = RunState(**facts, **groups)
+    except Exception as error:  # zipfile and NumPy's header parser raise a dozen kinds on damaged bytes
+        raise ConfigError(f"{path} cannot be read: {error}. Train without --resume") from error
+    if state.run != json.loads(json.dumps(run)):
         raise ConfigError(
-            f"{path} is of another run: {_differences(facts['run'], run)}. Resume it with its own settings"
+            f"{path} is of another run: {_differences(state.run, run)}."
+            " Resume it with its own settings, or train anew without --resume"
         )
-    return RunState(**facts, **groups)
+    return state
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> str:

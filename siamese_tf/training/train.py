@@ -3,20 +3,22 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.config import TrainConfig
 from siamese_tf.data.batches import steps_per_epoch
 from siamese_tf.data.open import OpenedPairs, open_pairs
-from siamese_tf.data.pair_file import TRAIN, VALIDATION
+from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
 from siamese_tf.errors import ConfigError, PairFileError, SiameseError
 from siamese_tf.files import atomic_write
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.training.callbacks import KeepBest, ProgressBar
+from siamese_tf.training.callbacks import KeepBest, ProgressBar, RestartDraws
 from siamese_tf.training.checkpoint import CHECKPOINT, RunState, load_checkpoint
 from siamese_tf.training.finish import calibrate_and_report
 from siamese_tf.training.objectives import OBJECTIVES
@@ -24,6 +26,7 @@ from siamese_tf.training.pipeline import training_batches
 from siamese_tf.training.trainer import PairTrainer
 
 STEPS_BY_DEFAULT = 1000
+PATHS = ("data_dir", "pairs", "test_pairs")  # where the same pairs stood is not part of what a run is
 # Mirrored clothes are clothes, mirrored digits are not digits; what is not known stays as it is.
 AUGMENTATION = {"fashion-mnist": "flip"}
 
@@ -64,7 +67,8 @@ def train_and_evaluate(
     say(pairs.note)
     config = settle(config, pairs, tower)
     workdir = Path(workdir) if workdir is not None else Path("runs") / pairs.dataset / config.objective
-    run = {**config.to_dict(), "train_sha256": pairs.train.sha256, "test_sha256": pairs.test and pairs.test.sha256}
+    hashes = {"train_sha256": pairs.train.sha256, "test_sha256": pairs.test and pairs.test.sha256}
+    run = {name: value for name, value in config.to_dict().items() if name not in PATHS} | hashes
     state = (load_checkpoint(workdir, run) if resume else None) or RunState(run)
     if state.epochs_done:
         say(f"Resuming after epoch {state.epochs_done} of {config.epochs}.")
@@ -83,14 +87,18 @@ def settle(config: TrainConfig, pairs: OpenedPairs, tower: keras.Model | None) -
     """Sets what the config left open, once the pairs are known, and refuses what they cannot serve.
 
     Raises:
-        PairFileError: no training or no validation rows, or no labels although `pairs_per_step` is `all`.
-        ConfigError: `tower` was given or left out against what the config says.
+        PairFileError: a split without rows or with rows of one kind only, or no labels although `pairs_per_step` is
+            `all`.
+        ConfigError: the config says `custom` and there is no `tower`, or it has nothing to train.
     """
     if config.tower == "custom" and tower is None:
         raise ConfigError("tower 'custom' is the one you give in Python: train_and_evaluate(config, tower=...)")
-    for split, name in ((TRAIN, "training"), (VALIDATION, "validation")):
-        if not len(pairs.train.rows(split)):
-            raise PairFileError(f"{pairs.train.path} has no {name} rows (split {split}), which a run needs")
+    if tower is not None and not tower.trainable_weights:
+        raise ConfigError("your tower has no trainable weights, so there is nothing to train")
+    _check_kinds(pairs.train, TRAIN, "training")
+    _check_kinds(pairs.train, VALIDATION, "validation")
+    if pairs.test is not None:
+        _check_kinds(pairs.test, TEST, "test")
     if config.pairs_per_step == "all" and pairs.train.labels is None:
         raise PairFileError(
             f"{pairs.train.path} has no labels, so only its listed pairs can be learned from: --pairs-per-step listed"
@@ -106,6 +114,19 @@ def settle(config: TrainConfig, pairs: OpenedPairs, tower: keras.Model | None) -
     )
 
 
+def _check_kinds(file: PairFile, split: int, name: str) -> None:
+    kinds = np.unique(file.similarity[file.rows(split)])
+    if not len(kinds):
+        raise PairFileError(
+            f"{file.path} has no {name} rows (split {split}), which a run needs. Make a file that has: dataset_generation.py"
+        )
+    if len(kinds) == 1:
+        raise PairFileError(
+            f"all {name} pairs (split {split}) of {file.path} have similarity {kinds[0]}; a run needs"
+            " pairs of both kinds"
+        )
+
+
 def _fit(
     config: TrainConfig,
     pairs: OpenedPairs,
@@ -115,45 +136,60 @@ def _fit(
     quiet: bool,
 ) -> SiameseModel:
     """The model with the weights of the best epoch; `state` ends as the run does."""
-    assert config.epochs is not None  # `settle` has set both
-    assert config.head is not None
-    keras.utils.set_random_seed(config.seed)
-    tf.config.experimental.enable_op_determinism()
-    height, width, channels = pairs.train.images.shape[1:]
-    model = SiameseModel((height, width, channels), tower or config.tower, config.embedding_dim, config.head)
+    assert config.epochs is not None  # `settle` has set it
     steps = steps_per_epoch(len(pairs.train.rows(TRAIN)), config.batch_pairs)
-    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * steps)
-    optimizer = keras.optimizers.Adam(schedule)
-    optimizer.build(model.trainable_variables)
+    model, optimizer = _begin(config, pairs, tower, config.epochs * steps)
     if state.epochs_done:
-        _assign(model.variables, state.variables)
-        _assign(optimizer.variables, state.optimizer)
+        _assign(model.variables, state.variables, workdir)
+        _assign(optimizer.variables, state.optimizer, workdir)
     trainer = PairTrainer(model, config)
     trainer.compile(optimizer=optimizer, jit_compile=False)
+    progress = ProgressBar(steps, config.epochs, state.epochs_done)
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
         KeepBest(model, pairs.train, state, workdir),
         keras.callbacks.TensorBoard(workdir / "logs", write_graph=False),
-        *([] if quiet else [ProgressBar(steps, config.epochs, state.epochs_done)]),
+        *([RestartDraws(config.seed)] if tower is not None else []),
+        *([] if quiet else [progress]),
     ]
-    trainer.fit(
-        training_batches(pairs.train, config, range(state.epochs_done, config.epochs)),
-        steps_per_epoch=steps,
-        initial_epoch=state.epochs_done,
-        epochs=config.epochs,
-        callbacks=callbacks,
-        shuffle=False,
-        verbose=0,
-    )
+    with nullcontext() if quiet else progress.bar:
+        trainer.fit(
+            training_batches(pairs.train, config, range(state.epochs_done, config.epochs)),
+            steps_per_epoch=steps,
+            initial_epoch=state.epochs_done,
+            epochs=config.epochs,
+            callbacks=callbacks,
+            shuffle=False,
+            verbose=0,
+        )
     if state.epochs_done < config.epochs:
         raise SiameseError(
             f"the loss became NaN or infinite in epoch {state.epochs_done + 1}; try a lower --learning-rate than"
-            f" {config.learning_rate:g}. The epochs before it are in {workdir / CHECKPOINT}"
+            f" {config.learning_rate:g}"
         )
     model.set_weights(state.best)
     return model
 
 
-def _assign(variables: list[tf.Variable], values: list) -> None:
+def _begin(
+    config: TrainConfig, pairs: OpenedPairs, tower: keras.Model | None, steps: int
+) -> tuple[SiameseModel, keras.optimizers.Optimizer]:
+    """The model and its optimiser before the first of so many steps, the same at every call."""
+    assert config.head is not None  # `settle` has set it
+    keras.utils.set_random_seed(config.seed)
+    tf.config.experimental.enable_op_determinism()
+    height, width, channels = pairs.train.images.shape[1:]
+    model = SiameseModel((height, width, channels), tower or config.tower, config.embedding_dim, config.head)
+    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(config.learning_rate, steps))
+    optimizer.build(model.trainable_variables)
+    return model, optimizer
+
+
+def _assign(variables: list[tf.Variable], values: list[np.ndarray], workdir: Path) -> None:
+    if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
+        raise ConfigError(
+            f"{workdir / CHECKPOINT} holds weights of other shapes than this tower has. Resume with a tower like the"
+            " one it was trained with, or train anew without --resume"
+        )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -1,0 +1,191 @@
+import struct
+from dataclasses import replace
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+
+from siamese_tf.data import known
+from siamese_tf.data.generate import generate_pair_files
+from siamese_tf.data.open import open_pairs
+from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file, save_pair_file
+from siamese_tf.errors import DatasetError, PairFileError
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """An empty working folder on a machine that holds no data set and has no network."""
+
+    def no_network(url, timeout):
+        raise URLError("no network in this test")
+
+    monkeypatch.delenv("SIAMESE_TF_DATA", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(known, "DEBIAN_FOLDER", tmp_path / "debian")
+    monkeypatch.setattr("siamese_tf.data.download.urlopen", no_network)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def idx_folder(folder, seed=0):
+    """Forty 3x3 images of two classes, half of them for the test, as four IDX files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    for part in ("train", "t10k"):
+        for kind, values in (
+            ("images-idx3", rng.integers(0, 256, (20, 3, 3), np.uint8)),
+            ("labels-idx1", np.arange(20, dtype=np.uint8) % 2),
+        ):
+            header = struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape)
+            (folder / f"{part}-{kind}-ubyte").write_bytes(header + values.tobytes())
+    return str(folder)
+
+
+def pair_file(*splits, size=(2, 2, 1), manifest=None):
+    """Four images of two classes, and one pair for each split given."""
+    return PairFile(
+        images=np.arange(4 * np.prod(size), dtype=np.uint8).reshape(4, *size),
+        labels=np.array([0, 0, 1, 1]),
+        img1=np.zeros(len(splits), np.int32),
+        img2=np.ones(len(splits), np.int32),
+        similarity=np.ones(len(splits), np.uint8),
+        split=np.array(splits, np.uint8),
+        manifest=manifest or {},
+    )
+
+
+def saved(path, *splits, **kwargs):
+    save_pair_file(path, pair_file(*splits, **kwargs))
+    return path
+
+
+def test_pairs_are_made_when_they_are_not_there(place):
+    opened = open_pairs("digits")
+    assert opened.dataset == "digits"
+    assert "using digits from scikit-learn" in opened.note
+    assert "dataset/digits (made now)" in opened.note
+    assert opened.train.path == place.joinpath("dataset/digits/train_pairs.npz").relative_to(place)
+    assert len(opened.train.rows(TRAIN)) > 1000
+    assert len(opened.train.rows(VALIDATION)) > 100
+    assert opened.test is not None
+    assert len(opened.test.rows(TEST)) > 1000
+    assert not len(opened.train.rows(TEST))
+
+
+def test_pairs_are_found_where_they_are(place):
+    folder = idx_folder(place / "symbols")
+    generate_pair_files(folder, out=place / "elsewhere", train_pairs=6, validation_pairs=2, test_pairs=4, seed=3)
+    before = {path: path.read_bytes() for path in place.joinpath("elsewhere/symbols").iterdir()}
+    opened = open_pairs(folder, folder=place / "elsewhere")
+    assert f"{place / 'elsewhere' / 'symbols'} (found there)" in opened.note
+    assert opened.train.manifest["seed"] == 3
+    assert (len(opened.train.rows(TRAIN)), len(opened.train.rows(VALIDATION))) == (6, 2)
+    assert opened.test is not None
+    assert len(opened.test.rows(TEST)) == 4
+    assert {path: path.read_bytes() for path in place.joinpath("elsewhere/symbols").iterdir()} == before
+
+
+def test_auto_is_digits_where_mnist_cannot_be_had(place):
+    folder = place / "dataset"
+    generate_pair_files("digits", out=folder, train_pairs=20, validation_pairs=10, test_pairs=10)
+    opened = open_pairs("auto")
+    assert opened.dataset == "digits"
+    assert opened.note.startswith("auto: using digits from scikit-learn")
+    assert "because mnist was not" in opened.note
+    assert "\n" not in opened.note
+    with pytest.raises(DatasetError, match="mnist was not found"):
+        open_pairs("mnist")
+
+
+@pytest.mark.parametrize("missing", ["train_pairs.npz", "test_pairs.npz"])
+def test_one_of_the_two_files_alone_is_refused(place, missing):
+    folder = idx_folder(place / "symbols")
+    open_pairs(folder)
+    (place / "dataset" / "symbols" / missing).unlink()
+    with pytest.raises(PairFileError, match=f"holds only one of .*dataset_generation.py --dataset {folder}"):
+        open_pairs(folder)
+    assert not (place / "dataset" / "symbols" / missing).exists()
+
+
+def test_pairs_of_other_images_under_the_same_name_are_refused(place):
+    open_pairs(idx_folder(place / "one" / "symbols", seed=1))
+    with pytest.raises(PairFileError, match=r"dataset/symbols were made from other images than .*two/symbols holds"):
+        open_pairs(idx_folder(place / "two" / "symbols", seed=2))
+    assert "(found there)" in open_pairs(str(place / "one" / "symbols")).note
+
+
+def test_pairs_put_there_by_hand_need_not_say_what_they_were_made_from(place):
+    folder = idx_folder(place / "symbols")
+    made = open_pairs(folder)
+    for file in (made.train, made.test):
+        save_pair_file(file.path, replace(file, manifest={}))
+    assert open_pairs(folder).train.manifest == {}
+
+
+def test_test_rows_inside_the_file(place):
+    saved(place / "test_pairs.npz", TEST)
+    opened = open_pairs("never looked at", pairs=saved(place / "my.npz", TRAIN, VALIDATION, TEST))
+    assert opened.test is opened.train
+    assert f"the pairs of {place / 'my.npz'}" in opened.note
+
+
+def test_test_rows_in_the_file_beside_it(place):
+    saved(place / "test_pairs.npz", TEST, TEST)
+    opened = open_pairs("auto", pairs=str(saved(place / "my.npz", TRAIN, VALIDATION)))
+    assert opened.test is not None
+    assert opened.test.path == place / "test_pairs.npz"
+
+
+def test_no_test_rows_anywhere(place):
+    assert open_pairs("auto", pairs=saved(place / "my.npz", TRAIN, VALIDATION)).test is None
+    assert open_pairs("auto", pairs=saved(place / "test_pairs.npz", TRAIN)).test is None
+
+
+def test_an_explicit_test_file_goes_before_all_others(place):
+    saved(place / "test_pairs.npz", TEST)
+    explicit = saved(place / "explicit.npz", TEST, TRAIN)
+    opened = open_pairs("auto", pairs=saved(place / "my.npz", TRAIN, TEST), test_pairs=explicit)
+    assert opened.test is not None
+    assert opened.test.path == explicit
+    folder = idx_folder(place / "symbols")
+    assert open_pairs(folder, test_pairs=saved(place / "small.npz", TEST, size=(3, 3, 1))).test.path.name == "small.npz"
+
+
+def test_an_explicit_test_file_without_test_rows_is_refused(place):
+    with pytest.raises(PairFileError, match=r"explicit\.npz has no test rows \(split 2\)"):
+        open_pairs("auto", pairs=saved(place / "my.npz", TRAIN), test_pairs=saved(place / "explicit.npz", TRAIN))
+
+
+@pytest.mark.parametrize("size", [(2, 3, 1), (3, 2, 1), (2, 2, 3)])
+def test_test_images_of_another_size_are_refused(place, size):
+    saved(place / "test_pairs.npz", TEST, size=size)
+    with pytest.raises(PairFileError) as caught:
+        open_pairs("auto", pairs=saved(place / "my.npz", TRAIN))
+    assert f"the test images are {size} and those of {place / 'my.npz'} are (2, 2, 1)" in str(caught.value)
+    assert "--test-pairs" in str(caught.value)
+
+
+@pytest.mark.parametrize("argument", ["pairs", "test_pairs"])
+def test_a_missing_file_is_refused(place, argument):
+    there = saved(place / "my.npz", TRAIN)
+    with pytest.raises(PairFileError, match=r"cannot read the pair file nowhere\.npz"):
+        open_pairs("auto", **{"pairs": there, argument: "nowhere.npz"})
+
+
+def test_the_name_is_what_the_manifest_says(place):
+    assert (
+        open_pairs("auto", pairs=saved(place / "my.npz", TRAIN, manifest={"source": "cats 2.0"})).dataset == "cats 2.0"
+    )
+
+
+@pytest.mark.parametrize("source", ["../../elsewhere", "/etc", "a/b", "..", ".", "", "a\nb", "a\0b", ["a/b"]])
+def test_the_name_can_only_be_a_folder_below(place, source):
+    """It becomes a folder, `runs/<dataset>/...`: a file that came from anywhere must not choose another one."""
+    assert open_pairs("auto", pairs=saved(place / "my.npz", TRAIN, manifest={"source": source})).dataset == "my"
+
+
+def test_what_is_opened_is_what_was_saved(place):
+    path = saved(place / "my.npz", TRAIN, VALIDATION)
+    opened, loaded = open_pairs("auto", pairs=path).train, load_pair_file(path)
+    np.testing.assert_array_equal(opened.images, loaded.images)
+    assert opened.sha256 == loaded.sha256

@@ -1,0 +1,48 @@
+"""Identical embeddings through every head, row by row and as a matrix: where a square root has no slope."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow import keras
+
+from siamese_tf.models.heads import HEADS
+
+
+def drawn_head(name: str, embedding_dim: int) -> keras.layers.Layer:
+    """A head whose matrices are drawn by NumPy, so the same on every stack."""
+    head, chance = HEADS[name](embedding_dim), np.random.default_rng(1)
+    for weight in head.trainable_variables:
+        if len(weight.shape) == 2:
+            weight.assign(chance.normal(0, 0.5, weight.shape))
+    return head
+
+
+@pytest.fixture(params=HEADS)
+def head(request) -> keras.layers.Layer:
+    """Each head in turn, for embeddings of 8 numbers."""
+    return drawn_head(request.param, 8)
+
+
+@pytest.fixture(params=[(head, form) for head in HEADS for form in ("rows", "matrix")], ids=" ".join)
+def numbers_at_identical_embeddings(request) -> Callable[..., list[np.ndarray]]:
+    """A function (loss, measure) -> the losses, and the gradients of their sum by embeddings and head."""
+    name, form = request.param
+    head = drawn_head(name, 3)
+    embeddings = tf.Variable(np.tile(np.float32([[0.3, -0.2, 0.9]]), (4, 1)))
+
+    def compute(loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], measure: str) -> list[np.ndarray]:
+        with tf.GradientTape() as tape:
+            if form == "rows":
+                values = getattr(head, measure)(embeddings, embeddings)  # (4,)
+            else:
+                values = getattr(head, f"{measure}_matrix")(embeddings)  # (4, 4)
+            similarity = tf.cast(np.arange(values.shape.num_elements()).reshape(values.shape) % 2, tf.uint8)
+            losses = loss(similarity, values)
+            total = tf.reduce_sum(losses)
+        variables = [embeddings, *head.trainable_variables]
+        gradients = tape.gradient(total, variables)
+        return [losses.numpy(), *(np.asarray(gradient) for gradient in gradients if gradient is not None)]
+
+    return compute

@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from siamese_tf.config import HEAD_NAMES
+from siamese_tf.models.heads import HEADS, ConcatHead
+
+
+def embeddings(count: int, seed: int) -> tf.Tensor:
+    return tf.constant(np.random.default_rng(seed).normal(size=(count, 5)).astype(np.float32))
+
+
+def test_the_config_knows_every_head():
+    assert tuple(HEADS) == HEAD_NAMES
+
+
+@pytest.mark.parametrize(
+    ("name", "distances", "logits"),
+    [
+        # The same way, at right angles, the other way; lengths 1 and 3 make no difference.
+        ("cosine", [0, 1, 2], [5, -5, -15]),  # logit 5 - 10 distance
+        ("euclidean", [0, 2**0.5, 2], [5, 5 - 5 * 2**0.5, -5]),  # logit 5 - 5 distance
+    ],
+)
+def test_pencil(name, distances, logits):
+    head = HEADS[name](2)
+    a, b = tf.constant([[1.0, 0.0]] * 3), tf.constant([[3.0, 0.0], [0.0, 3.0], [-3.0, 0.0]])
+    np.testing.assert_allclose(head.distance(a, b), distances, atol=2e-6)
+    np.testing.assert_allclose(head.logit(a, b), logits, atol=2e-5)
+
+
+def test_pencil_concat():
+    # Dense 16 and Dense 4 pass a and b on in their first two units; so logit = a - 2b + 1/2.
+    # distance = log(1 + e^-logit).
+    head = ConcatHead(1)
+    kernels = [np.zeros(shape, np.float32) for shape in ((2, 16), (16, 4), (4, 1))]
+    kernels[0][[0, 1], [0, 1]] = kernels[1][[0, 1], [0, 1]] = 1
+    kernels[2][:2, 0] = 1, -2
+    for layer, kernel, bias in zip(head.layers, kernels, (0, 0, 0.5), strict=True):
+        layer.set_weights([kernel, np.full(kernel.shape[1], bias, np.float32)])
+    a, b = tf.constant([[3.0], [1.0]]), tf.constant([[1.0], [1.0]])
+    np.testing.assert_allclose(head.logit(a, b), [1.5, -0.5])
+    np.testing.assert_allclose(head.distance(a, b), [np.log1p(np.exp(-1.5)), np.log1p(np.exp(0.5))], rtol=1e-6)
+    # Turned round the first is 1 - 6 + 1/2 = -4.5, and the mean of 1.5 and -4.5 is -1.5.
+    np.testing.assert_allclose(head((a, b)), [-1.5, -0.5])
+
+
+@pytest.mark.parametrize("name", ["cosine", "euclidean"])
+def test_nearer_is_a_lower_distance_and_a_higher_logit(name):
+    head = HEADS[name](2)
+    angles = np.linspace(0, np.pi, 9)
+    b = tf.constant(np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32))
+    a = tf.repeat(b[:1], 9, axis=0)
+    assert (np.diff(head.distance(a, b)) > 0).all()
+    assert (np.diff(head.logit(a, b)) < 0).all()
+
+
+def test_a_lower_distance_is_a_higher_logit(head):
+    a, b = embeddings(40, seed=1), embeddings(40, seed=2)
+    by_distance = np.argsort(head.distance(a, b), kind="stable")
+    assert (np.diff(head.logit(a, b).numpy()[by_distance]) <= 1e-6).all()
+    assert head.distance(a, b).numpy().min() >= 0
+    assert np.ptp(head.distance(a, b)) > 0.1
+
+
+def test_concat_distance_has_no_upper_end():
+    """Contrastive loss needs distances past its margin."""
+    head = ConcatHead(5)
+    head.bias.assign(-30.0)
+    head.scale.assign(0.0)
+    np.testing.assert_allclose(head.distance(embeddings(2, 1), embeddings(2, 2)), [30.0, 30.0])
+
+
+@pytest.mark.parametrize("measure", ["distance", "logit"])
+def test_the_matrix_is_the_rows_of_all_pairs(head, measure):
+    e = embeddings(7, seed=3)
+    matrix = getattr(head, f"{measure}_matrix")(e).numpy()
+    rows, columns = np.divmod(np.arange(49), 7)
+    listed = getattr(head, measure)(tf.gather(e, rows), tf.gather(e, columns)).numpy().reshape(7, 7)
+    apart = ~np.eye(7, dtype=bool)
+    np.testing.assert_allclose(matrix[apart], listed[apart], atol=1e-5)
+    np.testing.assert_allclose(matrix, listed, atol=5e-3)  # an embedding with itself: the root of what cancels
+
+
+def test_both_orders_get_one_answer(head):
+    a, b = embeddings(40, seed=4), embeddings(40, seed=5)
+    np.testing.assert_allclose(head((a, b)), head((b, a)), atol=1e-6)
+    assert head((a, b)).shape == (40,)
+
+
+def test_the_concat_logit_itself_depends_on_the_order(head):
+    a, b = embeddings(40, seed=4), embeddings(40, seed=5)
+    difference = np.abs(head.logit(a, b) - head.logit(b, a)).max()
+    assert (difference < 1e-6) == head.symmetric
+    assert head.symmetric == (not isinstance(head, ConcatHead))
+
+
+def test_calibrate_moves_every_logit(head):
+    a, b = embeddings(9, seed=6), embeddings(9, seed=7)
+    before = [head.logit(a, b), head((a, b)), head.logit_matrix(a)]
+    start = [float(head.scale), float(head.bias)]
+    head.calibrate(slope=2.5, intercept=-0.75)
+    after = [head.logit(a, b), head((a, b)), head.logit_matrix(a)]
+    head.scale.assign(start[0])
+    head.bias.assign(start[1])
+    for now, then in zip(after, before, strict=True):
+        np.testing.assert_allclose(now, 2.5 * then.numpy() - 0.75, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "trained", "all_weights"),
+    # Dense 64 -> 16 -> 4 -> 1 with biases: 1040 + 68 + 5; its scale and bias are set by calibration alone.
+    [("cosine", 2, 2), ("euclidean", 2, 2), ("concat", 1113, 1115)],
+)
+def test_the_number_of_weights(name, trained, all_weights):
+    head = HEADS[name](32)
+    assert sum(int(np.prod(weight.shape)) for weight in head.trainable_variables) == trained
+    assert sum(int(np.prod(weight.shape)) for weight in head.variables) == all_weights
+
+
+@pytest.mark.parametrize("form", ["rows", "matrix"])
+def test_embeddings_of_nothing_but_zeros_give_finite_numbers_and_slopes(head, form):
+    """The tower `reference` ends in a ReLU and can give them."""
+    e = tf.Variable(tf.zeros((3, 5)))
+    with tf.GradientTape() as tape:
+        logits = head.logit(e, e) if form == "rows" else head.logit_matrix(e)
+    assert np.isfinite(logits).all()
+    assert np.isfinite(tape.gradient(logits, e)).all()

@@ -1,0 +1,529 @@
+import errno
+import io
+import json
+import os
+import re
+import runpy
+import struct
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from tensorflow import keras
+
+from siamese_tf.errors import ModelFileError
+from siamese_tf.models.model_file import load_model, save_model
+from siamese_tf.models.siamese_model import SiameseModel
+
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+FIXTURES = Path(__file__).parent / "fixtures"
+SIZE = (8, 8, 1)
+
+
+def images(count: int, seed: int) -> np.ndarray:
+    squares = np.random.default_rng(seed).integers(0, 256, (count, 2, 2, 1), dtype=np.uint8)
+    return squares.repeat(4, axis=1).repeat(4, axis=2)
+
+
+def scores(model: keras.Model) -> np.ndarray:
+    return model.score(images(20, seed=1), images(20, seed=2))
+
+
+def own_tower(width: int = 3) -> keras.Model:
+    """Like `small_cnn` in small: its moving statistics decide the score, too."""
+    layers = [keras.layers.Conv2D(width, 3, use_bias=False), keras.layers.BatchNormalization(), keras.layers.ReLU()]
+    return keras.Sequential([keras.Input(SIZE), *layers, keras.layers.Flatten(), keras.layers.Dense(4)])
+
+
+# There and back
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: SiameseModel(SIZE, "small_cnn", 6, head="cosine"),
+        lambda: SiameseModel((8, 9, 3), "reference", 4, head="euclidean"),
+        lambda: SiameseModel(SIZE, "reference", 4, head="concat"),
+    ],
+    ids=["small_cnn cosine", "reference euclidean colour", "reference concat"],
+)
+def test_a_model_comes_back_as_it_was(build, drawn, tmp_path):
+    model = drawn(build())
+    model.threshold, model.record = 0.4375, {"accuracy": {"test": 0.9}, "note": "é", "seed": None}
+    save_model(model, tmp_path / "a.keras")
+    loaded = load_model(str(tmp_path / "a.keras"))
+    assert loaded.get_config() == model.get_config()
+    assert (loaded.threshold, loaded.record, loaded.input_size) == (0.4375, model.record, model.input_size)
+    stack = np.random.default_rng(1).integers(0, 256, (9, *model.input_size), dtype=np.uint8)
+    np.testing.assert_array_equal(loaded.score(stack[:4], stack[4:8]), model.score(stack[:4], stack[4:8]))
+    for ours, theirs in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_file_holds_three_members_and_plain_arrays_of_our_names(each, tmp_path):
+    save_model(each, tmp_path / "a.keras")
+    with zipfile.ZipFile(tmp_path / "a.keras") as archive:
+        assert sorted(archive.namelist()) == [CONFIG, METADATA, WEIGHTS]
+        config = json.loads(archive.read(CONFIG))
+        assert set(json.loads(archive.read(METADATA))) == {"keras_version", "date_saved"}
+        with h5py.File(io.BytesIO(archive.read(WEIGHTS))) as file:
+            assert {"head.scale", "head.bias", "tower.00.kernel"} <= set(file["vars"])
+            assert all(array.dtype == np.float32 for array in file["vars"].values())
+    assert config["config"] == each.get_config()
+    assert (config["class_name"], config["registered_name"]) == ("SiameseModel", "siamese_tf>SiameseModel")
+
+
+@pytest.mark.parametrize("save", [save_model, lambda model, path: model.save(path)], ids=["ours", "keras"])
+@pytest.mark.parametrize("load", [load_model, keras.models.load_model], ids=["ours", "keras"])
+def test_keras_itself_reads_and_writes_the_same_file(small, tmp_path, save, load):
+    save(small, tmp_path / "a.keras")
+    np.testing.assert_allclose(scores(load(tmp_path / "a.keras")), scores(small), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a", "a.keras.zip"])
+def test_another_ending_is_refused(small, tmp_path, name):
+    with pytest.raises(ModelFileError, match=f"must be named .*got .*{name}"):
+        save_model(small, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("function", ["replace", "fsync"])
+def test_a_write_that_fails_leaves_the_old_file(small, each, tmp_path, monkeypatch, function):
+    path = tmp_path / "a.keras"
+    save_model(small, path)
+    before = path.read_bytes()
+
+    def fail(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, function, fail)
+    with pytest.raises(OSError, match="No space left"):
+        save_model(each, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# A tower of one's own
+
+
+def test_a_tower_of_ones_own_comes_back_into_one_like_it(drawn, tmp_path):
+    model = drawn(SiameseModel(SIZE, own_tower()))
+    save_model(model, tmp_path / "a.keras")
+    tower = own_tower()
+    loaded = load_model(tmp_path / "a.keras", tower=tower)
+    assert loaded.tower is tower
+    np.testing.assert_array_equal(scores(loaded), scores(model))
+
+
+@pytest.mark.parametrize(
+    ("tower", "finding"),
+    [
+        (None, "has a tower of its maker's own; pass it: load_model(path, tower=...)"),
+        (own_tower(width=5), "must have shape (3, 3, 1, 5); got (3, 3, 1, 3)"),
+        (keras.Sequential([keras.Input(SIZE), keras.layers.Flatten(), keras.layers.Dense(4)]), "do not belong to this"),
+        (keras.Sequential([keras.Input((9, 8, 1)), keras.layers.Flatten()]), "must take (n, 8, 8, 1) images"),
+        (keras.Sequential([keras.layers.Flatten()]), "must be a keras.Model that knows its shapes"),
+    ],
+    ids=["none", "wider", "other layers", "other images", "no shapes"],
+)
+def test_another_tower_or_none_is_refused(tmp_path, tower, finding):
+    save_model(SiameseModel(SIZE, own_tower()), tmp_path / "a.keras")
+    with pytest.raises(ModelFileError, match=re.escape(finding)):
+        load_model(tmp_path / "a.keras", tower=tower)
+
+
+def test_a_tower_for_a_file_that_names_its_own_is_refused(small, tmp_path):
+    save_model(small, tmp_path / "a.keras")
+    with pytest.raises(ModelFileError, match="its tower is 'small_cnn', which is built by name; leave .* out"):
+        load_model(tmp_path / "a.keras", tower=own_tower())
+
+
+# From the other stack
+
+
+@pytest.mark.parametrize("stack", ["keras2", "keras3"])
+@pytest.mark.parametrize("name", ["cosine", "euclidean", "concat", "own"])
+def test_a_file_of_either_stack_gives_the_scores_it_gave_there(stack, name):
+    """`fixtures/make.py` wrote the files and the scores, once on each stack."""
+    made = runpy.run_path(str(FIXTURES / "make.py"))
+    expected = json.loads((FIXTURES / f"{stack}.json").read_text(encoding="utf-8"))["scores"][name]
+    assert np.ptp(expected) > 0.3
+    model = load_model(FIXTURES / f"{stack}-{name}.keras", tower=made["own_tower"]() if name == "own" else None)
+    np.testing.assert_allclose(model.score(*made["image_pairs"]()), expected, atol=1e-5)
+
+
+# Damaged and hostile files: each is refused with a message that names it and what is wrong, and runs nothing.
+
+Members = dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory) -> bytes:
+    """The bytes of a model file that loads."""
+    path = tmp_path_factory.mktemp("good") / "a.keras"
+    save_model(SiameseModel(SIZE, "reference", 4, record={"seed": 1}), path)
+    load_model(path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def refused(tmp_path) -> Callable[[bytes, str], None]:
+    """A function (content, finding) that fails unless a file of that content is refused for that."""
+
+    def check(content: bytes, finding: str) -> None:
+        path = tmp_path / "hostile.keras"
+        path.write_bytes(content)
+        with pytest.raises(ModelFileError) as caught:
+            load_model(path)
+        message = str(caught.value)
+        assert message.startswith(f"{path} is not a model this version can load: ")
+        assert re.search(finding, message), message
+        assert len(message) < 1000
+
+    return check
+
+
+def unpacked(archive: bytes) -> Members:
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+def packed(*members: tuple[str, bytes], deflated: str = "") -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # zipfile: duplicate name
+        for name, content in members:
+            opened.writestr(name, content, zipfile.ZIP_DEFLATED if name == deflated else zipfile.ZIP_STORED)
+    return archive.getvalue()
+
+
+def with_config(archive: bytes, old: str | None, new: str) -> bytes:
+    """The archive with a part of the text of its config, or all of it, replaced."""
+    members = unpacked(archive)
+    text = members[CONFIG].decode()
+    assert old is None or text.count(old) == 1
+    return packed(*{**members, CONFIG: (text.replace(old, new) if old else new).encode()}.items())
+
+
+class Payload:
+    """What a pickle may do when it is read: here it makes a folder."""
+
+    def __init__(self, marker: Path):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.marker),)
+
+
+def test_what_is_not_there_is_refused(tmp_path):
+    for name, finding in (("nothing.keras", "No such file"), ("", "Is a directory")):
+        with pytest.raises(ModelFileError, match=f"cannot read the model {tmp_path / name}: {finding}.*Check the path"):
+            load_model(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("content", "finding"),
+    [
+        (b"", "not a zip"),
+        (b"PK", "not a zip"),
+        (b"\x89HDF\r\n\x1a\n" * 99, "not a zip"),
+        (b"PK\x03\x04" * 99, "damaged"),
+    ],
+)
+def test_what_is_no_zip_is_refused(refused, content, finding):
+    refused(content, finding)
+
+
+@pytest.mark.parametrize("part", [0.001, 0.02, 0.1, 0.5, 0.9, 0.99, 0.999])
+def test_a_truncated_file_is_refused(refused, good, part):
+    refused(good[: int(part * len(good))], "not a zip archive|the archive is damaged")
+
+
+@pytest.mark.parametrize("name", [CONFIG, WEIGHTS])
+def test_a_flipped_byte_is_refused(refused, good, name):
+    at = good.index(unpacked(good)[name]) + 150
+    refused(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :], f"damaged: Bad CRC-32 for file '{name}'")
+
+
+@pytest.mark.parametrize("name", ["extra.txt", "../evil.py", "/etc/evil", "assets/", "CONFIG.JSON"])
+def test_one_more_member_is_refused(refused, good, tmp_path, name):
+    refused(packed(*unpacked(good).items(), (name, b"")), f"and nothing else; it holds .*{re.escape(name)}")
+    assert [path.name for path in tmp_path.iterdir()] == ["hostile.keras"]
+
+
+def test_a_thousand_members_are_refused_in_a_few_words(refused, good):
+    more = ((f"more-{number}", b"") for number in range(1000))
+    refused(packed(*unpacked(good).items(), *more), "and nothing else; it holds .*'more-0'")
+
+
+@pytest.mark.parametrize("name", [CONFIG, METADATA, WEIGHTS])
+def test_a_member_twice_or_not_at_all_is_refused(refused, good, name):
+    members = unpacked(good)
+    refused(packed(*members.items(), (name, members[name])), "and nothing else")
+    refused(packed(*(member for member in members.items() if member[0] != name)), "and nothing else")
+
+
+@pytest.mark.parametrize("instead", [True, False])
+def test_a_pickle_is_not_read(refused, good, tmp_path, instead):
+    """Keras 2.15 runs the pickle in this member, in its safe mode too."""
+    marker, npz = tmp_path / "the-pickle-ran", io.BytesIO()
+    np.savez(npz, vars=np.array([Payload(marker)], object))
+    np.load(io.BytesIO(npz.getvalue()), allow_pickle=True)["vars"]
+    marker.rmdir()  # it was made: the payload works
+    members = unpacked(good)
+    if instead:
+        del members[WEIGHTS]
+    refused(packed(*members.items(), ("model.weights.npz", npz.getvalue())), "it holds .*'model.weights.npz'")
+    assert not marker.exists()
+
+
+def test_a_zip_bomb_is_refused(refused, good):
+    members = unpacked(good)
+    bomb = packed(*{**members, WEIGHTS: bytes(2**26)}.items(), deflated=WEIGHTS)
+    assert len(bomb) < 2**17
+    refused(bomb, "is compressed, which model files are not")
+    entry = bomb.rindex(WEIGHTS.encode()) - 46  # the directory, made to say that it holds no more than it takes
+    refused(bomb[: entry + 24] + bomb[entry + 20 : entry + 24] + bomb[entry + 28 :], "is compressed")
+
+
+@pytest.mark.parametrize(("size", "finding"), [(2**31, "2,147,483,648 bytes; at most"), (2**29, "damaged")])
+def test_a_size_that_lies_is_refused(refused, good, size, finding):
+    # In the directory at the end both sizes stand 20 and 24 bytes after the mark of the entry, the name at 46.
+    entry = good.rindex(WEIGHTS.encode()) - 46
+    assert good[entry : entry + 4] == b"PK\x01\x02"
+    refused(good[: entry + 20] + struct.pack("<II", size, size) + good[entry + 28 :], finding)
+
+
+def test_a_model_of_other_making_is_refused(refused, tmp_path):
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "other.keras")
+    refused((tmp_path / "other.keras").read_bytes(), "must describe a SiameseModel; it describes 'Sequential'")
+
+
+def test_a_lambda_is_not_run(refused, good, tmp_path):
+    marker = str(tmp_path / "the-lambda-ran")
+    run = keras.layers.Lambda(lambda x: (__import__("os").makedirs(marker, exist_ok=True), x)[1])
+    keras.Sequential([keras.Input(SIZE), run]).save(tmp_path / "lambda.keras")
+    os.rmdir(marker)  # it was made: the payload works
+    content = (tmp_path / "lambda.keras").read_bytes()
+    assert b"Lambda" in content
+    refused(content, "must describe a SiameseModel")
+    config = json.loads(unpacked(good)[CONFIG])
+    config["config"]["tower"] = json.loads(unpacked(content)[CONFIG])
+    refused(packed(*{**unpacked(good), CONFIG: json.dumps(config).encode()}.items()), "tower in the config cannot be")
+    assert not os.path.exists(marker)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "finding"),
+    [
+        # None stands for the whole config.
+        (None, "", "config.json is not JSON"),
+        (None, "{", "config.json is not JSON"),
+        (None, "\x00" * 50, "config.json is not JSON"),
+        (None, "[]", "must describe a SiameseModel; it describes 'list'"),
+        (None, "null", "must describe a SiameseModel; it describes 'NoneType'"),
+        (None, "NaN", "must describe a SiameseModel; it describes 'float'"),
+        (None, "{}", "must describe a SiameseModel; it describes None"),
+        ("siamese_tf>SiameseModel", "builtins>eval", "must describe a SiameseModel"),
+        ('"registered_name"', '"name"', "must describe a SiameseModel"),
+        ('"config": {', '"config": [], "other": {', r"the config must have \['embedding_dim', .*\]; got \[\]"),
+        ('"head": "euclidean"', '"tail": "euclidean"', "the config must have"),
+        ('"head": "euclidean"', '"head": "euclidean", "run": "rm"', "the config must have"),
+        (
+            '"head": "euclidean"',
+            '"head": "manhattan"',
+            "head must be one of cosine, euclidean, concat; got 'manhattan'",
+        ),
+        ('"head": "euclidean"', '"head": ["euclidean"]', "head in the config cannot be"),
+        ('"tower": "reference"', '"tower": "resnet"', "tower must be one of small_cnn, reference, .*; got 'resnet'"),
+        ('"tower": "reference"', f'"tower": "{"x" * 9_000}"', "tower must be one of small_cnn, .*; got 'xxx"),
+        ('"head": "euclidean"', f'"head": "{"x" * 9_000}"', "head must be one of cosine, .*; got 'xxx"),
+        ('"tower": "reference"', '"tower": "small_cnn"', "the weights do not belong to this tower and head"),
+        ('"tower": "reference"', '"tower": "custom"', "a tower of its maker's own; pass it"),
+        ('"tower": "reference"', '"tower": {"class_name": "Lambda"}', "tower in the config cannot be .*Lambda"),
+        ('"head": "euclidean"', '"head": "concat"', "do not belong .* missing .'head.00.bias'"),
+        ("[8, 8, 1]", "[12, 8, 1]", r"tower.02.kernel must have shape \(128, 4\); got \(64, 4\)"),
+        ("[8, 8, 1]", "[8, 8, 3]", r"tower.00.kernel must have shape \(3, 3, 3, 8\)"),
+        ("[8, 8, 1]", "[5, 5, 1]", "needs images of at least 6x6"),
+        ("[8, 8, 1]", "[8, 8]", r"input_size in the config cannot be \[8, 8\]"),
+        ("[8, 8, 1]", "[8, 8, 0]", "input_size in the config cannot be"),
+        ("[8, 8, 1]", "[8, 8, true]", "input_size in the config cannot be"),
+        ("[8, 8, 1]", "[8.0, 8, 1]", "input_size in the config cannot be"),
+        ("[8, 8, 1]", "[-8, 8, 1]", "input_size in the config cannot be"),
+        ("[8, 8, 1]", '"881"', "input_size in the config cannot be"),
+        ("[8, 8, 1]", "[2049, 8, 1]", "input_size in the config cannot be"),
+        ("[8, 8, 1]", "[2048, 2048, 2048]", "tower reference would need 66,846,976 weights"),
+        ('"embedding_dim": 4', '"embedding_dim": 4096', r"tower.02.kernel must have shape \(64, 4096\)"),
+        ('"embedding_dim": 4', '"embedding_dim": 0', "embedding_dim in the config cannot be 0"),
+        ('"embedding_dim": 4', '"embedding_dim": "4"', "embedding_dim in the config cannot be '4'"),
+        ('"embedding_dim": 4', '"embedding_dim": 1e3', "embedding_dim in the config cannot be 1000.0"),
+        ('"embedding_dim": 4', f'"embedding_dim": 1{"0" * 4000}', "embedding_dim in the config cannot be 1000"),
+        ('"embedding_dim": 4', f'"embedding_dim": 1{"0" * 5000}', "config.json is not JSON"),
+        ('"threshold": 0.5', '"threshold": NaN', "threshold in the config cannot be nan"),
+        ('"threshold": 0.5', '"threshold": 2.0', "threshold in the config cannot be 2.0"),
+        ('"threshold": 0.5', '"threshold": -0.1', "threshold in the config cannot be -0.1"),
+        ('"threshold": 0.5', '"threshold": true', "threshold in the config cannot be True"),
+        ('"threshold": 0.5', '"threshold": "0.5"', "threshold in the config cannot be '0.5'"),
+        ('"threshold": 0.5', '"threshold": null', "threshold in the config cannot be None"),
+        ('{"seed": 1}', "[]", r"record in the config cannot be \[\]"),
+        ('{"seed": 1}', "null", "record in the config cannot be None"),
+        ('{"seed": 1}', '{"seed": NaN}', "record must hold plain values only"),
+        ('{"seed": 1}', '{"seed": 1e999}', "record must hold plain values only"),
+    ],
+    ids=lambda value: value[:40] if isinstance(value, str) else None,
+)
+def test_a_config_that_ours_would_not_write_is_refused(refused, good, old, new, finding):
+    refused(with_config(good, old, new), finding)
+
+
+@pytest.mark.parametrize("depth", [900, 2000, 5000, 20_000, 100_000])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (None, "{}"),
+        ('"head": "euclidean"', '"tail": {}'),
+        ('"euclidean"', "{}"),
+        ('{"seed": 1}', '{{"seed": {}}}'),
+    ],
+    ids=["all of it", "an unknown key", "head", "record"],
+)
+def test_a_config_nested_without_end_is_refused(refused, good, old, new, depth):
+    nested = "[" * depth + '{"a": NaN}' + "]" * depth
+    refused(
+        with_config(good, old, new.format(nested)), "nested too deep|describes 'list'|must have|head in|plain values"
+    )
+
+
+BIAS = "tower.02.bias"
+Change = Callable[[h5py.Group, Path], None]
+
+
+def replaced(**dataset) -> Change:
+    """Another array where the last bias stood."""
+
+    def change(group: h5py.Group, folder: Path) -> None:
+        del group[BIAS]
+        group.create_dataset(BIAS, **dataset)
+
+    return change
+
+
+def linked(link: Callable[[Path], object], name: str = f"vars/{BIAS}") -> Change:
+    """A link where the last bias stood, or another name; an honest `target.h5` stands beside the model file."""
+
+    def change(group: h5py.Group, folder: Path) -> None:
+        file = group.file
+        with h5py.File(folder / "target.h5", "w") as target:
+            file.copy("vars", target)
+        del file[name]
+        file[name] = link(folder)
+
+    return change
+
+
+def external_storage(group: h5py.Group, folder: Path) -> None:
+    (folder / "secret").write_bytes(bytes(16))
+    replaced(shape=(4,), dtype="f4", external=[(str(folder / "secret"), 0, 16)])(group, folder)
+
+
+def virtual(group: h5py.Group, folder: Path) -> None:
+    with h5py.File(folder / "target.h5", "w") as target:
+        target["bias"] = np.zeros(4, np.float32)
+    layout = h5py.VirtualLayout((4,), "f4")
+    layout[:] = h5py.VirtualSource(folder / "target.h5", "bias", (4,))
+    del group[BIAS]
+    group.create_virtual_dataset(BIAS, layout)
+
+
+def crowd(group: h5py.Group, folder: Path) -> None:
+    """A thousand names for one array: each is small, together they are not."""
+    group["big"] = np.zeros(2000, np.float32)
+    for number in range(1000):
+        group[f"big.{number}"] = group["big"]
+
+
+def subgroup(group: h5py.Group, folder: Path) -> None:
+    del group[BIAS]
+    group.create_group(BIAS)
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        (lambda group, folder: group.pop(BIAS) and None, f"missing \\['{BIAS}'\\], unknown none"),
+        (lambda group, folder: group.update({"extra": np.zeros(1, np.float32)}), r"unknown \['extra'\]"),
+        (lambda group, folder: group.update({"x" * 9_000: np.zeros(1, np.float32)}), "missing none, unknown ..xxx"),
+        (lambda group, folder: group.create_group("x" * 9_000), "is not a plain dataset"),
+        (lambda group, folder: group.file.create_group("layers"), "must hold the group 'vars' alone"),
+        (lambda group, folder: group.file.move("vars", "variables"), "must hold the group 'vars' alone"),
+        (replaced(data=np.zeros(5, np.float32)), r"must have shape \(4,\); got \(5,\)"),
+        (replaced(data=np.zeros((4, 1), np.float32)), r"must have shape \(4,\); got \(4, 1\)"),
+        (replaced(data=np.float32([0, np.nan, 0, 0])), "must hold finite numbers"),
+        (replaced(data=np.float32([0, np.inf, 0, 0])), "must hold finite numbers"),
+        (replaced(data=np.zeros(4, np.float64)), "not a plain float32 array"),
+        (replaced(data=np.zeros(4, np.int32)), "not a plain float32 array"),
+        (replaced(data=np.zeros(4, ">f4")), "not a plain float32 array"),
+        (replaced(data=np.zeros(4, bool)), "not a plain float32 array"),
+        (replaced(data=np.zeros(4, [("a", "f4")])), "not a plain float32 array"),
+        (replaced(data=[b"a", b"b", b"c", b"d"]), "not a plain float32 array"),
+        (replaced(data=["a"] * 4, dtype=h5py.string_dtype()), "not a plain float32 array"),
+        (replaced(shape=(4,), dtype=h5py.vlen_dtype("f4")), "not a plain float32 array"),
+        (replaced(data=h5py.Empty("f4")), f"{BIAS} must h"),
+        (replaced(data=np.zeros(4, np.float32), chunks=(4,), compression="gzip"), "not a plain float32 array"),
+        (replaced(data=np.zeros(4, np.float32), chunks=(4,)), "not a plain float32 array"),
+        (replaced(shape=(2**40,), dtype="f4", chunks=(2**20,), compression="gzip"), "not a plain float32 array"),
+        (replaced(shape=(2**40,), dtype="f4"), "not a plain float32 array"),  # 4 TiB, of which nothing is stored
+        (replaced(shape=(4,), dtype="f4"), "not a plain float32 array"),  # likewise, in small
+        (external_storage, "not a plain float32 array"),
+        (virtual, "not a plain float32 array"),
+        (crowd, "announces more numbers than it holds"),
+        (subgroup, f"'{BIAS}' in {WEIGHTS} is not a plain dataset"),
+        (linked(lambda folder: h5py.SoftLink("/vars/tower.01.bias")), "is not a plain dataset"),
+        (linked(lambda folder: h5py.SoftLink("/nowhere")), "is not a plain dataset"),
+        (linked(lambda folder: h5py.ExternalLink(folder / "target.h5", f"/vars/{BIAS}")), "is not a plain dataset"),
+        (linked(lambda folder: h5py.ExternalLink("/dev/zero", "/vars")), "is not a plain dataset"),
+        (
+            linked(lambda folder: h5py.ExternalLink(folder / "target.h5", "/vars"), "vars"),
+            "'vars' in .* not a plain group",
+        ),
+    ],
+)
+def test_arrays_that_ours_would_not_write_are_refused(refused, good, tmp_path, change, finding):
+    members = unpacked(good)
+    weights = io.BytesIO(members[WEIGHTS])
+    with h5py.File(weights, "r+") as file:
+        change(file["vars"], tmp_path)
+    refused(packed(*{**members, WEIGHTS: weights.getvalue()}.items()), finding)
+
+
+@pytest.mark.parametrize("part", [0, 0.01, 0.3, 0.9])
+def test_weights_that_are_no_whole_h5_file_are_refused(refused, good, part):
+    members = unpacked(good)
+    cut = members[WEIGHTS][: int(part * len(members[WEIGHTS]))]
+    refused(packed(*{**members, WEIGHTS: cut}.items()), f"{WEIGHTS} is damaged")
+    refused(packed(*{**members, WEIGHTS: b"junk" + members[WEIGHTS]}.items()), f"{WEIGHTS} is damaged")
+
+
+def test_an_address_beyond_all_files_is_refused(refused, good):
+    weights = unpacked(good)[WEIGHTS]
+    lost = weights[:120] + b"\xff" * 8 + weights[128:]  # where the list of names begins: h5py answers OverflowError
+    refused(packed(*{**unpacked(good), WEIGHTS: lost}.items()), f"{WEIGHTS} is damaged")
+
+
+def test_bytes_damaged_at_random_are_refused_or_do_no_harm(good, tmp_path):
+    chance, path, outcomes = np.random.default_rng(1), tmp_path / "a.keras", set()
+    weights = unpacked(good)[WEIGHTS]
+    for _ in range(40):
+        damaged = bytearray(weights)
+        for at in chance.integers(0, 3000, 4):  # the headers stand at the beginning
+            damaged[at] = chance.integers(256)
+        path.write_bytes(packed(*{**unpacked(good), WEIGHTS: bytes(damaged)}.items()))
+        try:
+            outcomes.add(type(load_model(path)))
+        except ModelFileError as error:
+            outcomes.add(type(error))
+    assert outcomes == {SiameseModel, ModelFileError}

@@ -1,0 +1,77 @@
+import re
+
+import numpy as np
+import pytest
+
+from siamese_tf.config import TOWER_NAMES
+from siamese_tf.errors import ConfigError
+from siamese_tf.models.towers import TOWERS, reference, small_cnn
+
+
+def images(size: tuple[int, int, int], count: int = 2) -> np.ndarray:
+    return np.random.default_rng(1).random((count, *size), dtype=np.float32)
+
+
+def test_the_config_knows_every_tower():
+    assert tuple(TOWERS) == TOWER_NAMES
+
+
+def test_reference_has_the_parameters_of_the_original():
+    # Conv 8: 3*3*1*8 + 8 = 80. Conv 16: 3*3*8*16 + 16 = 1,168. 24x24 pooled to 12x12x16 = 2,304; Dense: 2,304*32 + 32.
+    assert 80 + 1_168 + 73_760 == 75_008
+    assert reference((28, 28, 1), 32).count_params() == 75_008
+
+
+def test_small_cnn_has_the_parameters_its_docstring_says():
+    said = int(re.search(r"([\d,]+) parameters at 128 dimensions", small_cnn.__doc__)[1].replace(",", ""))
+    assert small_cnn((28, 28, 1), 128).count_params() == pytest.approx(said, rel=0.01)
+
+
+@pytest.mark.parametrize("size", [(8, 8, 1), (8, 8, 3), (28, 28, 1), (30, 20, 1), (112, 112, 3)], ids=str)
+@pytest.mark.parametrize("tower", TOWERS.values())
+def test_an_image_becomes_an_embedding(tower, size):
+    model, chance = tower(size, 5), np.random.default_rng(2)
+    model.set_weights([chance.uniform(0, 0.1, weight.shape) for weight in model.get_weights()])
+    embeddings = np.asarray(model(images(size), training=False))
+    assert model.input_shape == (None, *size)
+    assert embeddings.shape == (2, 5)
+    assert embeddings.dtype == np.float32
+    assert np.isfinite(embeddings).all()
+    assert embeddings.min() > 0
+    assert np.ptp(embeddings, axis=0).min() > 0
+
+
+def test_an_embedding_does_not_depend_on_its_neighbours():
+    tower, stack = small_cnn((8, 8, 1), 5), images((8, 8, 1), count=4)
+    alone = np.concatenate([tower(stack[i : i + 1], training=False) for i in range(4)])
+    np.testing.assert_allclose(tower(stack, training=False), alone, atol=1e-5)
+
+
+def test_small_cnn_halves_large_images_before_they_cost():
+    """First convolution at full, half, and half resolution with a pool after it."""
+    sides = {size: small_cnn((size, size, 1), 4).get_layer("block2_conv").output.shape[1] for size in (19, 20, 55, 56)}
+    assert sides == {19: 19, 20: 10, 55: 28, 56: 14}
+
+
+@pytest.mark.parametrize(
+    ("tower", "size", "least"),
+    [
+        (small_cnn, (7, 7, 1), "8x8 pixels; got 7x7"),
+        (small_cnn, (28, 7, 3), "8x8 pixels; got 28x7"),
+        (reference, (5, 30, 1), "6x6 pixels; got 5x30"),
+    ],
+)
+def test_images_too_small_are_refused(tower, size, least):
+    with pytest.raises(ConfigError, match=f"{tower.__name__} needs images of at least {least}"):
+        tower(size, 4)
+
+
+def test_the_smallest_images_work():
+    assert reference((6, 6, 1), 3)(images((6, 6, 1))).shape == (2, 3)
+    assert small_cnn((8, 8, 1), 3)(images((8, 8, 1))).shape == (2, 3)
+
+
+def test_a_network_no_memory_can_hold_is_refused_before_it_is_made():
+    # 2,048 -> 2,044 after the convolutions -> 1,022 pooled, 16 channels, 4,096 dimensions: 274 GB of float32.
+    with pytest.raises(ConfigError, match="would need 68,451,303,424 weights .* Use the tower small_cnn"):
+        reference((2048, 2048, 1), 4096)

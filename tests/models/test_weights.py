@@ -1,0 +1,130 @@
+import re
+
+import numpy as np
+import pytest
+from tensorflow import keras
+
+from siamese_tf.errors import ModelFileError
+from siamese_tf.models.heads import HEADS
+from siamese_tf.models.towers import reference
+from siamese_tf.models.weights import named_weights, read_weights, write_weights
+
+HEAD = {"head.scale", "head.bias"}
+
+
+def own_weight_model() -> keras.Model:
+    """A model of a class of its own, with a weight that is in none of its layers."""
+
+    class Scaled(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(3)
+            self.factor = self.add_weight(name="factor", shape=(3,), initializer="ones")
+
+        def call(self, x):
+            return self.dense(x) * self.factor
+
+    return Scaled()
+
+
+def nested_tower() -> keras.Model:
+    """Models in models, one of them of its own class, and layers with many weights."""
+    inner = keras.Sequential([keras.Input((6, 4)), keras.layers.LSTM(2, return_sequences=True), keras.layers.Flatten()])
+    image = keras.Input((4, 6, 1))
+    x = keras.layers.Reshape((6, 4))(keras.layers.BatchNormalization()(image))
+    x = keras.layers.MultiHeadAttention(1, 2)(x, x)
+    x = own_weight_model()(inner(keras.layers.Dropout(0.5)(x)))
+    return keras.Model(image, keras.layers.Dense(5)(x))
+
+
+def stored(tower: keras.Model, head: keras.layers.Layer) -> dict[str, np.ndarray]:
+    store = {}
+    write_weights(tower, head, store)
+    return store
+
+
+@pytest.fixture
+def parts() -> tuple[keras.Model, keras.layers.Layer]:
+    return reference((8, 8, 1), 4), HEADS["euclidean"](4)
+
+
+def test_the_names_are_ours_and_the_same_on_every_stack(parts):
+    tower, head = parts
+    layers = [f"tower.{position:02d}.{name}" for position in range(3) for name in ("kernel", "bias")]
+    assert set(named_weights(tower, head)) == {*HEAD, *layers}
+    layers += [f"head.{position:02d}.{name}" for position in range(3) for name in ("kernel", "bias")]
+    assert set(named_weights(tower, HEADS["concat"](4))) == {*HEAD, *layers}
+
+
+def test_so_are_those_of_a_tower_of_many_parts(parts):
+    names = named_weights(nested_tower(), parts[1])
+    expected = {
+        "tower.00": ["gamma", "beta", "moving_mean", "moving_variance"],
+        "tower.01": [f"{name}.{number}" for number in range(4) for name in ("kernel", "bias")],
+        "tower.02": ["kernel", "recurrent_kernel", "bias"],
+        "tower.03": ["kernel", "bias"],
+        "tower.04": ["factor"],
+        "tower.05": ["kernel", "bias"],
+    }
+    assert set(names) == HEAD | {f"{layer}.{name}" for layer, ends in expected.items() for name in ends}
+
+
+def test_every_weight_has_one_name(parts):
+    tower = nested_tower()
+    named = [id(weight) for weight in named_weights(tower, parts[1]).values()]
+    assert len(set(named)) == len(named)
+    assert set(named) == {id(weight) for weight in [*tower.weights, *parts[1].weights]}
+
+
+@pytest.mark.parametrize("build", [nested_tower, lambda: reference((8, 8, 1), 4)], ids=["nested", "reference"])
+def test_what_is_written_is_read_again(build, parts):
+    tower, head, chance = build(), parts[1], np.random.default_rng(1)
+    tower.set_weights([chance.random(weight.shape, dtype=np.float32) for weight in tower.get_weights()])
+    store = stored(tower, head)
+    assert all(array.dtype == np.float32 for array in store.values())
+    other = build()
+    read_weights(other, head, store)
+    for ours, theirs in zip(tower.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_weights_that_are_whole_numbers_come_back_as_such(parts):
+    """`Normalization` counts what it has seen."""
+    first, second = (
+        keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Normalization(), keras.layers.Flatten()])
+        for _ in range(2)
+    )
+    first.layers[0].adapt(np.arange(40, dtype=np.float32).reshape(10, 2, 2, 1))
+    store = stored(first, parts[1])
+    assert all(array.dtype == np.float32 for array in store.values())
+    read_weights(second, parts[1], store)
+    for ours, theirs in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        ({"tower.02.bias": None}, "missing ['tower.02.bias'], unknown none"),
+        ({"tower.03.bias": np.zeros(4)}, "missing none, unknown ['tower.03.bias']"),
+        ({"head.bias": None, "head.00.bias": np.zeros(4)}, "missing ['head.bias'], unknown ['head.00.bias']"),
+        ({"tower.02.bias": np.zeros(5)}, "tower.02.bias must have shape (4,); got (5,)"),
+        ({"tower.02.bias": np.zeros((4, 1))}, "tower.02.bias must have shape (4,); got (4, 1)"),
+        ({"head.scale": np.zeros(1)}, "head.scale must have shape (); got (1,)"),
+        ({"tower.02.bias": np.array([0, np.nan, 0, 0])}, "tower.02.bias must hold finite numbers"),
+        ({"tower.02.bias": np.array([0, 0, 0, -np.inf])}, "tower.02.bias must hold finite numbers"),
+        ({"tower.02.bias": np.zeros(4, complex)}, "tower.02.bias must hold finite numbers"),
+        ({"tower.02.bias": np.array(["a", "b", "c", "d"])}, "tower.02.bias must hold finite numbers"),
+        ({"tower.02.bias": np.array([None] * 4)}, "tower.02.bias must hold finite numbers"),
+    ],
+)
+def test_a_store_that_does_not_fit_is_refused_and_changes_nothing(parts, change, finding):
+    tower, head = parts
+    before = stored(tower, head)
+    changed = {name: array + 1 for name, array in before.items()} | change
+    store = {name: array for name, array in changed.items() if array is not None}
+    with pytest.raises(ModelFileError, match=re.escape(finding)):
+        read_weights(tower, head, store)
+    for name, array in stored(tower, head).items():
+        np.testing.assert_array_equal(array, before[name])

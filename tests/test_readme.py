@@ -1,0 +1,92 @@
+"""The README keeps its word: its code runs, its numbers are those of the records, its links lead somewhere."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# The training commands as they stand take minutes: here they run on the small data set, with the small tower.
+QUICK = "--dataset digits --epochs 1 --tower reference --embedding-dim 8"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands() -> list[str]:
+    lines = "\n".join(blocks("sh")).splitlines()
+    return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like the repository's, to write into."""
+    folder = tmp_path_factory.mktemp("readme")
+    for path in [*ROOT.glob("*.py"), ROOT / "model", ROOT / "docs"]:
+        (folder / path.name).symlink_to(path)
+    return folder
+
+
+def run(command: list[str], folder: Path) -> subprocess.CompletedProcess:
+    scripts = Path(sys.executable).parent
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_python_blocks_run_in_their_order(folder: Path) -> None:
+    assert len(blocks("python")) >= 2
+    done = run([sys.executable, "-c", "\n".join(blocks("python"))], folder)
+    assert done.returncode == 0, done.stderr
+    probability, verdict = done.stdout.splitlines()[0].split()
+    assert 0 <= float(probability) <= 1
+    assert verdict == "True"  # two sevens
+
+
+def test_the_shell_commands_run_in_their_order(folder: Path) -> None:
+    ran = [command for command in commands() if not command.startswith("make ")]
+    assert len(ran) >= 9
+    for command in ran:
+        words = command.replace("fashion-mnist", "digits").split()
+        if words[0] == "python":
+            words[0] = sys.executable
+            words += QUICK.split() if words[1].startswith("main") else []
+        else:
+            words = [sys.executable, "-c", "from siamese_tf.cli import main; main()", *words[1:]]
+        done = run(words, folder)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+
+
+def test_the_make_targets_exist() -> None:
+    targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    named = set(re.findall(r"make ([a-z-]+)", " ".join([*commands(), *re.findall(r"`(make [^`]+)`", README)])))
+    assert {"run", "test", "models"} <= named <= set(targets)
+
+
+def test_every_result_is_the_records() -> None:
+    rows = re.findall(r"^\| ([a-z-]+) \| `(v\d)` \| \w+ \|(.*)\|$", README, re.MULTILINE)
+    assert {(dataset, version) for dataset, version, _ in rows} == {
+        (path.parts[-3], path.parts[-2]) for path in ROOT.glob("model/*/*/record.json")
+    }
+    for dataset, version, cells in rows:
+        record = json.loads((ROOT / "model" / dataset / version / "record.json").read_text(encoding="utf-8"))
+        accuracy, (low, high) = record["accuracy"], record["accuracy"]["test_ci95"]
+        expected = [
+            f"{accuracy['train']:.4f}",
+            f"{accuracy['validation']:.4f}",
+            f"{accuracy['test']:.4f} ({low:.4f} to {high:.4f})",
+            f"{record['metrics']['test']['auc']:.4f}",
+            f"{record['metrics']['test']['eer']:.4f}",
+        ]
+        assert [cell.strip() for cell in cells.split("|")] == expected, f"{dataset} {version}"
+
+
+def test_links_and_pictures_exist() -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", README)
+    assert targets
+    assert [target for target in targets if "://" not in target and not (ROOT / target).exists()] == []

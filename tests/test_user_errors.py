@@ -1,0 +1,310 @@
+"""What a user can do wrong, command by command: exit code 2, one clear message on stderr, nothing on stdout.
+
+Each line says what is typed and words the message must have: what came, what was expected, the cure.
+"""
+
+import errno
+import os
+import re
+import socket
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from siamese_tf import cli
+from siamese_tf.data import known
+from siamese_tf.data.pair_file import PairFile, save_pair_file
+from siamese_tf.models.model_file import save_model
+from siamese_tf.models.siamese_model import SiameseModel
+from siamese_tf.training.checkpoint import RunState, save_checkpoint
+
+TINY = "train --dataset digits --tower reference --embedding-dim 8 --epochs 1 --quiet"
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Everything the lines below name, good and bad."""
+    folder = tmp_path_factory.mktemp("errors")
+    rng = np.random.default_rng(0)
+    model = SiameseModel((8, 8, 1), tower="reference", embedding_dim=8)
+    save_model(model, folder / "model.keras")
+    for name in ("a.png", "b.png"):
+        Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8)).save(folder / name)
+    for name in ("text.keras", "text.png", "text.npz", "file"):
+        (folder / name).write_text("only text")
+    for name, text in CSV_FILES.items():
+        (folder / name).write_bytes(text)
+    images = rng.integers(0, 256, (40, 8, 8, 1), np.uint8)
+    img1 = np.arange(20, dtype=np.int32)
+    row = {"img1": img1, "img2": img1 + 20, "similarity": (img1 % 2).astype(np.uint8)}
+    split = np.repeat(np.array([0, 1], np.uint8), 10)
+    save_pair_file(folder / "no_labels.npz", PairFile(images, None, **row, split=split))
+    save_pair_file(folder / "small.npz", PairFile(images[:, :4, :4], None, **row, split=split))
+    save_pair_file(folder / "train_only.npz", PairFile(images, None, **row, split=0 * split))
+    np.savez(folder / "no_similarity.npz", images=images, img1=img1, img2=img1 + 20)
+    np.savez(folder / "beyond.npz", images=images, **{**row, "img2": img1 + 21})
+    whole = (folder / "no_labels.npz").read_bytes()
+    (folder / "cut.npz").write_bytes(whole[: len(whole) // 2])
+    (folder / "run").mkdir()
+    save_checkpoint(RunState({"epochs": 7, "seed": 3}), folder / "run")
+    return folder
+
+
+CSV_FILES = {
+    "empty.csv": b"",
+    "no_pairs.csv": b"img1,img2\n",
+    "no_columns.csv": b"left,right\na.png,b.png\n",
+    "bad_similarity.csv": b"img1,img2,similarity\na.png,b.png,maybe\n",
+    "latin.csv": "img1,img2\nä.png,b.png\n".encode("latin-1"),
+    "good.csv": b"img1,img2\na.png,b.png\n",
+}
+
+
+@pytest.fixture
+def refused(folder, monkeypatch, capfd):
+    """Types a command in the folder, and returns its message once it has been found to end as it should."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def call(line: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["siamese-tf", *line.split()])
+        before = capfd.readouterr()
+        assert (before.out, before.err) == ("", "")
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        out, err = capfd.readouterr()
+        message = ANSI.sub("", err)
+        assert caught.value.code == 2, message
+        assert out == ""
+        assert "Traceback" not in message
+        return message
+
+    return call
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """No network, no data set on this machine."""
+
+    def unreachable(*args, **kwargs):
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unreachable)
+    monkeypatch.setattr(known, "DEBIAN_FOLDER", tmp_path / "debian")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.delenv("SIAMESE_TF_DATA", raising=False)
+
+
+# What siamese_tf refuses itself: one line that begins with "error: ".
+REFUSED = [
+    # the model and the images of score
+    ("score none.keras a.png b.png", ["none.keras", "No such file", "Check the path"]),
+    ("score text.keras a.png b.png", ["text.keras", "not a zip archive", "train the model again"]),
+    ("score run a.png b.png", ["cannot read the model run", "Is a directory", "Check the path"]),
+    ("score model.keras none.png b.png", ["none.png", "no such file", "expected an image", "check the path"]),
+    ("score model.keras a.png text.png", ["text.png", "no image of a known format", "PNG, JPEG", "convert it"]),
+    ("score model.keras a.png run", ["run", "not a file", "check the path"]),
+    ("score model.keras", ["two image files", "--pairs FILE.csv", "got 0 image(s) and no --pairs"]),
+    ("score model.keras a.png", ["two image files", "got 1 image(s)"]),
+    ("score model.keras a.png b.png a.png", ["two image files", "got 3 image(s)"]),
+    ("score model.keras a.png b.png --pairs good.csv", ["and no image", "got 2 image(s) and --pairs good.csv"]),
+    ("score model.keras a.png b.png --out x.csv", ["--out is for --pairs", "leave out"]),
+    ("score model.keras --pairs good.csv --json", ["--json for two images", "leave out"]),
+    # the CSV of score
+    ("score model.keras --pairs none.csv", ["none.csv", "No such file", "Check the path"]),
+    ("score model.keras --pairs empty.csv", ["empty.csv", "img1,img2", "it is ''", "Correct it"]),
+    ("score model.keras --pairs no_pairs.csv", ["no_pairs.csv", "no pairs", "Write one"]),
+    ("score model.keras --pairs no_columns.csv", ["no_columns.csv", "img1,img2", "'left,right'", "Correct it"]),
+    ("score model.keras --pairs bad_similarity.csv", ["pair 1", "1 (same), 0 (different)", "'maybe'", "Correct it"]),
+    ("score model.keras --pairs latin.csv", ["latin.csv", "not a UTF-8 CSV", "Save it as one"]),
+    ("score model.keras --pairs good.csv --quiet --out file/x.csv", ["file", "It is a file", "name another folder"]),
+    ("score model.keras --pairs good.csv --quiet --out run", ["run: Is a directory", "Check the path"]),
+    # the pairs of evaluate
+    ("evaluate model.keras", ["--pairs FILE or --dataset NAME", "got neither"]),
+    ("evaluate model.keras --pairs no_labels.npz --dataset digits", ["--pairs FILE or --dataset NAME", "got both"]),
+    ("evaluate none.keras --dataset digits", ["none.keras", "No such file", "Check the path"]),
+    ("evaluate model.keras --pairs none.npz", ["none.npz", "No such file", "Make pair files"]),
+    ("evaluate model.keras --pairs cut.npz", ["cut.npz", "cannot be read as a pair file", "make or copy it again"]),
+    ("evaluate model.keras --pairs small.npz", ["(8, 8, 1)", "small.npz", "(4, 4, 1)", "Make pairs from"]),
+    ("evaluate model.keras --dataset digts", ["'digts'", "fashion-mnist", "did you mean digits?"]),
+    (
+        "evaluate model.keras --dataset mnist --data-dir run",
+        ["run holds no mnist", "expected run/mnist with", "name the folder"],
+    ),
+    # pairs check and pairs generate
+    ("pairs check none.npz", ["none.npz", "No such file", "Make pair files"]),
+    ("pairs check cut.npz", ["cut.npz", "cannot be read as a pair file", "make or copy it again"]),
+    ("pairs check text.npz", ["text.npz", "cannot be read as a pair file"]),
+    ("pairs check no_similarity.npz", ["no_similarity.npz", "no array 'similarity'", "images, img1, img2, similarity"]),
+    ("pairs check no_labels.npz beyond.npz", ["beyond.npz", "img2 goes from 21 to 40", "expected 0 to 39"]),
+    ("pairs generate --dataset fashion --out new", ["'fashion'", "expected one of", "did you mean fashion-mnist?"]),
+    ("pairs generate --dataset ./none --out new", ["'./none'", "no such folder", "check the path"]),
+    ("pairs generate --dataset run --out new", ["run: there is no train-images-idx3-ubyte", "or name another folder"]),
+    ("pairs generate --dataset mnist --data-dir run --out new", ["run holds no mnist", "name the folder"]),
+    ("pairs generate --dataset file --out new", ["'file' is a file", "name the folder it stands in"]),
+    ("pairs generate --dataset digits --out new --train-pairs 999999999", ["train part", "Ask for 2 to 115369"]),
+    ("pairs generate --dataset digits --out new --validation-pairs 0", ["validation part: 0 pairs", "Ask for 2 to"]),
+    ("pairs generate --dataset digits --out new --test-pairs -1", ["test part: -1 pairs", "Ask for 2 to"]),
+    ("pairs generate --dataset digits --out new --split person", ["'person'", "'image' or 'class'"]),
+    ("pairs generate --dataset digits --out new --seed -1", ["seed is -1", "0 or more"]),
+    ("pairs generate --dataset digits --out file", ["file/digits", "Not a directory", "name another"]),
+    # the settings of train
+    (f"{TINY} --objective foo", ["objective", "bce, mse, contrastive", "'foo'"]),
+    (f"{TINY} --tower foo", ["tower", "small_cnn, reference", "'foo'"]),
+    (f"{TINY} --tower custom", ["'custom'", "in Python"]),
+    (f"{TINY} --head foo", ["head", "cosine, euclidean, concat", "'foo'"]),
+    (f"{TINY} --augment foo", ["augment", "auto, none, shift, flip, shift-flip", "'foo'"]),
+    (f"{TINY} --pairs-per-step foo", ["pairs_per_step", "all, listed", "'foo'"]),
+    (f"{TINY} --epochs 0", ["epochs", "from 1 to", "got 0"]),
+    (f"{TINY} --epochs -1", ["epochs", "from 1 to", "got -1"]),
+    (f"{TINY} --batch-pairs 0", ["batch_pairs", "from 1 to", "got 0"]),
+    (f"{TINY} --embedding-dim 0", ["embedding_dim", "from 1 to", "got 0"]),
+    (f"{TINY} --margin 0", ["margin", "above 0", "got 0.0"]),
+    (f"{TINY} --margin -1", ["margin", "above 0", "got -1.0"]),
+    (f"{TINY} --margin nan", ["margin", "above 0", "got nan"]),
+    (f"{TINY} --learning-rate 0", ["learning_rate", "above 0", "got 0.0"]),
+    (f"{TINY} --learning-rate inf", ["learning_rate", "above 0", "got inf"]),
+    (f"{TINY} --seed -1", ["seed", "from 0 to", "got -1"]),
+    # the pairs and the folder of train
+    (f"{TINY} --dataset Mnist", ["'Mnist'", "expected one of", "did you mean mnist?"]),
+    (f"{TINY} --pairs none.npz", ["none.npz", "No such file", "Make pair files"]),
+    (f"{TINY} --pairs cut.npz", ["cut.npz", "cannot be read as a pair file", "make or copy it again"]),
+    (f"{TINY} --pairs no_labels.npz", ["no_labels.npz has no labels", "--pairs-per-step listed"]),
+    (f"{TINY} --pairs train_only.npz", ["train_only.npz", "no validation rows (split 1)"]),
+    (f"{TINY} --pairs no_labels.npz --test-pairs none.npz", ["none.npz", "No such file"]),
+    (f"{TINY} --pairs no_labels.npz --test-pairs small.npz", ["small.npz has no test rows"]),
+    (f"{TINY} --pairs small.npz --pairs-per-step listed", ["reference", "at least 6x6", "got 4x4"]),
+    (f"{TINY} --pairs no_labels.npz --pairs-per-step listed --workdir file", ["file", "It is a file", "name another"]),
+    (
+        f"{TINY} --pairs no_labels.npz --pairs-per-step listed --workdir run --resume",
+        ["of another run", "epochs was 7 and is now 1", "seed was 3 and is now 0", "Resume it with its own settings"],
+    ),
+]
+
+# What the command line parser refuses: its usage, and a message.
+NOT_PARSED = [
+    (f"{TINY} --epochs ten", ["--epochs", "valid integer"]),
+    (f"{TINY} --epochs 1.5", ["--epochs", "valid integer"]),
+    (f"{TINY} --margin wide", ["--margin", "valid"]),
+    (f"{TINY} --epoch 3", ["No such option: --epoch", "--epochs"]),
+    (f"{TINY} --epochs", ["--epochs", "requires an argument"]),
+    (f"{TINY} mnist", ["unexpected extra argument", "mnist"]),
+    ("pairs generate --train-pairs many", ["--train-pairs", "valid integer"]),
+    ("pairs check", ["Missing argument"]),
+    ("score", ["Missing argument"]),
+    ("pears check no_labels.npz", ["No such command 'pears'"]),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), REFUSED)
+def test_a_mistake_ends_in_one_line_that_teaches(refused, line, words):
+    message = refused(line)
+    assert message.startswith("error: ")
+    assert message.count("\n") == 1
+    for word in words:
+        assert word in message
+    assert not Path("new").exists()
+
+
+@pytest.mark.parametrize(("line", "words"), NOT_PARSED)
+def test_a_line_that_cannot_be_parsed_is_answered_with_the_usage(refused, line, words):
+    message = refused(line)
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate model.keras", "pairs generate"])
+def test_a_data_set_by_name_without_network_says_what_was_tried_and_what_to_do(refused, offline, command):
+    message = refused(f"{command} --dataset fashion-mnist")
+    assert message.count("\n") == 1
+    for word in (
+        "fashion-mnist was not found",
+        "looked in ",
+        "Temporary failure in name resolution",
+        "set SIAMESE_TF_DATA to a folder that holds fashion-mnist/",
+        "--dataset digits",
+    ):
+        assert word in message
+
+
+# --- the disk -------------------------------------------------------------------------------------------------------
+
+WRITERS = [
+    "pairs generate --dataset digits --train-pairs 20 --validation-pairs 20 --test-pairs 20 --out OUT",
+    "score model.keras --pairs good.csv --quiet --out OUT/scored.csv",
+    "evaluate model.keras --pairs train_only.npz --out OUT",
+    f"{TINY} --pairs no_labels.npz --pairs-per-step listed --workdir OUT",
+]
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("line", WRITERS)
+def test_a_full_disk_leaves_the_old_files_and_no_part_of_a_new_one(refused, monkeypatch, tmp_path, line):
+    (tmp_path / "digits").mkdir()
+    for name in ("digits/train_pairs.npz", "scored.csv", "report.json", "config.json"):
+        (tmp_path / name).write_text("old")
+    before = files_below(tmp_path)
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    message = refused(line.replace("OUT", str(tmp_path)))
+    assert message.startswith("error: ")
+    assert message.count("\n") == 1
+    assert "No space left on device. Free some space, or write to another disk" in message
+    assert files_below(tmp_path) == before
+
+
+def test_a_disk_that_fills_up_during_the_training(refused, monkeypatch, tmp_path):
+    replace = os.replace
+
+    def full(source, target):
+        if Path(target).name == "checkpoint.npz":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    message = refused(WRITERS[-1].replace("OUT", str(tmp_path)))
+    assert message == (
+        f"error: {tmp_path / 'checkpoint.npz'}: No space left on device. Free some space, or write to another disk\n"
+    )
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_tensorflow_cannot_write_is_an_error_like_any_other(refused, tmp_path):
+    (tmp_path / "logs").write_text("a file where TensorBoard's folder should be")
+    message = refused(WRITERS[-1].replace("OUT", str(tmp_path)))
+    assert message.startswith(f"error: TensorFlow stopped: {tmp_path / 'logs'}")
+    assert message.count("\n") == 1
+    assert "go on with --resume" in message
+
+
+@pytest.mark.parametrize("line", WRITERS)
+def test_a_folder_that_may_not_be_written_to(refused, tmp_path, line):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o555)
+    if os.access(locked, os.W_OK):
+        pytest.skip("this user may write anywhere")
+    message = refused(line.replace("OUT", str(locked)))
+    assert message.startswith(f"error: {locked}")
+    assert message.count("\n") == 1
+    assert "Permission denied. Check the path and its rights, or name another" in message
+
+
+# --- what is not the user's mistake ---------------------------------------------------------------------------------
+
+
+def test_a_fault_of_ours_keeps_its_traceback(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(cli, "json", None)  # so that printing the scores fails
+    monkeypatch.setattr(sys, "argv", ["siamese-tf", *"score model.keras a.png b.png --json".split()])
+    with pytest.raises(AttributeError):
+        cli.main()

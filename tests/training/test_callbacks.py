@@ -1,0 +1,208 @@
+import csv
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow import keras
+
+from siamese_tf.data.pair_file import VALIDATION
+from siamese_tf.training.callbacks import KeepBest, ProgressBar, RestartDraws, write_history
+from siamese_tf.training.checkpoint import RunState, load_checkpoint
+
+RUN = {"seed": 0}
+
+
+class FakeModel:
+    """Scores its pairs as it is told, epoch after epoch; its one weight says which epoch it is."""
+
+    def __init__(self, right):
+        self.right = right
+        self.weight = np.zeros(1, np.float32)
+
+    @property
+    def variables(self):
+        return [tf.constant(self.weight), tf.constant([7], tf.int64)]
+
+    def get_weights(self):
+        return [self.weight.copy()]
+
+    def score_pairs(self, images, img1, img2):
+        return self.scores
+
+
+class Run:
+    """`fit` as the callback sees it, with epochs of a chosen validation accuracy."""
+
+    def __init__(self, pairs, workdir):
+        self.similarity = pairs.similarity[pairs.rows(VALIDATION)]
+        self.model = FakeModel(self.similarity)
+        self.state, self.workdir = RunState(RUN), workdir
+        self.callback = KeepBest(self.model, pairs, self.state, workdir)
+        optimizer = SimpleNamespace(learning_rate=tf.constant(0.5), variables=[tf.constant(3, tf.int64)])
+        self.fit = SimpleNamespace(optimizer=optimizer, stop_training=False)
+        self.callback.set_model(self.fit)
+
+    def epoch(self, mistakes, loss=0.25):
+        """One epoch, after which the best threshold (any up to 1) gets `mistakes` of the dissimilar pairs wrong."""
+        number = self.state.epochs_done
+        scores = np.where(self.similarity == 1, 0.9, 0.1)
+        scores[np.flatnonzero(self.similarity == 0)[:mistakes]] = 0.95
+        self.model.scores, self.model.weight = scores, np.array([number + 1], np.float32)
+        self.callback.on_epoch_begin(number, {})
+        logs = {"loss": loss}
+        self.callback.on_epoch_end(number, logs)
+        return logs
+
+
+@pytest.fixture
+def run(toy_pairs, tmp_path):
+    return Run(toy_pairs, tmp_path / "workdir")
+
+
+def test_the_validation_accuracy_is_the_best_any_threshold_reaches(run):
+    assert len(run.similarity) == 30
+    assert run.epoch(mistakes=0)["validation_accuracy"] == 1.0
+    assert run.epoch(mistakes=3)["validation_accuracy"] == 27 / 30
+
+
+def test_the_best_epoch_is_kept_the_first_of_equals(run):
+    for mistakes in (4, 2, 3, 2):
+        run.epoch(mistakes)
+    assert run.state.best_epoch == 2
+    np.testing.assert_array_equal(run.state.best, [[2.0]])
+    np.testing.assert_array_equal(run.state.variables[0], [4.0])
+    run.epoch(1)
+    assert run.state.best_epoch == 5
+
+
+def test_every_epoch_leaves_a_checkpoint_to_go_on_from(run):
+    for done, mistakes in enumerate((4, 5), 1):
+        run.epoch(mistakes)
+        loaded = load_checkpoint(run.workdir, RUN)
+        assert loaded is not None
+        assert loaded.epochs_done == done
+        assert loaded.best_epoch == 1
+        assert [array.tolist() for array in loaded.variables] == [[float(done)], [7]]
+        assert [array.tolist() for array in loaded.optimizer] == [3]
+        assert [array.tolist() for array in loaded.best] == [[1.0]]
+        assert loaded.history == run.state.history
+
+
+def test_the_history_has_a_row_for_each_epoch(run):
+    for mistakes, loss in ((3, 0.5), (0, 0.25)):
+        run.epoch(mistakes, loss)
+    rows = list(csv.DictReader((run.workdir / "history.csv").read_text().splitlines()))
+    assert list(rows[0]) == ["epoch", "loss", "validation_accuracy", "learning_rate", "seconds"]
+    assert [[float(row[name]) for name in list(row)[:4]] for row in rows] == [[1, 0.5, 0.9, 0.5], [2, 0.25, 1.0, 0.5]]
+    assert all(0 <= float(row["seconds"]) < 60 for row in rows)
+
+
+def test_a_resumed_run_goes_on_with_the_best_of_before(toy_pairs, tmp_path):
+    first = Run(toy_pairs, tmp_path)
+    first.epoch(1)
+    second = Run(toy_pairs, tmp_path)
+    second.state = second.callback.state = load_checkpoint(tmp_path, RUN)
+    second.epoch(2)
+    assert (second.state.best_epoch, second.state.epochs_done) == (1, 2)
+    np.testing.assert_array_equal(second.state.best, [[1.0]])
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_epoch_before(run, loss):
+    run.epoch(1)
+    logs = run.epoch(0, loss)
+    assert "validation_accuracy" not in logs
+    assert_stopped_after_the_first_epoch(run)
+
+
+def test_scores_that_are_no_numbers_stop_the_run_although_the_loss_was_one(run):
+    """The last step of an epoch can ruin the weights after the last loss was computed."""
+    run.epoch(1)
+    run.model.score_pairs = lambda *_: np.full(30, np.nan)
+    run.epoch(0)
+    assert_stopped_after_the_first_epoch(run)
+
+
+def assert_stopped_after_the_first_epoch(run):
+    assert run.fit.stop_training
+    assert (run.state.epochs_done, run.state.best_epoch) == (1, 1)
+    loaded = load_checkpoint(run.workdir, RUN)
+    assert loaded is not None
+    assert loaded.epochs_done == 1
+    assert len((run.workdir / "history.csv").read_text().splitlines()) == 2
+
+
+def test_a_full_disk_is_not_passed_over_in_silence(run, monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    run.epoch(1)
+    monkeypatch.setattr("siamese_tf.files.os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        run.epoch(0)
+    loaded = load_checkpoint(run.workdir, RUN)
+    assert loaded is not None
+    assert loaded.epochs_done == 1
+
+
+def test_what_a_tower_draws_at_random_begins_anew_in_every_epoch():
+    """On Keras 2; on Keras 3 the draws are counted in a variable, which nothing sets back."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((50,))
+    tower = keras.Model(image, keras.layers.Dropout(0.5)(image))
+    step = tf.function(lambda x: tower(x, training=True))
+    restart = RestartDraws(seed=4)
+    epochs = []
+    for epoch in range(2):
+        restart.on_epoch_begin(epoch, {})
+        epochs.append([step(tf.ones((4, 50))).numpy() for _ in range(3)])
+        state = [np.asarray(variable) for variable in tower.variables]
+        if state:
+            break
+    assert not np.array_equal(epochs[0][0], epochs[0][1])
+    assert state or np.array_equal(epochs[0], epochs[1])
+
+
+def test_the_progress_bar_says_where_the_run_is(capsys):
+    progress = ProgressBar(steps=3, epochs=2, first_epoch=0)
+    with progress.bar:
+        progress.on_train_begin({})
+        for epoch, accuracy in enumerate((0.5, 0.975)):
+            progress.on_epoch_begin(epoch, {})
+            for step in range(3):
+                progress.on_train_batch_end(step, {"loss": 0.5 / (epoch + 1)})
+            progress.on_epoch_end(epoch, {"loss": 0.1, "validation_accuracy": accuracy})
+    shown = capsys.readouterr().out
+    assert all(words in shown for words in ("epoch 2/2", "6/6", "loss 0.2500", "validation accuracy 0.9750"))
+
+
+def test_the_progress_bar_of_a_resumed_run_begins_where_it_stopped(capsys):
+    progress = ProgressBar(steps=3, epochs=4, first_epoch=2)
+    with progress.bar:
+        progress.on_train_begin({})
+        progress.on_epoch_begin(2, {})
+        progress.on_train_batch_end(0, {"loss": 1.0})
+        progress.on_epoch_end(2, {"loss": float("nan")})
+    shown = capsys.readouterr().out
+    assert all(words in shown for words in ("epoch 3/4", "7/12", "validation accuracy -"))
+
+
+def test_the_terminal_is_given_back_when_training_is_interrupted(capsys):
+    def interrupted():
+        with progress.bar:
+            progress.on_train_begin({})
+            raise KeyboardInterrupt
+
+    progress = ProgressBar(steps=3, epochs=4, first_epoch=0)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert progress.bar.live.is_started is False
+
+
+def test_the_history_is_replaced_whole(tmp_path):
+    path = tmp_path / "new" / "history.csv"
+    write_history([{"epoch": 1, "loss": 0.5}], path)
+    write_history([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}], path)
+    assert path.read_bytes() == b"epoch,loss\r\n1,0.5\r\n2,0.25\r\n"

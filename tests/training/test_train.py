@@ -1,0 +1,499 @@
+import csv
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorflow import keras
+
+from siamese_tf.config import TrainConfig
+from siamese_tf.data.open import OpenedPairs
+from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, load_pair_file, save_pair_file
+from siamese_tf.errors import ConfigError, PairFileError, SiameseError
+from siamese_tf.evaluation.calibration import best_threshold
+from siamese_tf.models.model_file import load_model
+from siamese_tf.training import callbacks
+from siamese_tf.training.checkpoint import CHECKPOINT, load_checkpoint
+from siamese_tf.training.train import STEPS_BY_DEFAULT, settle, train_and_evaluate
+
+ROOT = Path(__file__).resolve().parents[2]
+PICTURES = {"accuracy.png", "roc.png", "scores.png", "sample.png", "mistakes.png"}
+PROMISED = {"siamese.keras", "record.json", "config.json", "history.csv", CHECKPOINT, "logs"} | PICTURES
+
+
+@pytest.fixture(scope="module")
+def config(digit_pairs):
+    return TrainConfig(pairs=str(digit_pairs), epochs=3, batch_pairs=64, embedding_dim=16)
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """They take a second each run, and most tests do not look at them."""
+    for name in ("save_pictures", "save_accuracy_plot"):
+        monkeypatch.setattr(f"siamese_tf.training.finish.{name}", lambda *_, **__: None)
+
+
+@pytest.fixture(scope="module")
+def whole(config, tmp_path_factory):
+    """An unbroken run: its model and its folder."""
+    folder = tmp_path_factory.mktemp("whole")
+    return train_and_evaluate(config, folder, quiet=True, command="make it"), folder
+
+
+def assert_same_bits(model, other):
+    for one, two in zip(model.get_weights(), other.get_weights(), strict=True):
+        assert (one.dtype, one.shape, one.tobytes()) == (two.dtype, two.shape, two.tobytes())
+    assert model.threshold == other.threshold
+
+
+def history(folder):
+    """The rows of `history.csv` without the seconds, which no two runs share."""
+    with open(folder / "history.csv", encoding="utf-8", newline="") as file:
+        return [{name: float(row[name]) for name in row if name != "seconds"} for row in csv.DictReader(file)]
+
+
+def files(folder):
+    return {str(path.relative_to(folder)) for path in folder.iterdir()}
+
+
+class TestTheUnbrokenRun:
+    def test_it_leaves_what_is_promised_and_nothing_else(self, whole):
+        folder = whole[1]
+        assert files(folder) == PROMISED
+        assert all((folder / name).read_bytes().startswith(b"\x89PNG\r\n\x1a\n") for name in PICTURES)
+        assert [path for path in (folder / "logs").rglob("*") if path.is_file() and path.stat().st_size > 100]
+
+    def test_it_has_learned(self, whole):
+        accuracy = whole[0].record["accuracy"]
+        assert min(accuracy["train"], accuracy["validation"], accuracy["test"]) > 0.8
+        assert accuracy["test_ci95"][0] > 0.7
+
+    def test_the_record(self, whole, digit_pairs):
+        model, folder = whole
+        record = json.loads((folder / "record.json").read_text())
+        assert record == model.record == load_model(folder / "siamese.keras").record
+        assert list(record) == (
+            "schema dataset objective tower seed command versions pairs training threshold accuracy metrics".split()
+        )
+        assert (record["dataset"], record["objective"], record["tower"]) == ("digits", "contrastive", "small_cnn")
+        assert (record["seed"], record["command"]) == (0, "make it")
+        test_file = digit_pairs.with_name("test_pairs.npz")
+        sha256 = {"train": load_pair_file(digit_pairs).sha256, "test": load_pair_file(test_file).sha256}
+        assert record["pairs"] == {"train": 800, "validation": 200, "test": 200, "sha256": sha256, "leaks": 0}
+        assert list(record["metrics"]) == ["train", "validation", "test"]
+
+    def test_the_config_is_written_as_it_was_settled(self, whole, config):
+        written = TrainConfig.load(whole[1] / "config.json")
+        assert written == replace(config, dataset="digits", head="euclidean", augment="shift")
+
+    def test_the_history_and_the_best_epoch(self, whole):
+        model, folder = whole
+        rows = history(folder)
+        assert [row["epoch"] for row in rows] == [1, 2, 3]
+        assert rows[0]["loss"] > rows[2]["loss"]
+        assert rows[0]["learning_rate"] > rows[1]["learning_rate"] > rows[2]["learning_rate"] >= 0
+        best = int(np.argmax([row["validation_accuracy"] for row in rows]))
+        assert model.record["training"]["best_epoch"] == best + 1
+        assert model.record["training"]["epochs"] == 3
+        # With the threshold chosen on the same pairs, the model is as accurate on them as in its best epoch.
+        assert model.record["accuracy"]["validation"] == pytest.approx(rows[best]["validation_accuracy"], abs=1e-12)
+
+    def test_the_weights_are_those_of_the_best_epoch(self, whole):
+        model, folder = whole
+        run = json.loads(str(np.load(folder / CHECKPOINT)["facts"]))["run"]
+        state = load_checkpoint(folder, run)
+        assert state is not None
+        *tower, _scale, _bias = state.best  # calibration changed these two
+        assert len(tower) == len(model.get_weights()) - 2
+        for kept, weight in zip(tower, model.get_weights(), strict=False):
+            np.testing.assert_array_equal(kept, weight)
+
+    def test_the_threshold_is_the_best_one_on_the_validation_pairs(self, whole, digit_pairs):
+        pairs = load_pair_file(digit_pairs)
+        rows = pairs.rows(VALIDATION)
+        scores = whole[0].score_pairs(pairs.images, pairs.img1[rows], pairs.img2[rows])
+        assert whole[0].threshold == best_threshold(pairs.similarity[rows], scores)
+        assert whole[0].record["threshold"] == {"value": whole[0].threshold, "chosen_on": "validation"}
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_second_run_gives_the_same_bits_whatever_its_test_pairs_say(whole, config, digit_pairs, tmp_path, capsys):
+    """The labels of the test pairs permuted: only the numbers reported on them may change."""
+    test = load_pair_file(digit_pairs.with_name("test_pairs.npz"))
+    permuted = np.random.default_rng(0).permutation(test.similarity)
+    save_pair_file(tmp_path / "permuted.npz", replace(test, similarity=permuted, labels=None))
+    config = replace(config, test_pairs=str(tmp_path / "permuted.npz"))
+    model = train_and_evaluate(config, tmp_path / "run", quiet=True)
+    assert_same_bits(model, whole[0])
+    assert history(tmp_path / "run") == history(whole[1])
+    assert model.record["accuracy"]["validation"] == whole[0].record["accuracy"]["validation"]
+    assert model.record["accuracy"]["test"] < 0.65
+    assert capsys.readouterr() == ("", "")  # quiet
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_another_seed_gives_other_weights(config, tmp_path):
+    config = replace(config, tower="reference", epochs=1, batch_pairs=1000, learning_rate=1e-12)
+    one, two = (train_and_evaluate(replace(config, seed=seed), tmp_path, quiet=True) for seed in (1, 2))
+    assert not np.allclose(one.get_weights()[0], two.get_weights()[0])
+
+
+# Stopped and resumed.
+
+
+def stop_in_step(monkeypatch, count):
+    """Ctrl-C after so many steps."""
+    steps = iter(range(1, count + 1))
+
+    def interrupt(self, batch, logs=None):
+        if next(steps) == count:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(callbacks.KeepBest, "on_train_batch_end", interrupt, raising=False)
+
+
+def stop_after_checkpoint(monkeypatch, count):
+    """Ctrl-C between the checkpoint of an epoch and its row in the history."""
+    epochs = iter(range(1, count + 1))
+
+    def interrupt(rows, path):
+        if next(epochs) == count:
+            raise KeyboardInterrupt
+        write(rows, path)
+
+    write = callbacks.write_history
+    monkeypatch.setattr(callbacks, "write_history", interrupt)
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_run_stopped_again_and_again_ends_like_the_unbroken_one(whole, config, tmp_path, monkeypatch, capsys):
+    steps = 800 // 64
+    for stop, count in (
+        (stop_in_step, 3),  # in epoch 1: nothing is left to resume from
+        (stop_in_step, steps + 5),  # in epoch 2
+        (stop_after_checkpoint, 1),  # after epoch 2
+    ):
+        with monkeypatch.context() as patch:
+            stop(patch, count)
+            with pytest.raises(KeyboardInterrupt):
+                train_and_evaluate(config, tmp_path, resume=True)
+        assert not (tmp_path / "siamese.keras").exists()
+    said = capsys.readouterr().out
+    assert said.count("Resuming after epoch 1 of 3") == 1
+    model = train_and_evaluate(config, tmp_path, resume=True)
+    assert "Resuming after epoch 2 of 3" in capsys.readouterr().out
+    assert_same_bits(model, whole[0])
+    assert history(tmp_path) == history(whole[1])
+    assert {**model.record, "training": None, "command": None} == {
+        **whole[0].record,
+        "training": None,
+        "command": None,
+    }
+    assert files(tmp_path) == PROMISED - PICTURES
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_finished_run_resumed_reports_again(whole, config, tmp_path, capsys):
+    shutil.copytree(whole[1], tmp_path, dirs_exist_ok=True)
+    (tmp_path / "siamese.keras").unlink()
+    model = train_and_evaluate(config, tmp_path, resume=True)
+    said = capsys.readouterr().out
+    accuracy = whole[0].record["accuracy"]
+    assert f"{accuracy['train']:.4f}" in said
+    assert f"{accuracy['test']:.4f}" in said
+    assert f"threshold {model.threshold:.4f}, chosen on the validation pairs" in said
+    assert f"Everything is in {tmp_path}" in said
+    assert_same_bits(model, whole[0])
+    assert_same_bits(load_model(tmp_path / "siamese.keras"), whole[0])
+    assert (tmp_path / "history.csv").read_bytes() == (whole[1] / "history.csv").read_bytes()
+    assert model.record["training"] == whole[0].record["training"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"learning_rate": 0.5}, "learning_rate was 0.006 and is now 0.5"),
+        ({"epochs": 4}, "epochs was 3 and is now 4"),
+        ({"objective": "bce", "head": "euclidean"}, "objective was 'contrastive' and is now 'bce'"),
+    ],
+)
+def test_resuming_with_other_settings_is_refused(whole, config, change, words):
+    before = {path: path.read_bytes() for path in whole[1].iterdir() if path.is_file()}
+    with pytest.raises(ConfigError) as caught:
+        train_and_evaluate(replace(config, **change), whole[1], resume=True, quiet=True)
+    assert words in str(caught.value)
+    assert {path: path.read_bytes() for path in whole[1].iterdir() if path.is_file()} == before
+
+
+def test_resuming_with_other_pairs_is_refused(whole, config, tmp_path):
+    for name in ("train_pairs.npz", "test_pairs.npz"):
+        pairs = load_pair_file(Path(config.pairs).with_name(name))
+        save_pair_file(tmp_path / name, replace(pairs, manifest={**pairs.manifest, "seed": 1}))
+    other = replace(config, pairs=str(tmp_path / "train_pairs.npz"))
+    with pytest.raises(ConfigError, match="train_sha256 was '.*' and is now '.*'"):
+        train_and_evaluate(other, whole[1], resume=True, quiet=True)
+
+
+def test_a_damaged_checkpoint_is_refused(whole, config, tmp_path):
+    (tmp_path / CHECKPOINT).write_bytes((whole[1] / CHECKPOINT).read_bytes()[:5000])
+    with pytest.raises(ConfigError, match=r"checkpoint\.npz cannot be read.*Train without --resume"):
+        train_and_evaluate(config, tmp_path, resume=True, quiet=True)
+
+
+# A tower of one's own, and pairs without labels.
+
+
+def tower_with_dropout(width=8):
+    """Draws at random while it trains, which a resumed run must do like an unbroken one."""
+    keras.utils.set_random_seed(1)
+    image = keras.Input((8, 8, 1))
+    x = keras.layers.Dropout(0.25)(keras.layers.Flatten()(image))
+    return keras.Model(image, keras.layers.Dense(width)(x))
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_tower_of_ones_own_on_listed_pairs_without_labels(config, digit_pairs, tmp_path, monkeypatch):
+    pairs = replace(load_pair_file(digit_pairs), labels=None)
+    save_pair_file(tmp_path / "bare.npz", replace(pairs, manifest={}))
+    config = replace(config, pairs=str(tmp_path / "bare.npz"), tower="custom", pairs_per_step="listed", batch_pairs=200)
+    whole = train_and_evaluate(config, tmp_path / "whole", tower=tower_with_dropout(), quiet=True)
+    assert whole.record["accuracy"]["validation"] > 0.6
+    assert (whole.record["tower"], whole.record["dataset"]) == ("custom", "bare")
+    assert whole.record["accuracy"]["test"] is None
+
+    with monkeypatch.context() as patch:
+        stop_after_checkpoint(patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            train_and_evaluate(config, tmp_path / "stopped", tower=tower_with_dropout(), quiet=True)
+    with pytest.raises(ConfigError, match="weights of other shapes than this tower"):
+        train_and_evaluate(config, tmp_path / "stopped", tower=tower_with_dropout(9), resume=True, quiet=True)
+    resumed = train_and_evaluate(config, tmp_path / "stopped", tower=tower_with_dropout(), resume=True, quiet=True)
+    assert_same_bits(resumed, whole)
+    assert history(tmp_path / "stopped") == history(tmp_path / "whole")
+    assert_same_bits(load_model(tmp_path / "stopped" / "siamese.keras", tower=tower_with_dropout()), whole)
+
+
+def test_a_loss_that_is_no_number_ends_in_a_clear_error(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image = keras.Input((8, 8, 1))
+    spoilt = keras.layers.Rescaling(float("nan"))(keras.layers.Dense(4)(keras.layers.Flatten()(image)))
+    with pytest.raises(SiameseError, match=r"the loss became NaN or infinite in epoch 1; try a lower --learning-rate"):
+        train_and_evaluate(config, tower=keras.Model(image, spoilt), quiet=True)
+    assert files(tmp_path / "runs" / "digits" / "contrastive") == {"config.json", "logs"}
+
+
+def test_a_huge_learning_rate_ends_in_a_clear_error_and_the_run_before_is_still_there(whole, config, tmp_path, capsys):
+    shutil.copytree(whole[1], tmp_path, dirs_exist_ok=True)
+    mad = replace(config, objective="bce", head="concat", tower="reference", learning_rate=1e38)
+    with pytest.raises(SiameseError, match=r"NaN or infinite in epoch 1; try a lower --learning-rate than 1e\+38"):
+        train_and_evaluate(mad, tmp_path)
+    assert f"Replacing the run in {tmp_path} (--resume would have continued it)" in capsys.readouterr().out
+    assert (tmp_path / CHECKPOINT).read_bytes() == (whole[1] / CHECKPOINT).read_bytes()
+
+
+# What the pairs cannot serve is refused before anything is trained.
+
+
+def opened(pairs, test=None):
+    return OpenedPairs(pairs, test, "toys", "")
+
+
+def test_what_is_left_open_is_settled(toy_pairs):
+    settled = settle(TrainConfig(batch_pairs=32), opened(toy_pairs), None)
+    assert settled.epochs == STEPS_BY_DEFAULT // 2  # 70 pairs are 2 steps
+    assert (settled.dataset, settled.head, settled.augment) == ("toys", "euclidean", "shift")
+    assert settle(TrainConfig(objective="bce"), opened(toy_pairs), None).head == "cosine"
+    assert settle(settled, opened(toy_pairs), None) == settled
+    assert settle(TrainConfig(batch_pairs=10), opened(toy_pairs), None).epochs == 143  # 7 steps, 1,000 reached
+
+
+def test_clothes_are_mirrored_and_digits_are_not(toy_pairs):
+    for dataset, expected in (("fashion-mnist", "flip"), ("mnist", "shift"), ("my-symbols", "shift")):
+        assert settle(TrainConfig(), OpenedPairs(toy_pairs, None, dataset, ""), None).augment == expected
+    assert settle(TrainConfig(augment="none"), OpenedPairs(toy_pairs, None, "mnist", ""), None).augment == "none"
+
+
+def test_a_tower_given_is_custom_and_custom_needs_one(toy_pairs):
+    assert settle(TrainConfig(), opened(toy_pairs), tower_with_dropout()).tower == "custom"
+    with pytest.raises(ConfigError, match=r"train_and_evaluate\(config, tower=\.\.\.\)"):
+        settle(TrainConfig(tower="custom"), opened(toy_pairs), None)
+
+
+def test_a_tower_with_nothing_to_train_is_refused(toy_pairs):
+    tower = tower_with_dropout()
+    tower.trainable = False
+    with pytest.raises(ConfigError, match="no trainable weights"):
+        settle(TrainConfig(), opened(toy_pairs), tower)
+
+
+@pytest.mark.parametrize(("split", "name"), [(TRAIN, "training"), (VALIDATION, "validation"), (TEST, "test")])
+def test_every_split_needs_pairs_of_both_kinds(toy_pairs, split, name):
+    """Otherwise a run would end in a refusal after all its epochs."""
+    rows = toy_pairs.rows(split)
+    without = replace(toy_pairs, split=np.where(toy_pairs.split == split, (split + 1) % 3, toy_pairs.split))
+    alike = replace(toy_pairs, similarity=toy_pairs.similarity.copy())
+    alike.similarity[rows] = 1
+    for pairs, words in (
+        (without, rf"has no {name} rows \(split {split}\), which a run needs. Make a file"),
+        (alike, rf"all {name} pairs \(split {split}\) of .* have similarity 1; a run needs pairs of both kinds"),
+    ):
+        with pytest.raises(PairFileError, match=words):
+            settle(TrainConfig(pairs_per_step="listed"), opened(pairs, pairs), None)
+
+
+def test_all_pairs_need_labels(toy_pairs):
+    bare = opened(replace(toy_pairs, labels=None, path="bare.npz"))
+    with pytest.raises(PairFileError, match=r"bare\.npz has no labels, .*: --pairs-per-step listed"):
+        settle(TrainConfig(), bare, None)
+    assert settle(TrainConfig(pairs_per_step="listed"), bare, None).pairs_per_step == "listed"
+
+
+# Other processes: what they load, and what they leave when they are killed.
+
+SCORE_THEN_TRAIN = """
+import os, signal, sys
+import numpy as np
+from siamese_tf.config import TrainConfig
+from siamese_tf.data.pair_file import load_pair_file
+from siamese_tf.models.model_file import load_model
+from siamese_tf.training import callbacks
+from siamese_tf.training.train import train_and_evaluate
+
+whole, folder = sys.argv[1:]
+config = TrainConfig.load(whole + "/config.json")
+pairs = load_pair_file(config.pairs)
+np.save(folder + "/scores.npy", load_model(whole + "/siamese.keras").score_pairs(pairs.images, pairs.img1, pairs.img2))
+callbacks.write_history = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+train_and_evaluate(config, folder + "/run", quiet=True)
+"""
+
+
+def python(script, *arguments):
+    return [sys.executable, "-c", script, *map(str, arguments)]
+
+
+@pytest.fixture(scope="module")
+def killed(whole, tmp_path_factory):
+    """The folder of another process, which scored with the saved model, then trained until its first checkpoint."""
+    folder = tmp_path_factory.mktemp("killed")
+    ended = subprocess.run(python(SCORE_THEN_TRAIN, whole[1], folder), cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    return folder
+
+
+def test_another_process_scores_the_same(whole, killed, digit_pairs):
+    pairs = load_pair_file(digit_pairs)
+    scores = whole[0].score_pairs(pairs.images, pairs.img1, pairs.img2)
+    np.testing.assert_array_equal(np.load(killed / "scores.npy"), scores)
+    assert np.ptp(scores) > 0.5
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_process_killed_after_its_first_checkpoint_is_resumed_to_the_same_bits(whole, config, killed):
+    run = killed / "run"
+    assert files(run) == {"config.json", CHECKPOINT, "logs"}
+    model = train_and_evaluate(TrainConfig.load(run / "config.json"), run, resume=True, quiet=True)
+    assert_same_bits(model, whole[0])
+    assert history(run) == history(whole[1])
+
+
+# Says when it begins, and kills itself before the given call of a write: fsync, chmod and replace are three calls.
+TRAIN = """
+import os, signal, sys
+from siamese_tf import files
+from siamese_tf.config import TrainConfig
+from siamese_tf.training.train import train_and_evaluate
+
+config, folder, last = TrainConfig.load(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+calls = 0
+def counted(call):
+    def count(*args):
+        global calls
+        calls += 1
+        if calls == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        call(*args)
+    return count
+for name in ("fsync", "chmod", "replace"):
+    setattr(os, name, counted(getattr(os, name)))
+print("go", flush=True)
+train_and_evaluate(config, folder, quiet=True)
+print(calls, flush=True)
+"""
+NEVER = 0
+DRAW = random.Random(20)
+# Twenty random instants, one from each tenth of the time an unbroken run takes, and of the calls it writes with.
+INSTANTS = [(kind, round((tenth + DRAW.random()) / 10, 3)) for kind in ("time", "call") for tenth in range(10)]
+
+
+@pytest.fixture(scope="module")
+def quick(digit_pairs, tmp_path_factory):
+    """A config on file, and what an unbroken run of it in another process gave: model, folder, seconds, calls."""
+    folder = tmp_path_factory.mktemp("quick")
+    pairs = str(digit_pairs)
+    config = TrainConfig(pairs=pairs, objective="bce", tower="reference", epochs=8, batch_pairs=64, embedding_dim=8)
+    (folder / "config.json").write_text(json.dumps(config.to_dict()))
+    with started(folder / "config.json", folder / "run", NEVER) as process:
+        began = time.perf_counter()
+        calls = int(process.stdout.readline())
+        seconds = time.perf_counter() - began
+    assert process.returncode == 0
+    return config, load_model(folder / "run" / "siamese.keras"), folder, seconds, calls
+
+
+@contextmanager
+def started(config: Path, folder: Path, last: int) -> Iterator[subprocess.Popen]:
+    """Another process that has loaded TensorFlow and begins to train now."""
+    arguments = python(TRAIN, config, folder, last)
+    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "go\n"
+        yield process
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.parametrize(("kind", "share"), INSTANTS)
+def test_kill_9_at_any_instant_leaves_whole_files_and_a_run_that_resumes_to_the_same_bits(quick, tmp_path, kind, share):
+    config, unbroken, folder, seconds, calls = quick
+    with started(folder / "config.json", tmp_path, 1 + int(share * calls) if kind == "call" else NEVER) as process:
+        if kind == "time":
+            time.sleep(share * seconds)
+            process.kill()
+    if kind == "call":
+        assert process.returncode == -signal.SIGKILL
+
+    check_files(tmp_path)
+    model = train_and_evaluate(config, tmp_path, resume=True, quiet=True)
+    assert_same_bits(model, unbroken)
+    assert_same_bits(load_model(tmp_path / "siamese.keras"), unbroken)
+    assert history(tmp_path) == history(folder / "run")
+
+
+def check_files(folder: Path) -> None:
+    """Each file is absent or whole."""
+    for path in folder.glob("[!.]*"):
+        match path.suffix:
+            case ".keras":
+                assert load_model(path).record["training"]["epochs"] == 8
+            case ".png":
+                Image.open(path).load()
+            case ".json":
+                assert json.loads(path.read_text())
+            case ".csv":
+                assert [row["epoch"] for row in history(folder)] == list(range(1, len(history(folder)) + 1))
+            case ".npz":
+                with np.load(path) as file:
+                    state = load_checkpoint(folder, json.loads(str(file["facts"]))["run"])
+                assert state is not None
+                assert 1 <= state.best_epoch <= state.epochs_done <= 8
