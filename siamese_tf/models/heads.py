@@ -7,6 +7,7 @@ train any head: contrastive loss reads the distance, bce and mse read the logit.
 import tensorflow as tf
 from tensorflow import keras
 
+from siamese_tf.errors import ConfigError
 from siamese_tf.models.distances import (
     cosine_distance,
     cosine_distance_matrix,
@@ -138,3 +139,14 @@ def _unit(embeddings: tf.Tensor) -> tf.Tensor:
 
 
 HEADS = {"cosine": CosineHead, "euclidean": EuclideanHead, "concat": ConcatHead}
+
+
+def build_head(head: str, embedding_dim: int) -> keras.layers.Layer:
+    """A head by name.
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    if head not in HEADS:
+        raise ConfigError(f"head must be one of {', '.join(HEADS)}; got {head!r:.100}")
+    return HEADS[head](embedding_dim)

@@ -9,9 +9,9 @@ import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.errors import ConfigError, ImageError
-from siamese_tf.models.heads import HEADS
+from siamese_tf.models.heads import build_head
 from siamese_tf.models.inputs import Images, as_images
-from siamese_tf.models.towers import TOWERS
+from siamese_tf.models.towers import build_tower
 from siamese_tf.models.weights import read_weights, write_weights
 
 EMBED_BATCH = 512
@@ -191,41 +191,3 @@ def probability(logits: np.ndarray) -> np.ndarray:
     """Float64 logits to probabilities, without overflow at either end."""
     small = np.exp(-np.abs(logits))  # in (0, 1]
     return np.where(logits >= 0, 1.0, small) / (1.0 + small)
-
-
-def build_tower(tower: str | keras.Model, input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
-    """A tower by name, or your own once it has been found to take these images and to give (n, d).
-
-    Raises:
-        ConfigError: an unknown name, or a model of other shapes.
-    """
-    if isinstance(tower, str):
-        if tower == "custom":
-            raise ConfigError("this model has a tower of its maker's own; pass it: load_model(path, tower=...)")
-        if tower not in TOWERS:
-            raise ConfigError(f"tower must be one of {', '.join(TOWERS)}, or a keras.Model; got {tower!r:.100}")
-        return TOWERS[tower](input_size, embedding_dim)
-    try:
-        taken, given = tuple(tower.input_shape), tuple(tower.output_shape)
-    except AttributeError as error:
-        raise ConfigError(
-            "your tower must be a keras.Model that knows its shapes: a functional one, or a Sequential that begins with"
-            " keras.Input; around any other write keras.Model(image, yours(image)) with image = keras.Input(size)"
-        ) from error
-    if taken != (None, *input_size) or len(given) != 2 or not isinstance(given[1], int):
-        raise ConfigError(
-            f"your tower must take (n, {', '.join(map(str, input_size))}) images and give (n, d) embeddings;"
-            f" it takes {taken} and gives {given}"
-        )
-    return tower
-
-
-def build_head(head: str, embedding_dim: int) -> keras.layers.Layer:
-    """A head by name.
-
-    Raises:
-        ConfigError: an unknown name.
-    """
-    if head not in HEADS:
-        raise ConfigError(f"head must be one of {', '.join(HEADS)}; got {head!r:.100}")
-    return HEADS[head](embedding_dim)

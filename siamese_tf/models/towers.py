@@ -93,3 +93,30 @@ TOWERS: dict[str, Callable[[tuple[int, int, int], int], keras.Model]] = {
     "small_cnn": small_cnn,
     "reference": reference,
 }
+
+
+def build_tower(tower: str | keras.Model, input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
+    """A tower by name, or your own once it has been found to take these images and to give (n, d).
+
+    Raises:
+        ConfigError: an unknown name, or a model of other shapes.
+    """
+    if isinstance(tower, str):
+        if tower == "custom":
+            raise ConfigError("this model has a tower of its maker's own; pass it: load_model(path, tower=...)")
+        if tower not in TOWERS:
+            raise ConfigError(f"tower must be one of {', '.join(TOWERS)}, or a keras.Model; got {tower!r:.100}")
+        return TOWERS[tower](input_size, embedding_dim)
+    try:
+        taken, given = tuple(tower.input_shape), tuple(tower.output_shape)
+    except AttributeError as error:
+        raise ConfigError(
+            "your tower must be a keras.Model that knows its shapes: a functional one, or a Sequential that begins with"
+            " keras.Input; around any other write keras.Model(image, yours(image)) with image = keras.Input(size)"
+        ) from error
+    if taken != (None, *input_size) or len(given) != 2 or not isinstance(given[1], int):
+        raise ConfigError(
+            f"your tower must take (n, {', '.join(map(str, input_size))}) images and give (n, d) embeddings;"
+            f" it takes {taken} and gives {given}"
+        )
+    return tower

@@ -3,7 +3,8 @@ import pytest
 import tensorflow as tf
 
 from siamese_tf.config import HEAD_NAMES
-from siamese_tf.models.heads import HEADS, ConcatHead
+from siamese_tf.errors import ConfigError
+from siamese_tf.models.heads import HEADS, ConcatHead, build_head
 
 
 def embeddings(count: int, seed: int) -> tf.Tensor:
@@ -126,3 +127,8 @@ def test_embeddings_of_nothing_but_zeros_give_finite_numbers_and_slopes(head, fo
         logits = head.logit(e, e) if form == "rows" else head.logit_matrix(e)
     assert np.isfinite(logits).all()
     assert np.isfinite(tape.gradient(logits, e)).all()
+
+
+def test_an_unknown_head_is_refused():
+    with pytest.raises(ConfigError, match="head must be one of cosine, euclidean, concat; got 'manhattan'"):
+        build_head("manhattan", 4)

@@ -7,7 +7,8 @@ from tensorflow import keras
 
 from siamese_tf.errors import ConfigError, ImageError
 from siamese_tf.models import siamese_model
-from siamese_tf.models.siamese_model import SiameseModel, build_head, build_tower, probability, scale_pixels
+from siamese_tf.models.siamese_model import SiameseModel, probability, scale_pixels
+from siamese_tf.models.towers import build_tower
 
 
 def images(count: int, seed: int = 1) -> np.ndarray:
@@ -311,8 +312,3 @@ def two_images() -> keras.Model:
 def test_a_tower_that_cannot_be_one_is_refused(tower, finding):
     with pytest.raises(ConfigError, match=finding):
         build_tower(tower(), (8, 8, 1), 4)
-
-
-def test_an_unknown_head_is_refused():
-    with pytest.raises(ConfigError, match="head must be one of cosine, euclidean, concat; got 'manhattan'"):
-        build_head("manhattan", 4)
