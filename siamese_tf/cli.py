@@ -3,9 +3,7 @@
 Every error a user can cause ends in one message and exit code 2. TensorFlow is imported by the commands that need it.
 """
 
-import errno
 import json
-import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable
@@ -16,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
+from siamese_tf.console import run_command, start_tensorflow
 from siamese_tf.errors import SiameseError
 
 app = typer.Typer(
@@ -33,12 +32,6 @@ Pairs = Annotated[str | None, Option(help="A pair file (.npz) with training and 
 TestPairs = Annotated[str | None, Option(help="A pair file with test pairs.", show_default="test_pairs.npz beside it")]
 Model = Annotated[Path, Argument(help="A saved model (.keras).", show_default=False)]
 Quiet = Annotated[bool, Option("--quiet", help="No progress bar and no report.")]
-
-CURES = {
-    errno.EEXIST: "It is a file where a folder is needed: name another folder",
-    errno.ENOSPC: "Free some space, or write to another disk",
-}
-CURE = "Check the path and its rights, or name another"
 
 
 @app.command()
@@ -82,6 +75,7 @@ def train(
         augment=augment,
         seed=seed,
     )
+    start_tensorflow()
     import tensorflow as tf
 
     from siamese_tf.training.train import train_and_evaluate
@@ -110,6 +104,7 @@ def evaluate(
     """Report what a saved model achieves on pairs, with its own threshold."""
     if (pairs is None) == (dataset is None):
         raise SiameseError(f"evaluate needs --pairs FILE or --dataset NAME; got {'both' if pairs else 'neither'}")
+    start_tensorflow()
     from siamese_tf.data.open import open_pairs
     from siamese_tf.evaluation.evaluate import evaluate_model
     from siamese_tf.evaluation.report import report_table
@@ -139,6 +134,7 @@ def score(
         )
     if (pairs is None and out is not None) or (pairs is not None and as_json):
         raise SiameseError("--out is for --pairs, and --json for two images: leave out the one that does not fit")
+    start_tensorflow()
     from siamese_tf.models.model_file import load_model
 
     loaded = load_model(model)
@@ -195,7 +191,7 @@ def check(files: Annotated[list[Path], Argument(help="Pair files, looked at toge
 
 def main() -> None:
     """The `siamese-tf` command."""
-    _run(app)
+    run_command(app)
 
 
 def train_script(objective: str) -> None:
@@ -211,23 +207,7 @@ def generate_script() -> None:
 def _run_alone(command: Callable[..., None], defaults: dict[str, Any]) -> None:
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     alone.command()(command)
-    _run(lambda: typer.main.get_command(alone).main(default_map=defaults))
-
-
-def _run(command: Callable[[], None]) -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets every start with the GPUs it did not find
-    try:
-        command()
-    except SiameseError as error:
-        _fail(str(error))
-    except OSError as error:
-        where = error.filename2 or error.filename
-        _fail(f"{f'{where}: ' if where else ''}{error.strerror or error}. {CURES.get(error.errno or 0, CURE)}")
-
-
-def _fail(message: str) -> None:
-    print(f"error: {message}", file=sys.stderr)
-    raise SystemExit(2)
+    run_command(lambda: typer.main.get_command(alone).main(default_map=defaults))
 
 
 def _score_csv(model: Any, pairs: Path, out: Path | None, quiet: bool) -> None:

@@ -20,7 +20,7 @@ PACKAGE = ROOT / "siamese_tf"
 GROUND = ("errors", "version", "files", "registration")  # known to all
 FLOORS = (
     *GROUND,
-    *("config", "data", "models", "losses", "evaluation", "training", "inference", "cli"),
+    *("config", "data", "models", "losses", "evaluation", "training", "inference", "console", "cli"),
     *("__main__", "__init__"),  # the doors of the package: nobody inside comes in through them
 )
 # Floors that know less than all to their left.
