@@ -12,6 +12,7 @@ from siamese_tf.version import __version__
 register_with_keras()
 
 _HOMES = {
+    "ContrastiveLoss": "siamese_tf.losses.contrastive",
     "SiameseError": "siamese_tf.errors",
     "SiameseModel": "siamese_tf.models.siamese_model",
     "TrainConfig": "siamese_tf.config",

@@ -16,9 +16,9 @@ from typer import Argument, Option
 
 from siamese_tf.console import run_command, start_tensorflow
 from siamese_tf.errors import SiameseError
+from siamese_tf.version import __version__
 
 app = typer.Typer(
-    help="Siamese networks for pairs of images: the higher the probability, the more alike.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -34,6 +34,19 @@ Model = Annotated[Path, Argument(help="A saved model (.keras).", show_default=Fa
 Quiet = Annotated[bool, Option("--quiet", help="No progress bar and no report.")]
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, Option("--version", callback=_print_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Siamese networks for pairs of images: the higher the probability, the more alike."""
+
+
 @app.command()
 def train(
     objective: Annotated[str, Option(help="bce, mse or contrastive.")] = "contrastive",
@@ -45,9 +58,9 @@ def train(
     batch_pairs: Annotated[int, Option(help="Pairs in a step.")] = 128,
     tower: Annotated[str, Option(help="small_cnn or reference.")] = "small_cnn",
     head: Annotated[str | None, Option(help="cosine, euclidean or concat.", show_default="the objective's")] = None,
-    embedding_dim: Annotated[int, Option(help="Numbers in an embedding.")] = 128,
+    embedding_dim: Annotated[int | None, Option(help="Numbers in an embedding.", show_default="the tower's")] = None,
     margin: Annotated[float, Option(help="Of the contrastive loss.")] = 1.0,
-    learning_rate: Annotated[float, Option(help="Of Adam at the start; a cosine takes it to 0.")] = 6e-3,
+    learning_rate: Annotated[float | None, Option(help="Of Adam at the start.", show_default="the tower's")] = None,
     pairs_per_step: Annotated[str, Option(help="all pairs among a step's images, or the listed ones.")] = "all",
     augment: Annotated[str, Option(help="auto, none, shift, flip or shift-flip.")] = "auto",
     seed: Annotated[int, Option(help="Of weights, batch order and augmentation.")] = 0,
@@ -80,7 +93,9 @@ def train(
 
     from siamese_tf.training.train import train_and_evaluate
 
-    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    script = Path(sys.argv[0]).name
+    arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
+    command = shlex.join([*(["python"] if script.endswith(".py") else []), script, *arguments])
     try:
         train_and_evaluate(config, workdir, resume=resume, quiet=quiet, command=command)
     except KeyboardInterrupt:
@@ -113,7 +128,8 @@ def evaluate(
     loaded = load_model(model)
     opened = open_pairs(dataset or "auto", data_dir=data_dir, pairs=pairs, test_pairs=test_pairs)
     reports = evaluate_model(loaded, opened, out)
-    print(json.dumps(reports, indent=2) if as_json else "\n".join([opened.note, *report_table(reports)]))
+    print("\n".join(opened.lines()), file=sys.stderr if as_json else sys.stdout)
+    print(json.dumps(reports, indent=2) if as_json else "\n".join(report_table(reports)))
 
 
 @app.command()

@@ -15,6 +15,22 @@ AUGMENTATIONS = ("auto", "none", "shift", "flip", "shift-flip")
 
 
 @dataclass(frozen=True)
+class TowerDefaults:
+    """What a tower is trained with unless the config says otherwise."""
+
+    embedding_dim: int = 128
+    learning_rate: float = 6e-3
+    augments: bool = True
+
+
+TOWER_DEFAULTS = {
+    "small_cnn": TowerDefaults(),
+    "reference": TowerDefaults(embedding_dim=32, learning_rate=1e-3, augments=False),
+    "custom": TowerDefaults(),
+}
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """What is trained, on what, and how.
 
@@ -27,14 +43,15 @@ class TrainConfig:
         objective: `bce`, `mse` or `contrastive`: what the loss is and which head it meets by default.
         tower: `small_cnn` or `reference`; `custom` stands here when a tower was given in Python.
         head: `cosine`, `euclidean` or `concat`; None takes the objective's own.
-        embedding_dim: numbers in an embedding, at least 1.
+        embedding_dim: numbers in an embedding, at least 1; None takes the tower's own (TOWER_DEFAULTS).
         margin: distance beyond which a dissimilar pair costs nothing (contrastive only), above 0.
         epochs: passes over the listed pairs; None takes as many as make 1,000 steps.
         batch_pairs: listed pairs in a step, so twice as many images; at least 1.
-        learning_rate: of Adam at the first step; a cosine takes it to 0 at the last.
+        learning_rate: of Adam at the first step; a cosine takes it to 0 at the last; None takes the tower's own.
         pairs_per_step: `all` pairs among the images of a step (needs labels), or only the `listed` ones.
         augment: `shift` moves each image by up to a tenth of its size, `flip` mirrors half of them, `shift-flip` does
-            both, `none` neither; `auto` mirrors clothing and shifts everything else (mirrored digits are not digits).
+            both, `none` neither; `auto` mirrors clothing and shifts everything else (mirrored digits are not digits),
+            and leaves images as they are for the reference tower.
         seed: of the weights, the batch order and the augmentation.
     """
 
@@ -45,11 +62,11 @@ class TrainConfig:
     objective: str = "contrastive"
     tower: str = "small_cnn"
     head: str | None = None
-    embedding_dim: int = 128
+    embedding_dim: int | None = None
     margin: float = 1.0
     epochs: int | None = None
     batch_pairs: int = 128
-    learning_rate: float = 6e-3
+    learning_rate: float | None = None
     pairs_per_step: str = "all"
     augment: str = "auto"
     seed: int = 0
@@ -63,12 +80,13 @@ class TrainConfig:
         self._check_choice("head", (*HEAD_NAMES, None))
         self._check_choice("pairs_per_step", PAIRS_PER_STEP)
         self._check_choice("augment", AUGMENTATIONS)
-        self._check_whole("embedding_dim", 1, 4096)
+        self._check_whole("embedding_dim", 1, 4096, optional=True)
         self._check_whole("epochs", 1, 100_000, optional=True)
         self._check_whole("batch_pairs", 1, 65_536)
         self._check_whole("seed", 0, 2**32 - 1)
         self._check_positive("margin")
-        self._check_positive("learning_rate")
+        if self.learning_rate is not None:
+            self._check_positive("learning_rate")
 
     @classmethod
     def load(cls, path: str | Path) -> "TrainConfig":

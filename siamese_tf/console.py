@@ -39,6 +39,7 @@ def start_tensorflow() -> None:
     Some of them heed no log level, so the process's standard error goes to a file meanwhile; if the import fails, what
     stands there is printed after all. Set TF_CPP_MIN_LOG_LEVEL to anything to read TensorFlow's log as it comes.
     """
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # Keras 3 may be set to another for other work
     if LOG_LEVEL in os.environ or "tensorflow" in sys.modules:
         return
     os.environ[LOG_LEVEL] = "3"

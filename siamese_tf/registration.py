@@ -32,7 +32,8 @@ class _WaitForKeras(MetaPathFinder):
             def run_then_register(module: ModuleType) -> None:
                 sys.meta_path.remove(self)  # not before: to look for a module is not yet to import it
                 run(module)
-                import_module(HOME)
+                if module.backend.backend() == "tensorflow":  # with another, Keras 3 cannot build our models
+                    import_module(HOME)
 
             spec.loader.exec_module = run_then_register  # type: ignore[method-assign]
         return spec

@@ -18,6 +18,7 @@ from siamese_tf.data.images import load_image
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file, save_pair_file
 from siamese_tf.data.sources import load_source
 from siamese_tf.models.model_file import load_model, save_model
+from siamese_tf.version import __version__
 
 TRAINING = "train --dataset digits --objective bce --tower reference --embedding-dim 8 --batch-pairs 256"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -124,7 +125,7 @@ def test_every_flag_reaches_the_config(run, monkeypatch):
     assert run(f"train {flags} --resume --quiet").code == 0
     command = seen.pop("command")
     assert seen == {**values, "resume": True, "quiet": True}
-    assert command == f"siamese-tf train {flags} --resume --quiet"
+    assert command == f"siamese-tf train {flags} --quiet"
 
 
 def test_quiet_prints_nothing(run, tmp_path):
@@ -379,3 +380,8 @@ def test_a_command_without_a_word_shows_the_help(run, line, words):
     done = run(line)
     for word in words:
         assert word in done.out + done.err
+
+
+def test_version(capsys):
+    assert call("--version") == 0
+    assert capsys.readouterr().out.strip() == __version__

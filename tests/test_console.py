@@ -16,10 +16,10 @@ START = "from siamese_tf.console import start_tensorflow; start_tensorflow(); im
 BROKEN = "import os; os.write(2, b'what the library said'); raise ImportError('no such symbol')"
 
 
-def start(program: str, folder: Path, **log_level: str) -> subprocess.CompletedProcess:
+def start(program: str, folder: Path, **environment: str) -> subprocess.CompletedProcess:
     inherited = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     command = [sys.executable, "-c", program]
-    return subprocess.run(command, env={**inherited, **log_level}, cwd=folder, capture_output=True, text=True)
+    return subprocess.run(command, env={**inherited, **environment}, cwd=folder, capture_output=True, text=True)
 
 
 def test_the_start_is_silent_and_gives_standard_error_back(tmp_path: Path) -> None:
@@ -64,3 +64,11 @@ def test_what_a_user_can_cure_is_one_message_and_exit_code_2(error, message, cap
 def test_a_fault_of_our_own_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         run_command(raising(ZeroDivisionError()))
+
+
+def test_keras_3_is_told_its_backend(tmp_path: Path) -> None:
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras" / "keras.json").write_text('{"backend": "jax"}')
+    program = f"{START}; from tensorflow import keras; print(keras.backend.backend())"
+    done = start(program, tmp_path, KERAS_HOME=str(tmp_path / ".keras"), KERAS_BACKEND="jax")
+    assert (done.returncode, done.stdout) == (0, "tensorflow\n"), done.stderr

@@ -97,7 +97,7 @@ def test_a_script_trains_with_its_objective_and_reports(done, folder, script, ob
     run = folder / "runs" / "digits" / objective
     record = json.loads((run / "record.json").read_text())
     assert record["objective"] == objective
-    assert record["command"] == f"{script} {TINY} --epochs 1"
+    assert record["command"] == f"python {script} {TINY} --epochs 1"
     assert record["pairs"]["train"] == 600  # the pairs that dataset_generation.py made
     assert (run / "siamese.keras").is_file()
     assert f"Everything is in runs/digits/{objective}" in done[script].out

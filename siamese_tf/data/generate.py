@@ -51,7 +51,7 @@ class GeneratedPairs:
 
 
 def generate_pair_files(
-    dataset: str = "auto",
+    dataset: str | Source = "auto",
     *,
     out: str | Path = "dataset",
     data_dir: str | Path | None = None,
@@ -64,7 +64,7 @@ def generate_pair_files(
     """Writes `<out>/<name>/train_pairs.npz` and `<out>/<name>/test_pairs.npz`; same arguments and data, same bytes.
 
     Args:
-        dataset: a name or a folder, as for `load_source`.
+        dataset: a name or a folder, as for `load_source`, or what it gave.
         out: the folder that gets a folder for this data set.
         data_dir: where to look for data sets first.
         train_pairs, validation_pairs, test_pairs: how many pairs. By default 70,000, 30,000 and 50,000, but at most
@@ -76,7 +76,7 @@ def generate_pair_files(
         DatasetError: the data set cannot be had, is too small to split, or has fewer pairs than asked for.
         ConfigError: a split that is neither, or a negative seed.
     """
-    source = load_source(dataset, data_dir)
+    source = dataset if isinstance(dataset, Source) else load_source(dataset, data_dir)
     asked = {"train": train_pairs, "validation": validation_pairs, "test": test_pairs}
     files = build_pairs(source, asked, split, seed)
     audit = audit_pairs(files)

@@ -25,7 +25,7 @@ _UPRIGHT = {  # EXIF orientation -> what undoes it
 
 
 def load_image(path: str | Path, height: int, width: int, channels: int) -> np.ndarray:
-    """Decodes an image file and brings it to a size, by the one rule that serves training and scoring alike.
+    """Decodes an image file and brings it to a size, by the one rule that serves wherever image files are read.
 
     The rule: decode to 8 bits as `decode_image` does; make it grey by ITU-R 601 luma, (299 R + 587 G + 114 B) / 1000,
     or red-green-blue; if the size differs, scale it with its aspect ratio kept until it just fits (bilinear, with

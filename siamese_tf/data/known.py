@@ -82,9 +82,14 @@ def load_known(name: str, data_dir: str | Path | None = None) -> tuple[dict[str,
 
     Raises:
         DatasetNotFoundError: it stands in none of the places and cannot be downloaded.
-        DatasetError: a file that was found is damaged, missing beside its fellows, or not the published one.
+        DatasetError: `data_dir` is no folder, or a file that was found is damaged, missing beside its fellows, or not
+            the published one.
     """
     sha256 = KNOWN[name].sha256
+    if data_dir is not None and not Path(data_dir).expanduser().is_dir():
+        raise DatasetError(
+            f"data_dir {data_dir}: there is no such folder; expected one that holds {name}/; check the path"
+        )
     folders = _local_folders(name) if data_dir is None else [Path(data_dir).expanduser() / name]
     for folder in folders:
         if find_idx_files(folder):

@@ -33,20 +33,24 @@ def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_npz(file: IO[bytes], name: str, known: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Reads the arrays of an open file; sizes and types are checked before memory is taken.
+    """Reads the known arrays of an open file; sizes and types are checked before memory is taken.
+
+    Members of any other name are passed over: they are neither decompressed nor parsed, and their size does not count.
 
     Args:
         file: open for reading, at its start.
         name: what to call it in messages.
-        known: the names of the arrays it may hold; no array needs to be there.
+        known: the names of the arrays to read; none needs to be there.
 
     Raises:
-        PairFileError: not a zip, damaged, an array of another name, of objects, or larger than it says.
+        PairFileError: not a zip, damaged, or a known array stands there twice, holds objects or is larger than it says.
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            _check_members(archive, name, known, on_disk=file.seek(0, 2))
-            return {info.filename.removesuffix(".npy"): _read_array(archive, info, name) for info in archive.infolist()}
+            wanted = {f"{array}.npy" for array in known}
+            members = [info for info in archive.infolist() if info.filename in wanted]
+            _check_members(members, name, on_disk=file.seek(0, 2))
+            return {info.filename.removesuffix(".npy"): _read_array(archive, info, name) for info in members}
     except PairFileError:
         raise
     except Exception as error:  # zipfile, zlib and NumPy's header parser raise a dozen kinds on damaged bytes
@@ -55,13 +59,10 @@ def read_npz(file: IO[bytes], name: str, known: tuple[str, ...]) -> dict[str, np
         ) from error
 
 
-def _check_members(archive: zipfile.ZipFile, name: str, known: tuple[str, ...], on_disk: int) -> None:
-    names = archive.namelist()
-    if strange := sorted(set(names) - {f"{array}.npy" for array in known}):
-        raise PairFileError(f"{name} holds {strange[0]!r}; a pair file holds only {', '.join(known)}. Leave it out.")
-    if len(set(names)) < len(names):
+def _check_members(members: list[zipfile.ZipInfo], name: str, on_disk: int) -> None:
+    if len({member.filename for member in members}) < len(members):
         raise PairFileError(f"{name} holds two arrays of one name. Make it again.")
-    size = sum(member.file_size for member in archive.infolist())
+    size = sum(member.file_size for member in members)
     most = min(MOST_BYTES, MOST_EXPANSION * on_disk + SLACK_BYTES)
     if size > most:
         raise PairFileError(f"{name} would expand from {on_disk:,} to {size:,} bytes; at most {most:,} are read.")

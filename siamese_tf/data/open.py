@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from siamese_tf.data.audit import audit_pairs
 from siamese_tf.data.generate import generate_pair_files
-from siamese_tf.data.pair_file import TEST, PairFile, load_pair_file
+from siamese_tf.data.known import KNOWN
+from siamese_tf.data.pair_file import TEST, PairFile, check_labels_agree, load_pair_file
 from siamese_tf.data.sources import load_source
 from siamese_tf.errors import PairFileError
 
@@ -21,12 +23,21 @@ class OpenedPairs:
         test: with test rows; None where there are none.
         dataset: the name of the data set, for titles and folders.
         note: one line for people: which files, and why when there was a choice.
+        leaks: what the audit of the files found, see `Audit.leaks`; 0 is as it should be.
     """
 
     train: PairFile
     test: PairFile | None
     dataset: str
     note: str
+    leaks: int = 0
+
+    def lines(self) -> list[str]:
+        """The note, and a warning where the pairs leak."""
+        if not self.leaks:
+            return [self.note]
+        findings = f"{self.leaks:,} findings; see siamese-tf pairs check"
+        return [self.note, f"These pairs leak ({findings}): accuracies on them flatter the model."]
 
 
 def open_pairs(
@@ -51,24 +62,32 @@ def open_pairs(
     """
     if pairs is not None:
         return _open_files(Path(pairs), test_pairs, f"using the pairs of {pairs}")
-    source = load_source(dataset, data_dir)
-    here = folder / source.name
+    known = "mnist" if dataset == "auto" else dataset
+    if known in KNOWN and _both_stand_in(folder / known, dataset):
+        here, files, note, how = folder / known, dict(KNOWN[known].sha256), f"using {known}", "found there"
+    else:
+        source = load_source(dataset, data_dir)
+        here, files, note, how = folder / source.name, source.files, source.note, "found there"
+        if not _both_stand_in(here, dataset):
+            generate_pair_files(source, out=folder)
+            how = "made now"
+    opened = _open_files(here / TRAIN_FILE, test_pairs, f"{note}; pairs in {here} ({how})")
+    if opened.train.manifest.get("files", files) != files:
+        raise PairFileError(
+            f"the pairs in {here} were made from other images than {dataset} has now."
+            f" Make them again: python dataset_generation.py --dataset {dataset}"
+        )
+    return opened
+
+
+def _both_stand_in(here: Path, dataset: str) -> bool:
     there = [(here / name).exists() for name in (TRAIN_FILE, TEST_FILE)]
     if any(there) and not all(there):
         raise PairFileError(
             f"{here} holds only one of {TRAIN_FILE} and {TEST_FILE}, which belong together."
             f" Make both again: python dataset_generation.py --dataset {dataset}"
         )
-    if not any(there):
-        generate_pair_files(dataset, out=folder, data_dir=data_dir)
-    note = f"{source.note}; pairs in {here} ({'found there' if any(there) else 'made now'})"
-    opened = _open_files(here / TRAIN_FILE, test_pairs, note)
-    if opened.train.manifest.get("files", source.files) != source.files:
-        raise PairFileError(
-            f"the pairs in {here} were made from other images than {source.origin} holds."
-            f" Make them again: python dataset_generation.py --dataset {dataset}"
-        )
-    return opened
+    return all(there)
 
 
 def _open_files(path: Path, test_path: str | Path | None, note: str) -> OpenedPairs:
@@ -83,12 +102,28 @@ def _open_files(path: Path, test_path: str | Path | None, note: str) -> OpenedPa
         test = train
     elif beside.exists() and beside != path:
         test = load_pair_file(beside)
+        _check_same_source(train, test)
+    files = [train] if test is None or test is train else [train, test]
+    for file in files:
+        check_labels_agree(file)
     if test is not None and test.images.shape[1:] != train.images.shape[1:]:
         raise PairFileError(
             f"the test images are {test.images.shape[1:]} and those of {path} are {train.images.shape[1:]}"
             " (height, width, channels); they must be alike. Name the test file that belongs to it with --test-pairs."
         )
-    return OpenedPairs(train, test, _dataset_name(train, path), note)
+    made = [f"{key} {train.manifest[key]}" for key in ("split", "seed") if key in train.manifest]
+    tested = f"tested with {test.path.name}" if test is not None and test.path is not None else "no test pairs"
+    note = ", ".join([note, *made, tested])
+    return OpenedPairs(train, test, _dataset_name(train, path), note, audit_pairs(files).leaks)
+
+
+def _check_same_source(train: PairFile, test: PairFile) -> None:
+    sources = [file.manifest.get("files") for file in (train, test)]
+    if all(sources) and sources[0] != sources[1]:
+        raise PairFileError(
+            f"{test.path} was made from other images than {train.path}, beside which it stands."
+            " Make both again with dataset_generation.py, or name a test file with --test-pairs."
+        )
 
 
 def _dataset_name(pairs: PairFile, path: Path) -> str:

@@ -51,11 +51,12 @@ def save_pair_file(path: str | Path, pairs: PairFile) -> None:
     """Writes a pair file, whole or not at all; equal contents give equal bytes.
 
     Raises:
-        PairFileError: the contents are not what `load_pair_file` would accept; nothing is written.
+        PairFileError: `load_pair_file` or `check_labels_agree` would refuse the contents; nothing is written.
     """
     arrays = {name: getattr(pairs, name) for name in (*REQUIRED, "labels", "split") if getattr(pairs, name) is not None}
     arrays["manifest"] = np.array(json.dumps(pairs.manifest, sort_keys=True, allow_nan=False))
     _checked(arrays, str(path))
+    check_labels_agree(pairs)
     write_npz(path, arrays)
 
 
@@ -63,7 +64,8 @@ def load_pair_file(path: str | Path) -> PairFile:
     """Reads and checks a pair file, ours or anyone's.
 
     `images`, `img1`, `img2` and `similarity` must be there. Without `labels` they are None, without `split` every pair
-    is TRAIN, without `manifest` it is {}. Images may lack the channel axis.
+    is TRAIN, without `manifest` it is {}. Images may lack the channel axis. Further arrays are ignored, and similarity
+    may contradict the labels, so that any file can be audited: ask `check_labels_agree`.
 
     Raises:
         PairFileError: missing, unreadable, damaged, or not what the format asks; the message says what, and the cure.
@@ -79,6 +81,22 @@ def load_pair_file(path: str | Path) -> PairFile:
             f"cannot read the pair file {path}: {error.strerror}. Make pair files with dataset_generation.py."
         ) from error
     return PairFile(**_checked(arrays, str(path)), path=path, sha256=sha256)
+
+
+def check_labels_agree(pairs: PairFile) -> None:
+    """Refuses pairs whose similarity contradicts the labels; without labels there is nothing to contradict.
+
+    Raises:
+        PairFileError: how many pairs are contradicted, and the cure.
+    """
+    if pairs.labels is None:
+        return
+    wrong = int(((pairs.labels[pairs.img1] == pairs.labels[pairs.img2]) != pairs.similarity).sum())
+    if wrong:
+        raise PairFileError(
+            f"{pairs.path or 'these pairs'}: in {wrong} of {len(pairs.similarity)} pairs, similarity contradicts the"
+            " labels (1 must mean same label). Correct the rows, or leave the labels out."
+        )
 
 
 def _checked(arrays: dict[str, np.ndarray], name: str) -> dict[str, Any]:
@@ -102,7 +120,6 @@ def _checked(arrays: dict[str, np.ndarray], name: str) -> dict[str, Any]:
     if "labels" in arrays:
         labels = _integers(arrays["labels"], "labels", len(images), np.iinfo(np.int64).max, name)
         checked["labels"] = labels.astype(np.int64, copy=False)
-        _check_labels_agree(checked, name)
     return checked
 
 
@@ -111,6 +128,11 @@ def _checked_images(images: np.ndarray, name: str) -> np.ndarray:
         raise PairFileError(
             f"{name}: images have shape {images.shape} and dtype {images.dtype}; expected (n, h, w, c) or (n, h, w) "
             "uint8, with at least one image."
+        )
+    if images.ndim == 4 and images.shape[-1] not in (1, 3):
+        raise PairFileError(
+            f"{name}: images have shape {images.shape}, so {images.shape[-1]} channels; expected 1 or 3."
+            " Convert them to grey or RGB."
         )
     return images[..., np.newaxis] if images.ndim == 3 else images
 
@@ -123,16 +145,6 @@ def _integers(values: np.ndarray, key: str, length: int, most: int, name: str) -
     if values.min() < 0 or values.max() > most:
         raise PairFileError(f"{name}: {key} goes from {values.min()} to {values.max()}; expected 0 to {most}.")
     return values
-
-
-def _check_labels_agree(checked: dict[str, Any], name: str) -> None:
-    labels = checked["labels"]
-    wrong = int(((labels[checked["img1"]] == labels[checked["img2"]]) != checked["similarity"]).sum())
-    if wrong:
-        raise PairFileError(
-            f"{name}: in {wrong} of {len(checked['similarity'])} pairs, similarity contradicts the labels (1 must mean "
-            "same label). Correct the rows, or leave the labels out."
-        )
 
 
 def _checked_manifest(array: np.ndarray, name: str) -> dict[str, Any]:

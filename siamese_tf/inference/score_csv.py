@@ -12,8 +12,18 @@ from siamese_tf.data.images import load_image
 from siamese_tf.errors import ImageError, PairFileError
 from siamese_tf.models.siamese_model import EMBED_BATCH, PAIR_BLOCK, SiameseModel, probability
 
-COLUMNS = ("img1", "img2", "similarity")
 ADDED = ("probability", "same", "error")
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One line: its fields, as many as the header has, those we need by name, and what is wrong with the line."""
+
+    fields: list[str]
+    img1: str
+    img2: str
+    similarity: str
+    error: str
 
 
 @dataclass(frozen=True)
@@ -41,54 +51,53 @@ def score_csv(
     Args:
         model: scores the pairs.
         path: a UTF-8 CSV file with the columns `img1`, `img2` and perhaps `similarity` (1 = same, 0 = different, or
-            empty); the image paths are relative to its folder.
-        out: gets the same columns and `probability` (higher is more similar), `same` (1 where probability >= the
-            model's threshold, else 0) and `error`; the first two are empty where the third says what cannot be read.
+            empty); the image paths are relative to its folder. Other columns are carried through.
+        out: gets all columns in their order and `probability` (higher is more similar), `same` (1 where probability >=
+            the model's threshold, else 0) and `error`; the first two are empty where the third says what is wrong: an
+            image that cannot be read, or a line with more fields than the header, whose surplus is left out.
         track: wraps an iterable for a progress bar, with a word for what it goes through.
 
     Returns:
         The summary; its accuracy is over the scored rows that carry a similarity, None where there are none.
 
     Raises:
-        PairFileError: the CSV file is missing, empty, or lacks the columns.
+        PairFileError: the CSV file is missing, empty, lacks the columns, or has one that would be added.
     """
-    rows = _read_rows(Path(path))
-    names = list(dict.fromkeys(row[side] for row in rows for side in ("img1", "img2")))
+    columns, rows = _read_rows(Path(path))
+    names = list(dict.fromkeys(name for row in rows if not row.error for name in (row.img1, row.img2)))
     number = {name: position for position, name in enumerate(names)}
     embeddings, errors = _embed_files(model, Path(path).parent, names, track)
-    writer = csv.DictWriter(
-        out, fieldnames=[name for name in COLUMNS if name in rows[0]] + list(ADDED), lineterminator="\n"
-    )
-    writer.writeheader()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*columns, *ADDED])
     scored = labelled = right = 0
     for start in track(range(0, len(rows), PAIR_BLOCK), "pairs"):
         block = rows[start : start + PAIR_BLOCK]
-        sides = [np.array([number[row[side]] for row in block]) for side in ("img1", "img2")]
-        for row, score in zip(block, probability(model.pair_logits(embeddings, *sides)), strict=True):
-            error = errors.get(row["img1"]) or errors.get(row["img2"])
+        whole = [row for row in block if not row.error]
+        img1 = np.array([number[row.img1] for row in whole], int)
+        img2 = np.array([number[row.img2] for row in whole], int)
+        scores = np.full(len(block), np.nan)
+        scores[[not row.error for row in block]] = probability(model.pair_logits(embeddings, img1, img2))
+        for row, score in zip(block, scores, strict=True):
+            error = row.error or errors.get(row.img1) or errors.get(row.img2)
             if error:
-                writer.writerow({**row, "probability": "", "same": "", "error": error})
+                writer.writerow([*row.fields, "", "", error])
                 continue
             same = int(score >= model.threshold)
-            writer.writerow({**row, "probability": f"{score:.6f}", "same": same, "error": ""})
+            writer.writerow([*row.fields, f"{score:.6f}", same, ""])
             scored += 1
-            if row.get("similarity"):
+            if row.similarity:
                 labelled += 1
-                right += same == int(row["similarity"])
+                right += same == int(row.similarity)
     return CsvSummary(len(rows), scored, errors, right / labelled if labelled else None)
 
 
-def _read_rows(path: Path) -> list[dict[str, str]]:
+def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            columns = reader.fieldnames or []
-            if not {"img1", "img2"} <= set(columns):
-                raise PairFileError(
-                    f"the first line of {path} must name the columns img1,img2 or img1,img2,similarity, with commas and"
-                    f" without spaces; it is {','.join(columns)!r:.100}. Correct it"
-                )
-            rows = [{name: row[name] or "" for name in COLUMNS if name in columns} for row in reader]
+            reader = csv.reader(file, strict=True)
+            columns = next(reader, [])
+            _check_columns(columns, path)
+            rows = [_row(columns, fields) for fields in reader if fields]
     except OSError as error:
         raise PairFileError(f"cannot read the pairs {path}: {error.strerror}. Check the path") from error
     except (csv.Error, UnicodeDecodeError) as error:
@@ -96,12 +105,36 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
     if not rows:
         raise PairFileError(f"{path} holds no pairs below its first line. Write one on each line, as img1,img2")
     for pair, row in enumerate(rows, start=1):
-        if row.get("similarity", "") not in ("", "0", "1"):
+        if not row.error and row.similarity not in ("", "0", "1"):
             raise PairFileError(
-                f"{path}, pair {pair}: similarity must be 1 (same), 0 (different) or empty; got {row['similarity']!r}."
+                f"{path}, pair {pair}: similarity must be 1 (same), 0 (different) or empty; got {row.similarity!r}."
                 " Correct it"
             )
-    return rows
+    return columns, rows
+
+
+def _check_columns(columns: list[str], path: Path) -> None:
+    if not {"img1", "img2"} <= set(columns):
+        raise PairFileError(
+            f"the first line of {path} must name the columns img1,img2 or img1,img2,similarity, with commas and"
+            f" without spaces; it is {','.join(columns)!r:.100}. Correct it"
+        )
+    if taken := [name for name in ADDED if name in columns]:
+        raise PairFileError(
+            f"{path} has the column {taken[0]}; the columns {', '.join(ADDED)} are added to it. Rename {taken[0]}"
+        )
+
+
+def _row(columns: list[str], fields: list[str]) -> _Row:
+    error = ""
+    if len(fields) > len(columns):
+        error = (
+            f"the line has {len(fields)} fields and the header {len(columns)}; put paths that hold commas in double"
+            " quotes"
+        )
+    kept = fields[: len(columns)] + [""] * (len(columns) - len(fields))
+    by_name = dict(zip(columns, kept, strict=True))
+    return _Row(kept, by_name["img1"], by_name["img2"], by_name.get("similarity", ""), error)
 
 
 def _embed_files(

@@ -128,10 +128,13 @@ class ConcatHead(Head):
         return self.bias + self.scale * x[:, 0]
 
     def logit_matrix(self, embeddings: tf.Tensor) -> tf.Tensor:
-        count = tf.shape(embeddings)[0]
-        rows = tf.repeat(embeddings, count, axis=0)  # (n * n, d): 0 0 0 1 1 1 2 2 2
-        columns = tf.tile(embeddings, [count, 1])  # (n * n, d): 0 1 2 0 1 2 0 1 2
-        return tf.reshape(self.logit(rows, columns), [count, count])
+        first, *others = self.layers
+        left, right = tf.split(tf.convert_to_tensor(first.kernel), 2)  # (d, 16) each: no (n * n, 2d) array is needed
+        rows, columns = tf.matmul(embeddings, left), tf.matmul(embeddings, right)  # (n, 16) each
+        x = first.activation(rows[:, tf.newaxis] + columns[tf.newaxis, :] + first.bias)  # (n, n, 16)
+        for layer in others:
+            x = layer(x)
+        return self.bias + self.scale * x[..., 0]
 
 
 def _unit(embeddings: tf.Tensor) -> tf.Tensor:

@@ -7,7 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from siamese_tf.config import TrainConfig
-from siamese_tf.data.audit import audit_pairs
 from siamese_tf.data.open import OpenedPairs
 from siamese_tf.data.pair_file import PARTS, VALIDATION
 from siamese_tf.evaluation.calibration import MIN_SLOPE, best_threshold, fit_logistic
@@ -43,9 +42,6 @@ def calibrate_and_report(
         say("The model cannot tell similar validation pairs from dissimilar ones; its scores say nothing.")
     scored = score_files(embedded, pairs.test)
     reports = {name: split.report(model.threshold) for name, split in scored.items()}
-    leaks = audit_pairs([pairs.train] if pairs.test in (None, pairs.train) else [pairs.train, pairs.test]).leaks
-    if leaks:
-        say(f"The pairs leak ({leaks:,} findings; see siamese-tf pairs check): the accuracies below flatter the model.")
     model.record = {
         "schema": SCHEMA,
         "dataset": pairs.dataset,
@@ -57,7 +53,9 @@ def calibrate_and_report(
         "pairs": {
             **{name: report["pairs"] for name, report in reports.items()},
             "sha256": {"train": pairs.train.sha256, "test": pairs.test and pairs.test.sha256},
-            "leaks": leaks,
+            "leaks": pairs.leaks,
+            "split": pairs.train.manifest.get("split"),
+            "seed": pairs.train.manifest.get("seed"),
         },
         "training": {"epochs": config.epochs, "best_epoch": state.best_epoch, "seconds": round(seconds, 1)},
         "threshold": {"value": model.threshold, "chosen_on": PARTS[VALIDATION]},
@@ -70,11 +68,12 @@ def calibrate_and_report(
     save_model(model, workdir / MODEL_FILE)
     with atomic_write(workdir / "record.json", "w") as file:
         json.dump(model.record, file, indent=2)
-    save_pictures(scored, model.threshold, workdir, title=f"{pairs.dataset}, {config.objective}")
-    save_accuracy_plot(state.history, workdir / "accuracy.png", title=f"{pairs.dataset}, {config.objective}")
     for line in report_table(reports):
         say(line)
     say(f"threshold {model.threshold:.4f}, chosen on the validation pairs")
+    title = f"{pairs.dataset}, {config.objective}"
+    save_pictures(scored, model.threshold, workdir, title=title)
+    save_accuracy_plot(state.history, workdir / "accuracy.png", title=title)
 
 
 def calibrate(model: SiameseModel, embedded: EmbeddedPairs) -> bool:
@@ -87,7 +86,8 @@ def calibrate(model: SiameseModel, embedded: EmbeddedPairs) -> bool:
     similarity = embedded.pairs.similarity[rows]
     slope, intercept = fit_logistic(similarity, embedded.logits(VALIDATION))
     model.head.calibrate(slope, intercept)
-    model.threshold = best_threshold(similarity, embedded.scored(VALIDATION).scores)
+    # A threshold above every score, so that nothing is called the same, can lie a hair above 1.
+    model.threshold = min(1.0, best_threshold(similarity, embedded.scored(VALIDATION).scores))
     return slope > MIN_SLOPE
 
 

@@ -1,10 +1,10 @@
 """`train_and_evaluate`: the one journey from a config to a calibrated model, its record and its pictures."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,21 +14,18 @@ from tensorflow import keras
 from siamese_tf.config import TrainConfig
 from siamese_tf.data.batches import steps_per_epoch
 from siamese_tf.data.open import OpenedPairs, open_pairs
-from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
-from siamese_tf.errors import ConfigError, PairFileError, SiameseError
+from siamese_tf.data.pair_file import TRAIN
+from siamese_tf.errors import ConfigError, SiameseError
 from siamese_tf.files import atomic_write
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.callbacks import KeepBest, ProgressBar, RestartDraws
 from siamese_tf.training.checkpoint import CHECKPOINT, RunState, load_checkpoint
 from siamese_tf.training.finish import calibrate_and_report
-from siamese_tf.training.objectives import OBJECTIVES
 from siamese_tf.training.pipeline import training_batches
+from siamese_tf.training.settle import settle
 from siamese_tf.training.trainer import PairTrainer
 
-STEPS_BY_DEFAULT = 1000
 PATHS = ("data_dir", "pairs", "test_pairs")  # where the same pairs stood is not part of what a run is
-# Mirrored clothes are clothes, mirrored digits are not digits; what is not known stays as it is.
-AUGMENTATION = {"fashion-mnist": "flip"}
 
 
 def train_and_evaluate(
@@ -42,8 +39,8 @@ def train_and_evaluate(
 ) -> SiameseModel:
     """Trains, keeps the best validation checkpoint, calibrates, evaluates, and writes all of it to a folder.
 
-    Makes TensorFlow deterministic for this process: the same config on the same machine gives the same weights, whether
-    or not the run was stopped and resumed in between.
+    Makes TensorFlow deterministic for this process and seeds the generators of Python, NumPy and TensorFlow: the same
+    config on the same machine gives the same weights, whether or not the run was stopped and resumed in between.
 
     Args:
         config: what to train on what, and how.
@@ -64,7 +61,8 @@ def train_and_evaluate(
     say: Callable[[str], None] = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
     started = time.perf_counter()
     pairs = open_pairs(config.dataset, data_dir=config.data_dir, pairs=config.pairs, test_pairs=config.test_pairs)
-    say(pairs.note)
+    for line in pairs.lines():
+        say(line)
     config = settle(config, pairs, tower)
     workdir = Path(workdir) if workdir is not None else Path("runs") / pairs.dataset / config.objective
     hashes = {"train_sha256": pairs.train.sha256, "test_sha256": pairs.test and pairs.test.sha256}
@@ -74,6 +72,8 @@ def train_and_evaluate(
         say(f"Resuming after epoch {state.epochs_done} of {config.epochs}.")
     elif (workdir / CHECKPOINT).exists():
         say(f"Replacing the run in {workdir} (--resume would have continued it).")
+        (workdir / CHECKPOINT).unlink()
+        shutil.rmtree(workdir / "logs", ignore_errors=True)
     with atomic_write(workdir / "config.json", "w") as file:
         json.dump(config.to_dict(), file, indent=2)
     model = _fit(config, pairs, state, workdir, tower, quiet)
@@ -81,49 +81,6 @@ def train_and_evaluate(
     calibrate_and_report(model, config, pairs, state, workdir, seconds=seconds, command=command, say=say)
     say(f"Everything is in {workdir} ({time.perf_counter() - started:.0f} s).")
     return model
-
-
-def settle(config: TrainConfig, pairs: OpenedPairs, tower: keras.Model | None) -> TrainConfig:
-    """Sets what the config left open, once the pairs are known, and refuses what they cannot serve.
-
-    Raises:
-        PairFileError: a split without rows or with rows of one kind only, or no labels although `pairs_per_step` is
-            `all`.
-        ConfigError: the config says `custom` and there is no `tower`, or it has nothing to train.
-    """
-    if config.tower == "custom" and tower is None:
-        raise ConfigError("tower 'custom' is the one you give in Python: train_and_evaluate(config, tower=...)")
-    if tower is not None and not tower.trainable_weights:
-        raise ConfigError("your tower has no trainable weights, so there is nothing to train")
-    _check_kinds(pairs.train, TRAIN, "training")
-    _check_kinds(pairs.train, VALIDATION, "validation")
-    if pairs.test is not None:
-        _check_kinds(pairs.test, TEST, "test")
-    if config.pairs_per_step == "all" and pairs.train.labels is None:
-        raise PairFileError(
-            f"{pairs.train.path} has no labels, so only its listed pairs can be learned from: --pairs-per-step listed"
-        )
-    steps = steps_per_epoch(len(pairs.train.rows(TRAIN)), config.batch_pairs)
-    return replace(
-        config,
-        dataset=pairs.dataset,
-        tower="custom" if tower is not None else config.tower,
-        head=config.head or OBJECTIVES[config.objective].head,
-        epochs=config.epochs or -(-STEPS_BY_DEFAULT // steps),
-        augment=AUGMENTATION.get(pairs.dataset, "shift") if config.augment == "auto" else config.augment,
-    )
-
-
-def _check_kinds(file: PairFile, split: int, name: str) -> None:
-    kinds = np.unique(file.similarity[file.rows(split)])
-    if not len(kinds):
-        missing = f"{file.path} has no {name} rows (split {split}), which a run needs"
-        raise PairFileError(f"{missing}. Make a file that has: python dataset_generation.py")
-    if len(kinds) == 1:
-        raise PairFileError(
-            f"all {name} pairs (split {split}) of {file.path} have similarity {kinds[0]}; a run needs"
-            " pairs of both kinds"
-        )
 
 
 def _fit(
@@ -174,7 +131,9 @@ def _begin(
     config: TrainConfig, pairs: OpenedPairs, tower: keras.Model | None, steps: int
 ) -> tuple[SiameseModel, keras.optimizers.Optimizer]:
     """The model and its optimiser before the first of so many steps, the same at every call."""
-    assert config.head is not None  # `settle` has set it
+    assert config.head is not None  # `settle` has set all three
+    assert config.embedding_dim is not None
+    assert config.learning_rate is not None
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
     height, width, channels = pairs.train.images.shape[1:]

@@ -3,7 +3,7 @@ import json
 import numpy as np
 
 from siamese_tf.data.audit import Audit, PartAudit, audit_pairs
-from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
+from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file
 
 
 def pair_file(values, rows, labels=None) -> PairFile:
@@ -70,6 +70,15 @@ def test_similarity_against_labels():
     audit = audit_pairs([pair_file([1, 2, 3], [(0, 1, 0, TRAIN), (0, 2, 0, TRAIN)], labels=[4, 4, 9])])
     assert audit.contradictions == 1
     assert audit.leaks == 0
+
+
+def test_similarity_against_labels_in_a_file_from_anywhere(tmp_path):
+    made = pair_file([1, 2, 3], [(0, 1, 0, TRAIN), (0, 2, 1, TRAIN), (1, 2, 0, TRAIN)], labels=[4, 4, 9])
+    names = ("images", "labels", "img1", "img2", "similarity")
+    np.savez(tmp_path / "theirs.npz", **{name: getattr(made, name) for name in names}, weights=np.zeros(3))
+    audit = audit_pairs([load_pair_file(tmp_path / "theirs.npz")])
+    assert (audit.contradictions, audit.leaks) == (2, 0)
+    assert "similarity contradicted: 2" in audit.lines()
 
 
 def test_one_pair_with_both_similarities_is_contradicted_without_labels():

@@ -12,6 +12,7 @@ from siamese_tf.data import known
 from siamese_tf.data.idx import idx_sha256
 from siamese_tf.data.idx_folder import PARTS, read_idx_folder
 from siamese_tf.data.known import KNOWN, DatasetNotFoundError, KnownSet, load_known
+from siamese_tf.data.sources import load_source
 from siamese_tf.errors import DatasetError
 
 REAL = Path(os.environ.get("SIAMESE_TF_DATA") or "absent")
@@ -145,8 +146,16 @@ def test_nowhere_and_no_network(place, name):
 
 def test_a_given_folder_without_the_data_set_is_an_error(place, site):
     fill(place / "environment" / "mnist")
+    (place / "given").mkdir(exist_ok=True)
     with pytest.raises(DatasetNotFoundError, match=r"given holds no mnist: expected .*given.mnist with train-images"):
         load_known("mnist", place / "given")
+    assert site == []
+
+
+def test_a_given_folder_that_is_not_there_is_an_error_under_auto_too(place, site):
+    for load in (lambda: load_known("mnist", place / "typo"), lambda: load_source("auto", place / "typo")):
+        with pytest.raises(DatasetError, match=r"typo: there is no such folder; expected one that holds mnist/"):
+            load()
     assert site == []
 
 

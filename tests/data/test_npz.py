@@ -79,9 +79,29 @@ def test_what_is_no_zip_is_refused(content):
 
 
 @pytest.mark.parametrize("name", ["model.weights.npy", "images", "../images.npy", "/images.npy", "a/images.npy"])
-def test_members_of_another_name_are_refused(name):
-    with pytest.raises(PairFileError, match=f"x.npz holds {name!r}; a pair file holds only images, img1"):
-        read(zip_of((name, b"")))
+def test_members_of_another_name_are_passed_over_unread(name):
+    file = io.BytesIO()
+    np.savez(file, img1=ARRAYS["img1"])
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(name, b"no array")
+    content = bytearray(file.getvalue())
+    content[content.index(b"no array")] ^= 1  # reading it would find a wrong check sum
+    arrays = read(io.BytesIO(content))
+    assert list(arrays) == ["img1"]
+    assert arrays["img1"].tolist() == [1, -2, 3]
+
+
+def test_objects_under_another_name_are_passed_over():
+    file = io.BytesIO()
+    np.savez(file, img1=ARRAYS["img1"], names=np.array([{"a": 1}]), scores=np.zeros(3))
+    file.seek(0)
+    assert list(read(file)) == ["img1"]
+
+
+def test_other_members_may_stand_twice():
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        file = zip_of(("else.npy", b""), ("else.npy", b""))
+    assert read(file) == {}
 
 
 def test_two_members_of_one_name_are_refused():
@@ -130,6 +150,13 @@ def test_a_zip_bomb_is_refused_before_it_expands(monkeypatch):
     file = zip_of(("images.npy", content), compression=zipfile.ZIP_DEFLATED)
     with pytest.raises(PairFileError, match=r"would expand from .* to 1,000,128 bytes; at most"):
         read(file)
+
+
+def test_the_size_of_another_member_does_not_count(monkeypatch):
+    monkeypatch.setattr("siamese_tf.data.npz.SLACK_BYTES", 0)
+    content = header("{'descr': '|u1', 'fortran_order': False, 'shape': (3,)}") + bytes(3)
+    file = zip_of(("images.npy", content), ("else.npy", bytes(1_000_000)), compression=zipfile.ZIP_DEFLATED)
+    assert read(file)["images"].tolist() == [0, 0, 0]
 
 
 def test_an_encrypted_member_is_refused():

@@ -109,7 +109,7 @@ def test_one_of_the_two_files_alone_is_refused(place, missing):
 
 def test_pairs_of_other_images_under_the_same_name_are_refused(place):
     open_pairs(idx_folder(place / "one" / "symbols", seed=1))
-    with pytest.raises(PairFileError, match=r"dataset/symbols were made from other images than .*two/symbols holds"):
+    with pytest.raises(PairFileError, match=r"dataset/symbols were made from other images than .*two/symbols has now"):
         open_pairs(idx_folder(place / "two" / "symbols", seed=2))
     assert "(found there)" in open_pairs(str(place / "one" / "symbols")).note
 
@@ -189,3 +189,53 @@ def test_what_is_opened_is_what_was_saved(place):
     opened, loaded = open_pairs("auto", pairs=path).train, load_pair_file(path)
     np.testing.assert_array_equal(opened.images, loaded.images)
     assert opened.sha256 == loaded.sha256
+
+
+@pytest.mark.parametrize("asked", ["mnist", "auto"])
+def test_pair_files_of_a_known_set_need_no_original(place, asked):
+    manifest = {"source": "mnist", "files": dict(known.KNOWN["mnist"].sha256), "split": "class", "seed": 5}
+    saved(place / "dataset" / "mnist" / "train_pairs.npz", TRAIN, VALIDATION, manifest=manifest)
+    saved(place / "dataset" / "mnist" / "test_pairs.npz", TEST, size=(2, 2, 1), manifest=manifest)
+    opened = open_pairs(asked)
+    assert opened.dataset == "mnist"
+    assert opened.note.endswith("(found there), split class, seed 5, tested with test_pairs.npz")
+
+
+def test_a_known_name_over_other_images_is_refused(place):
+    manifest = {"source": "mnist", "files": {"train-images-idx3-ubyte": "0" * 64}}
+    saved(place / "dataset" / "mnist" / "train_pairs.npz", TRAIN, VALIDATION, manifest=manifest)
+    saved(place / "dataset" / "mnist" / "test_pairs.npz", TEST, manifest=manifest)
+    with pytest.raises(PairFileError, match=r"made from other images than mnist has now\. Make them again"):
+        open_pairs("mnist")
+
+
+def test_the_file_beside_must_be_of_the_same_images(place):
+    path = saved(place / "train_pairs.npz", TRAIN, VALIDATION, manifest={"files": {"a": "1"}})
+    other = saved(place / "test_pairs.npz", TEST, manifest={"files": {"a": "2"}})
+    with pytest.raises(PairFileError, match=r"test_pairs\.npz was made from other images"):
+        open_pairs("auto", pairs=path)
+    assert open_pairs("auto", pairs=path, test_pairs=other).test is not None  # named, so meant
+
+
+def test_a_leak_is_said(place):
+    path = saved(place / "train_pairs.npz", TRAIN, VALIDATION)
+    opened = open_pairs("auto", pairs=path)
+    assert opened.leaks == 3  # two images in both parts, and one pair that stands twice
+    assert opened.lines() == [
+        opened.note,
+        "These pairs leak (3 findings; see siamese-tf pairs check): accuracies on them flatter the model.",
+    ]
+    generate_pair_files("digits", out=place)
+    clean = open_pairs("digits", folder=place)
+    assert (clean.leaks, clean.lines()) == (0, [clean.note])
+
+
+def test_the_network_is_asked_once_not_twice(place, monkeypatch):
+    asked = []
+    monkeypatch.setattr("siamese_tf.data.known.download", lambda url, *_, **__: asked.append(url) or _refuse())
+    assert open_pairs("auto").dataset == "digits"
+    assert len(asked) == 1
+
+
+def _refuse():
+    raise DatasetError("no network in this test")

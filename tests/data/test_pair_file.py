@@ -6,7 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file, save_pair_file
+from siamese_tf.data.pair_file import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    PairFile,
+    check_labels_agree,
+    load_pair_file,
+    save_pair_file,
+)
 from siamese_tf.errors import PairFileError
 
 
@@ -94,6 +102,8 @@ def test_other_integer_types_and_images_without_channel_axis(tmp_path):
         ({"images": np.zeros((4, 6), np.uint8)}, r"images have shape \(4, 6\).*expected \(n, h, w, c\)"),
         ({"images": np.zeros((0, 2, 3, 1), np.uint8)}, "at least one image"),
         ({"images": np.zeros((4, 2, 0, 1), np.uint8)}, r"shape \(4, 2, 0, 1\)"),
+        ({"images": np.zeros((4, 2, 3, 2), np.uint8)}, "so 2 channels; expected 1 or 3. Convert them to grey or RGB"),
+        ({"images": np.zeros((4, 2, 3, 4), np.uint8)}, r"shape \(4, 2, 3, 4\), so 4 channels"),
         ({"img1": np.array([0, 1])}, r"img1 has shape \(2,\) and dtype int64; expected \(4,\) integers"),
         ({"img1": np.array([[0], [0], [3], [1]])}, r"img1 has shape \(4, 1\)"),
         ({"img2": np.array([1, 2, 2, 4])}, "img2 goes from 1 to 4; expected 0 to 3"),
@@ -106,7 +116,6 @@ def test_other_integer_types_and_images_without_channel_axis(tmp_path):
         ({"split": np.array([0, 1])}, r"split has shape \(2,\)"),
         ({"labels": np.array([0, 0, 1])}, r"labels has shape \(3,\).*expected \(4,\)"),
         ({"labels": np.array(["a", "a", "b", "b"])}, "labels has shape .* dtype <U1"),
-        ({"labels": np.array([0, 1, 1, 1])}, "in 2 of 4 pairs, similarity contradicts the labels"),
         ({"manifest": np.array("{")}, "the manifest is not JSON"),
         ({"manifest": np.array("[" * 100_000)}, "the manifest is not JSON"),
         ({"manifest": np.array("[1, 2]")}, "the manifest is a JSON list; expected an object"),
@@ -117,6 +126,38 @@ def test_each_fault_is_named_with_the_file(tmp_path, changes, finding):
     with pytest.raises(PairFileError, match=finding) as caught:
         load_pair_file(tmp_path / "pairs.npz")
     assert "pairs.npz" in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [(4, 2, 2), (4, 2, 4), (4, 2, 3, 1), (4, 2, 3, 3)])
+def test_grey_and_rgb_images_are_read(tmp_path, shape):
+    np.savez(tmp_path / "pairs.npz", **arrays(images=np.zeros(shape, np.uint8)))
+    assert load_pair_file(tmp_path / "pairs.npz").images.shape == (shape if len(shape) == 4 else (*shape, 1))
+
+
+def test_further_arrays_are_ignored(tmp_path):
+    np.savez(tmp_path / "pairs.npz", **arrays(names=np.array([{"a": 1}]), weights=np.zeros(4)))
+    loaded = load_pair_file(tmp_path / "pairs.npz")
+    assert np.array_equal(loaded.images, example().images)
+    assert np.array_equal(loaded.similarity, example().similarity)
+
+
+def test_labels_that_contradict_are_loaded_and_found_when_asked(tmp_path):
+    path = tmp_path / "pairs.npz"
+    np.savez(path, **arrays(labels=np.array([0, 1, 1, 1])))
+    loaded = load_pair_file(path)
+    assert loaded.labels.tolist() == [0, 1, 1, 1]
+    with pytest.raises(
+        PairFileError, match="in 2 of 4 pairs, similarity contradicts the labels.*Correct the"
+    ) as caught:
+        check_labels_agree(loaded)
+    assert str(caught.value).startswith(f"{path}: ")
+    with pytest.raises(PairFileError, match="^these pairs: in 2 of 4 pairs"):
+        check_labels_agree(replace(loaded, path=None))
+
+
+def test_labels_that_agree_or_are_not_there_pass():
+    check_labels_agree(example())
+    check_labels_agree(replace(example(), labels=None, similarity=1 - example().similarity))
 
 
 def test_a_missing_file_is_refused_with_the_cure(tmp_path):

@@ -219,6 +219,41 @@ def test_a_row_with_too_few_fields_is_reported_on_its_line(model, drawn, pairs_c
     assert (summary.pairs, summary.scored) == (3, 1)
 
 
+def test_a_line_that_only_lacks_later_fields_is_scored(model, drawn, pairs_csv):
+    (row,), summary = scored(model, pairs_csv("img1,img2,similarity,who\n0.png,1.png\n"))
+    assert (row["similarity"], row["who"], row["error"]) == ("", "", "")
+    assert float(row["probability"]) == pytest.approx(expected(model, drawn, 0, 1), abs=2e-6)
+    assert summary.accuracy is None
+
+
+@pytest.mark.parametrize("bad", [0, 2, 4], ids=["first", "middle", "last"])
+@pytest.mark.parametrize("block", [1, 2, 100])
+def test_a_line_with_too_many_fields_is_reported_and_shifts_nothing(model, drawn, pairs_csv, monkeypatch, bad, block):
+    monkeypatch.setattr(module, "PAIR_BLOCK", block)
+    lines = [f"{one}.png,9.png,1" for one in range(5)]
+    lines[bad] = "a,b.png,c,d.png,1"  # c stands where similarity is asked for
+    rows, summary = scored(model, pairs_csv("\n".join(["img1,img2,similarity", *lines])))
+    assert rows[bad] == {
+        "img1": "a",
+        "img2": "b.png",
+        "similarity": "c",
+        "probability": "",
+        "same": "",
+        "error": "the line has 5 fields and the header 3; put paths that hold commas in double quotes",
+    }
+    for one in set(range(5)) - {bad}:
+        assert (rows[one]["img1"], rows[one]["error"]) == (f"{one}.png", "")
+        assert float(rows[one]["probability"]) == pytest.approx(expected(model, drawn, one, 9), abs=2e-6)
+    assert (summary.pairs, summary.scored, summary.unreadable) == (5, 4, {})
+
+
+def test_when_every_line_has_too_many_fields_no_image_is_read(model, pairs_csv, monkeypatch):
+    monkeypatch.setattr(module, "load_image", lambda *_: pytest.fail("an image was read"))
+    rows, summary = scored(model, pairs_csv("img1,img2\n0.png,1.png,2.png\n0.png,1.png,\n"))
+    assert ["has 3 fields and the header 2" in row["error"] for row in rows] == [True, True]
+    assert summary == CsvSummary(pairs=2, scored=0, unreadable={}, accuracy=None)
+
+
 # --- the many forms of a CSV file -----------------------------------------------------------------------------------
 
 
@@ -230,8 +265,6 @@ def test_a_row_with_too_few_fields_is_reported_on_its_line(model, drawn, pairs_c
         b"\xef\xbb\xbfimg1,img2\n0.png,1.png\n",  # byte order mark
         b"\xef\xbb\xbfimg1,img2\r\n0.png,1.png\r\n",  # as Excel writes it
         b"img1,img2\n\n0.png,1.png\n\n\n",
-        b"id,img2,who,img1\n17,1.png,me,0.png\n",  # other columns, another order
-        b"img1,img2\n0.png,1.png,too,many\n",
         b'"img1","img2"\n"0.png","1.png"\n',
     ],
 )
@@ -240,6 +273,22 @@ def test_every_usual_form_is_read(model, drawn, pairs_csv, text):
     assert list(row) == ["img1", "img2", "probability", "same", "error"]
     assert (row["img1"], row["img2"]) == ("0.png", "1.png")
     assert float(row["probability"]) == pytest.approx(expected(model, drawn, 0, 1), abs=2e-6)
+
+
+def test_all_columns_are_kept_in_their_order(model, drawn, pairs_csv):
+    text = 'id,img2,who,,img1,who,\n17,1.png,"me, too",x,0.png,you,y\n18,1.png,,,2.png,,\n'
+    out = io.StringIO()
+    score_csv(model, pairs_csv(text), out)
+    header, *rows = csv.reader(io.StringIO(out.getvalue()), strict=True)
+    assert header == ["id", "img2", "who", "", "img1", "who", "", "probability", "same", "error"]
+    assert [row[:7] for row in rows] == [
+        ["17", "1.png", "me, too", "x", "0.png", "you", "y"],
+        ["18", "1.png", "", "", "2.png", "", ""],
+    ]
+    for row, one in zip(rows, (0, 2), strict=True):
+        right = expected(model, drawn, one, 1)
+        assert float(row[7]) == pytest.approx(right, abs=2e-6)
+        assert row[8:] == [str(int(right >= model.threshold)), ""]
 
 
 @pytest.mark.parametrize("name", ["a,b.png", 'say "a".png', "Müller – 像.png", " blank .png", "line\r\nbreak.png"])
@@ -261,6 +310,9 @@ def test_names_with_anything_in_them_come_out_as_they_went_in(model, drawn, pair
         (b"img1;img2\n0.png;1.png\n", ["with commas", "it is 'img1;img2'"]),
         (b"img1, img2\n0.png,1.png\n", ["without spaces", "it is 'img1, img2'"]),
         (b"0.png,1.png\n0.png,1.png\n", ["must name the columns", "it is '0.png,1.png'"]),
+        (b"img1,img2,same\n0.png,1.png,1\n", ["has the column same", "probability, same, error", "Rename same"]),
+        (b"probability,img1,img2\n1,0.png,1.png\n", ["has the column probability", "Rename probability"]),
+        (b"img1,error,img2\n0.png,,1.png\n", ["has the column error", "Rename error"]),
         (b"img1,img2\n", ["holds no pairs below its first line", "Write one"]),
         (b"img1,img2,similarity\n0.png,1.png,1\n0.png,1.png,2\n", ["pair 2", "1 (same), 0 (different)", "got '2'"]),
         (b"img1,img2,similarity\n0.png,1.png,yes\n", ["pair 1", "got 'yes'", "Correct it"]),

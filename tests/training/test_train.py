@@ -24,7 +24,8 @@ from siamese_tf.evaluation.calibration import best_threshold
 from siamese_tf.models.model_file import load_model
 from siamese_tf.training import callbacks
 from siamese_tf.training.checkpoint import CHECKPOINT, load_checkpoint
-from siamese_tf.training.train import STEPS_BY_DEFAULT, settle, train_and_evaluate
+from siamese_tf.training.settle import STEPS_BY_DEFAULT, settle
+from siamese_tf.training.train import train_and_evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = {"accuracy.png", "roc.png", "scores.png", "sample.png", "mistakes.png"}
@@ -89,12 +90,16 @@ class TestTheUnbrokenRun:
         assert (record["seed"], record["command"]) == (0, "make it")
         test_file = digit_pairs.with_name("test_pairs.npz")
         sha256 = {"train": load_pair_file(digit_pairs).sha256, "test": load_pair_file(test_file).sha256}
-        assert record["pairs"] == {"train": 800, "validation": 200, "test": 200, "sha256": sha256, "leaks": 0}
+        assert record["pairs"] == {"train": 800, "validation": 200, "test": 200, "sha256": sha256} | {
+            "leaks": 0,
+            "split": "image",
+            "seed": 0,
+        }
         assert list(record["metrics"]) == ["train", "validation", "test"]
 
     def test_the_config_is_written_as_it_was_settled(self, whole, config):
         written = TrainConfig.load(whole[1] / "config.json")
-        assert written == replace(config, dataset="digits", head="euclidean", augment="shift")
+        assert written == replace(config, dataset="digits", head="euclidean", augment="shift", learning_rate=6e-3)
 
     def test_the_history_and_the_best_epoch(self, whole):
         model, folder = whole
@@ -292,13 +297,14 @@ def test_a_loss_that_is_no_number_ends_in_a_clear_error(config, tmp_path, monkey
     assert files(tmp_path / "runs" / "digits" / "contrastive") == {"config.json", "logs"}
 
 
-def test_a_huge_learning_rate_ends_in_a_clear_error_and_the_run_before_is_still_there(whole, config, tmp_path, capsys):
+def test_a_huge_learning_rate_ends_in_a_clear_error_and_the_old_model_is_still_there(whole, config, tmp_path, capsys):
     shutil.copytree(whole[1], tmp_path, dirs_exist_ok=True)
     mad = replace(config, objective="bce", head="concat", tower="reference", learning_rate=1e38)
     with pytest.raises(SiameseError, match=r"NaN or infinite in epoch 1; try a lower --learning-rate than 1e\+38"):
         train_and_evaluate(mad, tmp_path)
     assert f"Replacing the run in {tmp_path} (--resume would have continued it)" in capsys.readouterr().out
-    assert (tmp_path / CHECKPOINT).read_bytes() == (whole[1] / CHECKPOINT).read_bytes()
+    assert (tmp_path / "siamese.keras").read_bytes() == (whole[1] / "siamese.keras").read_bytes()
+    assert not (tmp_path / CHECKPOINT).exists()  # it belongs to the run before: --resume must not meet it
 
 
 # What the pairs cannot serve is refused before anything is trained.
