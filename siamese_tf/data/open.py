@@ -111,7 +111,8 @@ def _open_files(path: Path, test_path: str | Path | None, note: str) -> OpenedPa
             f"the test images are {test.images.shape[1:]} and those of {path} are {train.images.shape[1:]}"
             " (height, width, channels); they must be alike. Name the test file that belongs to it with --test-pairs."
         )
-    made = [f"{key} {train.manifest[key]}" for key in ("split", "seed") if key in train.manifest]
+    words = {"split": "split by", "seed": "seed"}
+    made = [f"{word} {train.manifest[key]}" for key, word in words.items() if key in train.manifest]
     tested = f"tested with {test.path.name}" if test is not None and test.path is not None else "no test pairs"
     note = ", ".join([note, *made, tested])
     return OpenedPairs(train, test, _dataset_name(train, path), note, audit_pairs(files).leaks)

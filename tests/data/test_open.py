@@ -198,7 +198,7 @@ def test_pair_files_of_a_known_set_need_no_original(place, asked):
     saved(place / "dataset" / "mnist" / "test_pairs.npz", TEST, size=(2, 2, 1), manifest=manifest)
     opened = open_pairs(asked)
     assert opened.dataset == "mnist"
-    assert opened.note.endswith("(found there), split class, seed 5, tested with test_pairs.npz")
+    assert opened.note.endswith("(found there), split by class, seed 5, tested with test_pairs.npz")
 
 
 def test_a_known_name_over_other_images_is_refused(place):
