@@ -13,7 +13,7 @@ from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.training.objectives import OBJECTIVES
 
 STEPS_BY_DEFAULT = 1000
-# Mirrored clothes are clothes, mirrored digits are not digits; what is not known stays as it is.
+# Mirrored clothes are clothes, mirrored digits are not digits; what is not known is only shifted.
 AUGMENTATION = {"fashion-mnist": "flip"}
 
 
