@@ -46,6 +46,17 @@ class PairFile:
         """The row numbers (int64, rising) of the pairs of TRAIN, VALIDATION or TEST."""
         return np.flatnonzero(self.split == split)
 
+    def images_of(self, split: int) -> np.ndarray:
+        """The positions (int64, rising) of the images of TRAIN, VALIDATION or TEST.
+
+        A file says of pairs, not of images, where they belong: these are the images that the pairs of that part use, or
+        all images where the file has no pairs of another part.
+        """
+        rows = self.rows(split)
+        if len(rows) == len(self.split):
+            return np.arange(len(self.images))
+        return np.unique(np.concatenate([self.img1[rows], self.img2[rows]])).astype(np.int64)
+
 
 def save_pair_file(path: str | Path, pairs: PairFile) -> None:
     """Writes a pair file, whole or not at all; equal contents give equal bytes.

@@ -11,7 +11,7 @@ from siamese_tf.errors import DatasetError
 
 
 def make_pairs(
-    labels: np.ndarray, count: int, seed: int | np.random.SeedSequence
+    labels: np.ndarray, count: int, seed: int | np.random.SeedSequence, rest: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draws `count` different pairs, half of them similar; of an odd count, one more is dissimilar.
 
@@ -23,6 +23,8 @@ def make_pairs(
         labels: (n,) integers, the class of each image.
         count: m, how many pairs.
         seed: of the generator; same labels, count and seed give the same pairs.
+        rest: the label of images of which nothing is known but that they are of none of the other classes: no two of
+            them make a pair, similar or dissimilar. None where every label is a class.
 
     Returns:
         img1 (m,) int32, img2 (m,) int32, positions in `labels`; similarity (m,) uint8, 1 = same class, 0 = different.
@@ -30,11 +32,12 @@ def make_pairs(
     Raises:
         DatasetError: fewer than two pairs asked, or more than exist; the message names the maximum.
     """
-    _check_count(labels, count)
+    _check_count(labels, count, rest)
     order = np.argsort(labels, kind="stable")
-    start, size = np.unique(labels[order], return_index=True, return_counts=True)[1:]
+    classes, start, size = np.unique(labels[order], return_index=True, return_counts=True)
+    alike = _is_class(classes, rest)
     rng = np.random.Generator(np.random.PCG64(seed))
-    similar = _similar(start, size, count // 2, rng)
+    similar = _similar(start[alike], size[alike], count // 2, rng)
     dissimilar = _dissimilar(start, size, count - count // 2, rng)
     pairs = order[np.concatenate([similar, dissimilar])]
     similarity = np.repeat(np.array([1, 0], np.uint8), [len(similar), len(dissimilar)])
@@ -44,15 +47,20 @@ def make_pairs(
     return pairs[rows, 0].astype(np.int32), pairs[rows, 1].astype(np.int32), similarity[rows]
 
 
-def existing_pairs(labels: np.ndarray) -> tuple[int, int]:
-    """Counts the different pairs that labels (n,) allow: (similar, dissimilar)."""
-    size = np.unique(labels, return_counts=True)[1]
-    similar = int((size * (size - 1) // 2).sum())
-    return similar, len(labels) * (len(labels) - 1) // 2 - similar
+def existing_pairs(labels: np.ndarray, rest: int | None = None) -> tuple[int, int]:
+    """Counts the different pairs that labels (n,) allow: (similar, dissimilar); `rest` as for `make_pairs`."""
+    classes, size = np.unique(labels, return_counts=True)
+    within = size * (size - 1) // 2
+    dissimilar = len(labels) * (len(labels) - 1) // 2 - int(within.sum())
+    return int(within[_is_class(classes, rest)].sum()), dissimilar
 
 
-def _check_count(labels: np.ndarray, count: int) -> None:
-    similar, dissimilar = existing_pairs(labels)
+def _is_class(labels: np.ndarray, rest: int | None) -> np.ndarray:
+    return np.ones(len(labels), bool) if rest is None else labels != rest
+
+
+def _check_count(labels: np.ndarray, count: int, rest: int | None) -> None:
+    similar, dissimilar = existing_pairs(labels, rest)
     found = f"{len(labels)} images make {similar} similar and {dissimilar} dissimilar pairs"
     if not (similar and dissimilar):
         raise DatasetError(f"{found}; both kinds are needed. Give at least two classes, one with two images.")

@@ -71,6 +71,21 @@ def test_rows_of_each_part():
     assert example().rows(TEST).tolist() == [3]
 
 
+def test_images_of_each_part_are_those_that_its_pairs_use():
+    # Pairs {0, 1} and {3, 2} of training, {0, 2} of validation, {1, 3} of test.
+    assert example().images_of(TRAIN).tolist() == [0, 1, 2, 3]
+    assert example().images_of(VALIDATION).tolist() == [0, 2]
+    assert example().images_of(TEST).tolist() == [1, 3]
+    assert example().images_of(TEST).dtype == np.int64
+
+
+def test_a_file_of_one_part_has_all_images_for_it():
+    one = replace(example(), img1=np.zeros(4, np.int32), img2=np.ones(4, np.int32), split=np.full(4, TEST, np.uint8))
+    assert one.images_of(TEST).tolist() == [0, 1, 2, 3]
+    assert one.images_of(TEST).dtype == np.int64
+    assert one.images_of(TRAIN).tolist() == []
+
+
 def test_what_other_people_leave_out(tmp_path):
     np.savez(tmp_path / "pairs.npz", **arrays(labels=None, split=None, manifest=None))
     loaded = load_pair_file(tmp_path / "pairs.npz")

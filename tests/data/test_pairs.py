@@ -150,3 +150,37 @@ def test_fewer_than_two_pairs_are_refused(count):
 def test_labels_without_both_kinds_of_pair_are_refused(labels):
     with pytest.raises(DatasetError, match="both kinds are needed"):
         make_pairs(np.array(labels, np.int64), 2, seed=0)
+
+
+def test_the_rest_by_hand():
+    # Two of class 1, three of the rest (0): one similar pair, 2 * 3 dissimilar ones, none of two of the rest.
+    labels = np.array([0, 1, 0, 1, 0])
+    assert existing_pairs(labels, rest=0) == (1, 6)
+    img1, img2, similarity = make_pairs(labels, 3, seed=0, rest=0)
+    assert as_set(img1[similarity == 1], img2[similarity == 1]) == {frozenset((1, 3))}
+    assert np.array_equal(labels[img1[similarity == 0]] + labels[img2[similarity == 0]], [1, 1])
+    with pytest.raises(DatasetError, match="4 pairs asked.*make 1 similar and 6 dissimilar pairs. Ask for 2 to 3"):
+        make_pairs(labels, 4, seed=0, rest=0)
+
+
+@pytest.mark.parametrize("rest", [0, 2, 4])
+def test_the_rest_is_similar_to_nothing_and_pairs_with_every_class(rest):
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(5), [30, 20, 60, 20, 90]))
+    img1, img2, similarity = make_pairs(labels, 600, seed=1, rest=rest)
+    assert similarity.sum() == 300
+    assert np.array_equal(labels[img1] == labels[img2], similarity == 1)
+    similar = Counter(labels[img1[similarity == 1]].tolist())
+    assert similar == {one: 75 for one in range(5) if one != rest}
+    both = np.sort(np.stack([labels[img1], labels[img2]], axis=1)[similarity == 0], axis=1)
+    assert set(Counter(map(tuple, both.tolist())).values()) == {30}  # 300 over 10 pairs of classes
+
+
+def test_a_rest_that_does_not_occur_changes_nothing():
+    labels = np.repeat(np.arange(5), 20)
+    for with_it, without in zip(make_pairs(labels, 201, 3, rest=7), make_pairs(labels, 201, 3), strict=True):
+        assert np.array_equal(with_it, without)
+
+
+def test_labels_of_the_rest_alone_are_refused():
+    with pytest.raises(DatasetError, match="make 0 similar and 0 dissimilar pairs; both kinds are needed"):
+        make_pairs(np.zeros(5, np.int64), 2, seed=0, rest=0)
