@@ -1,0 +1,170 @@
+"""Triplet losses: an anchor shall be nearer to the images of its class than to any other, by a margin.
+
+All read a batch of labels and embeddings and mine the triplets in it. d(a, p) is the distance of an anchor to a
+positive (another image of its class), d(a, n) to a negative (an image of another class). With `soft` the margin gives
+way to log(1 + exp(d(a, p) - d(a, n))), which never stops pulling.
+
+`TripletSemiHardLoss` and `TripletHardLoss` have the names, arguments and values of TensorFlow Addons' (but for batches
+without a positive pair, where Addons' semi-hard loss is not a number and ours is 0), and run on both Keras.
+
+Reference:
+    Schroff, Kalenichenko and Philbin 2015, "FaceNet" (semi-hard); Hermans, Beyer and Leibe 2017, "In defense of the
+    triplet loss for person re-identification" (batch-hard, batch-all, soft margin).
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from siamese_tf.losses.labelled_batch import Metric, batch_distances, triplet_masks
+from siamese_tf.losses.triplet_sums import TripletSums, hinge_sums, softplus_sums
+
+AVERAGES = ("active", "valid")
+
+
+def triplet_semihard_loss(
+    y_true: tf.Tensor, y_pred: tf.Tensor, margin: float = 1.0, distance_metric: Metric = "L2", soft: bool = False
+) -> tf.Tensor:
+    """For each positive pair, the nearest negative that is farther than the positive; else the farthest negative.
+
+    max(d(a, p) - d(a, n) + margin, 0), averaged over the positive pairs (in both orders). In a batch of one class the
+    anchor itself serves as negative. O(n^2 log n) time, O(n^2) memory.
+
+    Args:
+        y_true: (n,) or (n, 1), class numbers.
+        y_pred: (n, d) float embeddings, usually L2-normalised.
+        margin: how much nearer the positive must be, in the distance's unit.
+        distance_metric: `L2`, `squared-L2`, `angular` or a function, see `batch_distances`.
+        soft: log(1 + exp(d(a, p) - d(a, n))) instead; `margin` is not used.
+
+    Returns:
+        Scalar >= 0, float32 (float64 for float64 embeddings); 0 for a batch without a positive pair.
+    """
+    distances, positive, negative = _batch(y_true, y_pred, distance_metric)
+    highest = distances.dtype.max
+    candidates = tf.where(negative, distances, highest)
+    order = tf.argsort(candidates, axis=1)  # each anchor's negatives, nearest first, then the rest
+    nearest_first = tf.gather(candidates, order, batch_dims=1)
+    farther = tf.searchsorted(nearest_first, tf.where(positive, distances, -highest), side="right")  # (n, n) int32
+    last = tf.reduce_sum(tf.cast(negative, tf.int32), axis=1, keepdims=True) - 1
+    chosen = tf.gather(order, tf.maximum(tf.minimum(farther, last), 0), batch_dims=1)
+    to_negative = tf.gather(distances, chosen, batch_dims=1)
+    to_negative = tf.where(last < 0, tf.reduce_min(distances, axis=1, keepdims=True), to_negative)
+    losses = tf.where(positive, _cost(distances - to_negative, margin, soft), 0)
+    return tf.math.divide_no_nan(tf.reduce_sum(losses), tf.reduce_sum(tf.cast(positive, losses.dtype)))
+
+
+def triplet_hard_loss(
+    y_true: tf.Tensor, y_pred: tf.Tensor, margin: float = 1.0, soft: bool = False, distance_metric: Metric = "L2"
+) -> tf.Tensor:
+    """For each anchor its farthest positive and its nearest negative: the mean of `triplet_hard_costs`.
+
+    Args:
+        y_true, y_pred, margin, soft, distance_metric: as for `triplet_semihard_loss`.
+
+    Returns:
+        Scalar >= 0, float32 (float64 for float64 embeddings).
+    """
+    return tf.reduce_mean(triplet_hard_costs(y_true, y_pred, margin, soft, distance_metric))
+
+
+def triplet_hard_costs(
+    y_true: tf.Tensor, y_pred: tf.Tensor, margin: float = 1.0, soft: bool = False, distance_metric: Metric = "L2"
+) -> tf.Tensor:
+    """max(d(a, p) - d(a, n) + margin, 0) of each anchor with its farthest positive and its nearest negative.
+
+    An anchor without a positive takes itself, one without a negative the farthest image of the batch. O(n^2) time and
+    memory.
+
+    Args:
+        y_true, y_pred, margin, soft, distance_metric: as for `triplet_semihard_loss`.
+
+    Returns:
+        (n,) >= 0, float32 (float64 for float64 embeddings).
+    """
+    distances, positive, negative = _batch(y_true, y_pred, distance_metric)
+    highest = distances.dtype.max
+    to_positive = tf.reduce_max(tf.where(positive, distances, -highest), axis=1)
+    to_negative = tf.reduce_min(tf.where(negative, distances, highest), axis=1)
+    to_positive = tf.where(tf.reduce_any(positive, axis=1), to_positive, tf.reduce_min(distances, axis=1))
+    to_negative = tf.where(tf.reduce_any(negative, axis=1), to_negative, tf.reduce_max(distances, axis=1))
+    return _cost(to_positive - to_negative, margin, soft)
+
+
+def triplet_batch_all_loss(
+    y_true: tf.Tensor,
+    y_pred: tf.Tensor,
+    margin: float = 1.0,
+    soft: bool = False,
+    distance_metric: Metric = "L2",
+    average: str = "active",
+) -> tf.Tensor:
+    """Every triplet of the batch.
+
+    max(d(a, p) - d(a, n) + margin, 0), averaged over the active triplets (those above 0) or over all valid ones, in
+    O(n^2 log n) time and O(n^2) memory. The soft margin is never 0, so it is averaged over all valid ones, and its time
+    grows with their number.
+
+    Args:
+        y_true, y_pred, margin, soft, distance_metric: as for `triplet_semihard_loss`.
+        average: `active` or `valid`.
+
+    Returns:
+        Scalar >= 0, float32 (float64 for float64 embeddings); 0 for a batch without a triplet.
+
+    Raises:
+        ValueError: another average.
+    """
+    if average not in AVERAGES:
+        raise ValueError(f"average must be one of {', '.join(AVERAGES)}; got {average!r}")
+    distances, positive, negative = _batch(y_true, y_pred, distance_metric)
+
+    @tf.custom_gradient
+    def total_and_active(distances: tf.Tensor) -> Any:
+        sums = _sums(distances, positive, negative, margin, soft)
+        return (sums.total, sums.active), lambda upstream, _: upstream * sums.slope
+
+    total, active = total_and_active(distances)
+    count = active if average == "active" and not soft else _valid(positive, negative)
+    return total / tf.cast(tf.maximum(count, 1), total.dtype)  # where `total` is not a number, neither is this
+
+
+def triplet_counts(
+    y_true: tf.Tensor, y_pred: tf.Tensor, margin: float = 1.0, soft: bool = False, distance_metric: Metric = "L2"
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """How many triplets of a batch are active, and how many there are.
+
+    A triplet is active while the positive is not nearer than the negative by the margin; with `soft`, while the
+    negative is the nearer one.
+
+    Args:
+        y_true, y_pred, margin, soft, distance_metric: as for `triplet_semihard_loss`.
+
+    Returns:
+        Two int64 scalars.
+    """
+    distances, positive, negative = _batch(y_true, y_pred, distance_metric)
+    sums = hinge_sums(distances, positive, negative, 0.0 if soft else margin)
+    return sums.active, _valid(positive, negative)
+
+
+def _batch(y_true: Any, y_pred: Any, metric: Metric) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    embeddings = tf.convert_to_tensor(y_pred)
+    return batch_distances(embeddings, metric), *triplet_masks(tf.convert_to_tensor(y_true), embeddings.shape[0])
+
+
+def _cost(excess: tf.Tensor, margin: float, soft: bool) -> tf.Tensor:
+    """Of triplets whose positive is farther than the negative by `excess`."""
+    return tf.nn.softplus(excess) if soft else tf.nn.relu(excess + tf.cast(margin, excess.dtype))
+
+
+def _sums(distances: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor, margin: float, soft: bool) -> TripletSums:
+    if soft:
+        return softplus_sums(distances, positive, negative)
+    return hinge_sums(distances, positive, negative, margin)
+
+
+def _valid(positive: tf.Tensor, negative: tf.Tensor) -> tf.Tensor:
+    """How many triplets there are, an int64 scalar."""
+    per_anchor = [tf.math.count_nonzero(kind, axis=1) for kind in (positive, negative)]
+    return tf.reduce_sum(per_anchor[0] * per_anchor[1])
