@@ -3,27 +3,36 @@ from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 
-from siamese_tf.config import TrainConfig
+from siamese_tf.config import TOWER_DEFAULTS, TOWER_NAMES, TrainConfig
 from siamese_tf.errors import ConfigError
 
-# A value other than the default for every knob.
+# A value other than the default for every knob but one, which the objective triplet does not go with.
 OTHERS = {
     "dataset": "digits",
     "data_dir": "/data",
     "pairs": "train.npz",
     "test_pairs": "test.npz",
-    "objective": "bce",
+    "one_vs_rest": "7",
+    "rest_is_a_class": True,
+    "objective": "triplet",
     "tower": "custom",
-    "head": "concat",
+    "head": "cosine",
     "embedding_dim": 1,
-    "margin": 2,
+    "margin": "soft",
+    "mining": "hard",
+    "losses": "native",
+    "classes_per_batch": 65_536,
+    "images_per_class": 2,
     "epochs": 100_000,
     "batch_pairs": 65_536,
     "learning_rate": 1e-9,
-    "pairs_per_step": "listed",
+    "schedule": "constant",
+    "weight_decay": 1e-4,
     "augment": "shift-flip",
     "seed": 2**32 - 1,
 }
+LISTED = {"objective": "bce", "head": "concat", "margin": 2, "pairs_per_step": "listed"}
+TRIPLETS = TrainConfig(objective="triplet")
 
 
 def test_the_defaults():
@@ -32,7 +41,7 @@ def test_the_defaults():
     assert (config.head, config.epochs, config.pairs) == (None, None, None)
 
 
-@pytest.mark.parametrize("values", [{}, OTHERS])
+@pytest.mark.parametrize("values", [{}, OTHERS, LISTED])
 def test_what_was_written_is_read_back_equal(tmp_path, values):
     config = TrainConfig(**values)
     path = tmp_path / "config.json"
@@ -44,8 +53,9 @@ def test_what_was_written_is_read_back_equal(tmp_path, values):
 def test_others_differ_in_every_knob():
     """So that the round trip above could not pass with a knob left out."""
     default = TrainConfig().to_dict()
-    assert list(OTHERS) == list(default) == [field.name for field in fields(TrainConfig)]
-    assert not [name for name in default if default[name] == OTHERS[name]]
+    others = LISTED | OTHERS
+    assert sorted(others) == sorted(default) == sorted(field.name for field in fields(TrainConfig))
+    assert not [name for name in default if default[name] == others[name]]
 
 
 def test_a_file_may_leave_knobs_out(tmp_path):
@@ -85,10 +95,14 @@ def test_a_config_does_not_change():
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("objective", "objective must be one of bce, mse, contrastive; got 'nonsense'"),
-        ("tower", "tower must be one of small_cnn, reference, custom; got 'nonsense'"),
+        ("rest_is_a_class", "rest_is_a_class must be one of False, True; got 'nonsense'"),
+        ("objective", "objective must be one of bce, mse, contrastive, triplet; got 'nonsense'"),
+        ("tower", "tower must be one of small_cnn, reference, tnn, custom; got 'nonsense'"),
         ("head", "head must be one of cosine, euclidean, concat; got 'nonsense'"),
         ("pairs_per_step", "pairs_per_step must be one of all, listed; got 'nonsense'"),
+        ("mining", "mining must be one of semi-hard, hard, all; got 'nonsense'"),
+        ("losses", "losses must be one of addons, native; got 'nonsense'"),
+        ("schedule", "schedule must be one of cosine, constant; got 'nonsense'"),
         ("augment", "augment must be one of auto, none, shift, flip, shift-flip; got 'nonsense'"),
     ],
 )
@@ -106,36 +120,94 @@ def test_choices(name, expected):
         ("embedding_dim", 1, 4096, "1 to 4,096"),
         ("epochs", 1, 100_000, "1 to 100,000"),
         ("batch_pairs", 1, 65_536, "1 to 65,536"),
+        ("classes_per_batch", 2, 65_536, "2 to 65,536"),
+        ("images_per_class", 2, 65_536, "2 to 65,536"),
         ("seed", 0, 2**32 - 1, "0 to 4,294,967,295"),
     ],
 )
 def test_whole_numbers(name, low, high, span):
     for right in (low, high):
-        assert getattr(TrainConfig(**{name: right}), name) == right
+        assert getattr(replace(TRIPLETS, **{name: right}), name) == right
     for wrong in (low - 1, high + 1, 2.0, "2", True, float("nan")):
         with pytest.raises(ConfigError) as caught:
             TrainConfig(**{name: wrong})
         assert str(caught.value) == f"{name} must be a whole number from {span}; got {wrong!r}"
 
 
-@pytest.mark.parametrize("name", ["batch_pairs", "seed", "margin", "dataset"])
+@pytest.mark.parametrize("name", ["batch_pairs", "seed", "weight_decay", "mining", "dataset", "rest_is_a_class"])
 def test_what_has_a_default_cannot_be_none(name):
     with pytest.raises(ConfigError, match=f"{name} must be .*; got None"):
         TrainConfig(**{name: None})
 
 
-@pytest.mark.parametrize("name", ["margin", "learning_rate"])
-def test_positive_numbers(name):
-    for right in (1, 1e-12, 1e12):
+@pytest.mark.parametrize(
+    ("name", "least", "expected"),
+    [
+        ("margin", 1e-12, "a number above 0, or soft"),
+        ("learning_rate", 1e-12, "a number above 0"),
+        ("weight_decay", 0, "a number from 0 on"),
+    ],
+)
+def test_numbers(name, least, expected):
+    for right in (least, 1, 1e12):
         assert getattr(TrainConfig(**{name: right}), name) == right
-    for wrong in (0, -1.0, float("inf"), float("nan"), "1", True):
+    for wrong in (*([] if least == 0 else [0]), -1.0, float("inf"), float("nan"), "1", True):
         with pytest.raises(ConfigError) as caught:
             TrainConfig(**{name: wrong})
-        assert str(caught.value) == f"{name} must be a number above 0; got {wrong!r}"
+        assert str(caught.value) == f"{name} must be {expected}; got {wrong!r}"
 
 
-@pytest.mark.parametrize("name", ["dataset", "data_dir", "pairs", "test_pairs"])
-def test_paths_are_text_since_they_are_written_as_json(tmp_path, name):
+@pytest.mark.parametrize(
+    ("margin", "soft", "hinge"), [("soft", True, 0.0), (0.25, False, 0.25), (2, False, 2.0), (None, False, 0.0)]
+)
+def test_a_margin_is_soft_or_a_number(margin, soft, hinge):
+    config = TrainConfig(objective="triplet", margin=margin)
+    assert config.soft is soft
+    assert (config.hinge, type(config.hinge)) == (hinge, float)
+
+
+@pytest.mark.parametrize("objective", ["bce", "mse", "contrastive"])
+@pytest.mark.parametrize(
+    ("values", "came"),
+    [
+        ({"margin": "soft"}, "margin 'soft'"),
+        ({"mining": "all"}, "mining 'all'"),
+        ({"losses": "native"}, "losses 'native'"),
+        ({"images_per_class": 2, "classes_per_batch": 3}, "classes_per_batch 3, images_per_class 2"),
+    ],
+)
+def test_what_is_of_triplets_goes_with_no_other_objective(objective, values, came):
+    """Unnoticed, `--mining hard` would train with contrastive loss."""
+    assert TrainConfig(objective="triplet", **values)
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig(objective=objective, **values)
+    assert str(caught.value) == (
+        f"{came}: for the objective triplet only; got objective {objective!r}."
+        " Leave it out, or take the objective triplet"
+    )
+
+
+def test_what_triplets_do_not_go_with():
+    for head in ("cosine", "euclidean"):
+        assert replace(TRIPLETS, head=head).head == head
+    with pytest.raises(ConfigError, match="'triplet' needs the head euclidean or cosine; concat has no distance"):
+        replace(TRIPLETS, head="concat")
+    with pytest.raises(ConfigError, match="pairs_per_step 'listed' is not for the objective triplet.*Leave it out"):
+        replace(TRIPLETS, pairs_per_step="listed")
+
+
+def test_a_rest_needs_a_class():
+    assert TrainConfig(one_vs_rest="7", rest_is_a_class=True).rest_is_a_class
+    with pytest.raises(ConfigError, match="rest_is_a_class says how to take the rest of one_vs_rest; name that class"):
+        TrainConfig(rest_is_a_class=True)
+
+
+def test_every_tower_has_its_defaults():
+    assert tuple(TOWER_DEFAULTS) == (*TOWER_NAMES, "custom")
+
+
+@pytest.mark.parametrize("name", ["dataset", "data_dir", "pairs", "test_pairs", "one_vs_rest"])
+def test_paths_and_names_are_text_since_they_are_written_as_json(tmp_path, name):
     assert getattr(TrainConfig(**{name: str(tmp_path)}), name) == str(tmp_path)
     with pytest.raises(ConfigError, match=rf"{name} must be text.*; got .*Path\(.*Use str\(path\)"):
         TrainConfig(**{name: tmp_path})

@@ -22,9 +22,14 @@ class Head(keras.layers.Layer):
     A subclass says what the distance is. After training, `calibrate` sets scale and bias so that `sigmoid(logit)` is
     the probability of a match. Every subclass is built from `embedding_dim` alone, the `d` of the (n, d) embeddings it
     will see; the symmetric ones have no use for it.
+
+    Attributes:
+        symmetric: the logit of (a, b) is that of (b, a).
+        normalises: embeddings are compared after their length has been made 1.
     """
 
     symmetric = True
+    normalises = True
 
     def __init__(self, scale: float, bias: float, trained: bool = True):
         super().__init__(name="head")
@@ -102,6 +107,7 @@ class ConcatHead(Head):
     """
 
     symmetric = False
+    normalises = False
 
     def __init__(self, embedding_dim: int):
         super().__init__(scale=1.0, bias=0.0, trained=False)

@@ -96,6 +96,13 @@ def test_the_concat_logit_itself_depends_on_the_order(head):
     assert head.symmetric == (not isinstance(head, ConcatHead))
 
 
+def test_what_normalises_gives_the_length_of_an_embedding_no_say(head):
+    a, b = embeddings(40, seed=4), embeddings(40, seed=5)
+    for measure in (head.distance, head.logit):
+        assert np.allclose(measure(a, b), measure(3.0 * a, b / 7.0), atol=1e-5) == head.normalises
+    assert head.normalises == (not isinstance(head, ConcatHead))
+
+
 def test_calibrate_moves_every_logit(head):
     a, b = embeddings(9, seed=6), embeddings(9, seed=7)
     before = [head.logit(a, b), head((a, b)), head.logit_matrix(a)]

@@ -16,8 +16,10 @@ import pytest
 from tensorflow import keras
 
 from siamese_tf.errors import ModelFileError
+from siamese_tf.models.heads import HEADS
 from siamese_tf.models.model_file import load_model, save_model
 from siamese_tf.models.siamese_model import SiameseModel
+from siamese_tf.models.towers import TOWERS
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -41,18 +43,22 @@ def own_tower(width: int = 3) -> keras.Model:
 
 # There and back
 
+BUILT = {
+    "small_cnn cosine": (SIZE, "small_cnn", 6, "cosine"),
+    "reference euclidean colour": ((8, 9, 3), "reference", 4, "euclidean"),
+    "reference concat": (SIZE, "reference", 4, "concat"),
+    "tnn euclidean": ((18, 19, 1), "tnn", 4, "euclidean"),
+}
 
-@pytest.mark.parametrize(
-    "build",
-    [
-        lambda: SiameseModel(SIZE, "small_cnn", 6, head="cosine"),
-        lambda: SiameseModel((8, 9, 3), "reference", 4, head="euclidean"),
-        lambda: SiameseModel(SIZE, "reference", 4, head="concat"),
-    ],
-    ids=["small_cnn cosine", "reference euclidean colour", "reference concat"],
-)
-def test_a_model_comes_back_as_it_was(build, drawn, tmp_path):
-    model = drawn(build())
+
+def test_every_tower_and_head_is_among_those_that_come_back():
+    _, towers, _, heads = zip(*BUILT.values(), strict=True)
+    assert (set(towers), set(heads)) == (set(TOWERS), set(HEADS))
+
+
+@pytest.mark.parametrize("arguments", BUILT.values(), ids=BUILT)
+def test_a_model_comes_back_as_it_was(arguments, drawn, tmp_path):
+    model = drawn(SiameseModel(*arguments))
     model.threshold, model.record = 0.4375, {"accuracy": {"test": 0.9}, "note": "é", "seed": None}
     save_model(model, tmp_path / "a.keras")
     loaded = load_model(str(tmp_path / "a.keras"))

@@ -305,7 +305,7 @@ def two_images() -> keras.Model:
         (unknown, "must be a keras.Model that knows its shapes"),
         (lambda: keras.Sequential([keras.layers.Flatten()]), "must be a keras.Model that knows its shapes"),
         (lambda: None, "must be a keras.Model that knows its shapes"),
-        (lambda: "resnet", "tower must be one of small_cnn, reference, or a keras.Model; got 'resnet'"),
+        (lambda: "resnet", "tower must be one of small_cnn, reference, tnn, or a keras.Model; got 'resnet'"),
         (lambda: "custom", "a tower of its maker's own; pass it"),
     ],
 )

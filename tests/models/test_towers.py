@@ -5,7 +5,7 @@ import pytest
 
 from siamese_tf.config import TOWER_NAMES
 from siamese_tf.errors import ConfigError
-from siamese_tf.models.towers import TOWERS, reference, small_cnn
+from siamese_tf.models.towers import TOWERS, reference, small_cnn, tnn
 
 
 def images(size: tuple[int, int, int], count: int = 2) -> np.ndarray:
@@ -27,8 +27,32 @@ def test_small_cnn_has_the_parameters_its_docstring_says():
     assert small_cnn((28, 28, 1), 128).count_params() == pytest.approx(said, rel=0.01)
 
 
-@pytest.mark.parametrize("size", [(8, 8, 1), (8, 8, 3), (28, 28, 1), (30, 20, 1), (112, 112, 3)], ids=str)
-@pytest.mark.parametrize("tower", TOWERS.values())
+def test_tnn_has_the_parameters_of_the_original():
+    # Conv 128: 7*7*1*128 + 128 = 6,400. Conv 256: 5*5*128*256 + 256 = 819,456. 28 - 6 = 22, pooled to 11, - 4 = 7,
+    # pooled to 3: 3*3*256 = 2,304; Dense: 2,304*128 + 128 = 295,040.
+    assert 6_400 + 819_456 + 295_040 == 1_120_896
+    assert tnn((28, 28, 1), 128).count_params() == 1_120_896
+
+
+def test_tnn_brings_pixels_to_the_mean_and_the_deviation_of_mnist():
+    # (0.1307 - 0.1307) / 0.3081 = 0, (0.4388 - 0.1307) / 0.3081 = 1, (1 - 0.1307) / 0.3081 = 2.8215
+    tower = tnn((18, 18, 1), 3)
+    pixels = np.full((1, 18, 18, 1), 0.1307, np.float32)
+    pixels[0, 0, :3, 0] = 0, 0.4388, 1
+    normal = np.asarray(tower.get_layer("normalisation")(pixels))
+    np.testing.assert_allclose(normal[0, 0, :4, 0], [-0.4242, 1, 2.8215, 0], atol=5e-5)
+    # Biases begin at 0, so an image of nothing but the mean becomes 0, if it is the normal pixels that are convolved.
+    plain = np.full((2, 18, 18, 1), 0.1307, np.float32)
+    plain[1] = 0
+    mean, black = np.abs(tower(plain, training=False))
+    assert mean.max() < 1e-6 < 1e-3 < black.max()
+
+
+SIZES = [(8, 8, 1), (8, 8, 3), (18, 18, 1), (28, 28, 1), (30, 20, 1), (112, 112, 3)]
+TAKEN = [(tower, size) for tower in TOWERS.values() for size in SIZES if tower is not tnn or min(size[:2]) >= 18]
+
+
+@pytest.mark.parametrize(("tower", "size"), TAKEN, ids=lambda value: getattr(value, "__name__", str(value)))
 def test_an_image_becomes_an_embedding(tower, size):
     model, chance = tower(size, 5), np.random.default_rng(2)
     model.set_weights([chance.uniform(0, 0.1, weight.shape) for weight in model.get_weights()])
@@ -59,6 +83,8 @@ def test_small_cnn_halves_large_images_before_they_cost():
         (small_cnn, (7, 7, 1), "8x8 pixels; got 7x7"),
         (small_cnn, (28, 7, 3), "8x8 pixels; got 28x7"),
         (reference, (5, 30, 1), "6x6 pixels; got 5x30"),
+        (tnn, (17, 17, 1), "18x18 pixels; got 17x17"),
+        (tnn, (28, 17, 3), "18x18 pixels; got 28x17"),
     ],
 )
 def test_images_too_small_are_refused(tower, size, least):
@@ -69,9 +95,19 @@ def test_images_too_small_are_refused(tower, size, least):
 def test_the_smallest_images_work():
     assert reference((6, 6, 1), 3)(images((6, 6, 1))).shape == (2, 3)
     assert small_cnn((8, 8, 1), 3)(images((8, 8, 1))).shape == (2, 3)
+    assert tnn((18, 18, 1), 3)(images((18, 18, 1))).shape == (2, 3)
 
 
-def test_a_network_no_memory_can_hold_is_refused_before_it_is_made():
-    # 2,048 -> 2,044 after the convolutions -> 1,022 pooled, 16 channels, 4,096 dimensions: 274 GB of float32.
-    with pytest.raises(ConfigError, match="would need 68,451,303,424 weights .* Use the tower small_cnn"):
-        reference((2048, 2048, 1), 4096)
+@pytest.mark.parametrize(
+    ("tower", "weights"),
+    [
+        # 2,048 -> 2,044 after the convolutions -> 1,022 pooled, 16 channels, 4,096 dimensions: 274 GB of float32.
+        (reference, "68,451,303,424"),
+        # 2,048 - 6 = 2,042 -> 1,021 pooled - 4 = 1,017 -> 508 pooled, 256 channels, 4,096 dimensions: 1,082 GB.
+        (tnn, "270,599,716,864"),
+    ],
+)
+def test_a_network_no_memory_can_hold_is_refused_before_it_is_made(tower, weights):
+    expected = f"tower {tower.__name__} would need {weights} weights .* Use the tower small_cnn"
+    with pytest.raises(ConfigError, match=expected):
+        tower((2048, 2048, 1), 4096)
