@@ -2,12 +2,13 @@
 
 import csv
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from tensorflow import keras
 
 from siamese_tf.data.pair_file import VALIDATION, PairFile
@@ -23,9 +24,26 @@ class KeepBest(keras.callbacks.Callback):
     The accuracy is the highest any threshold reaches, with each validation image embedded once.
     """
 
-    def __init__(self, siamese: SiameseModel, pairs: PairFile, state: RunState, workdir: Path):
+    def __init__(
+        self,
+        siamese: SiameseModel,
+        pairs: PairFile,
+        state: RunState,
+        workdir: Path,
+        measures: Sequence[str] = ("loss",),
+    ):
+        """Sets up the callback.
+
+        Args:
+            siamese: the model in training.
+            pairs: with validation rows.
+            state: of the run; grows with every epoch.
+            workdir: of the run.
+            measures: what else of an epoch's logs goes into the history, the loss first.
+        """
         super().__init__()
         self.siamese = siamese
+        self.measures = measures
         self.state = state
         self.workdir = workdir
         rows = pairs.rows(VALIDATION)
@@ -48,7 +66,7 @@ class KeepBest(keras.callbacks.Callback):
         state.history.append(
             {
                 "epoch": epoch + 1,
-                "loss": float(logs["loss"]),
+                **{name: float(logs[name]) for name in self.measures},
                 "validation_accuracy": accuracy,
                 "learning_rate": float(np.asarray(optimizer.learning_rate)),
                 "seconds": round(time.perf_counter() - self.started, 3),
@@ -75,8 +93,16 @@ class RestartDraws(keras.callbacks.Callback):
         tf.random.set_seed(self.seed)
 
 
+MEASURES = {  # on the progress line; near and far are the mean distances of similar and dissimilar images
+    "loss": "loss {:.4f}",
+    "active_fraction": "active {:.1%}",
+    "positive_distance": "near {:.2f}",
+    "negative_distance": "far {:.2f}",
+}
+
+
 class ProgressBar(keras.callbacks.Callback):
-    """One line for the whole run: step, loss, the latest validation accuracy, and the time left.
+    """One line for the whole run, 80 columns: what the steps of the epoch measured, the latest accuracy, the time left.
 
     `with progress.bar:` around `fit` shows it, and gives the terminal back however `fit` ends.
     """
@@ -86,22 +112,28 @@ class ProgressBar(keras.callbacks.Callback):
         self.steps, self.epochs, self.first_epoch = steps, epochs, first_epoch
         self.bar = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]}  validation accuracy {task.fields[accuracy]}"),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[measures]} val {task.fields[accuracy]}"),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         )
 
     def on_train_begin(self, logs: dict[str, Any]) -> None:
         self.task = self.bar.add_task(
-            "", total=self.epochs * self.steps, completed=self.first_epoch * self.steps, epoch="", loss="", accuracy="-"
+            "",
+            total=self.epochs * self.steps,
+            completed=self.first_epoch * self.steps,
+            epoch="",
+            measures="",
+            accuracy="-",
         )
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
         self.bar.update(self.task, epoch=f"{epoch + 1}/{self.epochs}")
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
-        self.bar.update(self.task, advance=1, loss=f"{float(logs['loss']):.4f}")
+        measures = [form.format(float(logs[name])) for name, form in MEASURES.items() if name in logs]
+        self.bar.update(self.task, advance=1, measures=" ".join(measures))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         if "validation_accuracy" in logs:

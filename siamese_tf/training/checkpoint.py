@@ -20,7 +20,8 @@ class RunState:
 
     Attributes:
         run: the settings and the SHA-256 of the pair files; a run goes on only with the same.
-        history: a row per finished epoch: `epoch` (from 1), `loss`, `validation_accuracy`, `learning_rate`, `seconds`.
+        history: a row per finished epoch: `epoch` (from 1), `loss` and what else the objective measures,
+            `validation_accuracy`, `learning_rate`, `seconds`.
         best_epoch: the epoch with the highest validation accuracy so far, the first of equals; 0 before the first.
         variables, optimizer, best: the arrays of the model, of its optimiser, and of the model after `best_epoch`.
     """

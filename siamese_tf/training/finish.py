@@ -1,77 +1,66 @@
 """The end of a run: calibration on the validation pairs, the report on all three splits, the files it leaves."""
 
 import json
-import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from siamese_tf.config import TrainConfig
-from siamese_tf.data.open import OpenedPairs
-from siamese_tf.data.pair_file import PARTS, VALIDATION
+from siamese_tf.data.one_vs_rest import class_label
+from siamese_tf.data.pair_file import TEST, VALIDATION
 from siamese_tf.evaluation.calibration import MIN_SLOPE, best_threshold, fit_logistic
+from siamese_tf.evaluation.embedding_report import as_compared, embedding_lines, embedding_report
 from siamese_tf.evaluation.evaluate import EmbeddedPairs, save_pictures, score_files
+from siamese_tf.evaluation.membership import evaluate_membership, membership_lines
 from siamese_tf.evaluation.plots import save_accuracy_plot
 from siamese_tf.evaluation.report import report_table
 from siamese_tf.files import atomic_write
 from siamese_tf.models.model_file import save_model
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.checkpoint import RunState
-from siamese_tf.version import __version__
+from siamese_tf.training.record import build_record
+from siamese_tf.training.run_pairs import RunPairs
 
-SCHEMA = 1
 MODEL_FILE = "siamese.keras"
-PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pillow")
-METRICS = ("auc", "eer", "f1", "tar_at_far", "confusion")
+
+Say = Callable[[str], None]
 
 
 def calibrate_and_report(
     model: SiameseModel,
     config: TrainConfig,
-    pairs: OpenedPairs,
+    pairs: RunPairs,
     state: RunState,
     workdir: Path,
     *,
-    seconds: float,
     command: str,
-    say: Callable[[str], None],
+    say: Say,
 ) -> None:
-    """Turns the model's logits into probabilities, sets its threshold and record, and writes the files of a run."""
-    embedded = EmbeddedPairs(model, pairs.train)
+    """Turns the model's logits into probabilities, sets its threshold and record, and writes the files of a run.
+
+    Args:
+        model: with the weights of its best epoch.
+        config: settled.
+        pairs: those of the run.
+        state: of the finished run.
+        workdir: gets the files.
+        command: what to type to do this again.
+        say: gets the lines of the report.
+    """
+    seen = pairs.seen
+    embedded = EmbeddedPairs(model, seen.train)
     if not calibrate(model, embedded):
         say("The model cannot tell similar validation pairs from dissimilar ones; its scores say nothing.")
-    scored = score_files(embedded, pairs.test)
+    scored = score_files(embedded, seen.test)
     reports = {name: split.report(model.threshold) for name, split in scored.items()}
-    model.record = {
-        "schema": SCHEMA,
-        "dataset": pairs.dataset,
-        "objective": config.objective,
-        "tower": config.tower,
-        "seed": config.seed,
-        "command": command,
-        "versions": _versions(),
-        "pairs": {
-            **{name: report["pairs"] for name, report in reports.items()},
-            "sha256": {"train": pairs.train.sha256, "test": pairs.test and pairs.test.sha256},
-            "leaks": pairs.leaks,
-            "split": pairs.train.manifest.get("split"),
-            "seed": pairs.train.manifest.get("seed"),
-        },
-        "training": {"epochs": config.epochs, "best_epoch": state.best_epoch, "seconds": round(seconds, 1)},
-        "threshold": {"value": model.threshold, "chosen_on": PARTS[VALIDATION]},
-        "accuracy": {
-            **{name: reports[name]["accuracy"] if name in reports else None for name in PARTS},
-            "test_ci95": reports["test"]["ci95"] if "test" in reports else None,
-        },
-        "metrics": {name: {key: report[key] for key in METRICS} for name, report in reports.items()},
-    }
+    for line in [*report_table(reports), f"threshold {model.threshold:.4f}, chosen on the validation pairs"]:
+        say(line)
+    more = _about_images(model, config, pairs, say)
+    model.record = {**build_record(config, pairs, state, model.threshold, reports, command), **more}
     save_model(model, workdir / MODEL_FILE)
     with atomic_write(workdir / "record.json", "w") as file:
         json.dump(model.record, file, indent=2)
-    for line in report_table(reports):
-        say(line)
-    say(f"threshold {model.threshold:.4f}, chosen on the validation pairs")
-    title = f"{pairs.dataset}, {config.objective}"
+    title = f"{seen.dataset}, {config.objective}"
     save_pictures(scored, model.threshold, workdir, title=title)
     save_accuracy_plot(state.history, workdir / "accuracy.png", title=title)
 
@@ -91,8 +80,20 @@ def calibrate(model: SiameseModel, embedded: EmbeddedPairs) -> bool:
     return slope > MIN_SLOPE
 
 
-def _versions() -> dict[str, str]:
-    versions = {"siamese_tf": __version__, "python": ".".join(map(str, sys.version_info[:3]))}
-    for package in PACKAGES:
-        versions[package] = version(package)
-    return versions
+def _about_images(model: SiameseModel, config: TrainConfig, pairs: RunPairs, say: Say) -> dict[str, Any]:
+    """What the record says of images, not of pairs: how classes group, and whether one is told from the rest."""
+    about: dict[str, Any] = {}
+    test = pairs.seen.test
+    if config.objective == "triplet" and pairs.opened.test is not None and test is not None and test.labels is not None:
+        images = pairs.opened.test.images_of(TEST)  # the pairs of one class and the rest do not use them all
+        embeddings = as_compared(model, model.embed(test.images[images]))
+        about["embeddings"] = embedding_report(embeddings, test.labels[images])
+        for line in ["", "embeddings of the test images:", *embedding_lines(about["embeddings"])]:
+            say(line)
+    if config.one_vs_rest is not None:
+        label = class_label(pairs.opened.train, config.one_vs_rest)
+        told = pairs.seen.train.manifest["one_vs_rest"]
+        about["one_vs_rest"] = told | evaluate_membership(model, pairs.opened, label, seed=config.seed)
+        for line in ["", *membership_lines(about["one_vs_rest"], told["class"])]:
+            say(line)
+    return about

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import tensorflow as tf
+from functools import partial
 
 from siamese_tf.config import TrainConfig
 from siamese_tf.losses.bce import binary_cross_entropy
 from siamese_tf.losses.contrastive import contrastive_loss
 from siamese_tf.losses.mse import squared_error
+from siamese_tf.models.heads import Head
+from siamese_tf.training.pair_step import PairStep
+from siamese_tf.training.triplet_step import TripletStep
 
 
 @dataclass(frozen=True)
@@ -17,21 +19,30 @@ class Objective:
 
     Attributes:
         head: the head it meets unless another is asked for.
-        measure: what of the head its loss reads: `logit` (higher is more similar) or `distance` (lower is).
-        loss: (similarity, measure, config) to one number per pair, all of one shape.
+        step: what a training step of a settled config measures with a head.
+        margin: unless another is asked for; None where the loss has none.
     """
 
     head: str
-    measure: str
-    loss: Callable[[tf.Tensor, tf.Tensor, TrainConfig], tf.Tensor]
+    step: Callable[[TrainConfig, Head], PairStep | TripletStep]
+    margin: float | None = None
 
 
 OBJECTIVES = {
-    "bce": Objective("cosine", "logit", lambda similarity, logit, _: binary_cross_entropy(similarity, logit)),
-    "mse": Objective("cosine", "logit", lambda similarity, logit, _: squared_error(similarity, logit)),
+    "bce": Objective(
+        "cosine", partial(PairStep, "logit", lambda similarity, logit, _: binary_cross_entropy(similarity, logit))
+    ),
+    "mse": Objective(
+        "cosine", partial(PairStep, "logit", lambda similarity, logit, _: squared_error(similarity, logit))
+    ),
     "contrastive": Objective(
         "euclidean",
-        "distance",
-        lambda similarity, distance, config: contrastive_loss(similarity, distance, config.margin),
+        partial(
+            PairStep,
+            "distance",
+            lambda similarity, distance, config: contrastive_loss(similarity, distance, config.hinge),
+        ),
+        margin=1.0,
     ),
+    "triplet": Objective("euclidean", TripletStep, margin=0.5),
 }

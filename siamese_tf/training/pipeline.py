@@ -1,49 +1,101 @@
 """The input pipeline: from a pair file to the batches of every step, images uint8 until the network takes them."""
 
-from collections.abc import Iterator
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
 from siamese_tf.config import TrainConfig
-from siamese_tf.data.batches import epoch_batches
+from siamese_tf.data.batches import epoch_batches, steps_per_epoch
+from siamese_tf.data.class_batches import class_batches
+from siamese_tf.data.one_vs_rest import REST
 from siamese_tf.data.pair_file import TRAIN, PairFile
+from siamese_tf.training.run_pairs import RunPairs
+
+Batches = Iterator[dict[str, np.ndarray]]
 
 
-def training_batches(pairs: PairFile, config: TrainConfig, epochs: range) -> tf.data.Dataset:
-    """The batches of some epochs, one epoch after the other.
+def training_steps(pairs: RunPairs, config: TrainConfig) -> int:
+    """How many steps an epoch has: whole batches in one pass over the listed pairs, or over the images."""
+    if config.steps_of_images:
+        return max(1, len(pairs.pool) // math.prod(config.step_shape))
+    return steps_per_epoch(len(pairs.seen.train.rows(TRAIN)), config.batch_pairs)
+
+
+def training_batches(pairs: RunPairs, config: TrainConfig, epochs: range) -> tf.data.Dataset:
+    """The batches of some epochs, one epoch after the other; each a function of the seed and its place in the run.
 
     Args:
         pairs: with training rows.
-        config: of the run.
+        config: of the run, settled.
         epochs: which, the first of a run being 0.
 
     Returns:
-        Dicts of `images` (2m, h, w, c) uint8, first images of the m pairs, then second ones; `index` (2m,) int32, which
-        image of the file each is; `labels` (2m,) int64, -1 where the file has none; `similarity` (m,) float32; `seed`
-        (2,) int32 of the step's augmentation.
+        Dicts of `images` (n, h, w, c) uint8; `index` (n,) int32, which image of the file each is; `labels` (n,) int64,
+        -1 where nothing is known but that it is of none of the other classes; `seed` (2,) int32 of the step's
+        augmentation. Of listed pairs, n = 2m: first images of the m pairs, then second ones, with `similarity` (m,)
+        float32. Of images, n = P * K, the K images of one class after those of another.
     """
-    rows = pairs.rows(TRAIN)
-    labels = pairs.labels if pairs.labels is not None else np.full(len(pairs.images), -1)
-
-    def batches() -> Iterator[dict[str, np.ndarray]]:
-        for epoch in epochs:
-            for step, batch in enumerate(epoch_batches(rows, config.batch_pairs, config.seed, epoch)):
-                index = np.concatenate([pairs.img1[batch], pairs.img2[batch]])
-                yield {
-                    "images": pairs.images[index],
-                    "index": index,
-                    "labels": labels[index],
-                    "similarity": pairs.similarity[batch].astype(np.float32),
-                    "seed": np.random.SeedSequence([config.seed, epoch, step]).generate_state(2).view(np.int32),
-                }
-
-    width = min(config.batch_pairs, len(rows))
+    file = pairs.seen.train
+    labels = _known_labels(pairs, config)
+    batches: Callable[[], Batches]
+    if config.steps_of_images:
+        batches = partial(_of_classes, pairs, labels, config, epochs)
+        width, more = math.prod(config.step_shape), {}
+    else:
+        batches = partial(_of_pairs, file, labels, config, epochs)
+        width = 2 * min(config.batch_pairs, len(file.rows(TRAIN)))
+        more = {"similarity": tf.TensorSpec((width // 2,), tf.float32)}
     signature = {
-        "images": tf.TensorSpec((2 * width, *pairs.images.shape[1:]), tf.uint8),
-        "index": tf.TensorSpec((2 * width,), tf.int32),
-        "labels": tf.TensorSpec((2 * width,), tf.int64),
-        "similarity": tf.TensorSpec((width,), tf.float32),
+        "images": tf.TensorSpec((width, *file.images.shape[1:]), tf.uint8),
+        "index": tf.TensorSpec((width,), tf.int32),
+        "labels": tf.TensorSpec((width,), tf.int64),
         "seed": tf.TensorSpec((2,), tf.int32),
+        **more,
     }
     return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
+
+
+def _known_labels(pairs: RunPairs, config: TrainConfig) -> np.ndarray:
+    """What is known of the class of each image: for one class against the rest, images of the rest keep their own."""
+    seen, labels = pairs.seen.train.labels, pairs.opened.train.labels
+    if seen is None or labels is None:
+        return np.full(len(pairs.seen.train.images), -1)
+    if config.one_vs_rest is None or config.rest_is_a_class:
+        return seen
+    rest = seen == REST
+    trained_on = pairs.pool[rest[pairs.pool]]
+    one_of_it = len(np.unique(labels[trained_on])) == 1  # "others": not alike merely because they are others
+    return np.where(rest, -1, labels) if one_of_it else labels
+
+
+def _of_pairs(pairs: PairFile, labels: np.ndarray, config: TrainConfig, epochs: range) -> Batches:
+    rows = pairs.rows(TRAIN)
+    for epoch in epochs:
+        for step, batch in enumerate(epoch_batches(rows, config.batch_pairs, config.seed, epoch)):
+            index = np.concatenate([pairs.img1[batch], pairs.img2[batch]])
+            similarity = pairs.similarity[batch].astype(np.float32)
+            yield {**_batch(pairs, labels, index, (config.seed, epoch, step)), "similarity": similarity}
+
+
+def _of_classes(pairs: RunPairs, labels: np.ndarray, config: TrainConfig, epochs: range) -> Batches:
+    steps, pool = training_steps(pairs, config), pairs.pool
+    groups = pairs.seen.train.labels
+    assert groups is not None  # `settle` has looked
+    draws = class_batches(groups[pool], *config.step_shape, config.seed)
+    draws = itertools.islice(draws, epochs.start * steps, None)  # what a resumed run has drawn before
+    for epoch in epochs:
+        for step, draw in enumerate(itertools.islice(draws, steps)):
+            yield _batch(pairs.seen.train, labels, pool[draw], (config.seed, epoch, step))
+
+
+def _batch(pairs: PairFile, labels: np.ndarray, index: np.ndarray, place: tuple[int, ...]) -> dict[str, np.ndarray]:
+    return {
+        "images": pairs.images[index],
+        "index": index.astype(np.int32),
+        "labels": labels[index],
+        "seed": np.random.SeedSequence(place).generate_state(2).view(np.int32),
+    }

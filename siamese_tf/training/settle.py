@@ -6,25 +6,38 @@ import numpy as np
 from tensorflow import keras
 
 from siamese_tf.config import TOWER_DEFAULTS, TrainConfig
-from siamese_tf.data.batches import steps_per_epoch
-from siamese_tf.data.open import OpenedPairs
+from siamese_tf.data.class_batches import class_batches
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.training.objectives import OBJECTIVES
+from siamese_tf.training.pipeline import training_steps
+from siamese_tf.training.run_pairs import RunPairs
+from siamese_tf.training.triplets import losses_from
 
-STEPS_BY_DEFAULT = 1000
+STEPS_BY_DEFAULT = 1000  # of pairs
+IMAGES_BY_DEFAULT = 256_000  # in all steps that are made of images
+MOST_CLASSES = {"semi-hard": 16, "all": 16, "hard": 32}
+# The hardest of many positives is a hopeless one, and the embeddings collapse; the step should not be tiny either.
+HARD_IMAGES_PER_CLASS, HARD_IMAGES = 4, 32
 # Mirrored clothes are clothes, mirrored digits are not digits; what is not known is only shifted.
 AUGMENTATION = {"fashion-mnist": "flip"}
 
 
-def settle(config: TrainConfig, pairs: OpenedPairs, tower: keras.Model | None) -> TrainConfig:
+def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> TrainConfig:
     """Sets what the config left open, once the pairs are known, and refuses what they cannot serve.
+
+    Args:
+        config: as asked for.
+        run: what to train on.
+        tower: the user's own; None where the config names one.
 
     Raises:
         PairFileError: a split without rows or with rows of one kind only, or no labels although `pairs_per_step` is
-            `all`.
-        ConfigError: the config says `custom` and there is no `tower`, or it has nothing to train.
+            `all` or the objective `triplet`.
+        ConfigError: the config says `custom` and there is no `tower`, or it has nothing to train; there are fewer
+            classes than it asks for in a step; see `losses_from`.
     """
+    pairs = run.seen
     if config.tower == "custom" and tower is None:
         raise ConfigError("tower 'custom' is the one you give in Python: train_and_evaluate(config, tower=...)")
     if tower is not None and not tower.trainable_weights:
@@ -33,23 +46,60 @@ def settle(config: TrainConfig, pairs: OpenedPairs, tower: keras.Model | None) -
     _check_kinds(pairs.train, VALIDATION, "validation")
     if pairs.test is not None:
         _check_kinds(pairs.test, TEST, "test")
-    if config.pairs_per_step == "all" and pairs.train.labels is None:
-        raise PairFileError(
-            f"{pairs.train.path} has no labels, so only its listed pairs can be learned from: --pairs-per-step listed"
-        )
+    if pairs.train.labels is None:
+        _check_no_labels_needed(config, pairs.train)
     defaults = TOWER_DEFAULTS["custom" if tower is not None else config.tower]
-    augment = AUGMENTATION.get(pairs.dataset, "shift") if defaults.augments else "none"
-    steps = steps_per_epoch(len(pairs.train.rows(TRAIN)), config.batch_pairs)
-    return replace(
+    augment = AUGMENTATION.get(run.opened.dataset, "shift") if defaults.augments else "none"
+    objective = OBJECTIVES[config.objective]
+    config = replace(
         config,
-        dataset=pairs.dataset if config.dataset == "auto" else config.dataset,
+        dataset=run.opened.dataset if config.dataset == "auto" else config.dataset,
         tower="custom" if tower is not None else config.tower,
-        head=config.head or OBJECTIVES[config.objective].head,
-        epochs=config.epochs or -(-STEPS_BY_DEFAULT // steps),
+        head=config.head or objective.head,
+        margin=config.margin or objective.margin,
         embedding_dim=config.embedding_dim or defaults.embedding_dim,
         learning_rate=config.learning_rate or defaults.learning_rate,
         augment=augment if config.augment == "auto" else config.augment,
     )
+    if config.objective == "triplet":
+        config = _settle_triplets(config, run)
+    if config.steps_of_images:
+        class_batches(_classes(run), *config.step_shape, config.seed)  # refuses what it could not draw
+    return replace(config, epochs=config.epochs or _default_epochs(config, run))
+
+
+def _settle_triplets(config: TrainConfig, run: RunPairs) -> TrainConfig:
+    classes = config.classes_per_batch or min(MOST_CLASSES[config.mining], len(np.unique(_classes(run))))
+    each = max(2, config.batch_pairs // classes)
+    if config.mining == "hard":
+        each = max(HARD_IMAGES_PER_CLASS, HARD_IMAGES // classes)
+    return replace(
+        config,
+        losses=losses_from(config),
+        classes_per_batch=classes,
+        images_per_class=config.images_per_class or each,
+    )
+
+
+def _classes(run: RunPairs) -> np.ndarray:
+    """Those of the images to train on."""
+    assert run.seen.train.labels is not None  # `settle` has looked
+    return run.seen.train.labels[run.pool]
+
+
+def _default_epochs(config: TrainConfig, run: RunPairs) -> int:
+    if config.steps_of_images:
+        return -(-IMAGES_BY_DEFAULT // len(run.pool))
+    return -(-STEPS_BY_DEFAULT // training_steps(run, config))
+
+
+def _check_no_labels_needed(config: TrainConfig, pairs: PairFile) -> None:
+    if config.objective == "triplet":
+        raise PairFileError(f"{pairs.path} has no labels, and the objective triplet needs them. Use another objective")
+    if config.pairs_per_step == "all":
+        raise PairFileError(
+            f"{pairs.path} has no labels, so only its listed pairs can be learned from: --pairs-per-step listed"
+        )
 
 
 def _check_kinds(file: PairFile, split: int, name: str) -> None:

@@ -3,7 +3,6 @@
 import json
 import shutil
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -12,18 +11,17 @@ import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.config import TrainConfig
-from siamese_tf.data.batches import steps_per_epoch
-from siamese_tf.data.open import OpenedPairs, open_pairs
-from siamese_tf.data.pair_file import TRAIN
 from siamese_tf.errors import ConfigError, SiameseError
 from siamese_tf.files import atomic_write
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.callbacks import KeepBest, ProgressBar, RestartDraws
 from siamese_tf.training.checkpoint import CHECKPOINT, RunState, load_checkpoint
-from siamese_tf.training.finish import calibrate_and_report
-from siamese_tf.training.pipeline import training_batches
+from siamese_tf.training.collapse import CollapseWatch
+from siamese_tf.training.finish import Say, calibrate_and_report
+from siamese_tf.training.pipeline import training_batches, training_steps
+from siamese_tf.training.run_pairs import RunPairs, open_run_pairs
 from siamese_tf.training.settle import settle
-from siamese_tf.training.trainer import PairTrainer
+from siamese_tf.training.trainer import Trainer
 
 PATHS = ("data_dir", "pairs", "test_pairs")  # where the same pairs stood is not part of what a run is
 
@@ -45,7 +43,8 @@ def train_and_evaluate(
     Args:
         config: what to train on what, and how.
         workdir: gets `siamese.keras`, `record.json`, `config.json`, `history.csv`, the pictures, `logs/`, and
-            `checkpoint.npz`; None means `runs/<dataset>/<objective>`.
+            `checkpoint.npz`; None means `runs/<dataset>/<objective>`, where a data set seen as one class against the
+            rest has a name of its own.
         tower: a tower of your own, see `SiameseModel`; built anew for every run, `resume` included.
         resume: go on from the last finished epoch of the run in `workdir`, if it has one.
         quiet: no progress bar and no report.
@@ -58,59 +57,70 @@ def train_and_evaluate(
         SiameseError: the data cannot be had or lacks rows, the settings do not fit them, the loss became NaN, or
             `resume` finds a run with other settings.
     """
-    say: Callable[[str], None] = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
+    say: Say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
     started = time.perf_counter()
-    pairs = open_pairs(config.dataset, data_dir=config.data_dir, pairs=config.pairs, test_pairs=config.test_pairs)
-    for line in pairs.lines():
-        say(line)
+    pairs = open_run_pairs(config)
     config = settle(config, pairs, tower)
-    workdir = Path(workdir) if workdir is not None else Path("runs") / pairs.dataset / config.objective
-    hashes = {"train_sha256": pairs.train.sha256, "test_sha256": pairs.test and pairs.test.sha256}
+    for line in pairs.lines(config):
+        say(line)
+    workdir = Path(workdir) if workdir is not None else Path("runs") / pairs.seen.dataset / config.objective
+    opened = pairs.opened
+    hashes = {"train_sha256": opened.train.sha256, "test_sha256": opened.test and opened.test.sha256}
     run = {name: value for name, value in config.to_dict().items() if name not in PATHS} | hashes
     state = (load_checkpoint(workdir, run) if resume else None) or RunState(run)
+    trainer = _begin(config, pairs, tower)  # before anything of an earlier run is touched
     if state.epochs_done:
         say(f"Resuming after epoch {state.epochs_done} of {config.epochs}.")
+        _assign(trainer.model.variables, state.variables, workdir)
+        _assign(trainer.optimizer.variables, state.optimizer, workdir)
     elif (workdir / CHECKPOINT).exists():
         say(f"Replacing the run in {workdir} (--resume would have continued it).")
         (workdir / CHECKPOINT).unlink()
         shutil.rmtree(workdir / "logs", ignore_errors=True)
     with atomic_write(workdir / "config.json", "w") as file:
         json.dump(config.to_dict(), file, indent=2)
-    model = _fit(config, pairs, state, workdir, tower, quiet)
-    seconds = sum(row["seconds"] for row in state.history)
-    calibrate_and_report(model, config, pairs, state, workdir, seconds=seconds, command=command, say=say)
+    _fit(trainer, pairs, state, workdir, quiet)
+    calibrate_and_report(trainer.model, config, pairs, state, workdir, command=command, say=say)
     say(f"Everything is in {workdir} ({time.perf_counter() - started:.0f} s).")
-    return model
+    return trainer.model
 
 
-def _fit(
-    config: TrainConfig,
-    pairs: OpenedPairs,
-    state: RunState,
-    workdir: Path,
-    tower: keras.Model | None,
-    quiet: bool,
-) -> SiameseModel:
-    """The model with the weights of the best epoch; `state` ends as the run does."""
-    assert config.epochs is not None  # `settle` has set it
-    steps = steps_per_epoch(len(pairs.train.rows(TRAIN)), config.batch_pairs)
-    model, optimizer = _begin(config, pairs, tower, config.epochs * steps)
-    if state.epochs_done:
-        _assign(model.variables, state.variables, workdir)
-        _assign(optimizer.variables, state.optimizer, workdir)
-    trainer = PairTrainer(model, config)
+def _begin(config: TrainConfig, pairs: RunPairs, tower: keras.Model | None) -> Trainer:
+    """What `fit` drives, before the first step; the same at every call."""
+    assert config.epochs is not None  # `settle` has set all four
+    assert config.head is not None
+    assert config.embedding_dim is not None
+    assert config.learning_rate is not None
+    keras.utils.set_random_seed(config.seed)
+    tf.config.experimental.enable_op_determinism()
+    height, width, channels = pairs.seen.train.images.shape[1:]
+    model = SiameseModel((height, width, channels), tower or config.tower, config.embedding_dim, config.head)
+    rate, steps = config.learning_rate, config.epochs * training_steps(pairs, config)
+    schedule = keras.optimizers.schedules.CosineDecay(rate, steps) if config.schedule == "cosine" else rate
+    optimizer = keras.optimizers.Adam(schedule, weight_decay=config.weight_decay or None)
+    optimizer.build(model.trainable_variables)
+    trainer = Trainer(model, config)
     trainer.compile(optimizer=optimizer, jit_compile=False)
+    return trainer
+
+
+def _fit(trainer: Trainer, pairs: RunPairs, state: RunState, workdir: Path, quiet: bool) -> None:
+    """Trains on to the last epoch, and leaves the model with the weights of the best one."""
+    config, model = trainer.config, trainer.model
+    assert config.epochs is not None  # `settle` has set it
+    steps = training_steps(pairs, config)
     progress = ProgressBar(steps, config.epochs, state.epochs_done)
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
-        KeepBest(model, pairs.train, state, workdir),
+        KeepBest(model, pairs.seen.train, state, workdir, trainer.step.names),
         keras.callbacks.TensorBoard(workdir / "logs", write_graph=False),
-        *([RestartDraws(config.seed)] if tower is not None else []),
+        *([RestartDraws(config.seed)] if config.tower == "custom" else []),
         *([] if quiet else [progress]),
+        *([CollapseWatch(trainer, config)] if config.objective == "triplet" else []),
     ]
     with nullcontext() if quiet else progress.bar:
         trainer.fit(
-            training_batches(pairs.train, config, range(state.epochs_done, config.epochs)),
+            training_batches(pairs, config, range(state.epochs_done, config.epochs)),
             steps_per_epoch=steps,
             initial_epoch=state.epochs_done,
             epochs=config.epochs,
@@ -124,23 +134,6 @@ def _fit(
             f" {config.learning_rate:g}"
         )
     model.set_weights(state.best)
-    return model
-
-
-def _begin(
-    config: TrainConfig, pairs: OpenedPairs, tower: keras.Model | None, steps: int
-) -> tuple[SiameseModel, keras.optimizers.Optimizer]:
-    """The model and its optimiser before the first of so many steps, the same at every call."""
-    assert config.head is not None  # `settle` has set all three
-    assert config.embedding_dim is not None
-    assert config.learning_rate is not None
-    keras.utils.set_random_seed(config.seed)
-    tf.config.experimental.enable_op_determinism()
-    height, width, channels = pairs.train.images.shape[1:]
-    model = SiameseModel((height, width, channels), tower or config.tower, config.embedding_dim, config.head)
-    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(config.learning_rate, steps))
-    optimizer.build(model.trainable_variables)
-    return model, optimizer
 
 
 def _assign(variables: list[tf.Variable], values: list[np.ndarray], workdir: Path) -> None:

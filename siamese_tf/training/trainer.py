@@ -1,36 +1,41 @@
-"""One training step: both images of every pair through the tower in one pass, the loss on the pairs among them."""
+"""One training step: every image of the step through the tower in one pass, then what the objective measures."""
 
 import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.config import TrainConfig
-from siamese_tf.losses.pairs import balanced_mean
 from siamese_tf.models.siamese_model import SiameseModel, scale_pixels
 from siamese_tf.training.augmentation import augment
 from siamese_tf.training.objectives import OBJECTIVES
 
 
-class PairTrainer(keras.Model):
-    """What `fit` drives: holds a SiameseModel and trains it on the batches of `training_batches`."""
+class Trainer(keras.Model):
+    """What `fit` drives: holds a SiameseModel and trains it on the batches of `training_batches`.
+
+    Attributes:
+        latest: what the last step measured, by name; `fit` itself is told the means over the epoch so far.
+    """
 
     def __init__(self, model: SiameseModel, config: TrainConfig):
-        super().__init__(name="pair_trainer")
+        super().__init__(name="trainer")
         self.model = model
         self.config = config
-        self.loss_mean = keras.metrics.Mean(name="loss")
+        self.step = OBJECTIVES[config.objective].step(config, model.head)
+        self.means = {name: keras.metrics.Mean(name=name) for name in self.step.names}
+        self.latest = {name: tf.Variable(0.0, trainable=False) for name in self.step.names}
         self.built = True
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return list(self.means.values())
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         images = augment(scale_pixels(batch["images"]), self.config.augment, batch["seed"])
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
-            embeddings = self.model.tower(images, training=True)  # (2m, d): one batch-norm statistic for both sides
-            loss = (
-                self._all_pairs(embeddings, batch)
-                if self.config.pairs_per_step == "all"
-                else self._listed(embeddings, batch)
-            )
-        gradients = tape.gradient(loss, variables)
+            embeddings = self.model.tower(images, training=True)  # (n, d): one batch-norm statistic for all
+            measures = self.step(embeddings, batch)
+        gradients = tape.gradient(measures["loss"], variables)
         # An objective on distances has no gradient for the head's scale and bias: the calibration sets them.
         reached = [
             (gradient, variable)
@@ -38,21 +43,7 @@ class PairTrainer(keras.Model):
             if gradient is not None
         ]
         self.optimizer.apply_gradients(reached)
-        self.loss_mean.update_state(loss)
-        return {"loss": self.loss_mean.result()}
-
-    def _all_pairs(self, embeddings: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Every image of the step against every other; the pair file knows the labels of them all."""
-        labels, index = batch["labels"], batch["index"]
-        similarity = tf.cast(labels[:, tf.newaxis] == labels[tf.newaxis, :], tf.float32)  # (2m, 2m)
-        counted = tf.cast(index[:, tf.newaxis] != index[tf.newaxis, :], tf.float32)  # no image with itself
-        objective, head = OBJECTIVES[self.config.objective], self.model.head
-        matrix = head.logit_matrix if objective.measure == "logit" else head.distance_matrix
-        return balanced_mean(objective.loss(similarity, matrix(embeddings), self.config), similarity, counted)
-
-    def _listed(self, embeddings: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Only the pairs the file lists, weighted alike."""
-        a, b = tf.split(embeddings, 2)  # (m, d) each
-        objective, head = OBJECTIVES[self.config.objective], self.model.head
-        measure = head.logit if objective.measure == "logit" else head.distance
-        return tf.reduce_mean(objective.loss(batch["similarity"], measure(a, b), self.config))
+        for name, mean in self.means.items():
+            mean.update_state(measures[name])
+            self.latest[name].assign(measures[name])
+        return {name: mean.result() for name, mean in self.means.items()}

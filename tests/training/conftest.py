@@ -1,13 +1,18 @@
-"""Small pairs for the tests of training: two patterns drawn with noise, and the digits of scikit-learn."""
+"""Small pairs for the tests of training: patterns drawn with noise, and the digits of scikit-learn."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from siamese_tf.config import TrainConfig
 from siamese_tf.data.generate import generate_pair_files
+from siamese_tf.data.one_vs_rest import one_vs_rest
+from siamese_tf.data.open import OpenedPairs
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
 from siamese_tf.data.pairs import make_pairs
+from siamese_tf.training.run_pairs import RunPairs
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +27,45 @@ def toy_pairs() -> PairFile:
     order = rng.permutation(120)
     split = np.repeat(np.array([TRAIN, VALIDATION, TEST], np.uint8), [70, 30, 20])
     return PairFile(images, labels, img1[order], img2[order], similarity[order], split)
+
+
+@pytest.fixture(scope="session")
+def quarters() -> PairFile:
+    """Images (108, 8, 8, 1), one quarter of them bright: four classes, of which the last has fewer images.
+
+    Every part has images of its own: 63, 25 and 20.
+    """
+    rng = np.random.default_rng(1)
+    per_class = {TRAIN: [20, 20, 20, 3], VALIDATION: [7, 7, 7, 4], TEST: [5, 5, 5, 5]}
+    labels = np.concatenate([rng.permutation(np.repeat(np.arange(4), counts)) for counts in per_class.values()])
+    images = rng.integers(0, 120, (len(labels), 8, 8, 1), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        top, left = 4 * (label // 2), 4 * (label % 2)
+        image[top : top + 4, left : left + 4] += 120
+    start, columns, split = 0, [], []
+    for (part, counts), pairs in zip(per_class.items(), (160, 40, 40), strict=True):
+        of_part = labels[start : start + sum(counts)]
+        img1, img2, similarity = make_pairs(of_part, pairs, np.random.SeedSequence(part))
+        columns.append((img1 + start, img2 + start, similarity))
+        split += [part] * pairs
+        start += sum(counts)
+    img1, img2, similarity = (np.concatenate(column) for column in zip(*columns, strict=True))
+    manifest = {"class_names": ["north-west", "north-east", "south-west", "south-east"], "seed": 1, "split": "image"}
+    return PairFile(images, labels, img1, img2, similarity, np.array(split, np.uint8), manifest)
+
+
+@pytest.fixture(scope="session")
+def run_of() -> Callable[..., RunPairs]:
+    """The pairs of a run with the parts of one file, as the config sees them."""
+
+    def opened(pairs: PairFile, config: TrainConfig | None = None, dataset: str = "toys") -> RunPairs:
+        files = OpenedPairs(pairs, pairs if len(pairs.rows(TEST)) else None, dataset, "toys, drawn")
+        seen = files
+        if config is not None and config.one_vs_rest is not None:
+            seen = one_vs_rest(files, config.one_vs_rest, rest_is_a_class=config.rest_is_a_class, seed=config.seed)
+        return RunPairs(files, seen, pairs.images_of(TRAIN))
+
+    return opened
 
 
 @pytest.fixture(scope="session")

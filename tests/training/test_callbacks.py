@@ -34,23 +34,23 @@ class FakeModel:
 class Run:
     """`fit` as the callback sees it, with epochs of a chosen validation accuracy."""
 
-    def __init__(self, pairs, workdir):
+    def __init__(self, pairs, workdir, *measures):
         self.similarity = pairs.similarity[pairs.rows(VALIDATION)]
         self.model = FakeModel(self.similarity)
         self.state, self.workdir = RunState(RUN), workdir
-        self.callback = KeepBest(self.model, pairs, self.state, workdir)
+        self.callback = KeepBest(self.model, pairs, self.state, workdir, *measures)
         optimizer = SimpleNamespace(learning_rate=tf.constant(0.5), variables=[tf.constant(3, tf.int64)])
         self.fit = SimpleNamespace(optimizer=optimizer, stop_training=False)
         self.callback.set_model(self.fit)
 
-    def epoch(self, mistakes, loss=0.25):
+    def epoch(self, mistakes, loss=0.25, **measures):
         """One epoch, after which the best threshold (any up to 1) gets `mistakes` of the dissimilar pairs wrong."""
         number = self.state.epochs_done
         scores = np.where(self.similarity == 1, 0.9, 0.1)
         scores[np.flatnonzero(self.similarity == 0)[:mistakes]] = 0.95
         self.model.scores, self.model.weight = scores, np.array([number + 1], np.float32)
         self.callback.on_epoch_begin(number, {})
-        logs = {"loss": loss}
+        logs = {"loss": loss, **measures}
         self.callback.on_epoch_end(number, logs)
         return logs
 
@@ -96,6 +96,17 @@ def test_the_history_has_a_row_for_each_epoch(run):
     assert list(rows[0]) == ["epoch", "loss", "validation_accuracy", "learning_rate", "seconds"]
     assert [[float(row[name]) for name in list(row)[:4]] for row in rows] == [[1, 0.5, 0.9, 0.5], [2, 0.25, 1.0, 0.5]]
     assert all(0 <= float(row["seconds"]) < 60 for row in rows)
+
+
+def test_the_history_has_a_column_for_each_measure_in_their_order(toy_pairs, tmp_path):
+    run = Run(toy_pairs, tmp_path, ("loss", "near", "active"))
+    run.epoch(0, 0.5, active=np.float32(0.25), other=1.0, near=tf.constant(2.0))
+    header, row = (tmp_path / "history.csv").read_text().splitlines()
+    assert header == "epoch,loss,near,active,validation_accuracy,learning_rate,seconds"
+    assert row.startswith("1,0.5,2.0,0.25,1.0,0.5,")
+    loaded = load_checkpoint(tmp_path, RUN)
+    assert loaded is not None
+    assert loaded.history == run.state.history
 
 
 def test_a_resumed_run_goes_on_with_the_best_of_before(toy_pairs, tmp_path):
@@ -165,17 +176,28 @@ def test_what_a_tower_draws_at_random_begins_anew_in_every_epoch():
     assert state or np.array_equal(epochs[0], epochs[1])
 
 
-def test_the_progress_bar_says_where_the_run_is(capsys):
-    progress = ProgressBar(steps=3, epochs=2, first_epoch=0)
-    with progress.bar:
-        progress.on_train_begin({})
-        for epoch, accuracy in enumerate((0.5, 0.975)):
-            progress.on_epoch_begin(epoch, {})
-            for step in range(3):
-                progress.on_train_batch_end(step, {"loss": 0.5 / (epoch + 1)})
-            progress.on_epoch_end(epoch, {"loss": 0.1, "validation_accuracy": accuracy})
-    shown = capsys.readouterr().out
-    assert all(words in shown for words in ("epoch 2/2", "6/6", "loss 0.2500", "validation accuracy 0.9750"))
+TRIPLET_LOGS = {"active_fraction": 0.1234, "positive_distance": 0.456, "negative_distance": 1.3, "anything": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("more", "words"), [({}, ()), (TRIPLET_LOGS, ("active 12.3%", "near 0.46", "far 1.30"))], ids=["pairs", "triplets"]
+)
+def test_the_progress_bar_says_where_the_run_is(capsys, monkeypatch, more, words):
+    """On one line of 80 columns, in epoch 1,000 of 1,000, too."""
+    monkeypatch.setenv("COLUMNS", "80")
+    for epochs in (2, 1000):
+        progress = ProgressBar(steps=3, epochs=epochs, first_epoch=epochs - 2)
+        with progress.bar:
+            progress.on_train_begin({})
+            for epoch, accuracy in enumerate((0.5, 0.975), start=epochs - 2):
+                progress.on_epoch_begin(epoch, {})
+                for step in range(3):
+                    progress.on_train_batch_end(step, {"loss": 0.25, **more})
+                progress.on_epoch_end(epoch, {"loss": 0.1, "validation_accuracy": accuracy})
+        (shown,) = capsys.readouterr().out.splitlines()
+        assert len(shown) <= 80
+        for text in (f"epoch {epochs}/{epochs}", "100%", "loss 0.2500", "val 0.9750", *words):
+            assert text in shown
 
 
 def test_the_progress_bar_of_a_resumed_run_begins_where_it_stopped(capsys):
@@ -186,7 +208,7 @@ def test_the_progress_bar_of_a_resumed_run_begins_where_it_stopped(capsys):
         progress.on_train_batch_end(0, {"loss": 1.0})
         progress.on_epoch_end(2, {"loss": float("nan")})
     shown = capsys.readouterr().out
-    assert all(words in shown for words in ("epoch 3/4", "7/12", "validation accuracy -"))
+    assert all(words in shown for words in ("epoch 3/4", "58%", "val -"))  # 7 of 12 steps
 
 
 def test_the_terminal_is_given_back_when_training_is_interrupted(capsys):

@@ -1,42 +1,55 @@
-import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from siamese_tf.config import HEAD_NAMES, OBJECTIVE_NAMES, TrainConfig
-from siamese_tf.models.heads import HEADS
+from siamese_tf.models.heads import HEADS, build_head
 from siamese_tf.training.objectives import OBJECTIVES
+from siamese_tf.training.pair_step import PairStep
+from siamese_tf.training.triplet_step import TripletStep
 
-CONFIG = TrainConfig(margin=1.0)
+CONFIG = TrainConfig(margin=1.0, head="euclidean")
+TRIPLETS = replace(CONFIG, objective="triplet", losses="native")
+MEASURES = {"bce": "logit", "mse": "logit", "contrastive": "distance"}
+
+
+def step_of(name):
+    return OBJECTIVES[name].step(TRIPLETS if name == "triplet" else CONFIG, build_head("euclidean", 4))
 
 
 def loss_of(name, similarity, measure, config=CONFIG):
-    return OBJECTIVES[name].loss(tf.constant(similarity, tf.float32), tf.constant(measure, tf.float32), config).numpy()
+    return step_of(name).loss(tf.constant(similarity, tf.float32), tf.constant(measure, tf.float32), config).numpy()
 
 
 def test_the_table_has_what_the_config_allows():
-    assert tuple(OBJECTIVES) == OBJECTIVE_NAMES
+    assert tuple(OBJECTIVES) == OBJECTIVE_NAMES == (*MEASURES, "triplet")
     assert tuple(HEADS) == HEAD_NAMES
-    for objective in OBJECTIVES.values():
-        assert objective.head in HEADS
-        assert objective.measure in ("logit", "distance")
 
 
-def test_the_heads_and_measures():
-    assert {name: (objective.head, objective.measure) for name, objective in OBJECTIVES.items()} == {
-        "bce": ("cosine", "logit"),
-        "mse": ("cosine", "logit"),
-        "contrastive": ("euclidean", "distance"),
+def test_the_heads_the_margins_and_the_steps():
+    assert {name: (objective.head, objective.margin) for name, objective in OBJECTIVES.items()} == {
+        "bce": ("cosine", None),
+        "mse": ("cosine", None),
+        "contrastive": ("euclidean", 1.0),
+        "triplet": ("euclidean", 0.5),
     }
+    steps = {name: step_of(name) for name in OBJECTIVES}
+    assert {name: type(step) for name, step in steps.items()} == dict.fromkeys(MEASURES, PairStep) | {
+        "triplet": TripletStep
+    }
+    assert all(step.names[0] == "loss" for step in steps.values())
 
 
-@pytest.mark.parametrize("name", OBJECTIVE_NAMES)
-def test_a_head_has_what_every_objective_reads(name):
+@pytest.mark.parametrize("name", HEAD_NAMES)
+@pytest.mark.parametrize(("objective", "measure"), MEASURES.items())
+def test_what_a_loss_on_pairs_reads_of_a_head(objective, measure, name):
     """Row by row for listed pairs, as a matrix for all pairs."""
-    for head in HEADS.values():
-        for method in (OBJECTIVES[name].measure, f"{OBJECTIVES[name].measure}_matrix"):
-            assert inspect.isfunction(getattr(head, method))
+    head = build_head(name, 4)
+    step = OBJECTIVES[objective].step(CONFIG, head)
+    assert step.row_by_row == getattr(head, measure)
+    assert step.matrix == getattr(head, f"{measure}_matrix")
 
 
 def test_pencil():
@@ -49,13 +62,21 @@ def test_pencil():
     np.testing.assert_allclose(wide, [0.16, 6.76], rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", OBJECTIVE_NAMES)
+@pytest.mark.parametrize(("name", "measure"), MEASURES.items())
 @pytest.mark.parametrize("shape", [(4,), (3, 4)])
-def test_a_good_pair_costs_less_than_a_bad_one_and_every_pair_has_its_own_number(name, shape):
-    alike, unlike = (2.0, -2.0) if OBJECTIVES[name].measure == "logit" else (0.1, 0.9)
+def test_a_good_pair_costs_less_than_a_bad_one_and_every_pair_has_its_own_number(name, measure, shape):
+    alike, unlike = (2.0, -2.0) if measure == "logit" else (0.1, 0.9)
     for label, good, bad in ((1, alike, unlike), (0, unlike, alike)):
         labels = np.full(shape, label)
-        cheap, dear = (loss_of(name, labels, np.full(shape, measure)) for measure in (good, bad))
+        cheap, dear = (loss_of(name, labels, np.full(shape, value)) for value in (good, bad))
         assert cheap.shape == dear.shape == shape
         assert (cheap < dear).all()
         assert (cheap >= 0).all()
+
+
+def test_a_good_batch_of_triplets_costs_less_than_a_bad_one():
+    batch = {"labels": tf.constant([0, 0, 1, 1])}
+    good = tf.constant([[1.0, 0, 0, 0], [1, 0.1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0.1]])
+    bad = tf.gather(good, [0, 2, 1, 3])
+    cheap, dear = (float(step_of("triplet")(embeddings, batch)["loss"]) for embeddings in (good, bad))
+    assert 0 <= cheap < dear

@@ -5,14 +5,16 @@ import pytest
 
 from siamese_tf.config import TrainConfig
 from siamese_tf.data.batches import epoch_batches, steps_per_epoch
-from siamese_tf.data.pair_file import TRAIN
-from siamese_tf.training.pipeline import training_batches
+from siamese_tf.data.pair_file import TEST, TRAIN
+from siamese_tf.training.pipeline import training_batches, training_steps
 
-CONFIG = TrainConfig(batch_pairs=16, seed=5)
+PAIRS = TrainConfig(batch_pairs=16, seed=5)
+TRIPLETS = TrainConfig(objective="triplet", classes_per_batch=3, images_per_class=4, seed=5)
+TYPES = {"images": ((32, 8, 8, 1), "uint8"), "index": ((32,), "int32"), "labels": ((32,), "int64")}
 
 
-def batches_of(pairs, config=CONFIG, epochs=range(2)):
-    return list(training_batches(pairs, config, epochs).as_numpy_iterator())
+def batches_of(run, config, epochs=range(2)):
+    return list(training_batches(run, config, epochs).as_numpy_iterator())
 
 
 def assert_equal(some, others):
@@ -23,69 +25,175 @@ def assert_equal(some, others):
             np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
-def test_a_batch_is_what_it_is_said_to_be(toy_pairs):
-    batches = batches_of(toy_pairs)
-    assert len(batches) == 2 * steps_per_epoch(70, 16) == 8
+@pytest.fixture(scope="module")
+def toys(toy_pairs, run_of):
+    return run_of(toy_pairs)
+
+
+@pytest.fixture(scope="module")
+def classes(quarters, run_of):
+    return run_of(quarters)
+
+
+# Whatever the objective.
+
+
+@pytest.mark.parametrize("config", [PAIRS, TRIPLETS], ids=["pairs", "triplets"])
+class TestEveryObjective:
+    def test_a_run_resumed_sees_what_an_unbroken_one_would(self, classes, config):
+        steps = training_steps(classes, config)
+        unbroken = batches_of(classes, config, range(4))
+        assert len(unbroken) == 4 * steps
+        for epoch in (1, 3):
+            assert_equal(batches_of(classes, config, range(epoch, 4)), unbroken[epoch * steps :])
+
+    def test_the_same_data_set_gives_the_same_batches_twice(self, classes, config):
+        dataset = training_batches(classes, config, range(1, 3))
+        assert_equal(list(dataset.as_numpy_iterator()), list(dataset.as_numpy_iterator()))
+
+    def test_a_finished_run_has_no_batches_left(self, classes, config):
+        assert batches_of(classes, config, range(2, 2)) == []
+
+    def test_every_step_has_a_seed_of_its_own(self, classes, config):
+        seeds = [tuple(batch["seed"]) for batch in batches_of(classes, config, range(5))]
+        seeds += [tuple(batch["seed"]) for batch in batches_of(classes, replace(config, seed=6), range(5))]
+        assert len(set(seeds)) == len(seeds) == 10 * training_steps(classes, config)
+
+    def test_another_seed_gives_another_order(self, classes, config):
+        first, second = (batches_of(classes, each)[0] for each in (config, replace(config, seed=6)))
+        assert not np.array_equal(first["index"], second["index"])
+
+    def test_every_epoch_has_an_order_of_its_own(self, classes, config):
+        batches = batches_of(classes, config)
+        assert not np.array_equal(batches[0]["index"], batches[training_steps(classes, config)]["index"])
+
+    def test_only_training_images_are_in_them(self, classes, quarters, config):
+        seen = np.concatenate([batch["index"] for batch in batches_of(classes, config, range(10))])
+        np.testing.assert_array_equal(np.unique(seen), quarters.images_of(TRAIN))
+
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_the_shapes_are_static(self, quarters, run_of, config, channels):
+        coloured = run_of(replace(quarters, images=np.repeat(quarters.images, channels, axis=3)))
+        specification = training_batches(coloured, config, range(1)).element_spec
+        width = 32 if config is PAIRS else 12
+        assert specification["images"].shape.as_list() == [width, 8, 8, channels]
+
+
+# Objectives on pairs.
+
+
+def test_a_batch_of_pairs_is_what_it_is_said_to_be(toys, toy_pairs):
+    batches = batches_of(toys, PAIRS)
+    assert len(batches) == 2 * steps_per_epoch(70, 16) == 2 * training_steps(toys, PAIRS) == 8
     for batch in batches:
         types = {name: (array.shape, array.dtype.name) for name, array in batch.items()}
-        assert types == {
-            "images": ((32, 8, 8, 1), "uint8"),
-            "index": ((32,), "int32"),
-            "labels": ((32,), "int64"),
-            "similarity": ((16,), "float32"),
-            "seed": ((2,), "int32"),
-        }
+        assert types == TYPES | {"similarity": ((16,), "float32"), "seed": ((2,), "int32")}
         np.testing.assert_array_equal(batch["images"], toy_pairs.images[batch["index"]])
         np.testing.assert_array_equal(batch["labels"], toy_pairs.labels[batch["index"]])
         np.testing.assert_array_equal(batch["similarity"], batch["labels"][:16] == batch["labels"][16:])
 
 
-def test_the_pairs_are_the_training_pairs_in_the_order_of_the_epochs(toy_pairs):
+def test_the_pairs_are_the_training_pairs_in_the_order_of_the_epochs(toys, toy_pairs):
     rows = toy_pairs.rows(TRAIN)
-    expected = np.concatenate([epoch_batches(rows, 16, CONFIG.seed, epoch) for epoch in range(2)])
-    batches = batches_of(toy_pairs)
-    for batch, rows in zip(batches, expected, strict=True):
+    expected = np.concatenate([epoch_batches(rows, 16, PAIRS.seed, epoch) for epoch in range(2)])
+    for batch, rows in zip(batches_of(toys, PAIRS), expected, strict=True):
         np.testing.assert_array_equal(batch["index"][:16], toy_pairs.img1[rows])
         np.testing.assert_array_equal(batch["index"][16:], toy_pairs.img2[rows])
 
 
-def test_a_run_resumed_at_epoch_1_sees_what_an_unbroken_one_would(toy_pairs):
-    assert_equal(batches_of(toy_pairs, epochs=range(1, 3)), batches_of(toy_pairs, epochs=range(3))[4:])
-
-
-def test_a_finished_run_has_no_batches_left(toy_pairs):
-    assert batches_of(toy_pairs, epochs=range(2, 2)) == []
-
-
-def test_every_step_has_a_seed_of_its_own(toy_pairs):
-    seeds = [tuple(batch["seed"]) for batch in batches_of(toy_pairs, epochs=range(10))]
-    seeds += [tuple(batch["seed"]) for batch in batches_of(toy_pairs, replace(CONFIG, seed=6), range(10))]
-    assert len(set(seeds)) == len(seeds) == 80
-
-
-def test_another_seed_gives_another_order(toy_pairs):
-    first, second = batches_of(toy_pairs)[0], batches_of(toy_pairs, replace(CONFIG, seed=6))[0]
-    assert not np.array_equal(first["index"], second["index"])
-
-
-def test_fewer_pairs_than_a_batch(toy_pairs):
-    (batch,) = batches_of(toy_pairs, replace(CONFIG, batch_pairs=1000), range(1))
+def test_fewer_pairs_than_a_batch(toys, toy_pairs):
+    (batch,) = batches_of(toys, replace(PAIRS, batch_pairs=1000), range(1))
     assert batch["images"].shape == (140, 8, 8, 1)
     listed = set(zip(toy_pairs.img1[:70], toy_pairs.img2[:70], strict=True))
     assert set(zip(batch["index"][:70], batch["index"][70:], strict=True)) == listed
 
 
-def test_without_labels_they_are_minus_one(toy_pairs):
-    unlabelled = batches_of(replace(toy_pairs, labels=None))
+def test_without_labels_they_are_minus_one(toys, toy_pairs, run_of):
+    unlabelled = batches_of(run_of(replace(toy_pairs, labels=None)), PAIRS)
     assert all((batch.pop("labels") == -1).all() for batch in unlabelled)
-    labelled = batches_of(toy_pairs)
+    labelled = batches_of(toys, PAIRS)
     for batch in labelled:
         del batch["labels"]
     assert_equal(unlabelled, labelled)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_the_shapes_are_static(toy_pairs, channels):
-    coloured = replace(toy_pairs, images=np.repeat(toy_pairs.images, channels, axis=3))
-    specification = training_batches(coloured, CONFIG, range(1)).element_spec
-    assert specification["images"].shape.as_list() == [32, 8, 8, channels]
+# Triplets: P classes with K images each.
+
+
+def test_a_batch_of_triplets_is_what_it_is_said_to_be(classes, quarters):
+    batches = batches_of(classes, TRIPLETS)
+    assert len(batches) == 2 * training_steps(classes, TRIPLETS) == 2 * (len(classes.pool) // 12)
+    short = 0
+    for batch in batches:
+        types = {name: (array.shape, array.dtype.name) for name, array in batch.items()}
+        assert types == {name: ((12, *shape[1:]), dtype) for name, (shape, dtype) in TYPES.items()} | {
+            "seed": ((2,), "int32")
+        }
+        np.testing.assert_array_equal(batch["images"], quarters.images[batch["index"]])
+        np.testing.assert_array_equal(batch["labels"], quarters.labels[batch["index"]])
+        blocks = batch["labels"].reshape(3, 4)
+        assert (blocks == blocks[:, :1]).all()
+        assert len(set(blocks[:, 0])) == 3
+        for block, images in zip(blocks, batch["index"].reshape(3, 4), strict=True):
+            assert len(set(images)) == (3 if block[0] == 3 else 4)  # the last class has 3 training images
+            short += block[0] == 3
+    assert short
+
+
+def test_a_step_larger_than_the_pool_is_an_epoch(classes):
+    config = replace(TRIPLETS, classes_per_batch=4, images_per_class=50)
+    assert training_steps(classes, config) == 1
+    (batch,) = batches_of(classes, config, range(1))
+    np.testing.assert_array_equal(np.unique(batch["index"]), classes.pool)
+
+
+# One class against the rest.
+
+AGAINST_REST = {
+    "all pairs": (replace(PAIRS, one_vs_rest="2"), 16),
+    "triplets": (replace(TRIPLETS, classes_per_batch=2, one_vs_rest="2"), 4),
+}
+
+
+@pytest.mark.parametrize("rest_is_a_class", [False, True])
+@pytest.mark.parametrize(("config", "images"), AGAINST_REST.values(), ids=AGAINST_REST)
+def test_steps_of_one_class_and_the_rest(quarters, run_of, config, images, rest_is_a_class):
+    """As many images of the class as of the rest, which keep their own labels unless it is a class."""
+    config = replace(config, rest_is_a_class=rest_is_a_class)
+    run = run_of(quarters, config)
+    batches = batches_of(run, config, range(3))
+    assert len(batches) == 3 * training_steps(run, config) == 3 * (len(run.pool) // (2 * images))
+    for batch in batches:
+        assert set(batch) == {"images", "index", "labels", "seed"}
+        labels = quarters.labels[batch["index"]]
+        np.testing.assert_array_equal(batch["labels"], labels == 2 if rest_is_a_class else labels)
+        ones = (labels == 2).reshape(2, images)
+        assert sorted(ones.sum(axis=1)) == [0, images]  # balanced, though the rest has more images
+    shown = np.concatenate([batch["index"] for batch in batches])
+    assert set(quarters.labels[shown]) == {0, 1, 2, 3}
+    assert_equal(batches_of(run, config, range(1, 3)), batches[len(batches) // 3 :])
+
+
+@pytest.mark.parametrize("rest_is_a_class", [False, True])
+def test_listed_pairs_of_one_class_and_the_rest(quarters, run_of, rest_is_a_class):
+    config = replace(PAIRS, pairs_per_step="listed", one_vs_rest="2", rest_is_a_class=rest_is_a_class)
+    batches = batches_of(run_of(quarters, config), config)
+    own = np.concatenate([quarters.labels[batch["index"]].reshape(2, 16) for batch in batches], axis=1)
+    similarity = np.concatenate([batch["similarity"] for batch in batches])
+    np.testing.assert_array_equal(similarity, (own[0] == 2) == (own[1] == 2))
+    assert 0.3 < similarity.mean() < 0.7
+    assert bool((own != 2).all(axis=0).any()) is rest_is_a_class  # no pair of two of the rest, unless it is a class
+
+
+@pytest.mark.parametrize("of_the_rest", [0, 7])
+@pytest.mark.parametrize("config", [PAIRS, replace(TRIPLETS, classes_per_batch=2)], ids=["pairs", "triplets"])
+def test_of_a_rest_that_is_one_class_nothing_is_known(quarters, run_of, config, of_the_rest):
+    """It may be all that is not of the class. What test images are of does not matter."""
+    labels = np.where(quarters.labels == 2, 2, of_the_rest)
+    labels[quarters.images_of(TEST)] = quarters.labels[quarters.images_of(TEST)]
+    for rest_is_a_class in (False, True):
+        asked = replace(config, one_vs_rest="2", rest_is_a_class=rest_is_a_class)
+        run = run_of(replace(quarters, labels=labels), asked)
+        for batch in batches_of(run, asked):
+            expected = (1, 0) if rest_is_a_class else (2, -1)
+            np.testing.assert_array_equal(batch["labels"], np.where(labels[batch["index"]] == 2, *expected))

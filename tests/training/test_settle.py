@@ -5,16 +5,18 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
-from siamese_tf.config import TOWER_NAMES, TrainConfig
-from siamese_tf.data.open import OpenedPairs
-from siamese_tf.data.pair_file import PairFile
-from siamese_tf.errors import ConfigError
+from siamese_tf.config import MINING_NAMES, TOWER_NAMES, TrainConfig
+from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
+from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.training.settle import settle
+from siamese_tf.training.settle import IMAGES_BY_DEFAULT, STEPS_BY_DEFAULT, settle
+
+TRIPLETS = TrainConfig(objective="triplet", losses="native")
 
 
-def pairs(dataset: str = "mnist") -> OpenedPairs:
-    """Four images of 28x28 and, in training as in validation, one pair of each kind."""
+@pytest.fixture(scope="module")
+def pairs(run_of):
+    """Of a data set: four images of 28x28 and, in training as in validation, one pair of each kind."""
     file = PairFile(
         images=np.zeros((4, 28, 28, 1), np.uint8),
         labels=np.array([0, 0, 1, 1]),
@@ -24,10 +26,30 @@ def pairs(dataset: str = "mnist") -> OpenedPairs:
         split=np.array([0, 0, 1, 1], np.uint8),
         path=Path("train_pairs.npz"),
     )
-    return OpenedPairs(file, None, dataset, "")
+    return lambda dataset="mnist": run_of(file, dataset=dataset)
 
 
-def test_the_reference_set_up_needs_no_more_flags_than_the_issue_names():
+def many_classes(count, images=6):
+    """So many classes with so many training images each, and a few for validation."""
+    labels = np.concatenate([np.arange(count).repeat(images), [0, 0, 1]])
+    first = np.arange(len(labels) - 4)
+    last = len(labels) - 3 + np.array([0, 0])
+    img1, img2 = np.concatenate([first, last]), np.concatenate([first + 1, last + [1, 2]])
+    return PairFile(
+        images=np.zeros((len(labels), 8, 8, 1), np.uint8),
+        labels=labels,
+        img1=img1.astype(np.int32),
+        img2=img2.astype(np.int32),
+        similarity=(labels[img1] == labels[img2]).astype(np.uint8),
+        split=np.repeat(np.array([TRAIN, VALIDATION], np.uint8), [len(first), 2]),
+    )
+
+
+def own_tower():
+    return keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(4)])
+
+
+def test_the_reference_set_up_needs_no_more_flags_than_the_issue_names(pairs):
     config = TrainConfig(tower="reference", head="concat", pairs_per_step="listed", epochs=40, batch_pairs=1024)
     settled = settle(config, pairs(), None)
     assert (settled.embedding_dim, settled.learning_rate, settled.augment) == (32, 1e-3, "none")
@@ -37,26 +59,164 @@ def test_the_reference_set_up_needs_no_more_flags_than_the_issue_names():
 
 
 @pytest.mark.parametrize("tower", TOWER_NAMES)
-def test_what_was_asked_for_stays(tower):
-    asked = TrainConfig(tower=tower, embedding_dim=7, learning_rate=0.5, augment="flip", epochs=3, head="concat")
-    settled = settle(asked, pairs(), None)
-    assert settled == replace(asked, dataset="mnist")
+def test_what_was_asked_for_stays(pairs, tower):
+    asked = TrainConfig(
+        tower=tower, embedding_dim=7, learning_rate=0.5, augment="flip", epochs=3, head="concat", margin=2.0
+    )
+    assert settle(asked, pairs(), None) == replace(asked, dataset="mnist")
+
+
+def test_what_is_left_open_is_settled(toy_pairs, run_of):
+    settled = settle(TrainConfig(batch_pairs=32), run_of(toy_pairs), None)
+    assert settled.epochs == STEPS_BY_DEFAULT // 2  # 70 pairs are 2 steps
+    assert (settled.dataset, settled.head, settled.margin, settled.augment) == ("toys", "euclidean", 1.0, "shift")
+    assert (settled.losses, settled.classes_per_batch, settled.images_per_class) == (None, None, None)  # triplets only
+    bce = settle(TrainConfig(objective="bce"), run_of(toy_pairs), None)
+    assert (bce.head, bce.margin) == ("cosine", None)
+    assert settle(settled, run_of(toy_pairs), None) == settled
+    assert settle(TrainConfig(batch_pairs=10), run_of(toy_pairs), None).epochs == 143  # 7 steps, 1,000 reached
 
 
 @pytest.mark.parametrize(
     ("dataset", "augment"), [("mnist", "shift"), ("digits", "shift"), ("fashion-mnist", "flip"), ("mine", "shift")]
 )
-def test_only_clothing_is_mirrored_unasked(dataset, augment):
+def test_only_clothing_is_mirrored_unasked(pairs, dataset, augment):
     assert settle(TrainConfig(), pairs(dataset), None).augment == augment
+    assert settle(TrainConfig(augment="none"), pairs(dataset), None).augment == "none"
 
 
-def test_auto_becomes_the_data_set_and_a_folder_stays_a_folder():
+def test_auto_becomes_the_data_set_and_a_folder_stays_a_folder(pairs):
     assert settle(TrainConfig(dataset="auto"), pairs("digits"), None).dataset == "digits"
     assert settle(TrainConfig(dataset="my/cats"), pairs("cats"), None).dataset == "my/cats"
 
 
-def test_a_tower_of_ones_own_is_called_custom_and_must_be_given():
-    own = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(4)])
-    assert settle(TrainConfig(tower="reference"), pairs(), own).tower == "custom"
-    with pytest.raises(ConfigError, match="give in Python"):
+def test_a_tower_of_ones_own_is_called_custom_and_must_be_given(pairs):
+    assert settle(TrainConfig(tower="reference"), pairs(), own_tower()).tower == "custom"
+    with pytest.raises(ConfigError, match=r"give in Python: train_and_evaluate\(config, tower=\.\.\.\)"):
         settle(TrainConfig(tower="custom"), pairs(), None)
+
+
+def test_a_tower_with_nothing_to_train_is_refused(pairs):
+    tower = own_tower()
+    tower.trainable = False
+    with pytest.raises(ConfigError, match="no trainable weights"):
+        settle(TrainConfig(), pairs(), tower)
+
+
+# Triplets.
+
+
+@pytest.mark.parametrize(
+    ("mining", "classes", "expected"),
+    [
+        ("semi-hard", 10, (10, 12)),  # 128 images
+        ("semi-hard", 16, (16, 8)),
+        ("semi-hard", 40, (16, 8)),
+        ("all", 3, (3, 42)),
+        ("all", 40, (16, 8)),
+        ("hard", 10, (10, 4)),
+        ("hard", 40, (32, 4)),
+        ("hard", 3, (3, 10)),  # 32 images
+    ],
+)
+def test_how_many_classes_and_images_a_step_has_unasked(run_of, mining, classes, expected):
+    settled = settle(replace(TRIPLETS, mining=mining), run_of(many_classes(classes)), None)
+    assert (settled.classes_per_batch, settled.images_per_class) == expected
+
+
+def test_one_class_against_the_rest_is_two_classes(quarters, run_of):
+    for mining, images in (("semi-hard", 64), ("all", 64), ("hard", 16)):
+        config = replace(TRIPLETS, mining=mining, one_vs_rest="1")
+        settled = settle(config, run_of(quarters, config), None)
+        assert (settled.classes_per_batch, settled.images_per_class) == (2, images)
+        assert (settled.dataset, settled.one_vs_rest) == ("toys", "1")
+
+
+def test_the_number_of_classes_is_that_of_the_training_images(quarters, run_of):
+    """A class that only test images are of is none that a step could draw."""
+    labels = quarters.labels.copy()
+    labels[quarters.images_of(TEST)] += 4
+    assert settle(TRIPLETS, run_of(replace(quarters, labels=labels)), None).classes_per_batch == 4
+
+
+def test_what_was_asked_of_a_step_stays(run_of):
+    run = run_of(many_classes(20))
+    asked = replace(TRIPLETS, classes_per_batch=5, images_per_class=3)
+    for mining in MINING_NAMES:
+        settled = settle(replace(asked, mining=mining), run, None)
+        assert (settled.classes_per_batch, settled.images_per_class) == (5, 3)
+    assert settle(replace(TRIPLETS, classes_per_batch=5, batch_pairs=64), run, None).images_per_class == 12
+    assert settle(replace(TRIPLETS, classes_per_batch=20, batch_pairs=10), run, None).images_per_class == 2
+    assert settle(replace(TRIPLETS, images_per_class=3), run, None).classes_per_batch == 16
+
+
+def test_what_triplets_leave_open_is_settled(quarters, run_of):
+    run = run_of(quarters)
+    settled = settle(TRIPLETS, run, None)
+    assert (settled.head, settled.margin, settled.losses) == ("euclidean", 0.5, "native")
+    assert settled.epochs == -(-IMAGES_BY_DEFAULT // len(run.pool)) > 4000
+    assert settle(settled, run, None) == settled
+    assert settle(replace(TRIPLETS, epochs=3, margin="soft", head="cosine"), run, None) == replace(
+        settled, epochs=3, margin="soft", head="cosine"
+    )
+
+
+def test_where_the_loss_is_from_is_settled(quarters, run_of, monkeypatch):
+    """By `losses_from`, here one that takes Addons for hard mining only."""
+    monkeypatch.setattr(
+        "siamese_tf.training.settle.losses_from", lambda config: "addons" if config.mining == "hard" else "native"
+    )
+    for mining, expected in (("hard", "addons"), ("all", "native")):
+        assert settle(replace(TRIPLETS, losses=None, mining=mining), run_of(quarters), None).losses == expected
+
+
+@pytest.mark.parametrize("mining", MINING_NAMES)
+def test_more_classes_than_there_are_are_refused(quarters, run_of, mining):
+    config = replace(TRIPLETS, mining=mining, classes_per_batch=5)
+    with pytest.raises(ConfigError, match="batches of 5 classes asked, and there are 4. Set classes_per_batch to 4"):
+        settle(config, run_of(quarters), None)
+    config = replace(config, classes_per_batch=3, one_vs_rest="south-east")
+    with pytest.raises(ConfigError, match="batches of 3 classes asked, and there are 2"):
+        settle(config, run_of(quarters, config), None)
+
+
+def test_pairs_of_one_class_and_the_rest(quarters, run_of):
+    """All pairs of a step: as many epochs as triplets. Listed ones: as many steps as other pairs."""
+    config = TrainConfig(one_vs_rest="2")
+    run = run_of(quarters, config)
+    settled = settle(config, run, None)
+    assert settled.epochs == -(-IMAGES_BY_DEFAULT // len(run.pool))
+    assert (settled.step_shape, settled.classes_per_batch) == ((2, 128), None)
+    listed = settle(replace(config, pairs_per_step="listed", batch_pairs=40), run, None)
+    assert listed.epochs == STEPS_BY_DEFAULT // (len(run.seen.train.rows(TRAIN)) // 40)
+    with pytest.raises(ConfigError, match="batches of 2 classes with 1 images each; expected .* 2 images of each"):
+        settle(replace(config, batch_pairs=1), run, None)
+
+
+# What the pairs cannot serve.
+
+
+@pytest.mark.parametrize(("split", "name"), [(TRAIN, "training"), (VALIDATION, "validation"), (TEST, "test")])
+def test_every_split_needs_pairs_of_both_kinds(toy_pairs, run_of, split, name):
+    """Otherwise a run would end in a refusal after all its epochs."""
+    rows = toy_pairs.rows(split)
+    without = replace(toy_pairs, split=np.where(toy_pairs.split == split, (split + 1) % 3, toy_pairs.split))
+    run = run_of(toy_pairs)
+    alike = replace(toy_pairs, similarity=toy_pairs.similarity.copy())
+    alike.similarity[rows] = 1
+    for pairs, words in (
+        (without, rf"has no {name} rows \(split {split}\), which a run needs. Make a file that has"),
+        (alike, rf"all {name} pairs \(split {split}\) of .* have similarity 1; a run needs pairs of both kinds"),
+    ):
+        seen = replace(run.seen, train=pairs, test=pairs)
+        with pytest.raises(PairFileError, match=words):
+            settle(TrainConfig(pairs_per_step="listed"), replace(run, opened=seen, seen=seen), None)
+
+
+def test_all_pairs_and_triplets_need_labels(toy_pairs, run_of):
+    bare = run_of(replace(toy_pairs, labels=None, path="bare.npz"))
+    with pytest.raises(PairFileError, match=r"bare\.npz has no labels, .*: --pairs-per-step listed"):
+        settle(TrainConfig(), bare, None)
+    assert settle(TrainConfig(pairs_per_step="listed"), bare, None).pairs_per_step == "listed"
+    with pytest.raises(PairFileError, match=r"bare\.npz has no labels, and the objective triplet needs them"):
+        settle(TRIPLETS, bare, None)

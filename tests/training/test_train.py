@@ -1,4 +1,6 @@
 import csv
+import functools
+import importlib.util
 import json
 import random
 import shutil
@@ -17,14 +19,12 @@ from PIL import Image
 from tensorflow import keras
 
 from siamese_tf.config import TrainConfig
-from siamese_tf.data.open import OpenedPairs
-from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, load_pair_file, save_pair_file
-from siamese_tf.errors import ConfigError, PairFileError, SiameseError
+from siamese_tf.data.pair_file import TEST, VALIDATION, PairFile, load_pair_file, save_pair_file
+from siamese_tf.errors import ConfigError, SiameseError
 from siamese_tf.evaluation.calibration import best_threshold
 from siamese_tf.models.model_file import load_model
 from siamese_tf.training import callbacks
 from siamese_tf.training.checkpoint import CHECKPOINT, load_checkpoint
-from siamese_tf.training.settle import STEPS_BY_DEFAULT, settle
 from siamese_tf.training.train import train_and_evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,6 +67,18 @@ def files(folder):
     return {str(path.relative_to(folder)) for path in folder.iterdir()}
 
 
+def without(record, *names):
+    """A record, less what two runs need not share, and the named parts."""
+    kept = json.loads(json.dumps(record))
+    for name in ("training", "command", *names):
+        part = kept
+        *way, last = name.split(".")
+        for key in way:
+            part = part[key]
+        part.pop(last, None)
+    return kept
+
+
 class TestTheUnbrokenRun:
     def test_it_leaves_what_is_promised_and_nothing_else(self, whole):
         folder = whole[1]
@@ -99,7 +111,8 @@ class TestTheUnbrokenRun:
 
     def test_the_config_is_written_as_it_was_settled(self, whole, config):
         written = TrainConfig.load(whole[1] / "config.json")
-        assert written == replace(config, dataset="digits", head="euclidean", augment="shift", learning_rate=6e-3)
+        settled = {"head": "euclidean", "augment": "shift", "learning_rate": 6e-3, "margin": 1.0}
+        assert written == replace(config, dataset="digits", **settled)
 
     def test_the_history_and_the_best_epoch(self, whole):
         model, folder = whole
@@ -199,11 +212,7 @@ def test_a_run_stopped_again_and_again_ends_like_the_unbroken_one(whole, config,
     assert "Resuming after epoch 2 of 3" in capsys.readouterr().out
     assert_same_bits(model, whole[0])
     assert history(tmp_path) == history(whole[1])
-    assert {**model.record, "training": None, "command": None} == {
-        **whole[0].record,
-        "training": None,
-        "command": None,
-    }
+    assert without(model.record) == without(whole[0].record)
     assert files(tmp_path) == PROMISED - PICTURES
 
 
@@ -253,6 +262,197 @@ def test_a_damaged_checkpoint_is_refused(whole, config, tmp_path):
     (tmp_path / CHECKPOINT).write_bytes((whole[1] / CHECKPOINT).read_bytes()[:5000])
     with pytest.raises(ConfigError, match=r"checkpoint\.npz cannot be read.*Train without --resume"):
         train_and_evaluate(config, tmp_path, resume=True, quiet=True)
+
+
+# Triplets, and one class against the rest.
+
+
+@pytest.fixture(scope="module")
+def one_file(digit_pairs, tmp_path_factory) -> PairFile:
+    """All three parts in one file, where test images stand among the others and could be taken for them."""
+    train, test = (load_pair_file(digit_pairs.with_name(f"{name}_pairs.npz")) for name in ("train", "test"))
+    count = len(test.images)
+    columns = {
+        "images": np.concatenate([test.images, train.images]),
+        "labels": np.concatenate([test.labels, train.labels]),
+        "img1": np.concatenate([train.img1 + count, test.img1]).astype(np.int32),
+        "img2": np.concatenate([train.img2 + count, test.img2]).astype(np.int32),
+        "similarity": np.concatenate([train.similarity, test.similarity]),
+        "split": np.concatenate([train.split, test.split]),
+    }
+    path = tmp_path_factory.mktemp("one") / "digits.npz"
+    save_pair_file(path, PairFile(**columns, manifest={"source": "digits", "class_names": list("0123456789")}))
+    return load_pair_file(path)
+
+
+def other_test_images(pairs):
+    """The same pairs of test images, with noise for pixels, other labels, and a class that no training image is of."""
+    rng = np.random.default_rng(0)
+    test = pairs.images_of(TEST)
+    images, labels = pairs.images.copy(), pairs.labels.copy()
+    images[test] = rng.integers(0, 255, images[test].shape)
+    labels[test] = rng.permutation(np.where(labels[test] == 5, 10, labels[test]))
+    of_test = (labels[pairs.img1] == labels[pairs.img2]).astype(np.uint8)
+    similarity = np.where(pairs.split == TEST, of_test, pairs.similarity)
+    return replace(pairs, images=images, labels=labels, similarity=similarity)
+
+
+IMAGES = {"tower": "reference", "embedding_dim": 8, "learning_rate": 0.01, "epochs": 3}
+TRIPLETS = {**IMAGES, "objective": "triplet", "classes_per_batch": 10, "images_per_class": 4}
+RUNS = {
+    "semi-hard": TRIPLETS,
+    "all, cosine": TRIPLETS | {"mining": "all", "head": "cosine"},
+    "hard, 3 against the rest": TRIPLETS
+    | {"mining": "hard", "margin": "soft", "one_vs_rest": "3", "classes_per_batch": 2, "images_per_class": 16},
+    "contrastive, 3 against the rest": IMAGES | {"one_vs_rest": "3", "batch_pairs": 32},
+}
+ADDONS = importlib.util.find_spec("tensorflow_addons") is not None
+
+
+@pytest.fixture(scope="module")
+def runs(one_file, tmp_path_factory):
+    """By the names of RUNS: the config of an unbroken run, its model and its folder."""
+    ended = {}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("save_pictures", "save_accuracy_plot"):
+            patch.setattr(f"siamese_tf.training.finish.{name}", lambda *_, **__: None)
+        for name, knobs in RUNS.items():
+            config, folder = TrainConfig(pairs=str(one_file.path), **knobs), tmp_path_factory.mktemp("run")
+            ended[name] = config, train_and_evaluate(config, folder, quiet=True), folder
+    return ended
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_what_a_run_learns_and_leaves(runs, name):
+    config, model, folder = runs[name]
+    assert files(folder) == PROMISED - PICTURES
+    record = json.loads((folder / "record.json").read_text())
+    assert record == model.record == load_model(folder / "siamese.keras").record
+    assert_same_bits(load_model(folder / "siamese.keras"), model)
+    assert min(record["accuracy"][part] for part in ("train", "validation", "test")) > 0.7
+    rows = history(folder)
+    measures = ["active_fraction", "positive_distance", "negative_distance"] if config.objective == "triplet" else []
+    assert list(rows[0]) == ["epoch", "loss", *measures, "validation_accuracy", "learning_rate"]
+    if config.mining != "all":  # whose mean is over fewer and fewer triplets, the hard ones
+        assert rows[0]["loss"] > rows[2]["loss"]
+    if measures:
+        assert 1 > rows[0]["active_fraction"] > rows[2]["active_fraction"] > 0
+        assert rows[2]["positive_distance"] < 0.6 * rows[2]["negative_distance"]
+
+
+def test_the_records_of_triplets(runs):
+    records = {name: model.record for name, (_, model, _) in runs.items()}
+    assert ["triplet" in record for record in records.values()] == [True, True, True, False]
+    assert records["semi-hard"]["triplet"] == {
+        "mining": "semi-hard",
+        "margin": 0.5,
+        "losses": "addons" if ADDONS else "native",
+        "classes_per_batch": 10,
+        "images_per_class": 4,
+        "short_classes": 0,
+    }
+    others = [records[name]["triplet"] for name in list(RUNS)[1:3]]
+    assert [(record["mining"], record["margin"], record["losses"]) for record in others] == [
+        ("all", 0.5, "native"),
+        ("hard", "soft", "native"),
+    ]
+    for record in records.values():
+        used = record.get("triplet", {}).get("losses") == "addons"
+        assert ("tensorflow-addons" in record["versions"]) is used
+    assert TrainConfig.load(runs["semi-hard"][2] / "config.json").losses == ("addons" if ADDONS else "native")
+
+
+def test_the_records_of_images(runs, one_file):
+    """Retrieval with triplets, membership with one class against the rest."""
+    records = {name: model.record for name, (_, model, _) in runs.items()}
+    assert ["embeddings" in record for record in records.values()] == [True, True, True, False]
+    assert ["one_vs_rest" in record for record in records.values()] == [False, False, True, True]
+    test = one_file.images_of(TEST)
+    assert all(record["embeddings"]["images"] == len(test) for record in records.values() if "embeddings" in record)
+    assert records["semi-hard"]["embeddings"]["recall_at"]["1"] > 0.5  # chance: 0.1
+    for name in list(RUNS)[2:]:
+        told = records[name]["one_vs_rest"]
+        assert (told["class"], told["label"], told["rest_is_a_class"], told["references"]) == ("3", 3, False, 10)
+        assert told["chosen_on"] == "validation"
+        assert told["test"]["members"] == (one_file.labels[test] == 3).sum()
+        assert told["test"]["f1"] > 0.6
+        assert records[name]["dataset"] == "digits-3-vs-rest"
+
+
+@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.parametrize("name", ["semi-hard", "hard, 3 against the rest", "contrastive, 3 against the rest"])
+def test_no_test_image_and_no_test_label_changes_anything_but_the_report_on_them(runs, one_file, tmp_path, name):
+    """Bit for bit: weights, the head with its calibration, threshold, history, and every other number."""
+    config, model, folder = runs[name]
+    save_pair_file(tmp_path / "digits.npz", other_test_images(one_file))
+    other = train_and_evaluate(replace(config, pairs=str(tmp_path / "digits.npz")), tmp_path / "run", quiet=True)
+    assert_same_bits(other, model)
+    assert (float(other.head.scale), float(other.head.bias)) == (float(model.head.scale), float(model.head.bias))
+    assert history(tmp_path / "run") == history(folder)
+    of_test = ["accuracy.test", "accuracy.test_ci95", "metrics.test", "pairs.sha256", "pairs.test", "embeddings"]
+    of_test += ["one_vs_rest.test"] if config.one_vs_rest else []
+    assert without(other.record, *of_test) == without(model.record, *of_test)
+    assert other.record["accuracy"]["test"] < model.record["accuracy"]["test"] - 0.1
+    assert other.record.get("embeddings", 1) != model.record.get("embeddings", 0)
+
+
+@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.parametrize("name", ["semi-hard", "hard, 3 against the rest"])
+def test_a_run_of_triplets_stopped_and_resumed_ends_like_the_unbroken_one(runs, tmp_path, monkeypatch, capsys, name):
+    config, model, folder = runs[name]
+    with monkeypatch.context() as patch:
+        stop_after_checkpoint(patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            train_and_evaluate(config, tmp_path)
+    resumed = train_and_evaluate(config, tmp_path, resume=True)
+    out, err = capsys.readouterr()
+    assert out.count("Resuming after epoch 1 of 3") == 1
+    steps = f"steps of {config.classes_per_batch} classes with {config.images_per_class} images each"
+    assert out.count(steps) == 2
+    assert ("is it 3?" in out) is (config.one_vs_rest is not None)
+    assert "embeddings of the test images:" in out
+    assert err == ""  # no collapse
+    assert_same_bits(resumed, model)
+    assert history(tmp_path) == history(folder)
+    assert without(resumed.record) == without(model.record)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"mining": "all"}, "mining was 'semi-hard' and is now 'all'"),
+        ({"one_vs_rest": "3", "classes_per_batch": 2}, "one_vs_rest was None and is now '3'"),
+        ({"images_per_class": 5}, "images_per_class was 4 and is now 5"),
+        ({"margin": "soft"}, "margin was 0.5 and is now 'soft'"),
+    ],
+)
+def test_resuming_triplets_with_other_settings_is_refused(runs, change, words):
+    config, _, folder = runs["semi-hard"]
+    with pytest.raises(ConfigError) as caught:
+        train_and_evaluate(replace(config, losses=None, **change), folder, resume=True, quiet=True)
+    assert words in str(caught.value)
+
+
+def test_more_classes_than_there_are_are_refused_before_anything_is_written(runs, tmp_path):
+    config = replace(runs["semi-hard"][0], classes_per_batch=11)
+    with pytest.raises(ConfigError, match="batches of 11 classes asked, and there are 10"):
+        train_and_evaluate(config, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_collapse_is_told_of_beside_the_progress_line(runs, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    image = keras.Input((8, 8, 1))
+    flat = keras.layers.Dense(4, activation="relu")(keras.layers.Flatten()(image))
+    blind = keras.Model(image, keras.layers.Rescaling(0.0, offset=1.0)(flat))
+    config = replace(runs["semi-hard"][0], mining="hard", epochs=2, tower="custom", embedding_dim=None)
+    train_and_evaluate(config, tower=blind)
+    out, err = capsys.readouterr()
+    assert err.count("The embeddings have collapsed: the loss stays at 0.5000") == 1
+    assert "epoch 2/2" in out
+    assert "cannot tell similar validation pairs from dissimilar ones" in out
+    assert (tmp_path / "runs" / "digits" / "triplet" / "siamese.keras").exists()
 
 
 # A tower of one's own, and pairs without labels.
@@ -307,63 +507,6 @@ def test_a_huge_learning_rate_ends_in_a_clear_error_and_the_old_model_is_still_t
     assert not (tmp_path / CHECKPOINT).exists()  # it belongs to the run before: --resume must not meet it
 
 
-# What the pairs cannot serve is refused before anything is trained.
-
-
-def opened(pairs, test=None):
-    return OpenedPairs(pairs, test, "toys", "")
-
-
-def test_what_is_left_open_is_settled(toy_pairs):
-    settled = settle(TrainConfig(batch_pairs=32), opened(toy_pairs), None)
-    assert settled.epochs == STEPS_BY_DEFAULT // 2  # 70 pairs are 2 steps
-    assert (settled.dataset, settled.head, settled.augment) == ("toys", "euclidean", "shift")
-    assert settle(TrainConfig(objective="bce"), opened(toy_pairs), None).head == "cosine"
-    assert settle(settled, opened(toy_pairs), None) == settled
-    assert settle(TrainConfig(batch_pairs=10), opened(toy_pairs), None).epochs == 143  # 7 steps, 1,000 reached
-
-
-def test_clothes_are_mirrored_and_digits_are_not(toy_pairs):
-    for dataset, expected in (("fashion-mnist", "flip"), ("mnist", "shift"), ("my-symbols", "shift")):
-        assert settle(TrainConfig(), OpenedPairs(toy_pairs, None, dataset, ""), None).augment == expected
-    assert settle(TrainConfig(augment="none"), OpenedPairs(toy_pairs, None, "mnist", ""), None).augment == "none"
-
-
-def test_a_tower_given_is_custom_and_custom_needs_one(toy_pairs):
-    assert settle(TrainConfig(), opened(toy_pairs), tower_with_dropout()).tower == "custom"
-    with pytest.raises(ConfigError, match=r"train_and_evaluate\(config, tower=\.\.\.\)"):
-        settle(TrainConfig(tower="custom"), opened(toy_pairs), None)
-
-
-def test_a_tower_with_nothing_to_train_is_refused(toy_pairs):
-    tower = tower_with_dropout()
-    tower.trainable = False
-    with pytest.raises(ConfigError, match="no trainable weights"):
-        settle(TrainConfig(), opened(toy_pairs), tower)
-
-
-@pytest.mark.parametrize(("split", "name"), [(TRAIN, "training"), (VALIDATION, "validation"), (TEST, "test")])
-def test_every_split_needs_pairs_of_both_kinds(toy_pairs, split, name):
-    """Otherwise a run would end in a refusal after all its epochs."""
-    rows = toy_pairs.rows(split)
-    without = replace(toy_pairs, split=np.where(toy_pairs.split == split, (split + 1) % 3, toy_pairs.split))
-    alike = replace(toy_pairs, similarity=toy_pairs.similarity.copy())
-    alike.similarity[rows] = 1
-    for pairs, words in (
-        (without, rf"has no {name} rows \(split {split}\), which a run needs. Make a file that has"),
-        (alike, rf"all {name} pairs \(split {split}\) of .* have similarity 1; a run needs pairs of both kinds"),
-    ):
-        with pytest.raises(PairFileError, match=words):
-            settle(TrainConfig(pairs_per_step="listed"), opened(pairs, pairs), None)
-
-
-def test_all_pairs_need_labels(toy_pairs):
-    bare = opened(replace(toy_pairs, labels=None, path="bare.npz"))
-    with pytest.raises(PairFileError, match=r"bare\.npz has no labels, .*: --pairs-per-step listed"):
-        settle(TrainConfig(), bare, None)
-    assert settle(TrainConfig(pairs_per_step="listed"), bare, None).pairs_per_step == "listed"
-
-
 # Other processes: what they load, and what they leave when they are killed.
 
 SCORE_THEN_TRAIN = """
@@ -375,10 +518,12 @@ from siamese_tf.models.model_file import load_model
 from siamese_tf.training import callbacks
 from siamese_tf.training.train import train_and_evaluate
 
-whole, folder = sys.argv[1:]
-config = TrainConfig.load(whole + "/config.json")
-pairs = load_pair_file(config.pairs)
-np.save(folder + "/scores.npy", load_model(whole + "/siamese.keras").score_pairs(pairs.images, pairs.img1, pairs.img2))
+folder, *runs = sys.argv[1:]
+for number, run in enumerate(runs):
+    pairs = load_pair_file(TrainConfig.load(run + "/config.json").pairs)
+    scores = load_model(run + "/siamese.keras").score_pairs(pairs.images, pairs.img1, pairs.img2)
+    np.save(f"{folder}/scores{number}.npy", scores)
+config = TrainConfig.load(runs[0] + "/config.json")
 callbacks.write_history = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 train_and_evaluate(config, folder + "/run", quiet=True)
 """
@@ -389,19 +534,21 @@ def python(script, *arguments):
 
 
 @pytest.fixture(scope="module")
-def killed(whole, tmp_path_factory):
-    """The folder of another process, which scored with the saved model, then trained until its first checkpoint."""
+def killed(whole, runs, tmp_path_factory):
+    """The folder of another process, which scored with the saved models, then trained until its first checkpoint."""
     folder = tmp_path_factory.mktemp("killed")
-    ended = subprocess.run(python(SCORE_THEN_TRAIN, whole[1], folder), cwd=ROOT, capture_output=True, text=True)
+    saved = [whole[1], *(folder for _, _, folder in runs.values())]
+    ended = subprocess.run(python(SCORE_THEN_TRAIN, folder, *saved), cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     return folder
 
 
-def test_another_process_scores_the_same(whole, killed, digit_pairs):
-    pairs = load_pair_file(digit_pairs)
-    scores = whole[0].score_pairs(pairs.images, pairs.img1, pairs.img2)
-    np.testing.assert_array_equal(np.load(killed / "scores.npy"), scores)
-    assert np.ptp(scores) > 0.5
+def test_another_process_scores_the_same(whole, runs, killed, digit_pairs, one_file):
+    models = [(whole[0], load_pair_file(digit_pairs)), *((model, one_file) for _, model, _ in runs.values())]
+    for number, (model, pairs) in enumerate(models):
+        scores = model.score_pairs(pairs.images, pairs.img1, pairs.img2)
+        np.testing.assert_array_equal(np.load(killed / f"scores{number}.npy"), scores)
+        assert np.ptp(scores) > 0.5
 
 
 @pytest.mark.usefixtures("without_pictures")
@@ -438,23 +585,35 @@ print(calls, flush=True)
 """
 NEVER = 0
 DRAW = random.Random(20)
-# Twenty random instants, one from each tenth of the time an unbroken run takes, and of the calls it writes with.
-INSTANTS = [(kind, round((tenth + DRAW.random()) / 10, 3)) for kind in ("time", "call") for tenth in range(10)]
+# Twenty random instants, one from each tenth of the time an unbroken run takes, and of the calls it writes with; and
+# of a run of triplets, which draws its batches otherwise, one from each quarter of its time.
+INSTANTS = [("bce", kind, round((tenth + DRAW.random()) / 10, 3)) for kind in ("time", "call") for tenth in range(10)]
+INSTANTS += [("triplet", "time", round((quarter + DRAW.random()) / 4, 3)) for quarter in range(4)]
+QUICK = {
+    "bce": {"batch_pairs": 64},
+    "triplet": {"classes_per_batch": 10, "images_per_class": 4},
+}
 
 
 @pytest.fixture(scope="module")
 def quick(digit_pairs, tmp_path_factory):
-    """A config on file, and what an unbroken run of it in another process gave: model, folder, seconds, calls."""
-    folder = tmp_path_factory.mktemp("quick")
-    pairs = str(digit_pairs)
-    config = TrainConfig(pairs=pairs, objective="bce", tower="reference", epochs=8, batch_pairs=64, embedding_dim=8)
-    (folder / "config.json").write_text(json.dumps(config.to_dict()))
-    with started(folder / "config.json", folder / "run", NEVER) as process:
-        began = time.perf_counter()
-        calls = int(process.stdout.readline())
-        seconds = time.perf_counter() - began
-    assert process.returncode == 0
-    return config, load_model(folder / "run" / "siamese.keras"), folder, seconds, calls
+    """By objective: a config on file, and what an unbroken run of it in another process gave: model, folder, seconds,
+    calls."""
+
+    @functools.cache
+    def unbroken(objective):
+        folder = tmp_path_factory.mktemp("quick")
+        knobs = {"objective": objective, "tower": "reference", "epochs": 8, "embedding_dim": 8, **QUICK[objective]}
+        config = TrainConfig(pairs=str(digit_pairs), **knobs)
+        (folder / "config.json").write_text(json.dumps(config.to_dict()))
+        with started(folder / "config.json", folder / "run", NEVER) as process:
+            began = time.perf_counter()
+            calls = int(process.stdout.readline())
+            seconds = time.perf_counter() - began
+        assert process.returncode == 0
+        return config, load_model(folder / "run" / "siamese.keras"), folder, seconds, calls
+
+    return unbroken
 
 
 @contextmanager
@@ -469,9 +628,11 @@ def started(config: Path, folder: Path, last: int) -> Iterator[subprocess.Popen]
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
-@pytest.mark.parametrize(("kind", "share"), INSTANTS)
-def test_kill_9_at_any_instant_leaves_whole_files_and_a_run_that_resumes_to_the_same_bits(quick, tmp_path, kind, share):
-    config, unbroken, folder, seconds, calls = quick
+@pytest.mark.parametrize(("objective", "kind", "share"), INSTANTS)
+def test_kill_9_at_any_instant_leaves_whole_files_and_a_run_that_resumes_to_the_same_bits(
+    quick, tmp_path, objective, kind, share
+):
+    config, unbroken, folder, seconds, calls = quick(objective)
     with started(folder / "config.json", tmp_path, 1 + int(share * calls) if kind == "call" else NEVER) as process:
         if kind == "time":
             time.sleep(share * seconds)

@@ -4,13 +4,18 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
-from siamese_tf.config import HEAD_NAMES, OBJECTIVE_NAMES, TrainConfig
+from siamese_tf.config import OBJECTIVE_NAMES, TrainConfig
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.objectives import OBJECTIVES
 from siamese_tf.training.pipeline import training_batches
-from siamese_tf.training.trainer import PairTrainer
+from siamese_tf.training.trainer import Trainer
 
-CONFIG = TrainConfig(batch_pairs=16, embedding_dim=4, augment="none", margin=0.8)
+CONFIG = TrainConfig(batch_pairs=16, embedding_dim=4, head="euclidean", augment="none", margin=0.8)
+TRIPLETS = replace(CONFIG, objective="triplet", losses="native", classes_per_batch=3, images_per_class=4)
+
+
+def config_of(objective):
+    return TRIPLETS if objective == "triplet" else replace(CONFIG, objective=objective)
 
 
 def linear_tower():
@@ -21,113 +26,69 @@ def linear_tower():
 def model_of(config, tower=linear_tower):
     """A model for a config, the same one for the same seed."""
     keras.utils.set_random_seed(config.seed)
-    return SiameseModel((8, 8, 1), tower(), head=config.head or OBJECTIVES[config.objective].head)
+    return SiameseModel((8, 8, 1), tower(), head=config.head)
 
 
 def trainer_of(model, config, learning_rate=0.0):
-    trainer = PairTrainer(model, config)
+    trainer = Trainer(model, config)
     trainer.compile(optimizer=keras.optimizers.Adam(learning_rate), jit_compile=False)
     trainer.optimizer.build(model.trainable_variables)
     return trainer
 
 
-def first_batch(pairs, config=CONFIG):
-    return next(iter(training_batches(pairs, config, range(1))))
+def measured(trainer, batch):
+    """What one step measures, not the mean with the steps before."""
+    for mean in trainer.means.values():
+        mean.reset_state()
+    return {name: float(value) for name, value in trainer.train_step(batch).items()}
 
 
-def loss_by_hand(model, objective, margin, first, second, similarity):
-    """One number for each pair of (m, d) embeddings, by NumPy from the papers' formulas."""
-    if model.head_name == "concat":
-        x = np.concatenate([first, second], axis=1)
-        for layer, activate in zip(model.head.layers, (True, True, False), strict=True):
-            kernel, bias = layer.get_weights()
-            x = x @ kernel + bias
-            x = np.maximum(x, 0) if activate else x
-        logit = x[:, 0]
-        distance = np.log1p(np.exp(-logit))
-    else:
-        first, second = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (first, second))
-        cosine = np.sum(first * second, axis=1)
-        distance = 1 - cosine if model.head_name == "cosine" else np.linalg.norm(first - second, axis=1)
-        scale = 10.0 if model.head_name == "cosine" else 5.0
-        logit = 5.0 - scale * distance
-    p = 1 / (1 + np.exp(-logit))
-    if objective == "bce":
-        return -similarity * np.log(p) - (1 - similarity) * np.log(1 - p)
-    if objective == "mse":
-        return (similarity - p) ** 2
-    return similarity * distance**2 + (1 - similarity) * np.maximum(margin - distance, 0) ** 2
+@pytest.fixture(scope="module")
+def run(quarters, run_of):
+    return run_of(quarters)
 
 
-@pytest.fixture(scope="module", params=HEAD_NAMES)
-def untrained(request):
-    return model_of(replace(CONFIG, head=request.param))
+def first_batch(run, config=CONFIG):
+    return next(iter(training_batches(run, config, range(1))))
 
 
 @pytest.mark.parametrize("objective", OBJECTIVE_NAMES)
-def test_the_loss_on_listed_pairs_is_the_mean_over_them(toy_pairs, untrained, objective):
-    config, batch = replace(CONFIG, objective=objective, pairs_per_step="listed"), first_batch(toy_pairs)
-    embeddings = untrained.embed(batch["images"].numpy()).astype(np.float64)
-    similarity = batch["similarity"].numpy()
-    expected = loss_by_hand(untrained, objective, 0.8, embeddings[:16], embeddings[16:], similarity).mean()
-    assert 0 < similarity.mean() < 1
-    np.testing.assert_allclose(trainer_of(untrained, config).train_step(batch)["loss"], expected, rtol=1e-4)
+def test_a_step_measures_what_the_objective_does_on_the_embeddings_of_the_batch(run, objective):
+    config = config_of(objective)
+    model, batch = model_of(config), first_batch(run, config)
+    trainer = trainer_of(model, config)
+    expected = OBJECTIVES[objective].step(config, model.head)(model.embed(batch["images"].numpy()), batch)
+    assert tuple(expected) == trainer.step.names == tuple(trainer.means)
+    for name, value in measured(trainer, batch).items():
+        assert value == pytest.approx(float(expected[name]), rel=1e-4)
+        assert value != 0
 
 
-@pytest.mark.parametrize("objective", OBJECTIVE_NAMES)
-def test_the_loss_on_all_pairs_weighs_both_kinds_alike(toy_pairs, untrained, objective):
-    config, batch = replace(CONFIG, objective=objective, pairs_per_step="all"), first_batch(toy_pairs)
-    embeddings = untrained.embed(batch["images"].numpy()).astype(np.float64)
-    labels, index = batch["labels"].numpy(), batch["index"].numpy()
-    assert len(set(index)) < 32, "the batch must hold an image twice, so that the test sees that it is not counted"
-    losses = {0: [], 1: []}
-    for i in range(32):
-        for j in range(32):
-            if index[i] != index[j]:
-                same = int(labels[i] == labels[j])
-                pair = embeddings[i : i + 1], embeddings[j : j + 1]
-                losses[same].append(loss_by_hand(untrained, objective, 0.8, *pair, np.array([same]))[0])
-    expected = (np.mean(losses[0]) + np.mean(losses[1])) / 2
-    np.testing.assert_allclose(trainer_of(untrained, config).train_step(batch)["loss"], expected, rtol=1e-4)
-
-
-def test_an_image_with_itself_is_not_counted(toy_pairs):
-    """Both images of every pair the same one: no pair is left, whatever the labels say."""
-    config = replace(CONFIG, objective="mse")
-    batch = first_batch(toy_pairs)
-    row = np.zeros(32, int)
-    batch |= {"images": batch["images"].numpy()[row], "index": batch["index"].numpy()[row], "labels": row}
-    assert float(trainer_of(model_of(config), config).train_step(batch)["loss"]) == 0
-
-
-def test_a_listed_pair_needs_no_labels_and_all_pairs_do_not_read_the_listed_similarity(toy_pairs):
-    batch = first_batch(toy_pairs)
-    model = model_of(CONFIG)
-    other_labels = batch | {"labels": batch["labels"] * 0 - 1}
-    other_similarity = batch | {"similarity": 1 - batch["similarity"]}
-    losses = {
-        (per_step, name): float(trainer_of(model, replace(CONFIG, pairs_per_step=per_step)).train_step(these)["loss"])
-        for per_step in ("all", "listed")
-        for name, these in (("right", batch), ("labels", other_labels), ("similarity", other_similarity))
-    }
-    assert losses["listed", "right"] == losses["listed", "labels"] != losses["listed", "similarity"]
-    assert losses["all", "right"] == losses["all", "similarity"] != losses["all", "labels"]
-
-
-@pytest.mark.parametrize("per_step", ["all", "listed"])
-@pytest.mark.parametrize("objective", OBJECTIVE_NAMES)
-def test_the_loss_falls(toy_pairs, objective, per_step):
-    config = replace(CONFIG, objective=objective, pairs_per_step=per_step)
-    trainer = trainer_of(model_of(config), config, learning_rate=0.01)
-    batch = first_batch(toy_pairs)
-    losses = []
-    for _ in range(15):
-        losses.append(float(trainer.train_step(batch)["loss"]))
-        trainer.loss_mean.reset_state()
+@pytest.mark.parametrize(
+    "config",
+    [
+        *(
+            replace(CONFIG, objective=objective, pairs_per_step=per_step)
+            for objective in OBJECTIVE_NAMES[:3]
+            for per_step in ("all", "listed")
+        ),
+        *(
+            replace(TRIPLETS, mining=mining, margin=margin)
+            for mining in ("semi-hard", "hard")
+            for margin in (0.8, "soft")
+        ),
+        replace(TRIPLETS, mining="all"),
+    ],
+    ids=lambda config: f"{config.objective} {config.pairs_per_step} {config.mining} {config.margin}",
+)
+def test_the_loss_falls(run, config):
+    trainer = trainer_of(model_of(config), config, learning_rate=0.03)
+    batch = first_batch(run, config)
+    losses = [measured(trainer, batch)["loss"] for _ in range(12)]
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_contrastive_and_mse_train_different_weights_from_the_same_ones(toy_pairs):
+def test_contrastive_and_mse_train_different_weights_from_the_same_ones(run):
     """With the same head, whose sigmoid output would make both the same loss (contrastive on 1 - p, margin 1)."""
     ends = []
     for objective in ("contrastive", "mse", "mse"):
@@ -135,7 +96,7 @@ def test_contrastive_and_mse_train_different_weights_from_the_same_ones(toy_pair
         model = model_of(config)
         start = model.get_weights()
         trainer = trainer_of(model, config, learning_rate=0.01)
-        for batch in training_batches(toy_pairs, config, range(1)):
+        for batch in training_batches(run, config, range(1)):
             trainer.train_step(batch)
         ends.append((start, model.get_weights()))
     for values in zip(*(start for start, _ in ends), strict=True):
@@ -152,23 +113,25 @@ def test_contrastive_and_mse_train_different_weights_from_the_same_ones(toy_pair
     [
         ("contrastive", "euclidean", False),
         ("contrastive", "cosine", False),
+        ("triplet", "euclidean", False),
+        ("triplet", "cosine", False),
         ("bce", "euclidean", True),
         ("mse", "cosine", True),
     ],
 )
-def test_only_a_loss_on_logits_moves_scale_and_bias(toy_pairs, objective, head, moves):
-    config = replace(CONFIG, objective=objective, head=head)
+def test_only_a_loss_on_logits_moves_scale_and_bias(run, objective, head, moves):
+    config = replace(config_of(objective), head=head)
     model = model_of(config)
     before = [float(model.head.scale), float(model.head.bias)], model.get_weights()
     trainer = trainer_of(model, config, learning_rate=0.01)
     for _ in range(3):
-        trainer.train_step(first_batch(toy_pairs))
+        trainer.train_step(first_batch(run, config))
     after = [float(model.head.scale), float(model.head.bias)], model.get_weights()
     assert (before[0] != after[0]) is moves
     assert not np.array_equal(before[1][0], after[1][0])  # the tower has learned
 
 
-def test_both_images_of_a_pair_meet_one_batch_norm_statistic(toy_pairs):
+def test_all_images_of_a_step_meet_one_batch_norm_statistic(run):
     """One pass of all 2m images: the moving mean is that of all of them, not of one side."""
 
     def normalised_tower():
@@ -176,44 +139,61 @@ def test_both_images_of_a_pair_meet_one_batch_norm_statistic(toy_pairs):
         x = keras.layers.BatchNormalization(momentum=0.0)(keras.layers.Flatten()(image))
         return keras.Model(image, keras.layers.Dense(4)(x))
 
-    batch = first_batch(toy_pairs)
+    batch = first_batch(run)
     model = model_of(CONFIG, normalised_tower)
     trainer_of(model, CONFIG).train_step(batch)
     (mean,) = (weight.numpy() for weight in model.tower.weights if "moving_mean" in weight.name)
     np.testing.assert_allclose(mean, batch["images"].numpy().reshape(32, 64).mean(axis=0) / 255, rtol=1e-4)
 
 
-def test_the_images_are_augmented_by_the_seed_of_the_batch(toy_pairs):
-    config = replace(CONFIG, augment="shift-flip")
-    model, batch = model_of(config), first_batch(toy_pairs)
-    plain = trainer_of(model, CONFIG).train_step(batch)["loss"]
-    first, again = (trainer_of(model, config).train_step(batch)["loss"] for _ in range(2))
-    other = trainer_of(model, config).train_step(batch | {"seed": batch["seed"] + 5})["loss"]
+@pytest.mark.parametrize("config", [CONFIG, TRIPLETS], ids=["pairs", "triplets"])
+def test_the_images_are_augmented_by_the_seed_of_the_batch(run, config):
+    augmented = replace(config, augment="shift-flip")
+    model, batch = model_of(config), first_batch(run, config)
+    plain = trainer_of(model, config).train_step(batch)["loss"]
+    first, again = (trainer_of(model, augmented).train_step(batch)["loss"] for _ in range(2))
+    other = trainer_of(model, augmented).train_step(batch | {"seed": batch["seed"] + 5})["loss"]
     assert float(first) == float(again)
     assert len({float(plain), float(first), float(other)}) == 3
 
 
-def test_fit_goes_through_every_batch_once_and_reports_the_mean_of_the_epoch(toy_pairs):
+@pytest.mark.parametrize("config", [replace(CONFIG, objective="bce"), TRIPLETS], ids=["pairs", "triplets"])
+def test_fit_goes_through_every_batch_once_and_reports_the_means_of_the_epoch(run, config):
     seen = []
 
-    class Watched(PairTrainer):
+    class Watched(Trainer):
         def train_step(self, batch):
             seen.append(batch["index"].numpy())
             return super().train_step(batch)
 
-    config = replace(CONFIG, objective="bce")
-    batches = list(training_batches(toy_pairs, config, range(1, 3)))
+    batches = list(training_batches(run, config, range(1, 3)))
+    steps = len(batches) // 2
     model = model_of(config)
     trainer = Watched(model, config)
     trainer.compile(optimizer=keras.optimizers.SGD(0.0), run_eagerly=True)
     history = trainer.fit(
-        training_batches(toy_pairs, config, range(1, 3)),
-        steps_per_epoch=4,
+        training_batches(run, config, range(1, 3)),
+        steps_per_epoch=steps,
         initial_epoch=1,
         epochs=3,
         shuffle=False,
         verbose=0,
     ).history
     np.testing.assert_array_equal(seen, [batch["index"] for batch in batches])
-    single = [float(trainer_of(model, config).train_step(batch)["loss"]) for batch in batches]
-    np.testing.assert_allclose(history["loss"], [np.mean(single[:4]), np.mean(single[4:])], rtol=1e-5)
+    alone = trainer_of(model, config)
+    single = [measured(alone, batch) for batch in batches]
+    assert set(history) == set(trainer.step.names)
+    for name in history:
+        values = [step[name] for step in single]
+        np.testing.assert_allclose(history[name], [np.mean(values[:steps]), np.mean(values[steps:])], rtol=1e-5)
+        assert float(trainer.latest[name]) == pytest.approx(values[-1], rel=1e-5)
+
+
+def test_what_is_only_watched_is_no_weight_of_the_model(run):
+    """Else it would be in the checkpoint and in the saved model."""
+    model = model_of(TRIPLETS)
+    before = len(model.weights), len(model.variables)
+    trainer = trainer_of(model, TRIPLETS, learning_rate=0.1)
+    trainer.train_step(first_batch(run, TRIPLETS))
+    assert (len(model.weights), len(model.variables)) == before
+    assert float(trainer.latest["loss"]) > 0

@@ -1,0 +1,85 @@
+"""`record.json`: what a run was, and what came of it, as plain values."""
+
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from siamese_tf.config import TrainConfig
+from siamese_tf.data.pair_file import PARTS, VALIDATION
+from siamese_tf.training.checkpoint import RunState
+from siamese_tf.training.run_pairs import RunPairs
+from siamese_tf.version import __version__
+
+SCHEMA = 1
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pillow")
+METRICS = ("auc", "eer", "f1", "tar_at_far", "confusion")
+
+
+def build_record(
+    config: TrainConfig,
+    pairs: RunPairs,
+    state: RunState,
+    threshold: float,
+    reports: Mapping[str, Mapping[str, Any]],
+    command: str,
+) -> dict[str, Any]:
+    """The record of a finished run.
+
+    Args:
+        config: settled.
+        pairs: those of the run.
+        state: of the finished run.
+        threshold: the model's, chosen on the validation pairs.
+        reports: by the name of the split, the dict of `split_report`.
+        command: what to type to do this again.
+
+    Returns:
+        Plain values; the objective triplet adds `triplet`, how its steps were made.
+    """
+    seen = pairs.seen
+    return {
+        "schema": SCHEMA,
+        "dataset": seen.dataset,
+        "objective": config.objective,
+        "tower": config.tower,
+        "seed": config.seed,
+        "command": command,
+        "versions": _versions(config),
+        "pairs": {
+            **{name: report["pairs"] for name, report in reports.items()},
+            "sha256": {"train": seen.train.sha256, "test": seen.test and seen.test.sha256},
+            "leaks": seen.leaks,
+            "split": seen.train.manifest.get("split"),
+            "seed": seen.train.manifest.get("seed"),
+        },
+        "training": {
+            "epochs": config.epochs,
+            "best_epoch": state.best_epoch,
+            "seconds": round(sum(row["seconds"] for row in state.history), 1),
+        },
+        **({"triplet": _triplet(config, pairs)} if config.objective == "triplet" else {}),
+        "threshold": {"value": threshold, "chosen_on": PARTS[VALIDATION]},
+        "accuracy": {
+            **{name: reports[name]["accuracy"] if name in reports else None for name in PARTS},
+            "test_ci95": reports["test"]["ci95"] if "test" in reports else None,
+        },
+        "metrics": {name: {key: report[key] for key in METRICS} for name, report in reports.items()},
+    }
+
+
+def _triplet(config: TrainConfig, pairs: RunPairs) -> dict[str, Any]:
+    return {
+        "mining": config.mining,
+        "margin": config.margin,
+        "losses": config.losses,
+        "classes_per_batch": config.classes_per_batch,
+        "images_per_class": config.images_per_class,
+        "short_classes": pairs.short_classes(config),
+    }
+
+
+def _versions(config: TrainConfig) -> dict[str, str]:
+    versions = {"siamese_tf": __version__, "python": ".".join(map(str, sys.version_info[:3]))}
+    packages = (*PACKAGES, "tensorflow-addons") if config.losses == "addons" else PACKAGES
+    return versions | {package: version(package) for package in packages}

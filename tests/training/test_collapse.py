@@ -1,0 +1,150 @@
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow import keras
+
+from siamese_tf.config import MINING_NAMES, TrainConfig
+from siamese_tf.models.siamese_model import SiameseModel
+from siamese_tf.training.collapse import STEPS, CollapseWatch
+from siamese_tf.training.pipeline import training_batches, training_steps
+from siamese_tf.training.trainer import Trainer
+
+CONFIG = TrainConfig(
+    objective="triplet",
+    head="euclidean",
+    mining="hard",
+    margin=0.5,
+    losses="native",
+    classes_per_batch=3,
+    images_per_class=4,
+    augment="none",
+    learning_rate=0.02,
+)
+HEALTHY = (0.2, 1.1)
+
+
+def said(capsys):
+    out, err = capsys.readouterr()
+    assert out == ""
+    return err
+
+
+class Steps:
+    """A run as the callback sees it: the loss and the spread of each step."""
+
+    def __init__(self, config=CONFIG):
+        self.latest = {name: tf.Variable(0.0) for name in ("loss", "negative_distance")}
+        self.watch = CollapseWatch(SimpleNamespace(latest=self.latest), config)
+
+    def go(self, loss, apart, count=1):
+        for name, value in (("loss", loss), ("negative_distance", apart)):
+            self.latest[name].assign(value)
+        for step in range(count):
+            self.watch.on_train_batch_end(step, {})
+
+
+@pytest.mark.parametrize(("loss", "apart"), [(0.5, 1.0), (0.4991, 1.0), (0.5009, 1.0), (0.2, 0.009), (0.2, 0.0)])
+def test_a_collapse_is_told_of_once_after_30_steps(capsys, loss, apart):
+    """Within the 50 the issue asks for."""
+    steps = Steps()
+    steps.go(loss, apart, STEPS - 1)
+    assert STEPS == 30
+    assert said(capsys) == ""
+    steps.go(loss, apart)
+    assert said(capsys).count("\n") == 1
+    steps.go(loss, apart, 200)
+    assert said(capsys) == ""
+
+
+@pytest.mark.parametrize(("loss", "apart"), [HEALTHY, (0.4985, 1.0), (0.5015, 0.02), (0.0, 1.4), (math.log(2), 1.0)])
+def test_a_healthy_run_is_left_alone(capsys, loss, apart):
+    Steps().go(loss, apart, 100)
+    assert said(capsys) == ""
+
+
+def test_a_loss_that_passes_by_the_margin_is_no_collapse(capsys):
+    steps = Steps()
+    for _ in range(5):
+        steps.go(0.5, 1.0, STEPS - 1)
+        steps.go(*HEALTHY)
+    assert said(capsys) == ""
+
+
+def test_a_soft_margin_collapses_at_log_2(capsys):
+    steps = Steps(replace(CONFIG, margin="soft"))
+    steps.go(0.5, 1.0, 100)
+    assert said(capsys) == ""
+    steps.go(0.6931, 1.0, STEPS)
+    assert "the loss stays at 0.6931" in said(capsys)
+
+
+@pytest.mark.parametrize("mining", MINING_NAMES)
+def test_the_sentence_says_what_to_try(capsys, mining):
+    steps = Steps(replace(CONFIG, mining=mining, learning_rate=3e-3))
+    steps.go(0.5, 0.0004, STEPS)
+    advice = "" if mining == "semi-hard" else "--mining semi-hard, "
+    assert said(capsys) == (
+        "The embeddings have collapsed: the loss stays at 0.5000, where it is when all images lie at one point (images"
+        f" of different classes are 0.000 apart); stop the run and try {advice}a lower --learning-rate than 0.003, or"
+        " another --margin.\n"
+    )
+
+
+# In `fit`.
+
+
+@pytest.fixture(scope="module")
+def run(quarters, run_of):
+    return run_of(quarters)
+
+
+def constant_tower():
+    """Has weights to train, and the same embedding for every image."""
+    image = keras.Input((8, 8, 1))
+    x = keras.layers.Dense(4, activation="relu")(keras.layers.Flatten()(image))
+    return keras.Model(image, keras.layers.Rescaling(0.0, offset=1.0)(x))
+
+
+def linear_tower():
+    image = keras.Input((8, 8, 1))
+    return keras.Model(image, keras.layers.Dense(4)(keras.layers.Flatten()(image)))
+
+
+def fit(run, tower, config, steps):
+    """The trainer after so many steps, or a few more."""
+    keras.utils.set_random_seed(0)
+    trainer = Trainer(SiameseModel((8, 8, 1), tower, head=config.head), config)
+    trainer.compile(optimizer=keras.optimizers.Adam(config.learning_rate), jit_compile=False)
+    per_epoch = training_steps(run, config)
+    epochs = -(-steps // per_epoch)
+    watch = CollapseWatch(trainer, config)
+    batches = training_batches(run, config, range(epochs))
+    trainer.fit(batches, steps_per_epoch=per_epoch, epochs=epochs, shuffle=False, verbose=0, callbacks=[watch])
+    return trainer
+
+
+@pytest.mark.parametrize(("mining", "margin"), [("semi-hard", "soft"), ("hard", 0.5), ("all", 0.5)])
+def test_a_tower_whose_embeddings_are_all_one_is_noticed_within_50_steps(run, capsys, mining, margin):
+    fit(run, constant_tower(), replace(CONFIG, mining=mining, margin=margin), 50)
+    assert said(capsys).count("The embeddings have collapsed") == 1
+
+
+def test_a_network_that_collapses_while_it_trains_is_noticed(run, run_of, quarters, capsys):
+    """Noise with labels drawn at random: the hardest of them cannot be told apart, and one point is the way out."""
+    rng = np.random.default_rng(0)
+    noise = replace(quarters, images=rng.integers(0, 255, quarters.images.shape, np.uint8))
+    config = replace(CONFIG, head="cosine", images_per_class=20, learning_rate=0.05)
+    trainer = fit(run_of(noise), linear_tower(), config, 60)
+    assert float(trainer.latest["negative_distance"]) < 0.01
+    assert said(capsys).count("The embeddings have collapsed") == 1
+
+
+@pytest.mark.parametrize("config", [CONFIG, replace(CONFIG, mining="semi-hard", margin="soft")], ids=["hard", "soft"])
+def test_a_run_that_learns_says_nothing(run, capsys, config):
+    trainer = fit(run, linear_tower(), config, 80)
+    assert said(capsys) == ""
+    assert float(trainer.latest["negative_distance"]) > 0.5
