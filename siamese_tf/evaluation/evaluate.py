@@ -39,6 +39,15 @@ class ScoredSplit:
         return split_report(self.similarity, self.img1, self.img2, self.scores, threshold)
 
 
+def check_images(model: SiameseModel, pairs: PairFile) -> None:
+    """Raises a PairFileError where the images are not of the model's size."""
+    if pairs.images.shape[1:] != model.input_size:
+        raise PairFileError(
+            f"the model takes images of {model.input_size} (height, width, channels), and the pair file"
+            f" {pairs.path or ''} holds {pairs.images.shape[1:]}. Make pairs from the data set it was trained on"
+        )
+
+
 class EmbeddedPairs:
     """A pair file seen through a model: every image that a pair uses is embedded, once."""
 
@@ -48,11 +57,7 @@ class EmbeddedPairs:
         Raises:
             PairFileError: the images are not of the model's size.
         """
-        if pairs.images.shape[1:] != model.input_size:
-            raise PairFileError(
-                f"the model takes images of {model.input_size} (height, width, channels), and the pair file"
-                f" {pairs.path or ''} holds {pairs.images.shape[1:]}. Make pairs from the data set it was trained on"
-            )
+        check_images(model, pairs)
         self.model, self.pairs = model, pairs
         used = np.unique(np.concatenate([pairs.img1, pairs.img2]))
         self.embeddings = np.zeros((len(pairs.images), model.embedding_dim), np.float32)
@@ -83,13 +88,16 @@ def score_files(train: EmbeddedPairs, test: PairFile | None) -> dict[str, Scored
     return splits
 
 
-def evaluate_model(model: SiameseModel, opened: OpenedPairs, folder: Path | None = None) -> dict[str, dict[str, Any]]:
+def evaluate_model(
+    model: SiameseModel, opened: OpenedPairs, folder: Path | None = None, **more: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
     """What a model achieves on pairs, with the threshold it has.
 
     Args:
         model: a trained model.
         opened: the pairs.
         folder: gets `report.json` and the pictures; None writes nothing.
+        more: what `report.json` says besides, by its name.
 
     Returns:
         By the name of the split (train, validation, test), the dict of `split_report`.
@@ -102,7 +110,7 @@ def evaluate_model(model: SiameseModel, opened: OpenedPairs, folder: Path | None
     reports = {name: split.report(model.threshold) for name, split in scored.items()}
     if folder is not None:
         with atomic_write(folder / "report.json", "w") as file:
-            json.dump(reports, file, indent=2)
+            json.dump({**reports, **more}, file, indent=2)
         save_pictures(scored, model.threshold, folder, title=opened.dataset)
     return reports
 

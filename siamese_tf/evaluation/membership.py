@@ -10,6 +10,7 @@ from siamese_tf.data.open import OpenedPairs
 from siamese_tf.data.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairFile
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.evaluation import metrics
+from siamese_tf.evaluation.evaluate import check_images
 from siamese_tf.models.siamese_model import SiameseModel, probability
 
 
@@ -115,11 +116,13 @@ def evaluate_membership(
 
     Raises:
         ConfigError: no reference was asked for.
-        PairFileError: a file has no labels, or a part lacks images of the class, or others.
-        ImageError: the images are not of the model's size.
+        PairFileError: a file has no labels or images of another size than the model's, or a part lacks images of the
+            class, or others.
     """
     if references < 1:
         raise ConfigError(f"references is {references}; expected 1 or more images to compare with.")
+    for file in [opened.train] if opened.test is None else [opened.train, opened.test]:
+        check_images(model, file)
     images, member = _part(opened.train, TRAIN, label)
     candidates = np.flatnonzero(member)
     drawn = np.random.default_rng(seed).choice(candidates, min(references, len(candidates)), replace=False)

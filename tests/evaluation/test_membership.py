@@ -21,6 +21,8 @@ from siamese_tf.models.siamese_model import SiameseModel
 class Brightness:
     """Stands in for a model: an image's embedding is its brightness, a logit is 4 minus the difference of two."""
 
+    input_size = (2, 2, 1)
+
     def __init__(self):
         self.seen = []
 
@@ -233,6 +235,16 @@ def test_labels_are_needed(opened):
         evaluate_membership(Brightness(), replace(opened, train=replace(opened.train, labels=None)), 1)
     with pytest.raises(PairFileError, match="there are no labels"):
         evaluate_membership(Brightness(), replace(opened, test=replace(opened.test, labels=None)), 1)
+
+
+@pytest.mark.parametrize("which", ["train", "test"])
+def test_images_of_another_size_are_refused_before_any_is_looked_at(opened, which):
+    file = getattr(opened, which)
+    small = replace(opened, **{which: replace(file, images=file.images[:, :1])})
+    model = Brightness()
+    with pytest.raises(PairFileError, match=r"takes images of \(2, 2, 1\) .*holds \(1, 2, 1\)\. Make pairs from"):
+        evaluate_membership(model, small, 1)
+    assert model.seen == []
 
 
 @pytest.mark.parametrize(("part", "name"), [(0, "train"), (1, "validation")])
