@@ -1,12 +1,20 @@
-"""What holds for every test: no network beyond this machine, and TensorFlow's start-up talk left out."""
+"""What holds for every test: no network beyond this machine, and TensorFlow's start-up talk left out.
+
+And what the tests of the commands share: `call` and `run`, which type a command in this process.
+"""
 
 import os
+import re
 import socket
+import sys
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read once, when TensorFlow is first imported
 
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
 THIS_MACHINE = (None, "localhost", "127.0.0.1", "::1")
 
 
@@ -20,3 +28,34 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         return look_up(host, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture(scope="session")
+def call() -> Callable[[str], int]:
+    """Types a command; the exit code."""
+    from siamese_tf import cli
+
+    def type_in(line: str) -> int:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", ["siamese-tf", *line.split()])
+            patch.setenv("COLUMNS", "200")
+            try:
+                cli.main()
+            except SystemExit as end:
+                return end.code or 0
+        return 0
+
+    return type_in
+
+
+@pytest.fixture
+def run(call: Callable[[str], int], capfd: pytest.CaptureFixture) -> Callable[[str], SimpleNamespace]:
+    """Types a command; exit code, stdout and stderr."""
+
+    def type_in(line: str) -> SimpleNamespace:
+        capfd.readouterr()
+        code = call(line)
+        out, err = capfd.readouterr()
+        return SimpleNamespace(code=code, out=ANSI.sub("", out), err=ANSI.sub("", err))
+
+    return type_in

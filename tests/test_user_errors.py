@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from siamese_tf import cli
+from siamese_tf.commands import score
 from siamese_tf.data import known
 from siamese_tf.data.pair_file import PairFile, save_pair_file
 from siamese_tf.models.model_file import save_model
@@ -22,6 +23,7 @@ from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.checkpoint import RunState, save_checkpoint
 
 TINY = "train --dataset digits --tower reference --embedding-dim 8 --epochs 1 --quiet"
+TRIPLETS = f"{TINY} --objective triplet"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -44,6 +46,8 @@ def folder(tmp_path_factory):
     split = np.repeat(np.array([0, 1], np.uint8), 10)
     save_pair_file(folder / "no_labels.npz", PairFile(images, None, **row, split=split))
     save_pair_file(folder / "small.npz", PairFile(images[:, :4, :4], None, **row, split=split))
+    labels = np.concatenate([np.ones(20, np.int64), row["similarity"]])
+    save_pair_file(folder / "small_labels.npz", PairFile(images[:, :4, :4], labels, **row, split=split))
     save_pair_file(folder / "train_only.npz", PairFile(images, None, **row, split=0 * split))
     np.savez(folder / "no_similarity.npz", images=images, img1=img1, img2=img1 + 20)
     np.savez(folder / "beyond.npz", images=images, **{**row, "img2": img1 + 21})
@@ -153,8 +157,9 @@ REFUSED = [
     ("pairs generate --dataset digits --out new --seed -1", ["seed is -1", "0 or more"]),
     ("pairs generate --dataset digits --out file", ["file/digits", "Not a directory", "name another"]),
     # the settings of train
-    (f"{TINY} --objective foo", ["objective", "bce, mse, contrastive", "'foo'"]),
-    (f"{TINY} --tower foo", ["tower", "small_cnn, reference", "'foo'"]),
+    (f"{TINY} --objective foo", ["objective", "bce, mse, contrastive, triplet", "'foo'"]),
+    (f"{TINY} --tower foo", ["tower", "small_cnn, reference, tnn", "'foo'"]),
+    (f"{TINY} --tower tnn --workdir built", ["tower tnn", "at least 18x18", "got 8x8"]),
     (f"{TINY} --tower custom", ["'custom'", "in Python"]),
     (f"{TINY} --head foo", ["head", "cosine, euclidean, concat", "'foo'"]),
     (f"{TINY} --augment foo", ["augment", "auto, none, shift, flip, shift-flip", "'foo'"]),
@@ -166,9 +171,38 @@ REFUSED = [
     (f"{TINY} --margin 0", ["margin", "above 0", "got 0.0"]),
     (f"{TINY} --margin -1", ["margin", "above 0", "got -1.0"]),
     (f"{TINY} --margin nan", ["margin", "above 0", "got nan"]),
+    (f"{TINY} --margin wide", ["margin", "above 0, or soft", "got 'wide'"]),
+    (f"{TINY} --schedule foo", ["schedule", "cosine, constant", "'foo'"]),
+    (f"{TINY} --weight-decay -1", ["weight_decay", "a number from 0 on", "got -1.0"]),
+    (f"{TINY} --recipe foo", ["'foo'", "there is tnn (the reference triplet network"]),
     (f"{TINY} --learning-rate 0", ["learning_rate", "above 0", "got 0.0"]),
     (f"{TINY} --learning-rate inf", ["learning_rate", "above 0", "got inf"]),
     (f"{TINY} --seed -1", ["seed", "from 0 to", "got -1"]),
+    # triplets
+    (f"{TRIPLETS} --margin hard", ["margin", "above 0, or soft", "got 'hard'"]),
+    (f"{TRIPLETS} --mining foo", ["mining", "semi-hard, hard, all", "'foo'"]),
+    (f"{TRIPLETS} --losses foo", ["losses", "addons, native", "'foo'"]),
+    (f"{TRIPLETS} --losses addons --mining all", ["'addons'", "no batch-all loss", "Use 'native'"]),
+    (f"{TRIPLETS} --losses addons --margin soft", ["'addons'", "no semi-hard loss with a soft margin", "Use 'native'"]),
+    (f"{TRIPLETS} --head concat", ["'triplet'", "head euclidean or cosine", "concat has no distance"]),
+    (f"{TRIPLETS} --pairs-per-step listed", ["pairs_per_step 'listed'", "not for the objective triplet", "Leave"]),
+    (f"{TRIPLETS} --classes-per-batch 11", ["batches of 11 classes", "there are 10", "Set classes_per_batch to 10"]),
+    (f"{TRIPLETS} --classes-per-batch 1", ["classes_per_batch", "from 2 to", "got 1"]),
+    (f"{TRIPLETS} --images-per-class 1", ["images_per_class", "from 2 to", "got 1"]),
+    (f"{TRIPLETS} --pairs no_labels.npz", ["no_labels.npz has no labels", "triplet needs them", "another objective"]),
+    (f"{TINY} --margin soft", ["margin 'soft'", "triplet only", "got objective 'contrastive'", "Leave it"]),
+    (f"{TINY} --mining hard", ["mining 'hard'", "triplet only", "got objective 'contrastive'", "Leave it"]),
+    (f"{TINY} --losses addons --objective bce", ["losses 'addons'", "triplet only", "got objective 'bce'", "Leave it"]),
+    (f"{TINY} --images-per-class 4", ["images_per_class 4", "triplet only", "got objective 'contrastive'", "Leave it"]),
+    # one class against the rest
+    (f"{TINY} --one-vs-rest 10", ["no class '10'", "one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9", "or its number"]),
+    (f"{TINY} --rest-is-a-class", ["rest_is_a_class", "one_vs_rest", "name that class as well"]),
+    (f"{TINY} --pairs no_labels.npz --one-vs-rest 1", ["no_labels.npz", "no labels", "Give a pair file with"]),
+    (f"{TRIPLETS} --one-vs-rest 7 --classes-per-batch 3", ["batches of 3 classes", "there are 2", "to 2 or less"]),
+    ("evaluate model.keras --dataset digits --one-vs-rest seven", ["no class 'seven'", "one of 0, 1, 2", "its number"]),
+    ("evaluate model.keras --dataset digits --rest-is-a-class", ["--rest-is-a-class", "--one-vs-rest CLASS", "name"]),
+    ("evaluate model.keras --pairs no_labels.npz --one-vs-rest 1", ["no_labels.npz", "no labels", "Give a pair file"]),
+    ("evaluate model.keras --pairs small_labels.npz --one-vs-rest 1", ["(8, 8, 1)", "small_labels.npz", "(4, 4, 1)"]),
     # the pairs and the folder of train
     (f"{TINY} --dataset Mnist", ["'Mnist'", "expected one of", "did you mean mnist?"]),
     (f"{TINY} --pairs none.npz", ["none.npz", "No such file", "Make pair files"]),
@@ -177,7 +211,7 @@ REFUSED = [
     (f"{TINY} --pairs train_only.npz", ["train_only.npz", "no validation rows (split 1)"]),
     (f"{TINY} --pairs no_labels.npz --test-pairs none.npz", ["none.npz", "No such file"]),
     (f"{TINY} --pairs no_labels.npz --test-pairs small.npz", ["small.npz has no test rows"]),
-    (f"{TINY} --pairs small.npz --pairs-per-step listed", ["reference", "at least 6x6", "got 4x4"]),
+    (f"{TINY} --pairs small.npz --pairs-per-step listed --workdir built", ["reference", "at least 6x6", "got 4x4"]),
     (f"{TINY} --pairs no_labels.npz --pairs-per-step listed --workdir file", ["file", "It is a file", "name another"]),
     (
         f"{TINY} --pairs no_labels.npz --pairs-per-step listed --workdir run --resume",
@@ -189,10 +223,10 @@ REFUSED = [
 NOT_PARSED = [
     (f"{TINY} --epochs ten", ["--epochs", "valid integer"]),
     (f"{TINY} --epochs 1.5", ["--epochs", "valid integer"]),
-    (f"{TINY} --margin wide", ["--margin", "valid"]),
     (f"{TINY} --epoch 3", ["No such option: --epoch", "--epochs"]),
     (f"{TINY} --epochs", ["--epochs", "requires an argument"]),
     (f"{TINY} mnist", ["unexpected extra argument", "mnist"]),
+    ("evaluate model.keras --dataset digits --one-vs-rest 7 --seed -1", ["--seed", "greater than or equal to 0"]),
     ("pairs generate --train-pairs many", ["--train-pairs", "valid integer"]),
     ("pairs check", ["Missing argument"]),
     ("score", ["Missing argument"]),
@@ -208,6 +242,17 @@ def test_a_mistake_ends_in_one_line_that_teaches(refused, line, words):
     for word in words:
         assert word in message
     assert not Path("new").exists()
+    assert not Path("runs").exists()
+
+
+def test_losses_that_are_not_installed_are_refused(refused, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_addons", None)
+    message = refused(f"{TRIPLETS} --losses addons")
+    assert message == (
+        "error: losses 'addons' cannot serve: TensorFlow Addons is not installed."
+        " Use 'native', whose values are the same\n"
+    )
+    assert not Path("runs").exists()
 
 
 @pytest.mark.parametrize(("line", "words"), NOT_PARSED)
@@ -304,7 +349,7 @@ def test_a_folder_that_may_not_be_written_to(refused, tmp_path, line):
 
 def test_a_fault_of_ours_keeps_its_traceback(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(cli, "json", None)  # so that printing the scores fails
+    monkeypatch.setattr(score, "json", None)  # so that printing the scores fails
     monkeypatch.setattr(sys, "argv", ["siamese-tf", *"score model.keras a.png b.png --json".split()])
     with pytest.raises(AttributeError):
         cli.main()

@@ -1,0 +1,122 @@
+"""`siamese-tf embed` and `siamese-tf plot embeddings`."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from siamese_tf.commands.options import DataDir, Model, OneVsRest, Pairs, TestPairs
+from siamese_tf.console import start_tensorflow
+from siamese_tf.errors import ConfigError, DatasetError, PairFileError, SiameseError
+
+if TYPE_CHECKING:  # `siamese-tf --help` waits for none of these
+    import numpy as np
+
+    from siamese_tf.data.open import OpenedPairs
+
+DATASETS = "mnist, fashion-mnist, digits, or a folder of IDX files."
+
+
+def embed(
+    model: Model,
+    dataset: Annotated[str, Option(help=DATASETS, show_default=False)],
+    out: Annotated[Path, Option(help="The file (.npz) that gets the embeddings.", show_default=False)],
+    data_dir: DataDir = None,
+) -> None:
+    """Write the embeddings of all images of a data set."""
+    start_tensorflow()
+    from siamese_tf.data.npz import write_npz
+    from siamese_tf.data.sources import load_source
+    from siamese_tf.inference.embed_images import embed_source
+    from siamese_tf.models.model_file import load_model
+
+    loaded = load_model(model)
+    source = load_source(dataset, data_dir)
+    print(source.note)
+    arrays = embed_source(loaded, source)
+    write_npz(out, arrays)
+    count, numbers = arrays["embeddings"].shape
+    print(f"wrote {count:,} embeddings of {numbers} numbers to {out}")
+
+
+def plot_embeddings(
+    model: Model,
+    dataset: Annotated[str | None, Option(help=DATASETS)] = None,
+    data_dir: DataDir = None,
+    pairs: Pairs = None,
+    test_pairs: TestPairs = None,
+    one_vs_rest: OneVsRest = None,
+    images: Annotated[int, Option(help="Test images on the map, drawn at random.")] = 3000,
+    thumbnails: Annotated[bool, Option("--thumbnails", help="Draw the images instead of dots.")] = False,
+    projector: Annotated[Path | None, Option(help="A folder for TensorBoard's projector.")] = None,
+    seed: Annotated[int, Option(help="Of the images drawn, the map, and the order of ties.")] = 0,
+    as_json: Annotated[bool, Option("--json", help="Print the numbers as JSON.")] = False,
+    out: Annotated[Path, Option(help="The picture (.png).")] = Path("embeddings.png"),
+) -> None:
+    """Draw a map of the test images as the model sees them, and print how well their classes are apart."""
+    if (pairs is None) == (dataset is None):
+        raise SiameseError(
+            f"plot embeddings needs --pairs FILE or --dataset NAME; got {'both' if pairs else 'neither'}"
+        )
+    for name, value, least in (("images", images, 1), ("seed", seed, 0)):
+        if not least <= value < 2**32:
+            raise ConfigError(f"{name} is {value}; expected {least} or more, and less than 2**32")
+    start_tensorflow()
+    import numpy as np
+
+    from siamese_tf.data.open import open_pairs
+    from siamese_tf.evaluation.embedding_plot import save_embedding_plot, tsne
+    from siamese_tf.evaluation.embedding_report import as_compared, embedding_lines, embedding_report
+    from siamese_tf.inference.embed_images import embed_images
+    from siamese_tf.inference.projector import write_projector
+    from siamese_tf.models.model_file import load_model
+
+    loaded = load_model(model)
+    opened = open_pairs(dataset or "auto", data_dir=data_dir, pairs=pairs, test_pairs=test_pairs)
+    print("\n".join(opened.lines()), file=sys.stderr if as_json else sys.stdout)
+    test = _test_images(opened, one_vs_rest)
+    embeddings = as_compared(loaded, embed_images(loaded, test.images, opened.dataset))
+    report = embedding_report(embeddings, test.labels if test.focus is None else test.labels == test.focus, seed)
+    print(json.dumps(report, indent=2) if as_json else "\n".join(embedding_lines(report)), flush=True)
+    sample = np.random.default_rng(seed).permutation(len(embeddings))[:images]
+    embeddings, labels, drawn = embeddings[sample], test.labels[sample], test.images[sample]
+    if projector is not None:
+        write_projector(projector, embeddings, labels, test.class_names, drawn)
+    what = [f"{len(sample):,} test images"]
+    if test.focus is not None:
+        what.insert(0, f"{one_vs_rest} against the rest")
+    title = f"{', '.join(filter(None, (opened.dataset, loaded.record.get('objective'))))}: {', '.join(what)}"
+    pictures = drawn if thumbnails else None
+    points = tsne(embeddings, seed)
+    save_embedding_plot(points, labels, test.class_names, out, title=title, images=pictures, focus=test.focus)
+    if not as_json:
+        print(f"the map shows {len(sample):,} of them: {out}")
+
+
+@dataclass(frozen=True, eq=False)
+class _TestImages:
+    """The test images (n, h, w, c), their labels (n,), what label k is called, and the label to tell from the rest."""
+
+    images: "np.ndarray"
+    labels: "np.ndarray"
+    class_names: list[str]
+    focus: int | None
+
+
+def _test_images(opened: "OpenedPairs", one_vs_rest: str | None) -> _TestImages:
+    from siamese_tf.data.one_vs_rest import class_label, labels_of
+    from siamese_tf.data.pair_file import TEST
+
+    if opened.test is None:
+        raise PairFileError("there are no test pairs, and only test images are drawn. Name a file with --test-pairs")
+    positions = opened.test.images_of(TEST)
+    labels = labels_of(opened.test)[positions]
+    focus = None if one_vs_rest is None else class_label(opened.test, one_vs_rest)
+    if focus is not None and focus not in labels:
+        raise DatasetError(f"no test image is of class {one_vs_rest}. Choose another class, or other pairs")
+    names = opened.test.manifest.get("class_names")
+    class_names = [str(name) for name in names] if isinstance(names, list) else []
+    return _TestImages(opened.test.images[positions], labels, class_names, focus)

@@ -1,0 +1,46 @@
+"""`siamese-tf pairs generate`, which is `dataset_generation.py`, too, and `siamese-tf pairs check`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from siamese_tf.commands.options import DataDir, Dataset
+
+
+def generate(
+    dataset: Dataset = "auto",
+    data_dir: DataDir = None,
+    out: Annotated[Path, Option(help="The folder that gets a folder for the data set.")] = Path("dataset"),
+    train_pairs: Annotated[int | None, Option(help="Pairs to train on.", show_default="70,000, or fewer")] = None,
+    validation_pairs: Annotated[int | None, Option(help="Pairs to choose by.", show_default="30,000, or fewer")] = None,
+    test_pairs: Annotated[int | None, Option(help="Pairs to measure with.", show_default="50,000, or fewer")] = None,
+    split: Annotated[str, Option(help="image, or class to keep whole classes apart.")] = "image",
+    seed: Annotated[int, Option(help="Of every choice.")] = 0,
+) -> None:
+    """Write train_pairs.npz and test_pairs.npz of a data set."""
+    from siamese_tf.data.generate import generate_pair_files
+
+    made = generate_pair_files(
+        dataset,
+        out=out,
+        data_dir=data_dir,
+        train_pairs=train_pairs,
+        validation_pairs=validation_pairs,
+        test_pairs=test_pairs,
+        split=split,
+        seed=seed,
+    )
+    print("\n".join(made.lines()))
+
+
+def check(files: Annotated[list[Path], Argument(help="Pair files, looked at together.")]) -> None:
+    """Print the audit of pair files; exit code 1 where they leak."""
+    from siamese_tf.data.audit import audit_pairs
+    from siamese_tf.data.pair_file import load_pair_file
+
+    audit = audit_pairs([load_pair_file(file) for file in files])
+    print("\n".join(audit.lines()))
+    if audit.leaks:
+        raise typer.Exit(1)

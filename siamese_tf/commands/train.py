@@ -1,0 +1,90 @@
+"""`siamese-tf train`, which is `main1.py` to `main3.py`, too."""
+
+import shlex
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer import Option
+
+from siamese_tf.commands.options import DataDir, Dataset, OneVsRest, Pairs, Quiet, RestIsAClass, TestPairs
+from siamese_tf.console import start_tensorflow
+from siamese_tf.errors import SiameseError
+
+
+def train(
+    context: typer.Context,
+    objective: Annotated[str, Option(help="bce, mse, contrastive or triplet.")] = "contrastive",
+    dataset: Dataset = "auto",
+    data_dir: DataDir = None,
+    pairs: Pairs = None,
+    test_pairs: TestPairs = None,
+    recipe: Annotated[str | None, Option(help="Settings to start from: tnn. Other flags go before it.")] = None,
+    one_vs_rest: OneVsRest = None,
+    rest_is_a_class: RestIsAClass = False,
+    epochs: Annotated[int | None, Option(help="Passes over the data.", show_default="by the objective")] = None,
+    batch_pairs: Annotated[int, Option(help="Pairs in a step; of triplets, images.")] = 128,
+    tower: Annotated[str, Option(help="small_cnn, reference or tnn.")] = "small_cnn",
+    head: Annotated[str | None, Option(help="cosine, euclidean or concat.", show_default="the objective's")] = None,
+    embedding_dim: Annotated[int | None, Option(help="Numbers in an embedding.", show_default="the tower's")] = None,
+    margin: Annotated[str | None, Option(help="A distance, or soft (triplet).", show_default="the objective's")] = None,
+    mining: Annotated[str, Option(help="Which triplets count: semi-hard, hard or all.")] = "semi-hard",
+    losses: Annotated[str | None, Option(help="Of triplets: addons or native.", show_default="addons if there")] = None,
+    classes_per_batch: Annotated[int | None, Option(help="Of triplets.", show_default="16 (hard: 32)")] = None,
+    images_per_class: Annotated[
+        int | None, Option(help="Of triplets.", show_default="batch pairs / classes (hard: 4)")
+    ] = None,
+    learning_rate: Annotated[float | None, Option(help="Of Adam at the start.", show_default="the tower's")] = None,
+    schedule: Annotated[str, Option(help="Of the learning rate: cosine or constant.")] = "cosine",
+    weight_decay: Annotated[float, Option(help="Share of each weight, times the learning rate, a step takes.")] = 0.0,
+    pairs_per_step: Annotated[str, Option(help="all pairs among a step's images, or the listed ones.")] = "all",
+    augment: Annotated[str, Option(help="auto, none, shift, flip or shift-flip.")] = "auto",
+    seed: Annotated[int, Option(help="Of weights, batch order and augmentation.")] = 0,
+    workdir: Annotated[Path | None, Option(help="Of the run.", show_default="runs/<dataset>/<objective>")] = None,
+    resume: Annotated[bool, Option("--resume", help="Continue the run in the workdir.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train, keep the best validation checkpoint, calibrate, evaluate, and save."""
+    from siamese_tf.recipes import config_from
+
+    config = config_from(recipe, _given(context))
+    start_tensorflow()
+    import tensorflow as tf
+
+    from siamese_tf.training.train import train_and_evaluate
+
+    script = Path(sys.argv[0]).name
+    arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
+    command = shlex.join([*(["python"] if script.endswith(".py") else []), script, *arguments])
+    try:
+        train_and_evaluate(config, workdir, resume=resume, quiet=quiet, command=command)
+    except KeyboardInterrupt:
+        print("\nStopped. The same command with --resume continues after the last finished epoch.", file=sys.stderr)
+        raise typer.Exit(130) from None
+    except tf.errors.OpError as error:  # the TensorBoard log meets a full disk, or the network a full memory
+        reason = error.message.split("}} ")[-1].split(" [Op:")[0].splitlines()[0]
+        raise SiameseError(f"TensorFlow stopped: {reason}. Check disk and memory; go on with --resume") from error
+
+
+def _given(context: typer.Context) -> dict[str, Any]:
+    """The settings that were typed, or that the script stands for: those go before a recipe's."""
+    from siamese_tf.config import TrainConfig
+
+    given = {}
+    for name in (field.name for field in fields(TrainConfig)):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name != "DEFAULT":
+            given[name] = context.params[name]
+    if "margin" in given:
+        given["margin"] = _margin(given["margin"])
+    return given
+
+
+def _margin(text: str) -> float | str:
+    """A number where the text is one; what else it may be, TrainConfig says."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

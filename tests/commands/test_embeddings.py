@@ -1,0 +1,160 @@
+"""Embedding a data set and drawing its map, with the model of the trained run."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from siamese_tf.data.pair_file import TEST, TRAIN, load_pair_file, save_pair_file
+from siamese_tf.evaluation import embedding_plot
+from siamese_tf.evaluation.embedding_report import as_compared, embedding_lines, embedding_report
+
+MODEL = "run/siamese.keras"
+PLOT = f"plot embeddings {MODEL} --pairs dataset/digits/train_pairs.npz"
+
+
+@pytest.fixture
+def plotted(monkeypatch):
+    """What is drawn, instead of drawing it; the map is made of the embeddings themselves."""
+    drawn = []
+    monkeypatch.setattr(embedding_plot, "tsne", lambda embeddings, seed: embeddings)
+    monkeypatch.setattr(
+        embedding_plot,
+        "save_embedding_plot",
+        lambda points, labels, names, path, **rest: drawn.append(
+            {"points": points, "labels": labels, "names": names, "path": path, **rest}
+        ),
+    )
+    return drawn
+
+
+@pytest.fixture
+def of_test(trained, monkeypatch):
+    """The test images of the run with their embeddings as compared, and their labels."""
+    monkeypatch.chdir(trained.folder)
+    pairs = load_pair_file("dataset/digits/test_pairs.npz")
+    positions = pairs.images_of(TEST)
+    embeddings = as_compared(trained.model, trained.model.embed(pairs.images[positions]))
+    return pairs.images[positions], embeddings, pairs.labels[positions]
+
+
+def test_embed_writes_every_image_of_the_data_set(run, trained, tmp_path):
+    done = run(f"embed {MODEL} --dataset digits --out {tmp_path / 'new' / 'digits.npz'}")
+    assert done.code == 0
+    assert done.out.splitlines()[-1] == f"wrote 1,797 embeddings of 8 numbers to {tmp_path / 'new' / 'digits.npz'}"
+    with np.load(tmp_path / "new" / "digits.npz", allow_pickle=False) as stored:
+        np.testing.assert_array_equal(stored["embeddings"], trained.model.embed(trained.digits))
+        assert stored["class_names"].tolist() == list("0123456789")
+        assert json.loads(str(stored["manifest"]))["model"] == {"objective": "bce", "dataset": "digits"}
+
+
+def test_the_numbers_are_those_of_all_test_images(run, plotted, of_test, tmp_path):
+    _, embeddings, labels = of_test
+    done = run(f"{PLOT} --images 50 --out {tmp_path / 'map.png'}")
+    report = embedding_report(embeddings, labels)
+    assert report["images"] == len(labels) > 50
+    assert done.code == 0
+    first, *numbers, last = done.out.splitlines()
+    assert first.startswith("using the pairs of dataset/digits/train_pairs.npz")
+    assert numbers == embedding_lines(report)
+    assert last == f"the map shows 50 of them: {tmp_path / 'map.png'}"
+
+
+def test_the_map_shows_test_images_drawn_at_random(run, plotted, of_test):
+    images, embeddings, labels = of_test
+    for seed in ("0", "0", "1"):
+        assert run(f"{PLOT} --images 50 --thumbnails --seed {seed}").code == 0
+    drawn, again, other = plotted
+    assert drawn["title"] == "digits, bce: 50 test images"
+    assert (drawn["focus"], drawn["path"].name) == (None, "embeddings.png")
+    assert drawn["names"] == list("0123456789")
+    np.testing.assert_array_equal(drawn["points"], again["points"])
+    assert not np.array_equal(drawn["points"], other["points"])
+    assert len(np.unique(drawn["points"], axis=0)) == 50
+    for point, label, image in zip(drawn["points"], drawn["labels"], drawn["images"], strict=True):
+        (position,) = np.flatnonzero((embeddings == point).all(axis=1))
+        assert labels[position] == label
+        np.testing.assert_array_equal(images[position], image)
+
+
+def test_without_a_limit_every_test_image_is_shown_as_a_dot(run, plotted, of_test):
+    assert run(PLOT).code == 0
+    assert plotted[0]["images"] is None
+    assert sorted(plotted[0]["labels"]) == sorted(of_test[2])
+
+
+def test_one_vs_rest_looks_at_one_class(run, plotted, of_test):
+    _, embeddings, labels = of_test
+    done = run(f"{PLOT} --one-vs-rest 7 --json")
+    assert json.loads(done.out) == embedding_report(embeddings, labels == 7)
+    assert "using the pairs" in done.err
+    assert plotted[0]["focus"] == 7
+    assert plotted[0]["title"] == f"digits, bce: 7 against the rest, {len(labels)} test images"
+
+
+def test_only_images_of_test_pairs_are_looked_at(run, plotted, tmp_path):
+    both = load_pair_file("dataset/digits/test_pairs.npz")
+    split = np.where(np.arange(len(both.split)) < len(both.split) - 40, TRAIN, TEST).astype(np.uint8)
+    save_pair_file(tmp_path / "both.npz", replace(both, split=split))
+    done = run(f"plot embeddings {MODEL} --pairs {tmp_path / 'both.npz'} --json")
+    wanted = np.unique([both.img1[-40:], both.img2[-40:]])
+    assert json.loads(done.out)["images"] == len(wanted) < 80
+    assert sorted(plotted[0]["labels"]) == sorted(both.labels[wanted])
+
+
+def test_the_picture_and_the_projector_are_written(run, tmp_path):
+    done = run(f"{PLOT} --images 30 --out {tmp_path / 'map.png'} --projector {tmp_path / 'projector'}")
+    assert done.code == 0
+    assert imread(tmp_path / "map.png").shape[1] == 1012
+    written = sorted(path.name for path in (tmp_path / "projector").iterdir())
+    assert written == ["metadata.tsv", "projector_config.pbtxt", "sprite.png", "tensors.tsv"]
+    assert len((tmp_path / "projector" / "metadata.tsv").read_text().splitlines()) == 30
+
+
+def test_a_file_without_class_names_is_drawn_with_numbers(run, plotted, tmp_path):
+    pairs = load_pair_file("dataset/digits/test_pairs.npz")
+    save_pair_file(tmp_path / "bare.npz", replace(pairs, manifest={"class_names": "no list"}))
+    assert run(f"plot embeddings {MODEL} --pairs {tmp_path / 'bare.npz'} --one-vs-rest 7").code == 0
+    assert (plotted[0]["names"], plotted[0]["focus"]) == ([], 7)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (f"plot embeddings {MODEL}", "got neither"),
+        (f"{PLOT} --dataset digits", "got both"),
+        (f"{PLOT} --images 0", "images is 0"),
+        (f"{PLOT} --seed -1", "seed is -1"),
+        (f"{PLOT} --one-vs-rest zebra", "'zebra'; expected one of 0, 1, 2"),
+        (f"plot embeddings {MODEL} --pairs train_alone.npz", "no test pairs"),
+        (f"plot embeddings {MODEL} --pairs unlabelled.npz", "no labels"),
+        (f"plot embeddings {MODEL} --pairs without_seven.npz --one-vs-rest 7", "no test image is of class 7"),
+        (f"plot embeddings {MODEL} --pairs wide.npz", r"\(8, 8, 1\)"),
+        (f"embed {MODEL} --dataset zebra --out x.npz", "zebra"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said_in_one_message(run, plotted, trained, line, message):
+    made = {
+        "train_alone.npz": lambda pairs: replace(pairs, split=np.zeros_like(pairs.split)),
+        "unlabelled.npz": lambda pairs: replace(pairs, labels=None),
+        "without_seven.npz": _without_seven,
+        "wide.npz": lambda pairs: replace(pairs, images=np.repeat(pairs.images, 2, axis=2)),
+    }
+    for name, make in made.items():
+        if name in line:
+            save_pair_file(trained.folder / name, make(load_pair_file("dataset/digits/test_pairs.npz")))
+    done = run(line)
+    assert done.code == 2
+    (said,) = done.err.strip().splitlines()
+    assert said.startswith("error: ")
+    assert re.search(message, said)
+    assert not plotted
+
+
+def _without_seven(pairs):
+    """Sevens stay in the pairs of the training part alone."""
+    sevens = (pairs.labels[pairs.img1] == 7) | (pairs.labels[pairs.img2] == 7)
+    return replace(pairs, split=np.where(sevens, TRAIN, TEST).astype(np.uint8))

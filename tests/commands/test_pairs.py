@@ -1,0 +1,74 @@
+"""Making pair files, and looking into them: leaks of every kind, and files that others wrote."""
+
+import json
+
+import numpy as np
+import pytest
+
+from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file, save_pair_file
+
+
+def test_generate_and_check(run, tmp_path):
+    made = run(
+        f"pairs generate --dataset digits --out {tmp_path} --split class --seed 4"
+        " --train-pairs 60 --validation-pairs 40 --test-pairs 20"
+    )
+    train, test = tmp_path / "digits" / "train_pairs.npz", tmp_path / "digits" / "test_pairs.npz"
+    assert made.code == 0
+    assert f"wrote {train}\nwrote {test}\n" in made.out
+    file = load_pair_file(train)
+    assert [len(file.rows(part)) for part in (TRAIN, VALIDATION)] == [60, 40]
+    assert len(load_pair_file(test).rows(TEST)) == 20
+    assert (file.manifest["split"], file.manifest["seed"]) == ("class", 4)
+    checked = run(f"pairs check {train} {test}")
+    assert (checked.code, checked.err) == (0, "")
+    assert checked.out.endswith("no leaks\n")
+    assert "images in two parts: train and validation 0, train and test 0, validation and test 0" in checked.out
+
+
+def small_pairs(img1, img2, split, same_images=()) -> PairFile:
+    images = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 1), np.uint8)
+    for one, two in same_images:
+        images[two] = images[one]
+    img1, img2 = np.array(img1, np.int32), np.array(img2, np.int32)
+    return PairFile(images, None, img1, img2, np.zeros(len(img1), np.uint8), np.array(split, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("pairs", "finding"),
+    [
+        (small_pairs([0, 2], [1, 0], [TRAIN, TEST]), "train and test 1"),
+        (small_pairs([0, 2], [1, 3], [TRAIN, VALIDATION], [(1, 3)]), "train and validation 1"),
+        (small_pairs([0, 2], [1, 2], [TRAIN, TRAIN]), "paired with themselves: 1"),
+        (small_pairs([0, 2], [1, 3], [TRAIN, TRAIN], [(2, 3)]), "paired with themselves: 1"),
+        (small_pairs([0, 1], [1, 0], [TEST, TEST]), "stand twice: 1"),
+    ],
+    ids=["an image in train and test", "a twin", "a self-pair", "a pair of twins", "the same pair turned round"],
+)
+def test_check_ends_with_1_on_a_leak(run, tmp_path, pairs, finding):
+    save_pair_file(tmp_path / "leaking.npz", pairs)
+    checked = run(f"pairs check {tmp_path / 'leaking.npz'}")
+    assert (checked.code, checked.err) == (1, "")
+    assert finding in checked.out
+    assert checked.out.endswith("LEAKS: 1\n")
+
+
+def test_a_leak_between_two_files_is_found(run, tmp_path):
+    save_pair_file(tmp_path / "train.npz", small_pairs([0], [1], [TRAIN]))
+    save_pair_file(tmp_path / "test.npz", small_pairs([2], [1], [TEST]))
+    for name in ("train.npz", "test.npz"):
+        assert run(f"pairs check {tmp_path / name}").code == 0
+    assert run(f"pairs check {tmp_path / 'train.npz'} {tmp_path / 'test.npz'}").code == 1
+
+
+def test_pair_files_of_others_are_checked_and_evaluated(run, trained, tmp_path):
+    """Nothing but the four arrays, the images without a channel axis, other integer types."""
+    path = tmp_path / "foreign.npz"
+    similarity = np.array([True, False, True, False])
+    np.savez_compressed(
+        path, images=trained.digits[:8, ..., 0], img1=[0, 1, 2, 3], img2=[4, 5, 6, 7], similarity=similarity
+    )
+    checked = run(f"pairs check {path}")
+    assert (checked.code, checked.out.endswith("no leaks\n")) == (0, True)
+    report = json.loads(run(f"evaluate run/siamese.keras --pairs {path} --json").out)
+    assert (list(report), report["train"]["pairs"]) == (["train"], 4)
