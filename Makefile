@@ -11,6 +11,7 @@ $(error VENV is '$(VENV)': make cannot work with a space in it; name another fol
 endif
 INSTALLED := $(VENV)/.installed
 RUN := $(VENV)/bin/python
+TRIPLETS := $(VENV)/bin/siamese-tf train --objective triplet
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slow check bench models clean
@@ -34,13 +35,16 @@ check: $(INSTALLED) ## Formatting, lint and types
 
 bench: $(INSTALLED) ## The benchmarks
 	@$(RUN) benchmarks/bench.py
+	@$(RUN) benchmarks/triplet.py
 
 models: $(INSTALLED) ## Train the models in model/ again, with the default settings
 	@for dataset in mnist fashion-mnist; do \
 		for version in 1 2 3; do \
 			$(RUN) main$$version.py --dataset $$dataset --workdir model/$$dataset/v$$version || exit; \
 		done; \
+		$(TRIPLETS) --dataset $$dataset --workdir model/$$dataset/v4 || exit; \
 	done
+	@$(TRIPLETS) --mining hard --dataset mnist --one-vs-rest 7 --workdir model/mnist/seven
 
 clean: ## Remove the environment and what the tools left (not dataset/, runs/ and model/)
 	@if [ -f $(VENV)/pyvenv.cfg ]; then rm -rf $(VENV); fi
