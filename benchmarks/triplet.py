@@ -156,8 +156,8 @@ def compare(name: str, costs: dict[str, dict[int, Cost]]) -> str:
     size = max(size for size in run if size <= COMPARED_AT)
     longer, busier, more = (getattr(run[size], of) / getattr(ours[size], of) for of in ("seconds", "busy", "bytes"))
     return (
-        f"At {size:,}, {name} takes {longer:.0f} times as long as {CUBIC[name]}, {busier:.0f} times the processors' time "
-        f"and {more:.0f} times the memory."
+        f"At {size:,}, {name} takes {longer:.0f} times as long as {CUBIC[name]}, {busier:.0f} times the processors' "
+        f"time and {more:.0f} times the memory."
     )
 
 

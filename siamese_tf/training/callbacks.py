@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from tensorflow import keras
 
@@ -116,6 +117,7 @@ class ProgressBar(keras.callbacks.Callback):
             TaskProgressColumn(),
             TextColumn("{task.fields[measures]} val {task.fields[accuracy]}"),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            console=Console(),  # Rich's own keeps the width it had at its first use
         )
 
     def on_train_begin(self, logs: dict[str, Any]) -> None:

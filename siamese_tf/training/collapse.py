@@ -10,7 +10,7 @@ from siamese_tf.config import TrainConfig
 from siamese_tf.training.trainer import Trainer
 
 STEPS = 30  # in a row, so that a loss that passes by the margin is no alarm
-NEAR_MARGIN = 1e-3
+NEAR_MARGIN = 1e-3  # or a tenth of the margin, so that a loss near 0 is not near a tiny margin
 NO_SPREAD = 1e-2  # mean distance between images of two classes; embeddings have length 1
 
 
@@ -25,11 +25,12 @@ class CollapseWatch(keras.callbacks.Callback):
         super().__init__()
         self.latest, self.config = trainer.latest, config
         self.at_collapse = math.log(2) if config.soft else config.hinge
+        self.near = min(NEAR_MARGIN, self.at_collapse / 10)
         self.steps = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
         loss, apart = (float(self.latest[name].numpy()) for name in ("loss", "negative_distance"))
-        collapsed = abs(loss - self.at_collapse) < NEAR_MARGIN or apart < NO_SPREAD
+        collapsed = abs(loss - self.at_collapse) < self.near or apart < NO_SPREAD
         self.steps = self.steps + 1 if collapsed else 0
         if self.steps == STEPS:
             print(self._sentence(loss, apart), file=sys.stderr, flush=True)

@@ -43,7 +43,7 @@ def _what_addons_lacks(config: TrainConfig) -> str | None:
     if config.mining == "semi-hard" and config.soft:
         return "semi-hard loss with a soft margin"
     if config.mining == "hard" and config.one_vs_rest and not config.rest_is_a_class:
-        return "hard loss for images of which no two are known to be alike"
+        return "hard loss that leaves out anchors of no known class"
     return None
 
 

@@ -395,6 +395,15 @@ def test_it_runs_in_a_graph_of_unknown_shape(name):
         np.testing.assert_allclose(gradient, slope, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_xla_compiles_it(name):
+    """As Keras 3 has it do where there is a GPU."""
+    loss, arguments = LOSSES[name]
+    x, labels = tf.random.stateless_normal((6, 4), [1, 2]), tf.constant([0, 1, 0, 1, 0, 2])
+    compiled = tf.function(lambda labels, x: loss(labels, x, **arguments), jit_compile=True)
+    assert float(compiled(labels, x)) == pytest.approx(float(loss(labels, x, **arguments)), rel=1e-5)
+
+
 def test_an_unknown_average_is_refused():
     with pytest.raises(ValueError, match="average must be one of active, valid; got 'all'"):
         triplet_batch_all_loss([0, 0, 1], tf.zeros((3, 2)), average="all")

@@ -47,9 +47,16 @@ class Steps:
             self.watch.on_train_batch_end(step, {})
 
 
+def test_with_a_tiny_margin_a_loss_near_0_is_no_collapse(capsys):
+    steps = Steps(replace(CONFIG, margin=1e-3))
+    steps.go(0.0, 1.0, 2 * STEPS)
+    assert said(capsys) == ""
+    steps.go(1e-3, 1.0, STEPS)
+    assert said(capsys).count("\n") == 1
+
+
 @pytest.mark.parametrize(("loss", "apart"), [(0.5, 1.0), (0.4991, 1.0), (0.5009, 1.0), (0.2, 0.009), (0.2, 0.0)])
 def test_a_collapse_is_told_of_once_after_30_steps(capsys, loss, apart):
-    """Within the 50 the issue asks for."""
     steps = Steps()
     steps.go(loss, apart, STEPS - 1)
     assert STEPS == 30

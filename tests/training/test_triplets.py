@@ -29,10 +29,7 @@ KINDS = {"all classes": ALL, "rest unknown": REST_UNKNOWN, "rest a class": REST_
 LACKING = {
     **{("all", soft, kind): "batch-all loss" for soft in (False, True) for kind in KINDS},
     **{("semi-hard", True, kind): "semi-hard loss with a soft margin" for kind in KINDS},
-    **{
-        ("hard", soft, "rest unknown"): "hard loss for images of which no two are known to be alike"
-        for soft in (False, True)
-    },
+    **{("hard", soft, "rest unknown"): "hard loss that leaves out anchors of no known class" for soft in (False, True)},
 }
 TABLE = list(itertools.product(MINING_NAMES, (False, True), KINDS))
 
