@@ -61,12 +61,13 @@ class TrainConfig:
         losses: where the triplet loss is from: TensorFlow `addons` or `native`, this project's own; None takes Addons
             where it is installed and has the loss.
         classes_per_batch: P, different classes in a step (triplet only), at least 2; None takes 16, with hard mining
-            32, or all there are.
-        images_per_class: K, images of each (triplet only), at least 2; None takes batch_pairs / P, with hard mining 4.
+            32 and with all 8, or as many as there are.
+        images_per_class: K, images of each (triplet only), at least 2; None takes batch_pairs / P, with hard mining a
+            quarter of that, but 4 at least.
         epochs: passes over the listed pairs; None takes as many as make 1,000 steps. For triplets and `one_vs_rest`,
             passes over the images; None takes as many as show 256,000.
         batch_pairs: listed pairs in a step, so twice as many images; at least 1. With `one_vs_rest`, images of the
-            class, and as many of the rest.
+            class, and as many of the rest; for triplets see `images_per_class`.
         learning_rate: of Adam at the first step; None takes the tower's own.
         schedule: `cosine` takes the learning rate to 0 at the last step, `constant` leaves it.
         weight_decay: share of each weight, times the learning rate, that a step takes away; 0 or more.
@@ -207,6 +208,11 @@ class TrainConfig:
                 raise ConfigError(
                     f"{came}: for the objective triplet only; got objective {self.objective!r}."
                     " Leave it out, or take the objective triplet"
+                )
+            if self.margin is not None and self.objective != "contrastive":
+                raise ConfigError(
+                    f"margin {self.margin!r}: for the objectives contrastive and triplet only; got objective"
+                    f" {self.objective!r}. Leave it out"
                 )
         elif self.head == "concat":
             raise ConfigError(

@@ -25,7 +25,7 @@ class Recipe:
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         "tnn": Recipe(
-            "the reference triplet network: batch-all, margin 0.5, 64 images a step, 10 epochs",
+            "the reference triplet network: batch-all, margin 0.5, 64 images a step, 10 epochs, decoupled weight decay",
             {
                 "objective": "triplet",
                 "mining": "all",
@@ -54,4 +54,7 @@ def config_from(recipe: str | None, given: Mapping[str, Any]) -> TrainConfig:
     if recipe not in RECIPES:
         known = "; ".join(f"{name} ({one.about})" for name, one in RECIPES.items())
         raise ConfigError(f"there is no recipe {recipe!r}; there is {known}")
-    return TrainConfig(**{**RECIPES[recipe].settings, **given})
+    try:
+        return TrainConfig(**{**RECIPES[recipe].settings, **given})
+    except ConfigError as error:
+        raise ConfigError(f"recipe {recipe}, with what was given besides: {error}") from error

@@ -31,7 +31,7 @@ OTHERS = {
     "augment": "shift-flip",
     "seed": 2**32 - 1,
 }
-LISTED = {"objective": "bce", "head": "concat", "margin": 2, "pairs_per_step": "listed"}
+LISTED = {"objective": "bce", "head": "concat", "pairs_per_step": "listed"}
 TRIPLETS = TrainConfig(objective="triplet")
 
 
@@ -164,6 +164,14 @@ def test_a_margin_is_soft_or_a_number(margin, soft, hinge):
     config = TrainConfig(objective="triplet", margin=margin)
     assert config.soft is soft
     assert (config.hinge, type(config.hinge)) == (hinge, float)
+
+
+@pytest.mark.parametrize("objective", ["bce", "mse"])
+def test_a_margin_goes_with_no_objective_on_logits(objective):
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig(objective=objective, margin=0.3)
+    words = f"margin 0.3: for the objectives contrastive and triplet only; got objective {objective!r}. Leave it out"
+    assert str(caught.value) == words
 
 
 @pytest.mark.parametrize("objective", ["bce", "mse", "contrastive"])

@@ -64,6 +64,8 @@ def plot_embeddings(
     for name, value, least in (("images", images, 1), ("seed", seed, 0)):
         if not least <= value < 2**32:
             raise ConfigError(f"{name} is {value}; expected {least} or more, and less than 2**32")
+    if out.suffix.lower() != ".png":
+        raise ConfigError(f"the map is written as PNG, and --out is {out}. Name a file that ends in .png")
     start_tensorflow()
     import numpy as np
 
@@ -79,21 +81,22 @@ def plot_embeddings(
     print("\n".join(opened.lines()), file=sys.stderr if as_json else sys.stdout)
     test = _test_images(opened, one_vs_rest)
     embeddings = as_compared(loaded, embed_images(loaded, test.images, opened.dataset))
-    report = embedding_report(embeddings, test.labels if test.focus is None else test.labels == test.focus, seed)
+    report = embedding_report(embeddings, test.labels, seed)
     print(json.dumps(report, indent=2) if as_json else "\n".join(embedding_lines(report)), flush=True)
     sample = np.random.default_rng(seed).permutation(len(embeddings))[:images]
     embeddings, labels, drawn = embeddings[sample], test.labels[sample], test.images[sample]
     if projector is not None:
         write_projector(projector, embeddings, labels, test.class_names, drawn)
-    what = [f"{len(sample):,} test images"]
+    what = [f"{len(sample):,} test images{', where they do not overlap' if thumbnails else ''}"]
     if test.focus is not None:
-        what.insert(0, f"{one_vs_rest} against the rest")
+        names = test.class_names
+        what.insert(0, f"{names[test.focus] if test.focus < len(names) else test.focus} against the rest")
     title = f"{', '.join(filter(None, (opened.dataset, loaded.record.get('objective'))))}: {', '.join(what)}"
     pictures = drawn if thumbnails else None
     points = tsne(embeddings, seed)
     save_embedding_plot(points, labels, test.class_names, out, title=title, images=pictures, focus=test.focus)
     if not as_json:
-        print(f"the map shows {len(sample):,} of them: {out}")
+        print(f"the map shows {what[-1]}: {out}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ def evaluate(
     data_dir: DataDir = None,
     one_vs_rest: OneVsRest = None,
     rest_is_a_class: RestIsAClass = False,
-    seed: Annotated[int, Option(help="Of the pairs of --one-vs-rest.", min=0)] = 0,
+    seed: Annotated[int, Option(help="Of the pairs and references of --one-vs-rest.", min=0)] = 0,
     out: Annotated[Path | None, Option(help="A folder for the report and the pictures.")] = None,
     as_json: Annotated[bool, Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:

@@ -32,9 +32,9 @@ def train(
     margin: Annotated[str | None, Option(help="A distance, or soft (triplet).", show_default="the objective's")] = None,
     mining: Annotated[str, Option(help="Which triplets count: semi-hard, hard or all.")] = "semi-hard",
     losses: Annotated[str | None, Option(help="Of triplets: addons or native.", show_default="addons if there")] = None,
-    classes_per_batch: Annotated[int | None, Option(help="Of triplets.", show_default="16 (hard: 32)")] = None,
+    classes_per_batch: Annotated[int | None, Option(help="Of triplets.", show_default="16 (hard 32, all 8)")] = None,
     images_per_class: Annotated[
-        int | None, Option(help="Of triplets.", show_default="batch pairs / classes (hard: 4)")
+        int | None, Option(help="Of triplets.", show_default="batch pairs / classes (hard: a quarter)")
     ] = None,
     learning_rate: Annotated[float | None, Option(help="Of Adam at the start.", show_default="the tower's")] = None,
     schedule: Annotated[str, Option(help="Of the learning rate: cosine or constant.")] = "cosine",

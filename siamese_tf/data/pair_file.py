@@ -50,10 +50,11 @@ class PairFile:
         """The positions (int64, rising) of the images of TRAIN, VALIDATION or TEST.
 
         A file says of pairs, not of images, where they belong: these are the images that the pairs of that part use, or
-        all images where the file has no pairs of another part.
+        all images where there are no other pairs and the manifest counts all images to that part.
         """
-        rows = self.rows(split)
-        if len(rows) == len(self.split):
+        rows, counts = self.rows(split), self.manifest.get("images")
+        told = isinstance(counts, dict) and counts.get(PARTS[split]) == len(self.images)
+        if told and len(rows) == len(self.split):
             return np.arange(len(self.images))
         return np.unique(np.concatenate([self.img1[rows], self.img2[rows]])).astype(np.int64)
 

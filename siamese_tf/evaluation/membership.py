@@ -100,8 +100,8 @@ def evaluate_membership(
 ) -> dict[str, Any]:
     """What a model achieves in telling one class from the others by reference images.
 
-    References are drawn from the training images, the threshold is chosen on all validation images, and test images
-    are looked at for the last numbers alone.
+    References are drawn from the training images, the threshold is chosen on the validation images, and test images
+    are looked at for the last numbers alone; see `PairFile.images_of` for which those are.
 
     Args:
         model: a trained model.

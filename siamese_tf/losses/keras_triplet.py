@@ -5,12 +5,25 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.losses.labelled_batch import METRICS, Metric
-from siamese_tf.losses.triplet import triplet_batch_all_loss, triplet_counts, triplet_hard_loss, triplet_semihard_loss
+from siamese_tf.losses.labelled_batch import METRICS, Metric, first_of_class
+from siamese_tf.losses.triplet import (
+    AVERAGES,
+    triplet_batch_all_loss,
+    triplet_counts,
+    triplet_hard_loss,
+    triplet_semihard_loss,
+)
+
+
+class _OfLabels(keras.losses.Loss):
+    """A loss whose `y_true` are class numbers, however large: Keras 3 makes them float32, where 2^24 is 2^24 + 1."""
+
+    def __call__(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: None = None) -> tf.Tensor:
+        return super().__call__(first_of_class(tf.convert_to_tensor(y_true)), y_pred, sample_weight)
 
 
 @keras.utils.register_keras_serializable(package="siamese_tf")
-class TripletSemiHardLoss(keras.losses.Loss):
+class TripletSemiHardLoss(_OfLabels):
     """`triplet_semihard_loss`; in place of TensorFlow Addons' class of this name."""
 
     def __init__(
@@ -33,7 +46,7 @@ class TripletSemiHardLoss(keras.losses.Loss):
 
 
 @keras.utils.register_keras_serializable(package="siamese_tf")
-class TripletHardLoss(keras.losses.Loss):
+class TripletHardLoss(_OfLabels):
     """`triplet_hard_loss`; in place of TensorFlow Addons' class of this name."""
 
     def __init__(
@@ -56,7 +69,7 @@ class TripletHardLoss(keras.losses.Loss):
 
 
 @keras.utils.register_keras_serializable(package="siamese_tf")
-class TripletBatchAllLoss(keras.losses.Loss):
+class TripletBatchAllLoss(_OfLabels):
     """`triplet_batch_all_loss`; `ActiveTriplets` with the same arguments is the metric to watch beside it."""
 
     def __init__(
@@ -70,6 +83,8 @@ class TripletBatchAllLoss(keras.losses.Loss):
     ):
         super().__init__(name=name, **kwargs)
         self.margin, self.soft, self.distance_metric = margin, soft, _known(distance_metric)
+        if average not in AVERAGES:
+            raise ValueError(f"average must be one of {', '.join(AVERAGES)}; got {average!r}")
         self.average = average
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:

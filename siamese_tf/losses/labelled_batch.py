@@ -46,15 +46,26 @@ def triplet_masks(labels: tf.Tensor, count: int | None = None) -> tuple[tf.Tenso
     Raises:
         ValueError: labels that are not one number an image, such as one-hot rows.
     """
+    if count is not None and labels.shape.rank and labels.shape[0] not in (None, count):
+        came = f"{labels.shape[0]} labels and {count} embeddings"
+        raise ValueError(f"labels and embeddings must be equally many; got {came}")
+    same = _same_class(labels)
+    itself = tf.eye(tf.shape(same)[0], dtype=tf.bool)
+    return tf.logical_and(same, tf.logical_not(itself)), tf.logical_not(same)
+
+
+def first_of_class(labels: tf.Tensor) -> tf.Tensor:
+    """Labels (n,) or (n, 1) as the position of the first image of the class: (n,) int64, small whatever the labels."""
+    return tf.argmax(tf.cast(_same_class(labels), tf.int8), axis=1)
+
+
+def _same_class(labels: tf.Tensor) -> tf.Tensor:
+    """(n, n) bool."""
     shape = labels.shape
     if shape.rank not in (None, 1) and not (shape.rank == 2 and shape[1] in (1, None)):
         raise ValueError(f"labels must be class numbers, (n,) or (n, 1); got shape {tuple(shape)}. Use tf.argmax first")
-    if count is not None and shape[0] not in (None, count):
-        raise ValueError(f"labels and embeddings must be equally many; got {shape[0]} labels and {count} embeddings")
     flat = tf.reshape(labels, [-1])
-    same = flat[:, tf.newaxis] == flat[tf.newaxis, :]  # (n, n)
-    itself = tf.eye(tf.size(flat), dtype=tf.bool)
-    return tf.logical_and(same, tf.logical_not(itself)), tf.logical_not(same)
+    return flat[:, tf.newaxis] == flat[tf.newaxis, :]
 
 
 def _squared(x: tf.Tensor) -> tf.Tensor:

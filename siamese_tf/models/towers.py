@@ -15,6 +15,7 @@ from siamese_tf.errors import ConfigError
 BATCH_NORM_MOMENTUM = 0.9
 # Enough for 256x256 images and 128 dimensions, and far from what a machine cannot hold (128 MiB).
 MOST_DENSE_WEIGHTS = 2**25
+SMALLEST_OF_ALL = 6  # pixels, what the tower `reference` takes
 MNIST_MEAN, MNIST_DEVIATION = 0.1307, 0.3081
 
 
@@ -31,9 +32,8 @@ def small_cnn(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Mod
     Returns:
         A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
     """
+    _check_size("small_cnn", input_size, 8)
     shorter = min(input_size[:2])
-    if shorter < 8:
-        raise ConfigError(f"tower small_cnn needs images of at least 8x8 pixels; got {input_size[0]}x{input_size[1]}")
     image = keras.Input(input_size, name="image")
     x = _convolution(image, 32, 5, "block1", strides=2 if shorter >= 20 else 1)
     if shorter >= 56:
@@ -59,8 +59,7 @@ def reference(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Mod
     Returns:
         A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
     """
-    if min(input_size[:2]) < 6:
-        raise ConfigError(f"tower reference needs images of at least 6x6 pixels; got {input_size[0]}x{input_size[1]}")
+    _check_size("reference", input_size, 6)
     image = keras.Input(input_size, name="image")
     x = keras.layers.Conv2D(8, 3, activation="relu", name="conv1")(image)
     x = keras.layers.Conv2D(16, 3, activation="relu", name="conv2")(x)
@@ -83,8 +82,7 @@ def tnn(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
     Returns:
         A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
     """
-    if min(input_size[:2]) < 18:
-        raise ConfigError(f"tower tnn needs images of at least 18x18 pixels; got {input_size[0]}x{input_size[1]}")
+    _check_size("tnn", input_size, 18)
     image = keras.Input(input_size, name="image")
     x = keras.layers.Rescaling(1 / MNIST_DEVIATION, -MNIST_MEAN / MNIST_DEVIATION, name="normalisation")(image)
     x = keras.layers.Conv2D(128, 7, activation="relu", name="conv1")(x)
@@ -93,6 +91,16 @@ def tnn(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
     x = keras.layers.MaxPooling2D(2, name="pool2")(x)
     x = _flat(x, embedding_dim, "tnn")
     return keras.Model(image, keras.layers.Dense(embedding_dim, name="embedding")(x), name="tnn")
+
+
+def _check_size(tower: str, input_size: tuple[int, int, int], least: int) -> None:
+    height, width = input_size[:2]
+    if min(height, width) < least:
+        others = ", or another tower" if least > SMALLEST_OF_ALL else ""
+        raise ConfigError(
+            f"tower {tower} needs images of at least {least}x{least} pixels; got {height}x{width}."
+            f" Take larger images{others}"
+        )
 
 
 def _flat(x: tf.Tensor, embedding_dim: int, tower: str) -> tf.Tensor:

@@ -17,8 +17,8 @@ NO_SPREAD = 1e-2  # mean distance between images of two classes; embeddings have
 class CollapseWatch(keras.callbacks.Callback):
     """Says once, in one sentence on standard error, that the embeddings have collapsed, and what to try.
 
-    They have when, for 30 steps in a row, the loss was within 0.001 of what it is at d(a, p) = d(a, n), the margin, or
-    images of different classes were less than 0.01 apart.
+    They have when, for 30 steps in a row, the loss was within 0.001 (a tenth of the margin at most) of what it is at
+    d(a, p) = d(a, n), which is the margin, or images of different classes were less than 0.01 apart.
     """
 
     def __init__(self, trainer: Trainer, config: TrainConfig):

@@ -83,11 +83,12 @@ def calibrate(model: SiameseModel, embedded: EmbeddedPairs) -> bool:
 def _about_images(model: SiameseModel, config: TrainConfig, pairs: RunPairs, say: Say) -> dict[str, Any]:
     """What the record says of images, not of pairs: how classes group, and whether one is told from the rest."""
     about: dict[str, Any] = {}
-    test = pairs.seen.test
-    if config.objective == "triplet" and pairs.opened.test is not None and test is not None and test.labels is not None:
-        images = pairs.opened.test.images_of(TEST)  # the pairs of one class and the rest do not use them all
+    test = pairs.opened.test
+    told_apart = pairs.seen.test if config.rest_is_a_class else test  # by classes, or by the class and the rest
+    if config.objective == "triplet" and test is not None and told_apart is not None and told_apart.labels is not None:
+        images = test.images_of(TEST)
         embeddings = as_compared(model, model.embed(test.images[images]))
-        about["embeddings"] = embedding_report(embeddings, test.labels[images])
+        about["embeddings"] = embedding_report(embeddings, told_apart.labels[images])
         for line in ["", "embeddings of the test images:", *embedding_lines(about["embeddings"])]:
             say(line)
     if config.one_vs_rest is not None:

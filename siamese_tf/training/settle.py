@@ -16,9 +16,9 @@ from siamese_tf.training.triplets import losses_from
 
 STEPS_BY_DEFAULT = 1000  # of pairs
 IMAGES_BY_DEFAULT = 256_000  # in all steps that are made of images
-MOST_CLASSES = {"semi-hard": 16, "all": 16, "hard": 32}
-# The hardest of many positives is a hopeless one, and the embeddings collapse; the step should not be tiny either.
-HARD_IMAGES_PER_CLASS, HARD_IMAGES = 4, 32
+MOST_CLASSES = {"semi-hard": 16, "all": 8, "hard": 32}
+# The hardest of many positives is a hopeless one, and the embeddings collapse.
+HARD_SHARE, LEAST_HARD = 4, 4
 # Mirrored clothes are clothes, mirrored digits are not digits; what is not known is only shifted.
 AUGMENTATION = {"fashion-mnist": "flip"}
 
@@ -72,7 +72,7 @@ def _settle_triplets(config: TrainConfig, run: RunPairs) -> TrainConfig:
     classes = config.classes_per_batch or min(MOST_CLASSES[config.mining], len(np.unique(_classes(run))))
     each = max(2, config.batch_pairs // classes)
     if config.mining == "hard":
-        each = max(HARD_IMAGES_PER_CLASS, HARD_IMAGES // classes)
+        each = max(LEAST_HARD, each // HARD_SHARE)
     return replace(
         config,
         losses=losses_from(config),

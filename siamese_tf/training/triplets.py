@@ -32,7 +32,8 @@ def losses_from(config: TrainConfig) -> str:
     if config.losses is not None:
         if config.losses == "addons" and (lacking or not installed):
             why = f"TensorFlow Addons has no {lacking}" if lacking else "TensorFlow Addons is not installed"
-            raise ConfigError(f"losses 'addons' cannot serve: {why}. Use 'native', whose values are the same")
+            cure = "Use 'native'" if lacking else "Use 'native', whose values are the same"
+            raise ConfigError(f"losses 'addons' cannot serve: {why}. {cure}")
         return config.losses
     return "addons" if installed and not lacking else "native"
 

@@ -60,7 +60,7 @@ def test_the_numbers_are_those_of_all_test_images(run, plotted, of_test, tmp_pat
     first, *numbers, last = done.out.splitlines()
     assert first.startswith("using the pairs of dataset/digits/train_pairs.npz")
     assert numbers == embedding_lines(report)
-    assert last == f"the map shows 50 of them: {tmp_path / 'map.png'}"
+    assert last == f"the map shows 50 test images: {tmp_path / 'map.png'}"
 
 
 def test_the_map_shows_test_images_drawn_at_random(run, plotted, of_test):
@@ -68,7 +68,7 @@ def test_the_map_shows_test_images_drawn_at_random(run, plotted, of_test):
     for seed in ("0", "0", "1"):
         assert run(f"{PLOT} --images 50 --thumbnails --seed {seed}").code == 0
     drawn, again, other = plotted
-    assert drawn["title"] == "digits, bce: 50 test images"
+    assert drawn["title"] == "digits, bce: 50 test images, where they do not overlap"
     assert (drawn["focus"], drawn["path"].name) == (None, "embeddings.png")
     assert drawn["names"] == list("0123456789")
     np.testing.assert_array_equal(drawn["points"], again["points"])
@@ -89,7 +89,7 @@ def test_without_a_limit_every_test_image_is_shown_as_a_dot(run, plotted, of_tes
 def test_one_vs_rest_looks_at_one_class(run, plotted, of_test):
     _, embeddings, labels = of_test
     done = run(f"{PLOT} --one-vs-rest 7 --json")
-    assert json.loads(done.out) == embedding_report(embeddings, labels == 7)
+    assert json.loads(done.out) == embedding_report(embeddings, labels)  # the rest are not of one class
     assert "using the pairs" in done.err
     assert plotted[0]["focus"] == 7
     assert plotted[0]["title"] == f"digits, bce: 7 against the rest, {len(labels)} test images"

@@ -79,11 +79,22 @@ def test_images_of_each_part_are_those_that_its_pairs_use():
     assert example().images_of(TEST).dtype == np.int64
 
 
-def test_a_file_of_one_part_has_all_images_for_it():
+def test_all_images_are_of_a_part_where_the_manifest_counts_them_to_it():
     one = replace(example(), img1=np.zeros(4, np.int32), img2=np.ones(4, np.int32), split=np.full(4, TEST, np.uint8))
-    assert one.images_of(TEST).tolist() == [0, 1, 2, 3]
-    assert one.images_of(TEST).dtype == np.int64
-    assert one.images_of(TRAIN).tolist() == []
+    ours = replace(one, manifest={"images": {"train": 70, "test": 4}})
+    assert ours.images_of(TEST).tolist() == [0, 1, 2, 3]
+    assert ours.images_of(TEST).dtype == np.int64
+    assert ours.images_of(TRAIN).tolist() == []
+    two = replace(ours, split=np.array([TRAIN, TEST, TEST, TEST], np.uint8))  # somebody has changed the parts since
+    assert two.images_of(TEST).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("images", [None, {}, {"test": 3}, {"train": 4}, [4], "test"])
+def test_without_that_the_images_that_no_pair_uses_may_be_anything(images):
+    """A test file from elsewhere may carry training images along."""
+    one = replace(example(), img1=np.zeros(4, np.int32), img2=np.ones(4, np.int32), split=np.full(4, TEST, np.uint8))
+    assert replace(one, manifest={"images": images}).images_of(TEST).tolist() == [0, 1]
+    assert one.images_of(TEST).tolist() == [0, 1]
 
 
 def test_what_other_people_leave_out(tmp_path):

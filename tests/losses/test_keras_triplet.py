@@ -79,6 +79,22 @@ def test_a_loss_passes_its_arguments_on(kind, changes):
         assert value(kind(**changes)) != pytest.approx(value(kind()))
 
 
+@pytest.mark.parametrize("kind", [TripletSemiHardLoss, TripletHardLoss, TripletBatchAllLoss])
+def test_large_class_numbers_stay_apart(kind):
+    """Keras 3 makes what a loss is given float32, in which 2^24 + 1 is 2^24."""
+    rng = np.random.default_rng(0)
+    labels, embeddings = rng.integers(0, 4, 20), rng.normal(size=(20, 3)).astype(np.float32)
+    expected = float(kind(margin=0.3)(labels, embeddings))
+    assert expected > 0
+    for large in (2**24, 2**40):
+        assert float(kind(margin=0.3)(labels + large, embeddings)) == expected
+
+
+def test_an_unknown_average_is_refused_at_once():
+    with pytest.raises(ValueError, match="average must be one of active, valid; got 'activ'"):
+        TripletBatchAllLoss(average="activ")
+
+
 def test_the_average_is_passed_on():
     labels, line = np.array([0, 0, 1, 1]), np.float32([[0], [4], [1], [6]])  # the pencil of test_triplet.py
     assert float(TripletBatchAllLoss()(labels, line)) == pytest.approx(21 / 6)

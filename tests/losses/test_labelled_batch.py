@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from siamese_tf.losses.labelled_batch import METRICS, batch_distances, triplet_masks
+from siamese_tf.losses.labelled_batch import METRICS, batch_distances, first_of_class, triplet_masks
 
 
 def twin(a: np.ndarray, b: np.ndarray, metric: str) -> float:
@@ -108,3 +108,8 @@ def test_other_labels_are_refused(shape):
 def test_as_many_labels_as_embeddings():
     with pytest.raises(ValueError, match="equally many; got 3 labels and 4 embeddings"):
         triplet_masks(tf.zeros(3), 4)
+
+
+@pytest.mark.parametrize("labels", [[7, 3, 7, 2**40, 3], [[7], [3], [7], [2**40], [3]]])
+def test_a_class_by_its_first_image(labels):
+    assert first_of_class(tf.constant(labels, tf.int64)).numpy().tolist() == [0, 1, 0, 3, 1]

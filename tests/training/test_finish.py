@@ -218,7 +218,7 @@ def test_one_class_against_the_rest_is_asked_for_by_images(quarters, run_of, tmp
     assert any(line.startswith("is it south-west? from 10 reference images") for line in said)
     assert model.record["dataset"] == "toys-south-west-vs-rest"
     if config.objective == "triplet":
-        assert model.record["embeddings"]["classes"] == 2  # as the run saw them
+        assert model.record["embeddings"]["classes"] == 2  # the rest was asked to be one
         assert model.record["embeddings"]["images"] == report["test"]["images"]  # all, whichever the new pairs use
     assert load_model(tmp_path / "siamese.keras", tower=four_quarters_model().tower).record == model.record
 

@@ -113,10 +113,11 @@ def test_a_tower_with_nothing_to_train_is_refused(pairs):
         ("semi-hard", 16, (16, 8)),
         ("semi-hard", 40, (16, 8)),
         ("all", 3, (3, 42)),
-        ("all", 40, (16, 8)),
+        ("all", 10, (8, 16)),
+        ("all", 40, (8, 16)),
         ("hard", 10, (10, 4)),
         ("hard", 40, (32, 4)),
-        ("hard", 3, (3, 10)),  # 32 images
+        ("hard", 3, (3, 10)),  # a quarter of 42
     ],
 )
 def test_how_many_classes_and_images_a_step_has_unasked(run_of, mining, classes, expected):

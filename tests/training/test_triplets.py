@@ -58,7 +58,8 @@ def test_where_the_loss_is_from(mining, soft, kind, installed):
     why = f"TensorFlow Addons has no {lacking}" if lacking else "TensorFlow Addons is not installed"
     with pytest.raises(ConfigError) as caught:
         losses_from(asked)
-    assert str(caught.value) == f"losses 'addons' cannot serve: {why}. Use 'native', whose values are the same"
+    cure = "Use 'native'" if lacking else "Use 'native', whose values are the same"
+    assert str(caught.value) == f"losses 'addons' cannot serve: {why}. {cure}"
 
 
 def test_the_table_has_both_kinds_of_row():
