@@ -49,7 +49,7 @@ def tsne(embeddings: ArrayLike, seed: int = 0) -> np.ndarray:
         L. van der Maaten and G. Hinton, "Visualizing Data using t-SNE", JMLR 9, 2008.
     """
     from sklearn.manifold import TSNE  # takes a second to import
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     vectors = np.asarray(embeddings, np.float32)
     if not np.ptp(vectors, axis=0).any():

@@ -1,7 +1,7 @@
 """Heads: two embeddings to a distance and a logit. Here, and nowhere else, the sign turns.
 
-A distance is lower for a more similar pair; a logit, and the probability `sigmoid(logit)`, is higher. Any objective can
-train any head: contrastive loss reads the distance, bce and mse read the logit.
+A distance is lower for a more similar pair; a logit, and the probability `sigmoid(logit)`, is higher. Any objective
+on pairs can train any head: contrastive loss reads the distance, bce and mse read the logit.
 """
 
 import tensorflow as tf
