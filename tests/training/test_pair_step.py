@@ -9,6 +9,12 @@ from siamese_tf.models.heads import build_head
 from siamese_tf.training.objectives import OBJECTIVES
 
 CONFIG = TrainConfig(margin=0.8)
+
+
+def config_of(objective, **more):
+    return TrainConfig(objective=objective, margin=0.8 if objective == "contrastive" else None, **more)
+
+
 PAIR_OBJECTIVES = tuple(name for name in OBJECTIVE_NAMES if name != "triplet")
 
 
@@ -79,7 +85,7 @@ def test_the_loss_on_listed_pairs_is_the_mean_over_them(head, batch, objective):
     similarity = batch["similarity"]
     expected = loss_by_hand(layer, name, objective, *np.split(batch["embeddings"], 2), similarity).mean()
     assert 0 < similarity.mean() < 1
-    config = replace(CONFIG, objective=objective, pairs_per_step="listed")
+    config = config_of(objective, pairs_per_step="listed")
     np.testing.assert_allclose(loss_of(config, layer, batch), expected, rtol=1e-4)
 
 
@@ -101,7 +107,7 @@ def all_pairs_twin(head, name, objective, batch):
 def test_the_loss_on_all_pairs_weighs_both_kinds_alike(head, batch, objective):
     name, layer = head
     expected = all_pairs_twin(layer, name, objective, batch)
-    np.testing.assert_allclose(loss_of(replace(CONFIG, objective=objective), layer, batch), expected, rtol=1e-3)
+    np.testing.assert_allclose(loss_of(config_of(objective), layer, batch), expected, rtol=1e-3)
 
 
 @pytest.mark.parametrize("objective", PAIR_OBJECTIVES)
@@ -109,7 +115,7 @@ def test_two_images_of_the_rest_are_neither_similar_nor_dissimilar(head, batch, 
     """Labels 1 and -1, as one class against the rest has them; as a class of its own the rest would cost otherwise."""
     name, layer = head
     unknown = batch | {"labels": np.where(batch["labels"] == 1, 1, -1)}
-    config = replace(CONFIG, objective=objective)
+    config = config_of(objective)
     loss = loss_of(config, layer, unknown)
     np.testing.assert_allclose(loss, all_pairs_twin(layer, name, objective, unknown), rtol=1e-3)
     as_a_class = unknown | {"labels": np.where(batch["labels"] == 1, 1, 0)}
@@ -131,7 +137,7 @@ def test_pencil():
 def test_a_batch_of_the_rest_alone_costs_nothing_and_teaches_nothing(objective):
     batch = batch_of([-1] * 8, range(8))
     embeddings = tf.Variable(batch["embeddings"], dtype=tf.float32)
-    step = step_of(replace(CONFIG, objective=objective), build_head("euclidean", 4))
+    step = step_of(config_of(objective), build_head("euclidean", 4))
     with tf.GradientTape() as tape:
         loss = step(embeddings, {name: tf.constant(array) for name, array in batch.items()})["loss"]
     assert float(loss) == 0
@@ -141,7 +147,7 @@ def test_a_batch_of_the_rest_alone_costs_nothing_and_teaches_nothing(objective):
 def test_an_image_with_itself_is_not_counted():
     """Every image the same one: no pair is left, whatever the labels say."""
     for labels in ([0] * 8, [0, 1] * 4):
-        assert loss_of(replace(CONFIG, objective="mse"), build_head("cosine", 4), batch_of(labels, [7] * 8)) == 0
+        assert loss_of(config_of("mse"), build_head("cosine", 4), batch_of(labels, [7] * 8)) == 0
 
 
 def test_a_listed_pair_needs_no_labels_and_all_pairs_do_not_read_the_listed_similarity(batch):

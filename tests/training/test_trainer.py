@@ -15,7 +15,8 @@ TRIPLETS = replace(CONFIG, objective="triplet", losses="native", classes_per_bat
 
 
 def config_of(objective):
-    return TRIPLETS if objective == "triplet" else replace(CONFIG, objective=objective)
+    margin = CONFIG.margin if objective == "contrastive" else None
+    return TRIPLETS if objective == "triplet" else replace(CONFIG, objective=objective, margin=margin)
 
 
 def linear_tower():
@@ -68,7 +69,7 @@ def test_a_step_measures_what_the_objective_does_on_the_embeddings_of_the_batch(
     "config",
     [
         *(
-            replace(CONFIG, objective=objective, pairs_per_step=per_step)
+            replace(config_of(objective), pairs_per_step=per_step)
             for objective in OBJECTIVE_NAMES[:3]
             for per_step in ("all", "listed")
         ),
@@ -92,7 +93,8 @@ def test_contrastive_and_mse_train_different_weights_from_the_same_ones(run):
     """With the same head, whose sigmoid output would make both the same loss (contrastive on 1 - p, margin 1)."""
     ends = []
     for objective in ("contrastive", "mse", "mse"):
-        config = replace(CONFIG, objective=objective, head="concat", pairs_per_step="listed", margin=1.0)
+        config = replace(config_of(objective), head="concat", pairs_per_step="listed")
+        config = replace(config, margin=1.0) if objective == "contrastive" else config
         model = model_of(config)
         start = model.get_weights()
         trainer = trainer_of(model, config, learning_rate=0.01)
@@ -157,7 +159,7 @@ def test_the_images_are_augmented_by_the_seed_of_the_batch(run, config):
     assert len({float(plain), float(first), float(other)}) == 3
 
 
-@pytest.mark.parametrize("config", [replace(CONFIG, objective="bce"), TRIPLETS], ids=["pairs", "triplets"])
+@pytest.mark.parametrize("config", [config_of("bce"), TRIPLETS], ids=["pairs", "triplets"])
 def test_fit_goes_through_every_batch_once_and_reports_the_means_of_the_epoch(run, config):
     seen = []
 
