@@ -29,7 +29,8 @@ def euclidean_distance_matrix(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         b: (m, d) float embeddings.
 
     Returns:
-        (n, m) distances; cancellation leaves an error of about 3e-4 near 0 for unit rows in float32.
+        (n, m) distances. Of unit rows in float32, cancellation leaves an error of up to 1e-3 near 0 (5e-5 at a distance
+        of 0.01); in float64, none that counts.
     """
     squares = (
         tf.reduce_sum(tf.square(a), axis=-1)[:, tf.newaxis]  # (n, 1)

@@ -46,17 +46,17 @@ class Head(keras.layers.Layer):
         """(n, d), (n, d) -> (n,) distances, lower is more similar."""
         raise NotImplementedError
 
-    def distance_matrix(self, embeddings: tf.Tensor) -> tf.Tensor:
-        """(n, d) -> (n, n) distances, row against column."""
+    def distance_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        """(n, d), (m, d) -> (n, m) distances, every row of `a` against every row of `b`."""
         raise NotImplementedError
 
     def logit(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         """(n, d), (n, d) -> (n,) logits, higher is more similar."""
         return self.bias - self.scale * self.distance(a, b)
 
-    def logit_matrix(self, embeddings: tf.Tensor) -> tf.Tensor:
-        """(n, d) -> (n, n) logits, row against column."""
-        return self.bias - self.scale * self.distance_matrix(embeddings)
+    def logit_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        """(n, d), (m, d) -> (n, m) float32 logits, every row of `a` against every row of `b`."""
+        return self.bias - self.scale * tf.cast(self.distance_matrix(a, b), tf.float32)
 
     def call(self, pair: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         """Two (n, d) embeddings to (n,) logits; an asymmetric head answers with the mean of both orders."""
@@ -64,6 +64,12 @@ class Head(keras.layers.Layer):
         if self.symmetric:
             return self.logit(a, b)
         return (self.logit(a, b) + self.logit(b, a)) / 2.0
+
+    def call_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        """(n, d), (m, d) -> (n, m) float32 logits, each the one that `call` gives for those two rows."""
+        if self.symmetric:  # in float64, so that near embeddings keep their distance, and equal ones their equality
+            return self.logit_matrix(tf.cast(a, tf.float64), tf.cast(b, tf.float64))
+        return (self.logit_matrix(a, b) + tf.transpose(self.logit_matrix(b, a))) / 2.0
 
     def calibrate(self, slope: float, intercept: float) -> None:
         """Makes every logit `slope * logit + intercept` from now on."""
@@ -80,9 +86,8 @@ class CosineHead(Head):
     def distance(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return cosine_distance(_unit(a), _unit(b))
 
-    def distance_matrix(self, embeddings: tf.Tensor) -> tf.Tensor:
-        unit = _unit(embeddings)
-        return cosine_distance_matrix(unit, unit)
+    def distance_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return cosine_distance_matrix(_unit(a), _unit(b))
 
 
 class EuclideanHead(Head):
@@ -94,9 +99,8 @@ class EuclideanHead(Head):
     def distance(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return euclidean_distance(_unit(a), _unit(b))
 
-    def distance_matrix(self, embeddings: tf.Tensor) -> tf.Tensor:
-        unit = _unit(embeddings)
-        return euclidean_distance_matrix(unit, unit)
+    def distance_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return euclidean_distance_matrix(_unit(a), _unit(b))
 
 
 class ConcatHead(Head):
@@ -124,8 +128,8 @@ class ConcatHead(Head):
     def distance(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return tf.nn.softplus(-self.logit(a, b))
 
-    def distance_matrix(self, embeddings: tf.Tensor) -> tf.Tensor:
-        return tf.nn.softplus(-self.logit_matrix(embeddings))
+    def distance_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return tf.nn.softplus(-self.logit_matrix(a, b))
 
     def logit(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         x = tf.concat([a, b], axis=-1)  # (n, 2d)
@@ -133,11 +137,11 @@ class ConcatHead(Head):
             x = layer(x)
         return self.bias + self.scale * x[:, 0]
 
-    def logit_matrix(self, embeddings: tf.Tensor) -> tf.Tensor:
+    def logit_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         first, *others = self.layers
-        left, right = tf.split(tf.convert_to_tensor(first.kernel), 2)  # (d, 16) each: no (n * n, 2d) array is needed
-        rows, columns = tf.matmul(embeddings, left), tf.matmul(embeddings, right)  # (n, 16) each
-        x = first.activation(rows[:, tf.newaxis] + columns[tf.newaxis, :] + first.bias)  # (n, n, 16)
+        left, right = tf.split(tf.convert_to_tensor(first.kernel), 2)  # (d, 16) each: no (n * m, 2d) array is needed
+        rows, columns = tf.matmul(a, left), tf.matmul(b, right)  # (n, 16), (m, 16)
+        x = first.activation(rows[:, tf.newaxis] + columns[tf.newaxis, :] + first.bias)  # (n, m, 16)
         for layer in others:
             x = layer(x)
         return self.bias + self.scale * x[..., 0]

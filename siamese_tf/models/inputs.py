@@ -1,5 +1,6 @@
 """What a caller may hand a model as images, brought to the one form a tower takes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from siamese_tf.data.images import load_image
 from siamese_tf.errors import ImageError
 
-Images = np.ndarray | str | Path
+Images = np.ndarray | str | Path | Sequence[str | Path]
 
 
 def as_images(images: Images, input_size: tuple[int, int, int]) -> tuple[np.ndarray, bool]:
@@ -16,17 +17,19 @@ def as_images(images: Images, input_size: tuple[int, int, int]) -> tuple[np.ndar
     Args:
         images: one image or a stack: (h, w), (h, w, c), (n, h, w) or (n, h, w, c), the channel axis to be left out only
             where the model takes grey images. uint8 from 0 to 255, or float from 0 to 1. Or the path of an image file,
-            which `load_image` brings to the model's size.
+            or a list of paths, which `load_image` brings to the model's size.
         input_size: height, width and channels the model takes.
 
     Returns:
         The images, (n, h, w, c), uint8 or float32; and whether a single image came.
 
     Raises:
-        ImageError: another shape or dtype, or a float outside [0, 1].
+        ImageError: another shape or dtype, a float outside [0, 1], or a file that cannot be read.
     """
     if isinstance(images, str | Path):
         return load_image(images, *input_size)[np.newaxis], True
+    if isinstance(images, list | tuple) and images and all(isinstance(path, str | Path) for path in images):
+        return np.stack([load_image(path, *input_size) for path in images]), False
     images = np.asarray(images)
     height, width, channels = input_size
     grey = channels == 1

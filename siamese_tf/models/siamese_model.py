@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.errors import ConfigError, ImageError
+from siamese_tf.models.all_pairs import AllPairs, blocks
 from siamese_tf.models.heads import build_head
 from siamese_tf.models.inputs import Images, as_images
 from siamese_tf.models.towers import build_tower
@@ -25,7 +26,9 @@ class SiameseModel(keras.Model):
     Attributes:
         tower: `keras.Model` from (n, h, w, c) float32 images in [0, 1] to (n, d) embeddings.
         head: layer from two (n, d) embeddings to (n,) logits.
+        all_pairs: `score_matrix` and `top_k` of embeddings already made; a gallery is so embedded once.
         threshold: a pair with score >= threshold is called the same.
+        mirror: the embedding of an image is the mean of its own and its mirror image's, at twice the work.
         record: what is known of the training, plain values, a copy at each reading; `{}` before it.
     """
 
@@ -37,6 +40,7 @@ class SiameseModel(keras.Model):
         head: str = "euclidean",
         threshold: float = 0.5,
         record: Mapping[str, Any] | None = None,
+        mirror: bool = False,
     ):
         """Builds the network, with new weights.
 
@@ -47,6 +51,7 @@ class SiameseModel(keras.Model):
             head: a name of HEADS.
             threshold: in [0, 1].
             record: see above.
+            mirror: see above.
 
         Raises:
             ConfigError: an unknown name, a tower that does not turn (n, h, w, c) into (n, d), a threshold no score has.
@@ -63,12 +68,14 @@ class SiameseModel(keras.Model):
         self.head = build_head(head, self.embedding_dim)
         self.threshold = float(threshold)
         self.record = record or {}
+        self.mirror = bool(mirror)
         self._embed_batch = tf.function(
-            lambda images: self.tower(scale_pixels(images), training=False),
+            lambda images: self._embeddings(images, training=False),
             input_signature=[tf.TensorSpec((None, *self.input_size), tf.float32)],
         )
         vectors = tf.TensorSpec((None, self.embedding_dim), tf.float32)
         self._head_block = tf.function(lambda a, b: self.head((a, b)), input_signature=[vectors, vectors])
+        self.all_pairs = AllPairs(self.head, self.embedding_dim)
         self.built = True
 
     @property
@@ -87,8 +94,16 @@ class SiameseModel(keras.Model):
     def call(self, pair: tuple[tf.Tensor, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Two stacks of images (n, h, w, c), values 0 to 255, to (n,) probabilities of a match."""
         count = tf.shape(pair[0])[0]
-        embeddings = self.tower(scale_pixels(tf.concat([pair[0], pair[1]], axis=0)), training=training)  # (2n, d)
+        embeddings = self._embeddings(tf.concat([pair[0], pair[1]], axis=0), training)  # (2n, d)
         return tf.sigmoid(self.head((embeddings[:count], embeddings[count:])))
+
+    def _embeddings(self, images: tf.Tensor, training: bool) -> tf.Tensor:
+        """(n, h, w, c) values 0 to 255 -> (n, d)."""
+        pixels = scale_pixels(images)
+        embeddings = self.tower(pixels, training=training)
+        if self.mirror:
+            embeddings = (embeddings + self.tower(tf.reverse(pixels, axis=[2]), training=training)) / 2.0
+        return embeddings
 
     def embed(self, images: Images) -> np.ndarray:
         """The embeddings of images.
@@ -104,8 +119,7 @@ class SiameseModel(keras.Model):
         """
         stack, single = as_images(images, self.input_size)
         embeddings = np.empty((len(stack), self.embedding_dim), np.float32)
-        for start in range(0, len(stack), EMBED_BATCH):
-            block = slice(start, start + EMBED_BATCH)
+        for block in blocks(len(stack), EMBED_BATCH):
             pixels = stack[block].astype(np.float32)
             embeddings[block] = self._embed_batch(pixels if stack.dtype == np.uint8 else 255.0 * pixels).numpy()
         return embeddings[0] if single else embeddings
@@ -141,9 +155,13 @@ class SiameseModel(keras.Model):
         Returns:
             (m,) float64 probabilities in [0, 1], higher is more similar.
         """
-        used, rows = np.unique(np.concatenate([img1, img2]), return_inverse=True)
-        embeddings = self.embed(images if len(used) == len(images) else images[used])
-        return probability(self.pair_logits(embeddings, rows[: len(img1)], rows[len(img1) :]))
+        used = np.zeros(len(images), bool)
+        used[img1] = used[img2] = True
+        embeddings, rows = self.embed(images if used.all() else images[used]), np.cumsum(used) - 1
+        scores = np.empty(len(img1))
+        for block in blocks(len(img1), PAIR_BLOCK):
+            scores[block] = probability(self.pair_logits(embeddings, rows[img1[block]], rows[img2[block]]))
+        return scores
 
     def pair_logits(self, embeddings: np.ndarray, rows1: np.ndarray, rows2: np.ndarray) -> np.ndarray:
         """The head's answer for pairs of embeddings, in blocks, so that memory does not grow with the pairs.
@@ -156,10 +174,46 @@ class SiameseModel(keras.Model):
             (m,) float64 logits, higher is more similar.
         """
         logits = np.empty(len(rows1))
-        for start in range(0, len(rows1), PAIR_BLOCK):
-            block = slice(start, start + PAIR_BLOCK)
+        for block in blocks(len(rows1), PAIR_BLOCK):
             logits[block] = self._head_block(embeddings[rows1[block]], embeddings[rows2[block]]).numpy()
         return logits
+
+    def score_matrix(self, images_a: Images, images_b: Images) -> np.ndarray:
+        """The scores of all images of one stack against all of another; each image is embedded once.
+
+        Args:
+            images_a, images_b: a stack each, see `as_images`; a single image is a stack of one. The same stack twice is
+                embedded once.
+
+        Returns:
+            (n, m) float32 probabilities in [0, 1], higher is more similar; row i is `images_a[i]`.
+
+        Raises:
+            ImageError: images of another shape, dtype or range.
+        """
+        return self.all_pairs.score_matrix(*self._embed_both(images_a, images_b))
+
+    def top_k(self, queries: Images, gallery: Images, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The k images of a gallery most similar to each query, without the matrix of all scores.
+
+        Args:
+            queries, gallery: a stack each, as for `score_matrix`.
+            k: from 1 to the images of the gallery.
+
+        Returns:
+            Positions in the gallery, (n, k) int64, and their scores, (n, k) float32; best first, by the logit, and of
+            equal ones the lower position.
+
+        Raises:
+            ConfigError: another k.
+            ImageError: images of another shape, dtype or range.
+        """
+        return self.all_pairs.top_k(*self._embed_both(queries, gallery), k)
+
+    def _embed_both(self, images_a: Images, images_b: Images) -> tuple[np.ndarray, np.ndarray]:
+        """(n, d) and (m, d) embeddings."""
+        a = np.atleast_2d(self.embed(images_a))
+        return a, a if images_b is images_a else np.atleast_2d(self.embed(images_b))
 
     def save_own_variables(self, store: Any) -> None:
         write_weights(self.tower, self.head, store)
@@ -179,6 +233,7 @@ class SiameseModel(keras.Model):
             "head": self.head_name,
             "threshold": self.threshold,
             "record": self.record,
+            "mirror": self.mirror,
         }
 
 

@@ -46,7 +46,9 @@ class PairStep:
         others = index[:, tf.newaxis] != index[tf.newaxis, :]  # no image with itself
         similarity = tf.cast(similar, tf.float32)
         counted = tf.cast(tf.logical_and(known, others), tf.float32)
-        return balanced_mean(self.loss(similarity, self.matrix(embeddings), self.config), similarity, counted)
+        return balanced_mean(
+            self.loss(similarity, self.matrix(embeddings, embeddings), self.config), similarity, counted
+        )
 
     def _listed(self, embeddings: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
         """Only the pairs the file lists, weighted alike."""

@@ -40,7 +40,7 @@ class TripletStep:
         labels = tf.where(labels < 0, -1 - tf.range(tf.size(labels, labels.dtype)), labels)
         unit = tf.math.l2_normalize(embeddings, axis=-1, epsilon=1e-12)
         active, valid = self.counts(labels, tf.stop_gradient(unit))
-        distances = tf.stop_gradient(self.head.distance_matrix(embeddings))
+        distances = tf.stop_gradient(self.head.distance_matrix(embeddings, embeddings))
         positive, negative = triplet_masks(labels)
         return {
             "loss": self.loss(labels, unit),

@@ -37,7 +37,7 @@ def numbers_at_identical_embeddings(request) -> Callable[..., list[np.ndarray]]:
             if form == "rows":
                 values = getattr(head, measure)(embeddings, embeddings)  # (4,)
             else:
-                values = getattr(head, f"{measure}_matrix")(embeddings)  # (4, 4)
+                values = getattr(head, f"{measure}_matrix")(embeddings, embeddings)  # (4, 4)
             similarity = tf.cast(np.arange(values.shape.num_elements()).reshape(values.shape) % 2, tf.uint8)
             losses = loss(similarity, values)
             total = tf.reduce_sum(losses)

@@ -68,6 +68,14 @@ def test_identical_rows_in_the_matrix_are_near_nothing_with_a_finite_slope():
     assert np.isfinite(tape.gradient(distance, rows)).all()
 
 
+def test_in_float64_nothing_that_counts_cancels():
+    rows = unit_rows(200, seed=5)
+    near = rows + np.float32(1e-4) * unit_rows(200, seed=6)
+    for other in (rows, near):
+        distance = euclidean_distance_matrix(tf.constant(rows, tf.float64), tf.constant(other, tf.float64))
+        np.testing.assert_allclose(np.diag(distance), euclidean_distance(rows, other), atol=1e-7)
+
+
 @pytest.mark.parametrize(("rows", "matrix", "twin"), EACH)
 def test_no_rows_give_no_distances(rows, matrix, twin):
     assert rows(tf.zeros((0, 7)), tf.zeros((0, 7))).shape == (0,)

@@ -72,15 +72,30 @@ def test_concat_distance_has_no_upper_end():
     np.testing.assert_allclose(head.distance(embeddings(2, 1), embeddings(2, 2)), [30.0, 30.0])
 
 
+def of_every_two(measure, a, b):
+    """`measure` row by row, of every row of `a` with every row of `b`."""
+    rows, columns = np.divmod(np.arange(len(a) * len(b)), len(b))
+    return measure(tf.gather(a, rows), tf.gather(b, columns)).numpy().reshape(len(a), len(b))
+
+
 @pytest.mark.parametrize("measure", ["distance", "logit"])
 def test_the_matrix_is_the_rows_of_all_pairs(head, measure):
-    e = embeddings(7, seed=3)
-    matrix = getattr(head, f"{measure}_matrix")(e).numpy()
-    rows, columns = np.divmod(np.arange(49), 7)
-    listed = getattr(head, measure)(tf.gather(e, rows), tf.gather(e, columns)).numpy().reshape(7, 7)
+    a, b = embeddings(7, seed=3), embeddings(4, seed=4)
+    matrix, rows = getattr(head, f"{measure}_matrix"), getattr(head, measure)
+    np.testing.assert_allclose(matrix(a, b), of_every_two(rows, a, b), atol=1e-5)
+    itself, listed = matrix(a, a).numpy(), of_every_two(rows, a, a)
     apart = ~np.eye(7, dtype=bool)
-    np.testing.assert_allclose(matrix[apart], listed[apart], atol=1e-5)
-    np.testing.assert_allclose(matrix, listed, atol=5e-3)  # an embedding with itself: the root of what cancels
+    np.testing.assert_allclose(itself[apart], listed[apart], atol=1e-5)
+    np.testing.assert_allclose(itself, listed, atol=5e-3)  # an embedding with itself: the root of what cancels
+
+
+def test_the_matrix_of_answers_is_call_on_all_pairs_those_of_equal_embeddings_too(head):
+    """`call` averages both orders of an asymmetric head, and so must the matrix."""
+    a = embeddings(7, seed=3)
+    b = tf.concat([embeddings(4, seed=4), a[:3]], axis=0)
+    answers = head.call_matrix(a, b)
+    np.testing.assert_allclose(answers, of_every_two(lambda *pair: head(pair), a, b), atol=1e-5)
+    assert answers.dtype == tf.float32
 
 
 def test_both_orders_get_one_answer(head):
@@ -105,10 +120,10 @@ def test_what_normalises_gives_the_length_of_an_embedding_no_say(head):
 
 def test_calibrate_moves_every_logit(head):
     a, b = embeddings(9, seed=6), embeddings(9, seed=7)
-    before = [head.logit(a, b), head((a, b)), head.logit_matrix(a)]
+    before = [head.logit(a, b), head((a, b)), head.logit_matrix(a, a)]
     start = [float(head.scale), float(head.bias)]
     head.calibrate(slope=2.5, intercept=-0.75)
-    after = [head.logit(a, b), head((a, b)), head.logit_matrix(a)]
+    after = [head.logit(a, b), head((a, b)), head.logit_matrix(a, a)]
     head.scale.assign(start[0])
     head.bias.assign(start[1])
     for now, then in zip(after, before, strict=True):
@@ -131,7 +146,7 @@ def test_embeddings_of_nothing_but_zeros_give_finite_numbers_and_slopes(head, fo
     """The tower `reference` ends in a ReLU and can give them."""
     e = tf.Variable(tf.zeros((3, 5)))
     with tf.GradientTape() as tape:
-        logits = head.logit(e, e) if form == "rows" else head.logit_matrix(e)
+        logits = head.logit(e, e) if form == "rows" else head.logit_matrix(e, e)
     assert np.isfinite(logits).all()
     assert np.isfinite(tape.gradient(logits, e)).all()
 

@@ -120,3 +120,23 @@ def test_a_path_to_nothing_or_to_no_image_is_refused(tmp_path):
     for name in ("nothing.png", "words.png"):
         with pytest.raises(ImageError, match=name):
             as_images(tmp_path / name, GREY)
+
+
+def test_a_list_of_paths_is_a_stack(tmp_path):
+    images = pixels(3, 8, 6)
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image).save(path)
+    for several in (paths, tuple(map(str, paths))):
+        stack, single = as_images(several, GREY)
+        np.testing.assert_array_equal(stack[..., 0], images)
+        assert not single
+    assert as_images(paths[:1], GREY)[1] is False
+
+
+def test_a_list_without_paths_is_taken_as_pixels():
+    with pytest.raises(ImageError, match=r"got \(0,\)"):
+        as_images([], GREY)
+    stack, single = as_images([pixels(8, 6)], GREY)
+    assert stack.shape == (1, 8, 6, 1)
+    assert not single

@@ -48,6 +48,7 @@ BUILT = {
     "reference euclidean colour": ((8, 9, 3), "reference", 4, "euclidean"),
     "reference concat": (SIZE, "reference", 4, "concat"),
     "tnn euclidean": ((18, 19, 1), "tnn", 4, "euclidean"),
+    "resnet euclidean": (SIZE, "resnet", 4, "euclidean"),
 }
 
 
@@ -68,6 +69,16 @@ def test_a_model_comes_back_as_it_was(arguments, drawn, tmp_path):
     np.testing.assert_array_equal(loaded.score(stack[:4], stack[4:8]), model.score(stack[:4], stack[4:8]))
     for ours, theirs in zip(model.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_whether_a_model_looks_at_the_mirror_image_comes_back(drawn, tmp_path, mirror):
+    model = drawn(SiameseModel(SIZE, "reference", 4, mirror=mirror))
+    save_model(model, tmp_path / "a.keras")
+    for load in (load_model, keras.models.load_model):
+        loaded = load(tmp_path / "a.keras")
+        assert loaded.mirror is mirror
+        np.testing.assert_allclose(scores(loaded), scores(model), atol=1e-6)
 
 
 def test_a_file_holds_three_members_and_plain_arrays_of_our_names(each, tmp_path):
@@ -345,13 +356,14 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
             "head must be one of cosine, euclidean, concat; got 'manhattan'",
         ),
         ('"head": "euclidean"', '"head": ["euclidean"]', "head in the config cannot be"),
-        ('"tower": "reference"', '"tower": "resnet"', "tower must be one of small_cnn, reference, .*; got 'resnet'"),
+        ('"tower": "reference"', '"tower": "vgg"', "tower must be one of small_cnn, resnet, .*; got 'vgg'"),
         ('"tower": "reference"', f'"tower": "{"x" * 9_000}"', "tower must be one of small_cnn, .*; got 'xxx"),
         ('"head": "euclidean"', f'"head": "{"x" * 9_000}"', "head must be one of cosine, .*; got 'xxx"),
         ('"tower": "reference"', '"tower": "small_cnn"', "the weights do not belong to this tower and head"),
         ('"tower": "reference"', '"tower": "custom"', "a tower of its maker's own; pass it"),
         ('"tower": "reference"', '"tower": {"class_name": "Lambda"}', "tower in the config cannot be .*Lambda"),
         ('"head": "euclidean"', '"head": "concat"', "do not belong .* missing .'head.00.bias'"),
+        ('"mirror": false', '"mirror": 0', "mirror in the config cannot be 0"),
         ("[8, 8, 1]", "[12, 8, 1]", r"tower.02.kernel must have shape \(128, 4\); got \(64, 4\)"),
         ("[8, 8, 1]", "[8, 8, 3]", r"tower.00.kernel must have shape \(3, 3, 3, 8\)"),
         ("[8, 8, 1]", "[5, 5, 1]", "needs images of at least 6x6"),

@@ -173,6 +173,76 @@ def test_score_pairs_of_one_image_or_no_pair(small):
     np.testing.assert_allclose(one, [small.score(stack[2], stack[2])], atol=1e-5)
 
 
+# The mirror image
+
+
+def test_the_mirror_image_may_have_its_say(drawn):
+    """An embedding is then the mean of the image's own and its mirror image's, and both get the same."""
+    plain, mirror = (drawn(SiameseModel((8, 8, 1), "reference", 4, mirror=mirror)) for mirror in (False, True))
+    stack = images(6, seed=1)
+    mirrored = stack[:, :, ::-1]
+    np.testing.assert_allclose(mirror.embed(stack), (plain.embed(stack) + plain.embed(mirrored)) / 2, atol=1e-6)
+    np.testing.assert_allclose(mirror.embed(stack), mirror.embed(mirrored), atol=1e-6)
+    assert np.abs(plain.embed(stack) - plain.embed(mirrored)).max() > 0.01
+    np.testing.assert_allclose(mirror((stack[:3], stack[3:])), mirror.score(stack[:3], stack[3:]), atol=1e-6)
+
+
+# All images against all
+
+
+def test_the_score_matrix_is_score_of_every_two(each):
+    a, b = images(9, seed=1), images(6, seed=2)
+    b[2] = a[4]
+    scores = each.score_matrix(a, b)
+    np.testing.assert_allclose(scores, [[each.score(one, other) for other in b] for one in a], atol=1e-5)
+    assert scores.dtype == np.float32
+    assert np.ptp(scores) > 0.01
+
+
+def test_top_k_are_the_highest_of_the_matrix(each):
+    queries, gallery = images(5, seed=1), images(20, seed=2)
+    indices, scores = each.top_k(queries, gallery, 4)
+    matrix = each.score_matrix(queries, gallery)
+    np.testing.assert_allclose(scores, np.sort(matrix, axis=1)[:, :-5:-1], atol=1e-6)
+    np.testing.assert_allclose(scores, np.take_along_axis(matrix, indices, axis=1), atol=1e-6)
+    assert all(len(set(row)) == 4 for row in indices.tolist())
+
+
+def test_every_image_of_two_stacks_is_embedded_once_and_those_of_one_stack_too(small, embedded):
+    a, b = images(4, seed=1), images(3, seed=2)
+    small.score_matrix(a, b)
+    small.top_k(a, b, 2)
+    assert embedded == [4, 3] * 2
+    own = small.score_matrix(a, a)
+    small.top_k(a, a, 2)
+    assert embedded == [4, 3] * 2 + [4] * 2
+    np.testing.assert_allclose(own, small.score_matrix(a, a.copy()), atol=1e-6)
+
+
+def test_a_gallery_embedded_once_serves_many_queries(small):
+    queries, gallery = images(4, seed=1), images(9, seed=2)
+    kept = small.embed(gallery)
+    for query in queries:
+        probe = small.embed(query)[np.newaxis]
+        np.testing.assert_allclose(
+            small.all_pairs.score_matrix(probe, kept), small.score_matrix(query, gallery), atol=1e-6
+        )
+        for here, there in zip(small.all_pairs.top_k(probe, kept, 3), small.top_k(query, gallery, 3), strict=True):
+            np.testing.assert_allclose(here, there, atol=1e-6)
+
+
+def test_a_single_image_is_a_stack_of_one_and_none_give_nothing(small, tmp_path):
+    a, b = images(1)[0], images(3, seed=2)
+    Image.fromarray(a[..., 0]).save(tmp_path / "a.png")
+    for one in (a, tmp_path / "a.png"):
+        np.testing.assert_allclose(small.score_matrix(one, b), [small.score(a, b)], atol=1e-6)
+    assert small.score_matrix(b[:0], b).shape == (0, 3)
+    assert small.score_matrix(b, b[:0]).shape == (3, 0)
+    assert [found.shape for found in small.top_k(b[:0], b, 2)] == [(0, 2)] * 2
+    with pytest.raises(ConfigError, match="at most the 0 images of the gallery; got 1"):
+        small.top_k(b, b[:0], 1)
+
+
 # As Keras sees it
 
 
@@ -205,9 +275,11 @@ def test_the_config_builds_the_same_network_again(each):
         "head": each.head_name,
         "threshold": 0.5,
         "record": {},
+        "mirror": False,
     }
-    again = SiameseModel.from_config({**config, "threshold": 0.25, "record": {"seed": 3}})
-    assert again.get_config() == {**config, "threshold": 0.25, "record": {"seed": 3}}
+    other = {"threshold": 0.25, "record": {"seed": 3}, "mirror": True}
+    again = SiameseModel.from_config(config | other)
+    assert again.get_config() == config | other
     assert [tuple(weight.shape) for weight in again.weights] == [tuple(weight.shape) for weight in each.weights]
 
 
@@ -305,7 +377,7 @@ def two_images() -> keras.Model:
         (unknown, "must be a keras.Model that knows its shapes"),
         (lambda: keras.Sequential([keras.layers.Flatten()]), "must be a keras.Model that knows its shapes"),
         (lambda: None, "must be a keras.Model that knows its shapes"),
-        (lambda: "resnet", "tower must be one of small_cnn, reference, tnn, or a keras.Model; got 'resnet'"),
+        (lambda: "vgg", "tower must be one of small_cnn, resnet, reference, tnn, or a keras.Model; got 'vgg'"),
         (lambda: "custom", "a tower of its maker's own; pass it"),
     ],
 )

@@ -2,10 +2,11 @@ import re
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from siamese_tf.config import TOWER_NAMES
 from siamese_tf.errors import ConfigError
-from siamese_tf.models.towers import TOWERS, reference, small_cnn, tnn
+from siamese_tf.models.towers import TOWERS, reference, resnet, small_cnn, tnn
 
 
 def images(size: tuple[int, int, int], count: int = 2) -> np.ndarray:
@@ -22,9 +23,23 @@ def test_reference_has_the_parameters_of_the_original():
     assert reference((28, 28, 1), 32).count_params() == 75_008
 
 
-def test_small_cnn_has_the_parameters_its_docstring_says():
-    said = int(re.search(r"([\d,]+) parameters at 128 dimensions", small_cnn.__doc__)[1].replace(",", ""))
-    assert small_cnn((28, 28, 1), 128).count_params() == pytest.approx(said, rel=0.01)
+@pytest.mark.parametrize("tower", [small_cnn, resnet])
+def test_a_tower_has_the_parameters_its_docstring_says(tower):
+    said = int(re.search(r"([\d,]+) parameters at 128 dimensions", tower.__doc__)[1].replace(",", ""))
+    assert tower((28, 28, 1), 128).count_params() == pytest.approx(said, rel=0.01)
+
+
+def test_resnet_has_the_parameters_of_its_blocks():
+    def convolution(size, before, after):  # no bias; four numbers of batch normalisation for every channel
+        return size * size * before * after + 4 * after
+
+    same = [2 * convolution(3, filters, filters) for filters in (16, 32, 64)]
+    wider = [
+        sum(convolution(size, *sizes) for size, sizes in ((3, (n, 2 * n)), (3, (2 * n, 2 * n)), (1, (n, 2 * n))))
+        for n in (16, 32)
+    ]
+    expected = convolution(3, 1, 16) + 3 * same[0] + wider[0] + 2 * same[1] + wider[1] + 2 * same[2] + 64 * 128 + 128
+    assert resnet((28, 28, 1), 128).count_params() == expected == 281_424
 
 
 def test_tnn_has_the_parameters_of_the_original():
@@ -50,6 +65,7 @@ def test_tnn_brings_pixels_to_the_mean_and_the_deviation_of_mnist():
 
 SIZES = [(8, 8, 1), (8, 8, 3), (18, 18, 1), (28, 28, 1), (30, 20, 1), (112, 112, 3)]
 TAKEN = [(tower, size) for tower in TOWERS.values() for size in SIZES if tower is not tnn or min(size[:2]) >= 18]
+TAKEN += [(tower, (160, 225, 1)) for tower in (small_cnn, resnet)]
 
 
 @pytest.mark.parametrize(("tower", "size"), TAKEN, ids=lambda value: getattr(value, "__name__", str(value)))
@@ -65,8 +81,9 @@ def test_an_image_becomes_an_embedding(tower, size):
     assert np.ptp(embeddings, axis=0).min() > 0
 
 
-def test_an_embedding_does_not_depend_on_its_neighbours():
-    tower, stack = small_cnn((8, 8, 1), 5), images((8, 8, 1), count=4)
+@pytest.mark.parametrize("build", [small_cnn, resnet])
+def test_an_embedding_does_not_depend_on_its_neighbours(build):
+    tower, stack = build((8, 8, 1), 5), images((8, 8, 1), count=4)
     alone = np.concatenate([tower(stack[i : i + 1], training=False) for i in range(4)])
     np.testing.assert_allclose(tower(stack, training=False), alone, atol=1e-5)
 
@@ -78,10 +95,37 @@ def test_small_cnn_halves_large_images_before_they_cost():
 
 
 @pytest.mark.parametrize(
+    ("size", "sides"),
+    [(28, (28, 14, 7)), (55, (55, 28, 14)), (56, (28, 14, 7)), (111, (56, 28, 14)), (112, (28, 14, 7))],
+)
+def test_resnet_halves_large_images_before_they_cost(size, sides):
+    """Three blocks each at full, half and quarter resolution of what the stem leaves."""
+    tower = resnet((size + 20, size, 1), 4)
+    for stage, (side, filters) in enumerate(zip(sides, (16, 32, 64), strict=True), start=1):
+        for block in (1, 2, 3):
+            assert tuple(tower.get_layer(f"stage{stage}_block{block}").output.shape[2:]) == (side, filters)
+
+
+@pytest.mark.parametrize("size", [(8, 8, 1), (56, 60, 3)])
+def test_a_loss_reaches_every_weight_of_resnet(size):
+    tower, chance = resnet(size, 5), np.random.default_rng(3)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(
+            tower(images(size, count=4), training=True) * chance.normal(size=(4, 5)).astype(np.float32)
+        )
+    gradients = tape.gradient(loss, tower.trainable_variables)
+    assert len(gradients) == 3 * (1 + 18 + 2) + 2
+    for gradient, variable in zip(gradients, tower.trainable_variables, strict=True):
+        assert np.isfinite(gradient).all(), variable.name
+        assert np.abs(gradient).max() > 0, variable.name
+
+
+@pytest.mark.parametrize(
     ("tower", "size", "least"),
     [
         (small_cnn, (7, 7, 1), "8x8 pixels; got 7x7"),
         (small_cnn, (28, 7, 3), "8x8 pixels; got 28x7"),
+        (resnet, (7, 28, 1), "8x8 pixels; got 7x28"),
         (reference, (5, 30, 1), "6x6 pixels; got 5x30"),
         (tnn, (17, 17, 1), "18x18 pixels; got 17x17"),
         (tnn, (28, 17, 3), "18x18 pixels; got 28x17"),
@@ -95,6 +139,7 @@ def test_images_too_small_are_refused(tower, size, least):
 def test_the_smallest_images_work():
     assert reference((6, 6, 1), 3)(images((6, 6, 1))).shape == (2, 3)
     assert small_cnn((8, 8, 1), 3)(images((8, 8, 1))).shape == (2, 3)
+    assert resnet((8, 8, 1), 3)(images((8, 8, 1))).shape == (2, 3)
     assert tnn((18, 18, 1), 3)(images((18, 18, 1))).shape == (2, 3)
 
 

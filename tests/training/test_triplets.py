@@ -104,7 +104,7 @@ def test_the_native_losses(batch, head, margin):
 
 def test_the_distance_of_a_head_is_the_metric_of_the_loss(batch):
     for name, metric in METRIC.items():
-        distances = build_head(name, 16).distance_matrix(batch[1])
+        distances = build_head(name, 16).distance_matrix(batch[1], batch[1])
         config = replace(CONFIG, head=name, mining="all", margin=100.0)  # beyond all: every triplet counts
         near, far = (distances[0, 1], distances[0, 6])
         one = tf.gather(batch[1], [0, 1, 6])

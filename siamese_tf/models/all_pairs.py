@@ -1,0 +1,114 @@
+"""All embeddings of one set against all of another: the matrix of scores, or of each row only the best k.
+
+Both go block by block over either side, so that beyond the answer their memory does not grow with the embeddings.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from siamese_tf.errors import ConfigError, ImageError
+from siamese_tf.models.heads import Head
+
+BLOCK = 1024  # embeddings of either side at a time
+
+
+class AllPairs:
+    """Scores of embeddings already made, as `SiameseModel.embed` gives them."""
+
+    def __init__(self, head: Head, embedding_dim: int):
+        """Takes the head of a model, which has the last word on every pair, for embeddings (n, embedding_dim)."""
+        self.head = head
+        self.embedding_dim = embedding_dim
+        vectors = tf.TensorSpec((None, embedding_dim), tf.float32)
+        logits, indices = tf.TensorSpec((None, None), tf.float32), tf.TensorSpec((None, None), tf.int64)
+        self._score_block = tf.function(self._scores_of, input_signature=[vectors, vectors])
+        self._best_block = tf.function(
+            self._best_of,
+            input_signature=[
+                vectors,
+                vectors,
+                logits,
+                indices,
+                tf.TensorSpec((), tf.int64),
+                tf.TensorSpec((), tf.int32),
+            ],
+        )
+
+    def score_matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """The score of every row of `a` with every row of `b`.
+
+        Args:
+            a: (n, d) float embeddings.
+            b: (m, d) float embeddings.
+
+        Returns:
+            (n, m) float32 probabilities in [0, 1], higher is more similar; those of `SiameseModel.score`.
+
+        Raises:
+            ImageError: embeddings of another shape.
+        """
+        a, b = self._checked(a), self._checked(b)
+        scores = np.empty((len(a), len(b)), np.float32)
+        for rows in blocks(len(a), BLOCK):
+            for columns in blocks(len(b), BLOCK):
+                scores[rows, columns] = self._score_block(a[rows], b[columns]).numpy()
+        return scores
+
+    def top_k(self, queries: np.ndarray, gallery: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The k rows of the gallery most similar to each query, best first.
+
+        The order is that of the logits, which tell apart what rounds to the same probability near 0 and 1; of equal
+        ones the lower index comes first.
+
+        Args:
+            queries: (n, d) float embeddings.
+            gallery: (m, d) float embeddings.
+            k: from 1 to m.
+
+        Returns:
+            Rows of the gallery, (n, k) int64, and their scores, (n, k) float32 probabilities.
+
+        Raises:
+            ConfigError: another k.
+            ImageError: embeddings of another shape.
+        """
+        queries, gallery = self._checked(queries), self._checked(gallery)
+        if not 1 <= k <= len(gallery):
+            raise ConfigError(f"k must be at least 1 and at most the {len(gallery)} images of the gallery; got {k}")
+        indices, scores = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
+        for rows in blocks(len(queries), BLOCK):
+            block = queries[rows]
+            logits, found = tf.zeros((len(block), 0)), tf.zeros((len(block), 0), tf.int64)
+            for columns in blocks(len(gallery), BLOCK):
+                logits, found = self._best_block(block, gallery[columns], logits, found, columns.start, k)
+            indices[rows], scores[rows] = found.numpy(), tf.sigmoid(logits).numpy()
+        return indices, scores
+
+    def _scores_of(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return tf.sigmoid(self.head.call_matrix(a, b))
+
+    def _best_of(
+        self, a: tf.Tensor, b: tf.Tensor, logits: tf.Tensor, found: tf.Tensor, start: tf.Tensor, k: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Of the best before, (n, j) `logits` and `found`, and the rows of `b`, the first of which is `start`."""
+        here, position = tf.math.top_k(self.head.call_matrix(a, b), tf.minimum(k, tf.shape(b)[0]))
+        # Of equal ones top_k takes the first: those before are in their order, and come before those here.
+        logits, found = tf.concat([logits, here], 1), tf.concat([found, start + tf.cast(position, tf.int64)], 1)
+        logits, order = tf.math.top_k(logits, tf.minimum(k, tf.shape(logits)[1]))
+        return logits, tf.gather(found, order, batch_dims=1)
+
+    def _checked(self, embeddings: np.ndarray) -> np.ndarray:
+        rows = np.asarray(embeddings, np.float32)
+        if rows.ndim != 2 or rows.shape[1] != self.embedding_dim:
+            raise ImageError(
+                f"this model's embeddings have the shape (n, {self.embedding_dim}); got {rows.shape}."
+                " Take those that its own embed gives for a stack of images"
+            )
+        return rows
+
+
+def blocks(count: int, size: int) -> Iterator[slice]:
+    """Slices of `size` that cover `count` rows, the last one perhaps shorter."""
+    return (slice(start, start + size) for start in range(0, count, size))
