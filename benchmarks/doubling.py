@@ -1,0 +1,150 @@
+"""How the work grows when there is twice as much of it, four times over."""
+
+import statistics
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from processes import in_a_process, peak, seconds, serve
+from rows import Row, duration, memory
+
+from siamese_tf.config import TrainConfig
+from siamese_tf.data.pair_file import PairFile, load_pair_file, save_pair_file
+from siamese_tf.data.pairs import make_pairs
+
+SIZES = 5
+TURNS, LONG_ENOUGH = 3, 5.0  # at least so many turns, and more until so many seconds have passed
+LEAST, MOST = 1.8, 2.2  # times the seconds for twice the work
+FLAT = 1.1  # times the memory for 16 times the pairs, at most
+SIZE = (28, 28, 1)
+FEW = 128  # images, so that hardly anything but pairs is scored
+PAIRS = 262_144  # the fewest
+SIDE = 4096  # rows of the matrix of scores
+
+Action = Callable[[int], Any]
+
+
+def rows(files: list[Path]) -> list[Row]:
+    """How everything of SERIES grows, each in a process of its own, and the memory of scoring."""
+    return [*(_row(*series, str(files[0])) for series in SERIES), _memory_row()]
+
+
+def _row(what: str, of: str, first: int, prepare: Callable[..., Action], train_file: str) -> Row:
+    turns = in_a_process(measure, prepare.__name__, first, train_file).answer
+    ratios = [statistics.median(turn[size + 1] / turn[size] for turn in turns) for size in range(SIZES - 1)]
+    least, most = (statistics.median(turn[size] for turn in turns) for size in (0, -1))
+    return Row(
+        f"{what}: {first:,} to {first * 2 ** (SIZES - 1):,} {of}",
+        f"{duration(least)} to {duration(most)}",
+        times=" ".join(f"{ratio:.2f}" for ratio in ratios),
+        bar=f"{LEAST} to {MOST} each",
+        met=all(LEAST <= ratio <= MOST for ratio in ratios),
+    )
+
+
+def _memory_row() -> Row:
+    peaks = in_a_process(scoring_memory).answer
+    return Row(
+        f"memory of scoring: {PAIRS:,} to {PAIRS * 2 ** (SIZES - 1):,} pairs",
+        f"{memory(peaks[0])} to {memory(peaks[-1])}",
+        times=f"{peaks[-1] / peaks[0]:.2f} in all",
+        bar=f"at most {FLAT} in all",
+        met=peaks[-1] / peaks[0] <= FLAT,
+    )
+
+
+def measure(prepare: str, first: int, train_file: str) -> list[list[float]]:
+    """For each turn, the seconds of every size."""
+    sizes = [first * 2**size for size in range(SIZES)]
+    with tempfile.TemporaryDirectory() as folder:
+        action = globals()[prepare](load_pair_file(train_file), sizes, Path(folder))
+        action(first)
+        turns: list[list[float]] = []
+        while len(turns) < TURNS or sum(map(sum, turns)) < LONG_ENOUGH:
+            turns.append([seconds(lambda size=size: action(size)) for size in sizes])
+        return turns
+
+
+def drawing(file: PairFile, sizes: list[int], folder: Path) -> Action:
+    labels = np.resize(file.labels, 240_000)
+    return lambda pairs: make_pairs(labels, pairs, seed=0)
+
+
+def reading(file: PairFile, sizes: list[int], folder: Path) -> Action:
+    for size in sizes:
+        images, labels = np.resize(file.images, (size, *file.images.shape[1:])), np.resize(file.labels, size)
+        img1, img2, similarity = make_pairs(labels, size, seed=0)
+        save_pair_file(
+            folder / f"{size}.npz", PairFile(images, labels, img1, img2, similarity, np.zeros_like(similarity))
+        )
+    return lambda size: load_pair_file(folder / f"{size}.npz")
+
+
+def embedding(file: PairFile, sizes: list[int], folder: Path) -> Action:
+    size = file.images.shape[1:]
+    model, images = _model(size), np.resize(file.images, (sizes[-1], *size))
+    return lambda count: model.embed(images[:count])
+
+
+def scoring(file: PairFile, sizes: list[int], folder: Path) -> Action:
+    model, images, (img1, img2) = _model(SIZE), *_drawn_pairs(sizes[-1])
+    return lambda pairs: model.score_pairs(images, img1[:pairs], img2[:pairs])
+
+
+def matrix(file: PairFile, sizes: list[int], folder: Path) -> Action:
+    model = _model(SIZE)
+    embeddings = np.random.default_rng(0).standard_normal((sizes[-1] // SIDE, model.embedding_dim), np.float32)
+    return lambda pairs: model.all_pairs.score_matrix(embeddings[:SIDE], embeddings[: pairs // SIDE])
+
+
+def training(file: PairFile, sizes: list[int], folder: Path) -> Action:
+    from siamese_tf.training.begin import begin
+    from siamese_tf.training.pipeline import training_batches
+    from siamese_tf.training.run_pairs import open_run_pairs
+    from siamese_tf.training.settle import settle
+
+    config = TrainConfig(pairs=str(file.path), batch_pairs=32, epochs=100)
+    pairs = open_run_pairs(config)
+    config = settle(config, pairs, None)
+    trainer = begin(config, pairs, None)
+    return lambda steps: trainer.fit(
+        training_batches(pairs, config, range(100)), steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0
+    )
+
+
+def scoring_memory() -> list[float]:
+    """The most bytes the process held up to each size, less what all pairs and the scores of this size take."""
+    sizes = [PAIRS * 2**size for size in range(SIZES)]
+    model, images, (img1, img2) = _model(SIZE), *_drawn_pairs(sizes[-1])
+    peaks = []
+    for size in sizes:
+        scores = model.score_pairs(images, img1[:size], img2[:size])
+        peaks.append(peak() - img1.nbytes - img2.nbytes - scores.nbytes)
+    return peaks
+
+
+def _model(size: tuple[int, int, int]) -> Any:
+    from siamese_tf.models.siamese_model import SiameseModel
+
+    return SiameseModel(size)
+
+
+def _drawn_pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """FEW images of noise, and (2, count) int32 positions among them."""
+    rng = np.random.default_rng(0)
+    return rng.integers(256, size=(FEW, *SIZE), dtype=np.uint8), rng.integers(FEW, size=(2, count), dtype=np.int32)
+
+
+SERIES = (
+    ("drawing pairs", "pairs", 250_000, drawing),
+    ("reading pair files", "images and pairs", 10_000, reading),
+    ("embedding", "images", 4_000, embedding),
+    ("scoring listed pairs", "pairs", PAIRS, scoring),
+    ("score_matrix", "pairs", SIDE * SIDE // 4, matrix),
+    ("training", "steps of 64 images", 40, training),
+)
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,118 @@
+"""The plain way, to compare with: pairs as text, stacked pairs in memory, a network of two inputs for Keras' `fit`."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from processes import seconds, serve
+
+from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file
+from siamese_tf.evaluation.calibration import best_threshold
+
+BATCH = 1024  # pairs
+LEARNING_RATE = 1e-3
+
+Stacked = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def write_text(path: Path, pairs: PairFile, count: int) -> None:
+    """The first pairs as text, three lines each: the pixels of one image, those of the other, the similarity."""
+    with open(path, "w", encoding="ascii") as file:
+        for img1, img2, similarity in zip(pairs.img1[:count], pairs.img2[:count], pairs.similarity, strict=False):
+            for image in (img1, img2):
+                file.write(" ".join(map(str, pairs.images[image].ravel().tolist())) + "\n")
+            file.write(f"{similarity}\n")
+
+
+def read_text(path: Path) -> Stacked:
+    """Both images of each pair, (m, h * w * c) float32 from 0 to 1, and the similarity (m,)."""
+    first, second, similarity = [], [], []
+    with open(path, encoding="ascii") as file:
+        for one, other, same in zip(file, file, file, strict=True):
+            first.append(np.fromstring(one, np.float32, sep=" "))
+            second.append(np.fromstring(other, np.float32, sep=" "))
+            similarity.append(int(same))
+    a, b = (np.stack(side) / np.float32(255) for side in (first, second))
+    return a, b, np.array(similarity, np.float32)
+
+
+def write_sample(pair_file: str, path: str, count: int) -> float:
+    """Seconds to write so many pairs of a file as text."""
+    pairs = load_pair_file(pair_file)
+    return seconds(lambda: write_text(Path(path), pairs, count))
+
+
+def read_sample(path: str) -> float:
+    """Seconds to read pairs from text."""
+    return seconds(lambda: read_text(Path(path)))
+
+
+def stacked(pairs: PairFile, rows: np.ndarray) -> Stacked:
+    """What `read_text` gives, of these rows of a pair file, as images (m, h, w, c)."""
+    a, b = (pairs.images[side[rows]].astype(np.float32) / np.float32(255) for side in (pairs.img1, pairs.img2))
+    return a, b, pairs.similarity[rows].astype(np.float32)
+
+
+def network(input_size: tuple[int, int, int]) -> Any:
+    """The reference tower on two inputs, both embeddings side by side, Dense 16 - 4 - 1; compiled."""
+    from tensorflow import keras
+
+    from siamese_tf.models.towers import build_tower
+
+    tower = build_tower("reference", input_size, 32)
+    images = [keras.Input(input_size), keras.Input(input_size)]
+    x = keras.layers.Concatenate()([tower(image) for image in images])
+    for width in (16, 4):
+        x = keras.layers.Dense(width, activation="relu")(x)
+    model = keras.Model(images, keras.layers.Dense(1, activation="sigmoid")(x))
+    model.compile(keras.optimizers.Adam(LEARNING_RATE), "binary_crossentropy")
+    return model
+
+
+def fit_for(limit: float, train_file: str, test_file: str) -> dict[str, float]:
+    """Reads pairs and fits the network until so many seconds have passed since the process began.
+
+    Returns:
+        The passes over the pairs, and the accuracy on the test pairs with the best threshold of the validation pairs.
+    """
+    began = time.time() - process_age()
+    from tensorflow import keras
+
+    pairs, test = load_pair_file(train_file), load_pair_file(test_file)
+    a, b, similarity = stacked(pairs, pairs.rows(TRAIN))
+    model = network(pairs.images.shape[1:])
+    steps = 0
+
+    def watch(batch: int, logs: dict[str, Any]) -> None:
+        nonlocal steps
+        steps += 1
+        model.stop_training = time.time() - began >= limit
+
+    stop = keras.callbacks.LambdaCallback(on_train_batch_end=watch)
+    model.fit([a, b], similarity, batch_size=BATCH, epochs=1000, callbacks=[stop], verbose=0)
+    answers = []
+    for file, split in ((pairs, VALIDATION), (test, TEST)):
+        a, b, similarity = stacked(file, file.rows(split))
+        answers.append((similarity, model.predict([a, b], batch_size=BATCH, verbose=0)[:, 0]))
+    threshold = best_threshold(*answers[0])
+    similarity, scores = answers[1]
+    return {
+        "epochs": steps * BATCH / len(pairs.rows(TRAIN)),
+        "accuracy": float(np.mean((scores >= threshold) == similarity)),
+    }
+
+
+def process_age() -> float:
+    """Seconds since this process began, by the system's account where there is one."""
+    try:
+        began = int(Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
+        uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+        return uptime - began / os.sysconf("SC_CLK_TCK")
+    except OSError:
+        return time.process_time()
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,207 @@
+"""The benchmarks measure what they say, and still run: their parts on the small data set, in small sizes."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from siamese_tf.data.generate import generate_pair_files
+from siamese_tf.data.pair_file import PairFile, load_pair_file
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+SERVES = """
+import sys
+sys.path.insert(0, {folder!r})
+from processes import serve
+def double(number): return 2 * number
+def fail(): raise SystemExit("no such luck")
+def act(): return lambda: sum(range(1000))
+serve()
+"""
+
+
+@pytest.fixture
+def module(monkeypatch):
+    """Imports a module of the benchmarks by its name."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> list[str]:
+    made = generate_pair_files(
+        "digits",
+        out=tmp_path_factory.mktemp("benchmarks"),
+        train_pairs=600,
+        validation_pairs=200,
+        test_pairs=200,
+    )
+    return [str(made.train_path), str(made.test_path)]
+
+
+@pytest.fixture
+def serving(tmp_path, monkeypatch) -> ModuleType:
+    """A module that serves, whose functions are called in processes and not here."""
+    path = tmp_path / "serving.py"
+    path.write_text(SERVES.format(folder=str(BENCHMARKS)), encoding="utf-8")
+    functions = ModuleType("serving")
+    code = path.read_text(encoding="utf-8").replace("\nserve()", "")
+    exec(compile(code, str(path), "exec"), functions.__dict__)
+    return functions
+
+
+def test_the_table_itself_stays_small():
+    script = "import sys; import bench; loaded = {'tensorflow', 'keras'} & set(sys.modules); assert not loaded, loaded"
+    done = subprocess.run([sys.executable, "-c", script], cwd=BENCHMARKS, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_numbers_are_written_for_people(module):
+    rows = module("rows")
+    assert [rows.duration(seconds) for seconds in (0.00123, 0.5, 12.345, 123.4)] == [
+        "1.2 ms",
+        "0.50 s",
+        "12.35 s",
+        "123 s",
+    ]
+    assert [rows.memory(size) for size in (3 * 2**20, 1.5 * 2**30, 40 * 2**30)] == ["3 MiB", "1.5 GiB", "40 GiB"]
+    assert [rows.times(ratio) for ratio in (1.26, 17.4)] == ["1.3x", "17x"]
+    assert rows.rate(3e6, 2.0, "pairs") == "1,500,000 pairs/s"
+    assert rows.Row("what", "1 s").verdict == ""
+    assert rows.Row("what", "1 s", bar="at most 2 s").verdict == "at most 2 s: met"
+    assert rows.Row("what", "3 s", bar="at most 2 s", met=False).verdict == "at most 2 s: MISSED"
+
+
+def test_a_process_answers_and_says_what_it_cost(module, serving):
+    processes = module("processes")
+    run = processes.in_a_process(serving.double, 21)
+    assert run.answer == 42
+    assert run.wall > 0
+    assert run.bytes > 2**20
+    with pytest.raises(SystemExit, match="no such luck"):
+        processes.in_a_process(serving.fail)
+    with pytest.raises(processes.Killed, match="killed"):
+        processes.run("-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+
+
+def test_actions_take_turns(module, serving):
+    processes = module("processes")
+    turns = processes.take_turns(2, (serving.act, ()), (serving.act, ()))
+    assert np.shape(turns) == (2, 2)
+    assert np.min(turns) > 0
+    with pytest.raises(SystemExit, match="failed"):
+        processes.take_turns(1, (serving.act, ()), (serving.fail, ()))
+
+
+def test_pairs_as_text_are_three_lines_each_and_come_back(module, tmp_path):
+    reference = module("reference")
+    images = np.array([[[0, 7]], [[255, 51]]], np.uint8)[..., np.newaxis]  # two of 1x2x1
+    one = np.ones(1, np.uint8)
+    pairs = PairFile(images, None, 0 * one, one, one, 0 * one)
+    reference.write_text(tmp_path / "pairs.txt", pairs, 1)
+    assert (tmp_path / "pairs.txt").read_text(encoding="ascii") == "0 7\n255 51\n1\n"
+    first, second, similarity = reference.read_text(tmp_path / "pairs.txt")
+    np.testing.assert_allclose(first, [[0, 7 / 255]], rtol=1e-6)
+    np.testing.assert_allclose(second, [[1, 0.2]], rtol=1e-6)
+    assert similarity.tolist() == [1.0]
+
+
+def test_text_and_pair_file_agree(module, files, tmp_path, monkeypatch):
+    generation, reference = module("generation"), module("reference")
+    monkeypatch.setattr(generation, "SAMPLE", 20)
+    text = tmp_path / "pairs.txt"
+    assert reference.write_sample(files[0], str(text), 20) > 0
+    assert reference.read_sample(str(text)) > 0
+    assert generation.agree(files[0], str(text))
+    text.write_text(text.read_text(encoding="ascii").replace("\n1\n", "\n0\n"), encoding="ascii")
+    assert not generation.agree(files[0], str(text))
+
+
+@pytest.mark.parametrize(("last", "met"), [(8.2, True), (9.0, False)])
+def test_a_doubling_that_takes_too_long_misses_its_bar(module, monkeypatch, last, met):
+    doubling, processes = module("doubling"), module("processes")
+    turns = [[0.5, 1.0, 2.0, 4.0, last], [5.0, 10.0, 20.0, 40.0, 10 * last], [1.0, 2.0, 4.0, 8.0, 99.0]]
+    answer = processes.Run(0, 0, 0, f"{turns}")
+    monkeypatch.setattr(doubling, "in_a_process", lambda *arguments: answer)
+    row = doubling._row("drawing", "pairs", 100, doubling.drawing, "")
+    assert row.what == "drawing: 100 to 1,600 pairs"
+    assert row.times == f"2.00 2.00 2.00 {last / 4:.2f}"
+    assert row.met is met
+
+
+@pytest.mark.parametrize("name", ["drawing", "reading", "scoring", "matrix", "embedding"])
+def test_what_is_doubled_runs(module, files, name, monkeypatch):
+    doubling = module("doubling")
+    for constant, value in {"TURNS": 1, "LONG_ENOUGH": 0.0, "SIDE": 4, "SIZE": (8, 8, 1)}.items():
+        monkeypatch.setattr(doubling, constant, value)
+    (turn,) = doubling.measure(name, 16, files[0])
+    assert len(turn) == doubling.SIZES
+    assert min(turn) > 0
+
+
+def test_scoring_runs(module, monkeypatch):
+    scoring = module("scoring")
+    for constant, value in {"SIDE": 30, "GALLERY": 50, "IMAGES": 100, "PAIRS": 200, "RUNS": 1}.items():
+        monkeypatch.setattr(scoring, constant, value)
+    answer = scoring.score_pairs("digits")
+    assert (answer["pairs"], answer["images"], len(answer["turns"])) == (200, 100, 1)
+    assert scoring.score_matrix()["seconds"] > 0
+    assert scoring.top_k()["seconds"] > 0
+
+
+def test_triplet_losses_run_and_agree(module):
+    cost = module("triplet_cost")
+    names = [cost.NOTHING, cost.ALL, cost.SEMI_HARD, cost.HARD, cost.BROADCAST, *[cost.ADDONS][: cost.HAS_ADDONS]]
+    costs = {name: cost.Cost(0.0, **cost.call(name, 32, 1, 0.0)) for name in names}
+    for theirs, ours in cost.CUBIC.items():
+        if theirs in costs:
+            cost.check_same(theirs, costs[theirs], costs[ours])
+    with pytest.raises(SystemExit, match="batch-all"):
+        cost.check_same(cost.BROADCAST, costs[cost.BROADCAST], costs[cost.HARD])
+
+
+def test_a_cubic_loss_that_would_not_fit_is_not_started(module, monkeypatch):
+    cost = module("triplet_cost")
+    monkeypatch.setattr(cost, "in_a_process", lambda *arguments: pytest.fail("started"))
+    found = cost.measure(cost.BROADCAST, 2048, cost.Cost(0.0), cost.Cost(2.0**50), (1, 0.0))
+    assert str(found) == f"not run, ~{8 * 2**20:,} GiB"
+
+
+@pytest.mark.slow
+def test_training_runs(module, files, monkeypatch, tmp_path):
+    training, reference, doubling = module("training"), module("reference"), module("doubling")
+    for constant, value in {"TURNS": 1, "LONG_ENOUGH": 0.0}.items():
+        monkeypatch.setattr(doubling, constant, value)
+    assert np.shape(doubling.measure("training", 1, files[0])) == (1, doubling.SIZES)
+    for constant, value in {"BATCH": 64, "STEPS": 2, "EVERY": 3, "TARGET": 0.5}.items():
+        monkeypatch.setattr(training, constant, value)
+    training.our_fit(files[0], "float32")()
+    training.plain_fit(files[0])()
+    monkeypatch.chdir(tmp_path)
+    answer = training.race("digits")
+    assert answer["steps"] % 3 == 0
+    assert answer["accuracy"] >= 0.5
+    monkeypatch.setattr(reference, "BATCH", 64)
+    fitted = reference.fit_for(0.0, *files)
+    assert fitted["epochs"] == pytest.approx(64 / len(load_pair_file(files[0]).rows(0)))
+    assert fitted["accuracy"] >= 0.4
+
+
+def test_the_table_names_what_was_missed(module, monkeypatch, capsys):
+    bench, rows, processes = module("bench"), module("rows"), module("processes")
+    found = [rows.Row("one", "1 s", "9 s", "9.0x", "at most 2 s"), rows.Row("two", "3 s", bar="at most 2 s", met=False)]
+    monkeypatch.setattr(bench, "SECTIONS", {"these": lambda files: found})
+    monkeypatch.setattr(bench, "in_a_process", lambda *arguments: processes.Run(0, 0, 0, '{"name": "x", "note": "y"}'))
+    monkeypatch.setattr(bench.generation, "make_files", lambda name, folder: [])
+    with pytest.raises(SystemExit) as missed:
+        bench.main([])
+    assert missed.value.code == "bench: missed: two: at most 2 s"
+    out = capsys.readouterr().out
+    assert "| one" in out
+    assert "at most 2 s: MISSED" in out
+    with pytest.raises(SystemExit, match="the parts are these"):
+        bench.main(["others"])
