@@ -10,9 +10,11 @@ from typing import Annotated, Any
 import typer
 from typer import Option
 
+from siamese_tf.commands.compare import compare
 from siamese_tf.commands.embeddings import embed, plot_embeddings
 from siamese_tf.commands.evaluate import evaluate
 from siamese_tf.commands.pairs import check, generate
+from siamese_tf.commands.recipes import recipes
 from siamese_tf.commands.score import score
 from siamese_tf.commands.train import train
 from siamese_tf.console import run_command
@@ -20,6 +22,8 @@ from siamese_tf.version import __version__
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(train)
+app.command()(recipes)
+app.command()(compare)
 app.command()(evaluate)
 app.command()(score)
 app.command()(embed)

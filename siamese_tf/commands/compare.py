@@ -1,0 +1,56 @@
+"""`siamese-tf compare`."""
+
+import json
+import shlex
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from siamese_tf.commands.options import DataDir, Dataset, Pairs, TestPairs
+from siamese_tf.commands.stopping import stopping
+from siamese_tf.console import start_tensorflow
+
+
+def compare(
+    dataset: Dataset = "auto",
+    data_dir: DataDir = None,
+    pairs: Pairs = None,
+    test_pairs: TestPairs = None,
+    objectives: Annotated[str, Option(help="With commas between them.")] = "bce,mse,contrastive,triplet",
+    seeds: Annotated[int, Option(help="Runs of each objective, with the seeds 0, 1, and so on.")] = 5,
+    recipe: Annotated[str, Option(help="quick, best or reference.")] = "quick",
+    tower: Annotated[
+        str | None, Option(help="small_cnn, resnet, reference or tnn.", show_default="the recipe's")
+    ] = None,
+    epochs: Annotated[int | None, Option(help="Passes over the pairs.", show_default="the recipe's")] = None,
+    workdir: Annotated[Path | None, Option(help="Of all runs.", show_default="runs/<dataset>/compare")] = None,
+    as_json: Annotated[bool, Option("--json", help="Print the numbers as JSON.")] = False,
+) -> None:
+    """Train several objectives with the same pairs, tower and budget, and tell what differs from what is noise.
+
+    The same command goes on with a comparison that was stopped.
+    """
+    from siamese_tf.recipes import config_from
+
+    given = {
+        "dataset": dataset,
+        "data_dir": data_dir,
+        "pairs": pairs,
+        "test_pairs": test_pairs,
+        "tower": tower,
+        "epochs": epochs,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    configs = [config_from(recipe, {**given, "objective": name.strip()}) for name in objectives.split(",")]
+    start_tensorflow()
+    from siamese_tf.evaluation.comparison import comparison_lines
+    from siamese_tf.training.compare import compare_objectives
+
+    say = partial(print, file=sys.stderr if as_json else sys.stdout, flush=True)
+    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    with stopping("The same command goes on after the last finished epoch."):
+        comparison = compare_objectives(configs, seeds, workdir, command=command, say=say)
+    print(json.dumps(comparison, indent=2) if as_json else "\n".join(["", *comparison_lines(comparison)]))

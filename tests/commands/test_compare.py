@@ -1,0 +1,146 @@
+"""The real thing, as small as it can be: two objectives with two seeds each, once, and then typed again."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from siamese_tf.models.model_file import load_model
+from siamese_tf.recipes import config_from
+from siamese_tf.training import compare as training
+from siamese_tf.training import finish
+from siamese_tf.training.train import train_and_evaluate
+
+PAIRS = "pairs generate --dataset digits --out made --train-pairs 400 --validation-pairs 100 --test-pairs 100"
+LINE = "compare --pairs made/digits/train_pairs.npz --objectives bce,triplet --tower reference --epochs 1 --workdir all"
+RUNS = [f"{objective}/{seed}" for seed in range(2) for objective in ("bce", "triplet")]
+
+
+@pytest.fixture(scope="module")
+def folder(call, tmp_path_factory):
+    """A folder with a finished comparison; the pictures of its runs are left out."""
+    folder = tmp_path_factory.mktemp("compare")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(finish, "save_pictures", lambda *args, **more: None)
+        patch.setattr(finish, "save_accuracy_plot", lambda *args, **more: None)
+        assert call(PAIRS) == 0
+        assert call(f"{LINE} --seeds 2") == 0
+    return folder
+
+
+@pytest.fixture
+def type_in(folder, monkeypatch, capfd, call):
+    """Types a line in the folder; exit code, stdout and stderr."""
+    monkeypatch.chdir(folder)
+
+    def type_in(line):
+        capfd.readouterr()
+        code = call(line)
+        out, err = capfd.readouterr()
+        return SimpleNamespace(code=code, out=out, err=err)
+
+    return type_in
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    monkeypatch.setattr(training, "train_and_evaluate", lambda *args, **options: pytest.fail("This trains."))
+
+
+def test_it_leaves_every_run_and_the_comparison(folder):
+    comparison = json.loads((folder / "all" / "comparison.json").read_text())
+    for run in RUNS:
+        objective, seed = run.split("/")
+        record = json.loads((folder / "all" / run / "record.json").read_text())
+        assert (record["objective"], record["seed"]) == (objective, int(seed))
+        assert record["command"] == f"siamese-tf {LINE} --seeds 2"
+        assert record["pairs"] == comparison["pairs"]
+        values = comparison["objectives"][objective]["test_accuracy"]["values"]
+        assert values[int(seed)] == record["accuracy"]["test"]
+        assert record["training"]["epochs"] == comparison["budgets"][objective]["epochs"]
+    assert comparison["budgets"]["bce"]["images"] == 3 * 256  # 400 pairs are 3 steps of 128
+    triplet = comparison["budgets"]["triplet"]
+    assert abs(triplet["images"] - 768) <= triplet["steps"] * triplet["images_per_step"] / 2  # half an epoch
+    assert (folder / "all" / "comparison.png").stat().st_size > 5000
+
+
+def test_a_run_of_a_comparison_is_a_run_like_any_other(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(finish, "save_pictures", lambda *args, **more: None)
+    config = training.TrainConfig.load(folder / "all" / RUNS[-1] / "config.json")
+    alone = train_and_evaluate(config, tmp_path, quiet=True)
+    among_others = load_model(folder / "all" / RUNS[-1] / "siamese.keras")
+    for one, other in zip(alone.get_weights(), among_others.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.usefixtures("no_training")
+def test_typed_again_it_reads_what_was_trained(folder, type_in):
+    models = {run: (folder / "all" / run / "siamese.keras").stat().st_mtime_ns for run in RUNS}
+    before = json.loads((folder / "all" / "comparison.json").read_text())
+    done = type_in(f"{LINE} --seeds 2")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.count("(read, not trained again)") == 4
+    assert "the same pairs and tower for all (reference, " in done.out
+    assert "\nobjective  test accuracy" in done.out
+    assert "Means over 2 seeds" in done.out
+    assert json.loads((folder / "all" / "comparison.json").read_text()) == before
+    assert {run: (folder / "all" / run / "siamese.keras").stat().st_mtime_ns for run in RUNS} == models
+
+
+@pytest.mark.usefixtures("no_training")
+def test_as_json_the_numbers_are_alone_on_standard_output(folder, type_in):
+    done = type_in(f"{LINE} --seeds 2 --json")
+    assert done.code == 0
+    assert json.loads(done.out) == json.loads((folder / "all" / "comparison.json").read_text())
+    assert "images through the tower" in done.err
+
+
+@pytest.mark.usefixtures("no_training")
+def test_one_seed_tells_nothing(type_in):
+    assert "nothing can be told apart" in type_in(f"{LINE} --seeds 1").out
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("compare --objectives bce,l2", ["objective must be one of bce, mse", "got 'l2'"]),
+        ("compare --objectives bce,bce", ["different objectives", "got bce, bce"]),
+        ("compare --recipe none", ["no recipe 'none'"]),
+        ("compare --recipe tnn", ["recipe tnn", "objective triplet only"]),
+        (LINE.replace("--epochs 1", "--epochs 2"), ["holds another run: epochs was 1 and is now 2", "--workdir"]),
+    ],
+)
+@pytest.mark.usefixtures("no_training")
+def test_what_is_refused(type_in, line, words):
+    done = type_in(line)
+    assert (done.code, done.out.count("read, not")) == (2, 0)
+    assert done.err.startswith("error: ")
+    for word in words:
+        assert word in done.err
+
+
+def test_the_help_says_the_defaults(type_in):
+    done = type_in("compare --help")
+    for word in ("bce,mse,contrastive,triplet", "runs/<dataset>/compare", "--seeds", "--json", "that was stopped"):
+        assert word in done.out
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_is_typed_reaches_the_configs(type_in, monkeypatch):
+    seen = []
+
+    def stopped(configs, seeds, workdir, **options):
+        seen.append((configs, seeds, str(workdir), options["command"]))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "compare_objectives", stopped)
+    line = "compare --dataset digits --data-dir d --pairs a --test-pairs b --objectives mse,triplet --recipe best"
+    done = type_in(f"{line} --tower tnn --epochs 3 --seeds 7 --workdir w")
+    assert (done.code, done.out) == (130, "")
+    assert "The same command goes on" in done.err
+    given = {"dataset": "digits", "data_dir": "d", "pairs": "a", "test_pairs": "b", "tower": "tnn", "epochs": 3}
+    configs = [config_from("best", {**given, "objective": objective}) for objective in ("mse", "triplet")]
+    assert seen == [(configs, 7, "w", f"siamese-tf {line} --tower tnn --epochs 3 --seeds 7 --workdir w")]

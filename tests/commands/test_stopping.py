@@ -1,0 +1,33 @@
+"""What a stopped training says, and how it exits."""
+
+import pytest
+import tensorflow as tf
+import typer
+
+from siamese_tf.commands.stopping import stopping
+from siamese_tf.errors import SiameseError
+
+
+def test_what_ends_well_says_nothing(capsys):
+    with stopping("Go on."):
+        pass
+    assert capsys.readouterr() == ("", "")
+
+
+def test_ctrl_c_says_how_to_go_on(capsys):
+    with pytest.raises(typer.Exit) as end, stopping("Go on."):
+        raise KeyboardInterrupt
+    assert end.value.exit_code == 130
+    assert capsys.readouterr() == ("", "\nStopped. Go on.\n")
+
+
+def test_what_stops_tensorflow_is_told_in_one_line():
+    message = "{{function_node a}} {{node b}} No space left on device [Op:WriteSummary]\nmore"
+    with pytest.raises(SiameseError) as caught, stopping("Go on."):
+        raise tf.errors.ResourceExhaustedError(None, None, message)
+    assert str(caught.value) == "TensorFlow stopped: No space left on device. Check disk and memory. Go on."
+
+
+def test_other_errors_pass():
+    with pytest.raises(ZeroDivisionError), stopping("Go on."):
+        raise ZeroDivisionError
