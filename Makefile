@@ -11,7 +11,9 @@ $(error VENV is '$(VENV)': make cannot work with a space in it; name another fol
 endif
 INSTALLED := $(VENV)/.installed
 RUN := $(VENV)/bin/python
-TRIPLETS := $(VENV)/bin/siamese-tf train --objective triplet
+TRAIN := $(VENV)/bin/siamese-tf train
+# The towers of the shipped models computed in bfloat16 while they trained; on older processors float32 is faster.
+PRECISION ?= bfloat16
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slow check bench models clean
@@ -35,16 +37,17 @@ check: $(INSTALLED) ## Formatting, lint and types
 
 bench: $(INSTALLED) ## The benchmarks
 	@$(RUN) benchmarks/bench.py
-	@$(RUN) benchmarks/triplet.py
 
-models: $(INSTALLED) ## Train the models in model/ again, with the default settings
+models: $(INSTALLED) ## Train the models in model/ again (hours)
 	@for dataset in mnist fashion-mnist; do \
-		for version in 1 2 3; do \
-			$(RUN) main$$version.py --dataset $$dataset --workdir model/$$dataset/v$$version || exit; \
+		version=0; \
+		for objective in bce mse contrastive triplet; do \
+			version=$$((version + 1)); \
+			$(TRAIN) --recipe best --objective $$objective --dataset $$dataset --precision $(PRECISION) \
+				--workdir model/$$dataset/v$$version || exit; \
 		done; \
-		$(TRIPLETS) --dataset $$dataset --workdir model/$$dataset/v4 || exit; \
 	done
-	@$(TRIPLETS) --mining hard --dataset mnist --one-vs-rest 7 --workdir model/mnist/seven
+	@$(TRAIN) --objective triplet --mining hard --dataset mnist --one-vs-rest 7 --workdir model/mnist/seven
 
 clean: ## Remove the environment and what the tools left (not dataset/, runs/ and model/)
 	@if [ -f $(VENV)/pyvenv.cfg ]; then rm -rf $(VENV); fi

@@ -33,6 +33,7 @@ setup(
         f"numpy>=1.26; {KERAS_3}",
         "pillow>=10.1",
         "scikit-learn>=1.3.2",
+        "scipy>=1.11",  # scikit-learn brings it; Student's t for intervals over seeds
         "threadpoolctl>=3.1",  # scikit-learn brings it; it makes a t-SNE map the same on any number of processors
         "matplotlib>=3.8",
         "h5py>=3.10",

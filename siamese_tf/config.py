@@ -5,18 +5,20 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from siamese_tf.checks import check_choice, check_number, check_text, check_whole
 from siamese_tf.errors import ConfigError
 
 OBJECTIVE_NAMES = ("bce", "mse", "contrastive", "triplet")
-TOWER_NAMES = ("small_cnn", "reference", "tnn")
+TOWER_NAMES = ("small_cnn", "resnet", "reference", "tnn")
 HEAD_NAMES = ("cosine", "euclidean", "concat")
 PAIRS_PER_STEP = ("all", "listed")
 MINING_NAMES = ("semi-hard", "hard", "all")
 LOSSES_FROM = ("addons", "native")
 SOFT = "soft"
 TRIPLET_KNOBS = ("mining", "losses", "classes_per_batch", "images_per_class")
-AUGMENTATIONS = ("auto", "none", "shift", "flip", "shift-flip")
+CHANGES = ("flip", "affine", "shift", "erase")  # that `augment` can put together
 SCHEDULES = ("cosine", "constant")
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class TowerDefaults:
 
 TOWER_DEFAULTS = {
     "small_cnn": TowerDefaults(),
+    "resnet": TowerDefaults(learning_rate=3e-3),
     "reference": TowerDefaults(embedding_dim=32, learning_rate=1e-3, augments=False),
     "tnn": TowerDefaults(learning_rate=1e-4),
     "custom": TowerDefaults(),
@@ -51,7 +54,7 @@ class TrainConfig:
             nothing is known of two of them.
         rest_is_a_class: with `one_vs_rest`, two images of the rest count as similar, whatever they are.
         objective: `bce`, `mse`, `contrastive` or `triplet`: what the loss is and which head it meets by default.
-        tower: `small_cnn`, `reference` or `tnn`; `custom` stands here when a tower was given in Python.
+        tower: `small_cnn`, `resnet`, `reference` or `tnn`; `custom` stands here when a tower was given in Python.
         head: `cosine`, `euclidean` or `concat`; None takes the objective's own.
         embedding_dim: numbers in an embedding, at least 1; None takes the tower's own (TOWER_DEFAULTS).
         margin: in the head's distance, above 0: beyond it a dissimilar pair costs nothing (contrastive), or by so much
@@ -64,17 +67,25 @@ class TrainConfig:
             32 and with all 8, or as many as there are.
         images_per_class: K, images of each (triplet only), at least 2; None takes batch_pairs / P, with hard mining a
             quarter of that, but 4 at least.
-        epochs: passes over the listed pairs; None takes as many as make 1,000 steps. For triplets and `one_vs_rest`,
-            passes over the images; None takes as many as show 256,000.
+        epochs: passes over the listed pairs; for triplets and `one_vs_rest`, over the images; None takes as many as
+            show `images_shown`.
+        images_shown: to the tower in all steps together, at least; where `epochs` says nothing.
         batch_pairs: listed pairs in a step, so twice as many images; at least 1. With `one_vs_rest`, images of the
             class, and as many of the rest; for triplets see `images_per_class`.
-        learning_rate: of Adam at the first step; None takes the tower's own.
-        schedule: `cosine` takes the learning rate to 0 at the last step, `constant` leaves it.
-        weight_decay: share of each weight, times the learning rate, that a step takes away; 0 or more.
+        learning_rate: of Adam at its height; None takes the tower's own.
+        schedule: `cosine` takes the learning rate up over the first twentieth of the steps and down to 0 at the last,
+            `constant` leaves it.
+        weight_decay: share of each kernel's weights, times the learning rate, that a step takes away; 0 or more.
         pairs_per_step: `all` pairs among the images of a step (needs labels), or only the `listed` ones (not triplet).
-        augment: `shift` moves each image by up to a tenth of its size, `flip` mirrors half of them, `shift-flip` does
-            both, `none` neither; `auto` mirrors clothing and shifts everything else (mirrored digits are not digits),
-            and leaves images as they are for the reference tower.
+        average: decay per step of the moving average of the weights, in [0, 1): the average is what is validated and
+            kept; 0 keeps the weights themselves.
+        augment: what is done to the images of a step: `flip`, `affine`, `shift`, `erase` with hyphens between them
+            (see `augment`), or `none`. `auto` mirrors clothing and shifts everything else (mirrored digits are not
+            digits), and leaves images as they are for the reference tower; `strong` does all that fits the data set.
+        mirror: the model embeds an image as the mean of itself and its mirror image, see `SiameseModel`; None does so
+            where training mirrors images.
+        precision: what the tower computes in while it trains: `float32`, or `bfloat16`, faster on processors that have
+            it; weights are float32 all the same, and so is whatever is reported.
         seed: of the weights, the batch order and the augmentation.
     """
 
@@ -94,37 +105,45 @@ class TrainConfig:
     classes_per_batch: int | None = None
     images_per_class: int | None = None
     epochs: int | None = None
+    images_shown: int = 256_000
     batch_pairs: int = 128
     learning_rate: float | None = None
     schedule: str = "cosine"
     weight_decay: float = 0.0
     pairs_per_step: str = "all"
+    average: float = 0.99
     augment: str = "auto"
+    mirror: bool | None = False
+    precision: str = "float32"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self._check_text("dataset")
+        check_text("dataset", self.dataset)
         for name in ("data_dir", "pairs", "test_pairs", "one_vs_rest"):
-            self._check_text(name, optional=True)
-        self._check_choice("rest_is_a_class", (False, True))
-        self._check_choice("objective", OBJECTIVE_NAMES)
-        self._check_choice("tower", (*TOWER_NAMES, "custom"))
-        self._check_choice("head", (*HEAD_NAMES, None))
-        self._check_choice("pairs_per_step", PAIRS_PER_STEP)
-        self._check_choice("mining", MINING_NAMES)
-        self._check_choice("losses", (*LOSSES_FROM, None))
-        self._check_choice("augment", AUGMENTATIONS)
-        self._check_choice("schedule", SCHEDULES)
-        self._check_whole("embedding_dim", 1, 4096, optional=True)
-        self._check_whole("epochs", 1, 100_000, optional=True)
-        self._check_whole("batch_pairs", 1, 65_536)
-        self._check_whole("seed", 0, 2**32 - 1)
-        self._check_whole("classes_per_batch", 2, 65_536, optional=True)
-        self._check_whole("images_per_class", 2, 65_536, optional=True)
-        self._check_number("learning_rate", above=True, optional=True)
-        self._check_number("weight_decay", above=False)
+            check_text(name, getattr(self, name), optional=True)
+        check_choice("rest_is_a_class", self.rest_is_a_class, (False, True))
+        check_choice("mirror", self.mirror, (False, True, None))
+        check_choice("objective", self.objective, OBJECTIVE_NAMES)
+        check_choice("tower", self.tower, (*TOWER_NAMES, "custom"))
+        check_choice("head", self.head, (*HEAD_NAMES, None))
+        check_choice("pairs_per_step", self.pairs_per_step, PAIRS_PER_STEP)
+        check_choice("mining", self.mining, MINING_NAMES)
+        check_choice("losses", self.losses, (*LOSSES_FROM, None))
+        check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("precision", self.precision, PRECISIONS)
+        check_whole("embedding_dim", self.embedding_dim, 1, 4096, optional=True)
+        check_whole("epochs", self.epochs, 1, 100_000, optional=True)
+        check_whole("images_shown", self.images_shown, 1, 10**10)
+        check_whole("batch_pairs", self.batch_pairs, 1, 65_536)
+        check_whole("seed", self.seed, 0, 2**32 - 1)
+        check_whole("classes_per_batch", self.classes_per_batch, 2, 65_536, optional=True)
+        check_whole("images_per_class", self.images_per_class, 2, 65_536, optional=True)
+        check_number("learning_rate", self.learning_rate, above=True, optional=True)
+        check_number("weight_decay", self.weight_decay)
+        check_number("average", self.average, below=1)
         if self.margin != SOFT:
-            self._check_number("margin", above=True, optional=True)
+            check_number("margin", self.margin, above=True, optional=True, or_text=SOFT)
+        self._check_augment()
         self._check_together()
 
     @classmethod
@@ -169,32 +188,15 @@ class TrainConfig:
         """The knobs by name, plain values."""
         return asdict(self)
 
-    def _check_text(self, name: str, optional: bool = False) -> None:
-        value = getattr(self, name)
-        if not isinstance(value, str) and not (optional and value is None):
-            raise ConfigError(f"{name} must be text{' or None' if optional else ''}; got {value!r}. Use str(path)")
-
-    def _check_choice(self, name: str, choices: tuple[str | bool | None, ...]) -> None:
-        value = getattr(self, name)
-        if value not in choices:
-            known = ", ".join(str(choice) for choice in choices if choice is not None)
-            raise ConfigError(f"{name} must be one of {known}; got {value!r}")
-
-    def _check_whole(self, name: str, low: int, high: int, optional: bool = False) -> None:
-        value = getattr(self, name)
-        if optional and value is None:
+    def _check_augment(self) -> None:
+        check_text("augment", self.augment)
+        names = self.augment.split("-")
+        if self.augment in ("auto", "strong", "none") or (set(names) <= set(CHANGES) and len(set(names)) == len(names)):
             return
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ConfigError(f"{name} must be a whole number from {low:,} to {high:,}; got {value!r}")
-
-    def _check_number(self, name: str, above: bool, optional: bool = False) -> None:
-        value = getattr(self, name)
-        if optional and value is None:
-            return
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not (value > 0 or (value == 0 and not above)) or value == float("inf"):
-            kind = "a number above 0" if above else "a number from 0 on"
-            raise ConfigError(f"{name} must be {kind}{f', or {SOFT}' if name == 'margin' else ''}; got {value!r}")
+        raise ConfigError(
+            f"augment must be auto, strong, none, or some of {', '.join(CHANGES)} with hyphens between them, as in"
+            f" shift-flip; got {self.augment!r}"
+        )
 
     def _check_together(self) -> None:
         """Knobs that only make sense beside another."""

@@ -12,7 +12,7 @@ from siamese_tf.version import __version__
     ("line", "words"),
     [
         ("--help", ["train", "evaluate", "score", "pairs"]),
-        ("train --help", ["by the objective", "the tower's", "runs/<dataset>/<objective>", "--resume", "CLASS"]),
+        ("train --help", ["what shows that many", "the tower's", "runs/<dataset>/<objective>", "--resume", "CLASS"]),
         ("evaluate --help", ["--pairs", "--dataset", "test_pairs.npz beside it", "$SIAMESE_TF_DATA", "--one-vs-rest"]),
         ("score --help", ["img1, img2[, similarity]", "standard output", "--json"]),
         ("pairs --help", ["generate", "check"]),

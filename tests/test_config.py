@@ -3,7 +3,7 @@ from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 
-from siamese_tf.config import TOWER_DEFAULTS, TOWER_NAMES, TrainConfig
+from siamese_tf.config import CHANGES, TOWER_DEFAULTS, TOWER_NAMES, TrainConfig
 from siamese_tf.errors import ConfigError
 
 # A value other than the default for every knob but one, which the objective triplet does not go with.
@@ -24,11 +24,15 @@ OTHERS = {
     "classes_per_batch": 65_536,
     "images_per_class": 2,
     "epochs": 100_000,
+    "images_shown": 10**10,
     "batch_pairs": 65_536,
     "learning_rate": 1e-9,
     "schedule": "constant",
     "weight_decay": 1e-4,
-    "augment": "shift-flip",
+    "average": 0,
+    "augment": "erase-flip",
+    "mirror": None,
+    "precision": "bfloat16",
     "seed": 2**32 - 1,
 }
 LISTED = {"objective": "bce", "head": "concat", "pairs_per_step": "listed"}
@@ -97,13 +101,14 @@ def test_a_config_does_not_change():
     [
         ("rest_is_a_class", "rest_is_a_class must be one of False, True; got 'nonsense'"),
         ("objective", "objective must be one of bce, mse, contrastive, triplet; got 'nonsense'"),
-        ("tower", "tower must be one of small_cnn, reference, tnn, custom; got 'nonsense'"),
+        ("tower", "tower must be one of small_cnn, resnet, reference, tnn, custom; got 'nonsense'"),
         ("head", "head must be one of cosine, euclidean, concat; got 'nonsense'"),
         ("pairs_per_step", "pairs_per_step must be one of all, listed; got 'nonsense'"),
         ("mining", "mining must be one of semi-hard, hard, all; got 'nonsense'"),
         ("losses", "losses must be one of addons, native; got 'nonsense'"),
         ("schedule", "schedule must be one of cosine, constant; got 'nonsense'"),
-        ("augment", "augment must be one of auto, none, shift, flip, shift-flip; got 'nonsense'"),
+        ("mirror", "mirror must be one of False, True; got 'nonsense'"),
+        ("precision", "precision must be one of float32, bfloat16; got 'nonsense'"),
     ],
 )
 def test_choices(name, expected):
@@ -119,6 +124,7 @@ def test_choices(name, expected):
     [
         ("embedding_dim", 1, 4096, "1 to 4,096"),
         ("epochs", 1, 100_000, "1 to 100,000"),
+        ("images_shown", 1, 10**10, "1 to 10,000,000,000"),
         ("batch_pairs", 1, 65_536, "1 to 65,536"),
         ("classes_per_batch", 2, 65_536, "2 to 65,536"),
         ("images_per_class", 2, 65_536, "2 to 65,536"),
@@ -134,7 +140,12 @@ def test_whole_numbers(name, low, high, span):
         assert str(caught.value) == f"{name} must be a whole number from {span}; got {wrong!r}"
 
 
-@pytest.mark.parametrize("name", ["batch_pairs", "seed", "weight_decay", "mining", "dataset", "rest_is_a_class"])
+HAVE_A_DEFAULT = (
+    "batch_pairs seed weight_decay mining dataset rest_is_a_class images_shown average augment precision".split()
+)
+
+
+@pytest.mark.parametrize("name", HAVE_A_DEFAULT)
 def test_what_has_a_default_cannot_be_none(name):
     with pytest.raises(ConfigError, match=f"{name} must be .*; got None"):
         TrainConfig(**{name: None})
@@ -155,6 +166,35 @@ def test_numbers(name, least, expected):
         with pytest.raises(ConfigError) as caught:
             TrainConfig(**{name: wrong})
         assert str(caught.value) == f"{name} must be {expected}; got {wrong!r}"
+
+
+def test_the_average_is_a_share():
+    for right in (0, 0.5, 0.9999):
+        assert TrainConfig(average=right).average == right
+    for wrong in (1, 1.0, -0.1, float("nan"), "0.9"):
+        with pytest.raises(ConfigError) as caught:
+            TrainConfig(average=wrong)
+        assert str(caught.value) == f"average must be a number from 0 on, below 1; got {wrong!r}"
+
+
+@pytest.mark.parametrize(
+    "augment", ["auto", "strong", "none", *CHANGES, "flip-shift", "shift-flip", "erase-shift-affine-flip"]
+)
+def test_changes_of_images_can_be_put_together(augment):
+    assert TrainConfig(augment=augment).augment == augment
+
+
+@pytest.mark.parametrize(
+    "augment",
+    ["nonsense", "", "shift_flip", "Flip", "flip-", "-flip", "flip-flip", "auto-flip", "strong-erase", "none-flip"],
+)
+def test_other_changes_of_images_are_refused(augment):
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig(augment=augment)
+    assert str(caught.value) == (
+        "augment must be auto, strong, none, or some of flip, affine, shift, erase with hyphens between them, as in"
+        f" shift-flip; got {augment!r}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # The training commands as they stand take minutes: here they run on the small data set, with the small tower.
 QUICK = "--dataset digits --epochs 1 --tower reference --embedding-dim 8"
+BRIEF = "--objectives bce,triplet --seeds 1 --epochs 1"  # of a comparison
 TRAINED = "runs/longer/siamese.keras"  # what an earlier command has left: a model of the small data set
 
 
@@ -60,6 +61,8 @@ def test_the_shell_commands_run_in_their_order(folder: Path) -> None:
         words = re.sub(r"--dataset (fashion-)?mnist", "--dataset digits", command).split()
         if words[1].startswith(("main", "train")):
             words += QUICK.split()
+        if words[1] == "compare":
+            words += BRIEF.split()
         if words[0] == "python":
             words[0] = sys.executable
         else:

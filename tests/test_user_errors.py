@@ -158,11 +158,11 @@ REFUSED = [
     ("pairs generate --dataset digits --out file", ["file/digits", "Not a directory", "name another"]),
     # the settings of train
     (f"{TINY} --objective foo", ["objective", "bce, mse, contrastive, triplet", "'foo'"]),
-    (f"{TINY} --tower foo", ["tower", "small_cnn, reference, tnn", "'foo'"]),
+    (f"{TINY} --tower foo", ["tower", "small_cnn, resnet, reference, tnn", "'foo'"]),
     (f"{TINY} --tower tnn --workdir built", ["tower tnn", "at least 18x18", "got 8x8"]),
     (f"{TINY} --tower custom", ["'custom'", "in Python"]),
     (f"{TINY} --head foo", ["head", "cosine, euclidean, concat", "'foo'"]),
-    (f"{TINY} --augment foo", ["augment", "auto, none, shift, flip, shift-flip", "'foo'"]),
+    (f"{TINY} --augment foo", ["augment", "auto, strong, none, or some of flip, affine, shift, erase", "'foo'"]),
     (f"{TINY} --pairs-per-step foo", ["pairs_per_step", "all, listed", "'foo'"]),
     (f"{TINY} --epochs 0", ["epochs", "from 1 to", "got 0"]),
     (f"{TINY} --epochs -1", ["epochs", "from 1 to", "got -1"]),
@@ -174,7 +174,10 @@ REFUSED = [
     (f"{TINY} --margin wide", ["margin", "above 0, or soft", "got 'wide'"]),
     (f"{TINY} --schedule foo", ["schedule", "cosine, constant", "'foo'"]),
     (f"{TINY} --weight-decay -1", ["weight_decay", "a number from 0 on", "got -1.0"]),
-    (f"{TINY} --recipe foo", ["'foo'", "there is tnn (the reference triplet network"]),
+    (f"{TINY} --average 1", ["average", "a number from 0 on, below 1", "got 1.0"]),
+    (f"{TINY} --precision float16", ["precision", "float32, bfloat16", "'float16'"]),
+    (f"{TINY} --images-shown 0", ["images_shown", "from 1 to", "got 0"]),
+    (f"{TINY} --recipe foo", ["'foo'", "there is quick (", "best (", "reference (", "tnn ("]),
     (f"{TINY} --learning-rate 0", ["learning_rate", "above 0", "got 0.0"]),
     (f"{TINY} --learning-rate inf", ["learning_rate", "above 0", "got inf"]),
     (f"{TINY} --seed -1", ["seed", "from 0 to", "got -1"]),
@@ -329,7 +332,7 @@ def test_what_tensorflow_cannot_write_is_an_error_like_any_other(refused, tmp_pa
     message = refused(WRITERS[-1].replace("OUT", str(tmp_path)))
     assert message.startswith(f"error: TensorFlow stopped: {tmp_path / 'logs'}")
     assert message.count("\n") == 1
-    assert "go on with --resume" in message
+    assert "The same command with --resume continues after the last finished epoch." in message
 
 
 @pytest.mark.parametrize("line", WRITERS)

@@ -10,8 +10,8 @@ import typer
 from typer import Option
 
 from siamese_tf.commands.options import DataDir, Dataset, OneVsRest, Pairs, Quiet, RestIsAClass, TestPairs
+from siamese_tf.commands.stopping import stopping
 from siamese_tf.console import start_tensorflow
-from siamese_tf.errors import SiameseError
 
 
 def train(
@@ -21,12 +21,13 @@ def train(
     data_dir: DataDir = None,
     pairs: Pairs = None,
     test_pairs: TestPairs = None,
-    recipe: Annotated[str | None, Option(help="Settings to start from: tnn. Other flags go before it.")] = None,
+    recipe: Annotated[str, Option(help="quick, best, reference or tnn; other flags go before it.")] = "quick",
     one_vs_rest: OneVsRest = None,
     rest_is_a_class: RestIsAClass = False,
-    epochs: Annotated[int | None, Option(help="Passes over the data.", show_default="by the objective")] = None,
+    epochs: Annotated[int | None, Option(help="Passes over the data.", show_default="what shows that many")] = None,
+    images_shown: Annotated[int, Option(help="In all steps together, where --epochs says nothing.")] = 256_000,
     batch_pairs: Annotated[int, Option(help="Pairs in a step; of triplets, images.")] = 128,
-    tower: Annotated[str, Option(help="small_cnn, reference or tnn.")] = "small_cnn",
+    tower: Annotated[str, Option(help="small_cnn, resnet, reference or tnn.")] = "small_cnn",
     head: Annotated[str | None, Option(help="cosine, euclidean or concat.", show_default="the objective's")] = None,
     embedding_dim: Annotated[int | None, Option(help="Numbers in an embedding.", show_default="the tower's")] = None,
     margin: Annotated[str | None, Option(help="A distance, or soft (triplet).", show_default="the objective's")] = None,
@@ -36,11 +37,16 @@ def train(
     images_per_class: Annotated[
         int | None, Option(help="Of triplets.", show_default="batch pairs / classes (hard: a quarter)")
     ] = None,
-    learning_rate: Annotated[float | None, Option(help="Of Adam at the start.", show_default="the tower's")] = None,
+    learning_rate: Annotated[float | None, Option(help="Of Adam at its height.", show_default="the tower's")] = None,
     schedule: Annotated[str, Option(help="Of the learning rate: cosine or constant.")] = "cosine",
-    weight_decay: Annotated[float, Option(help="Share of each weight, times the learning rate, a step takes.")] = 0.0,
+    weight_decay: Annotated[float, Option(help="Share of each kernel, times the learning rate, a step takes.")] = 0.0,
     pairs_per_step: Annotated[str, Option(help="all pairs among a step's images, or the listed ones.")] = "all",
-    augment: Annotated[str, Option(help="auto, none, shift, flip or shift-flip.")] = "auto",
+    average: Annotated[float, Option(help="Decay of the moving average of the weights, which is kept.")] = 0.99,
+    augment: Annotated[str, Option(help="auto, strong, none, or of flip-affine-shift-erase.")] = "auto",
+    mirror: Annotated[
+        bool, Option("--mirror/--no-mirror", help="Embed an image as the mean of itself and its mirror image.")
+    ] = False,
+    precision: Annotated[str, Option(help="float32, or bfloat16 where the processor is faster in it.")] = "float32",
     seed: Annotated[int, Option(help="Of weights, batch order and augmentation.")] = 0,
     workdir: Annotated[Path | None, Option(help="Of the run.", show_default="runs/<dataset>/<objective>")] = None,
     resume: Annotated[bool, Option("--resume", help="Continue the run in the workdir.")] = False,
@@ -51,21 +57,14 @@ def train(
 
     config = config_from(recipe, _given(context))
     start_tensorflow()
-    import tensorflow as tf
 
     from siamese_tf.training.train import train_and_evaluate
 
     script = Path(sys.argv[0]).name
     arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
     command = shlex.join([*(["python"] if script.endswith(".py") else []), script, *arguments])
-    try:
+    with stopping("The same command with --resume continues after the last finished epoch."):
         train_and_evaluate(config, workdir, resume=resume, quiet=quiet, command=command)
-    except KeyboardInterrupt:
-        print("\nStopped. The same command with --resume continues after the last finished epoch.", file=sys.stderr)
-        raise typer.Exit(130) from None
-    except tf.errors.OpError as error:  # the TensorBoard log meets a full disk, or the network a full memory
-        reason = error.message.split("}} ")[-1].split(" [Op:")[0].splitlines()[0]
-        raise SiameseError(f"TensorFlow stopped: {reason}. Check disk and memory; go on with --resume") from error
 
 
 def _given(context: typer.Context) -> dict[str, Any]:

@@ -6,16 +6,11 @@ float embeddings. To add one: write its builder, put it into TOWERS, and its nam
 
 from collections.abc import Callable
 
-import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.errors import ConfigError
+from siamese_tf.models.blocks import check_size, convolution, embedding, flat, residual
 
-# Keras' default of 0.99 leaves the moving statistics behind in runs of a few hundred steps.
-BATCH_NORM_MOMENTUM = 0.9
-# Enough for 256x256 images and 128 dimensions, and far from what a machine cannot hold (128 MiB).
-MOST_DENSE_WEIGHTS = 2**25
-SMALLEST_OF_ALL = 6  # pixels, what the tower `reference` takes
 MNIST_MEAN, MNIST_DEVIATION = 0.1307, 0.3081
 
 
@@ -32,19 +27,45 @@ def small_cnn(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Mod
     Returns:
         A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
     """
-    _check_size("small_cnn", input_size, 8)
+    check_size("small_cnn", input_size, 8)
     shorter = min(input_size[:2])
     image = keras.Input(input_size, name="image")
-    x = _convolution(image, 32, 5, "block1", strides=2 if shorter >= 20 else 1)
+    x = convolution(image, 32, 5, "block1", strides=2 if shorter >= 20 else 1)
     if shorter >= 56:
         x = keras.layers.MaxPooling2D(2, name="pool1")(x)
-    x = _convolution(x, 48, 3, "block2")
+    x = convolution(x, 48, 3, "block2")
     x = keras.layers.MaxPooling2D(2, name="pool2")(x)
-    x = _convolution(x, 96, 3, "block3")
+    x = convolution(x, 96, 3, "block3")
     x = keras.layers.MaxPooling2D(2, name="pool3")(x)
-    x = _convolution(x, 128, 3, "block4")
+    x = convolution(x, 128, 3, "block4")
     x = keras.layers.GlobalAveragePooling2D(name="average")(x)
-    return keras.Model(image, keras.layers.Dense(embedding_dim, name="embedding")(x), name="small_cnn")
+    return keras.Model(image, embedding(x, embedding_dim), name="small_cnn")
+
+
+def resnet(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
+    """ResNet-20, 281,000 parameters at 128 dimensions: more accurate than `small_cnn`, and four times the work.
+
+    Nine residual blocks, three each of 16, 32 and 64 channels, the first at full resolution. From 56 pixels on the
+    image is halved before, from 112 on twice.
+
+    Args:
+        input_size: height, width and channels of an image; the shorter side at least 8.
+        embedding_dim: numbers in an embedding.
+
+    Returns:
+        A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
+    """
+    check_size("resnet", input_size, 8)
+    shorter = min(input_size[:2])
+    image = keras.Input(input_size, name="image")
+    x = convolution(image, 16, 3, "stem", strides=2 if shorter >= 56 else 1)
+    if shorter >= 112:
+        x = keras.layers.MaxPooling2D(2, name="stem_pool")(x)
+    for stage, filters in enumerate((16, 32, 64), start=1):
+        for block in range(1, 4):
+            x = residual(x, filters, f"stage{stage}_block{block}", strides=2 if block == 1 and stage > 1 else 1)
+    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
+    return keras.Model(image, embedding(x, embedding_dim), name="resnet")
 
 
 def reference(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
@@ -59,14 +80,13 @@ def reference(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Mod
     Returns:
         A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
     """
-    _check_size("reference", input_size, 6)
+    check_size("reference", input_size, 6)
     image = keras.Input(input_size, name="image")
     x = keras.layers.Conv2D(8, 3, activation="relu", name="conv1")(image)
     x = keras.layers.Conv2D(16, 3, activation="relu", name="conv2")(x)
     x = keras.layers.MaxPooling2D(2, name="pool")(x)
-    x = _flat(x, embedding_dim, "reference")
-    x = keras.layers.Dense(embedding_dim, activation="relu", name="embedding")(x)
-    return keras.Model(image, x, name="reference")
+    x = flat(x, embedding_dim, "reference")
+    return keras.Model(image, embedding(x, embedding_dim, activation="relu"), name="reference")
 
 
 def tnn(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
@@ -82,55 +102,20 @@ def tnn(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
     Returns:
         A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
     """
-    _check_size("tnn", input_size, 18)
+    check_size("tnn", input_size, 18)
     image = keras.Input(input_size, name="image")
     x = keras.layers.Rescaling(1 / MNIST_DEVIATION, -MNIST_MEAN / MNIST_DEVIATION, name="normalisation")(image)
     x = keras.layers.Conv2D(128, 7, activation="relu", name="conv1")(x)
     x = keras.layers.MaxPooling2D(2, name="pool1")(x)
     x = keras.layers.Conv2D(256, 5, activation="relu", name="conv2")(x)
     x = keras.layers.MaxPooling2D(2, name="pool2")(x)
-    x = _flat(x, embedding_dim, "tnn")
-    return keras.Model(image, keras.layers.Dense(embedding_dim, name="embedding")(x), name="tnn")
-
-
-def _check_size(tower: str, input_size: tuple[int, int, int], least: int) -> None:
-    height, width = input_size[:2]
-    if min(height, width) < least:
-        others = ", or another tower" if least > SMALLEST_OF_ALL else ""
-        raise ConfigError(
-            f"tower {tower} needs images of at least {least}x{least} pixels; got {height}x{width}."
-            f" Take larger images{others}"
-        )
-
-
-def _flat(x: tf.Tensor, embedding_dim: int, tower: str) -> tf.Tensor:
-    """Flattened, as long as a Dense layer on it stays within what a machine can hold."""
-    x = keras.layers.Flatten(name="flatten")(x)
-    weights = x.shape[-1] * embedding_dim
-    if weights > MOST_DENSE_WEIGHTS:
-        raise ConfigError(
-            f"tower {tower} would need {weights:,} weights for these images and {embedding_dim} dimensions; at most"
-            f" {MOST_DENSE_WEIGHTS:,} are allowed. Use the tower small_cnn, or smaller images"
-        )
-    return x
-
-
-def _convolution(x: tf.Tensor, filters: int, size: int, name: str, strides: int = 1) -> tf.Tensor:
-    x = keras.layers.Conv2D(
-        filters,
-        size,
-        strides=strides,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{name}_conv",
-    )(x)
-    x = keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
-    return keras.layers.ReLU(name=f"{name}_relu")(x)
+    x = flat(x, embedding_dim, "tnn")
+    return keras.Model(image, embedding(x, embedding_dim), name="tnn")
 
 
 TOWERS: dict[str, Callable[[tuple[int, int, int], int], keras.Model]] = {
     "small_cnn": small_cnn,
+    "resnet": resnet,
     "reference": reference,
     "tnn": tnn,
 }

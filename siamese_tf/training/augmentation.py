@@ -1,24 +1,35 @@
-"""Random changes that keep what an image shows; a function of the seed, without state."""
+"""Random changes that keep what an image shows; functions of the seed, without state."""
+
+import math
 
 import tensorflow as tf
+
+MOST_ROTATION = math.radians(12)
+MOST_SHEAR = 0.2  # of the height, sideways
+MOST_ZOOM = math.log(1.15)
+ERASED = 0.5  # of the images
+ERASED_AREA = (0.02, 0.33)  # of the image
+ERASED_RATIO = 3.3  # height to width, or width to height, at most
 
 
 def augment(images: tf.Tensor, kind: str, seed: tf.Tensor) -> tf.Tensor:
     """Changes each image of a batch in its own way.
 
     Args:
-        images: (n, h, w, c) float, with static h and w.
-        kind: `shift` by up to a tenth of each side, in whole pixels, black moving in; `flip` mirrors half of them;
-            `shift-flip` does both; `none` neither.
+        images: (n, h, w, c) float in [0, 1], with static h, w and c.
+        kind: names of CHANGES with hyphens between them, in any order; `none` changes nothing. `flip` mirrors half of
+            the images. `affine` turns each by up to 12 degrees, and stretches and slants it a little. `shift` moves it
+            by up to a tenth of each side, in whole pixels. `erase` covers a rectangle of half of them with noise.
+            What moves in from outside is black.
         seed: (2,) int32; the same seed makes the same changes.
 
     Returns:
         The changed images, same shape and dtype.
     """
-    if kind in ("flip", "shift-flip"):
-        images = _flip(images, seed)
-    if kind in ("shift", "shift-flip"):
-        images = _shift(images, seed)
+    names = kind.split("-")
+    for name, change in CHANGES.items():
+        if name in names:
+            images = change(images, seed)
     return images
 
 
@@ -37,3 +48,59 @@ def _shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     left = tf.random.stateless_uniform([count, 1], seed + [0, 2], 0, 2 * right + 1, tf.int32)
     framed = tf.gather(framed, top + tf.range(height), axis=1, batch_dims=1)  # (n, h, w + 2 right, c)
     return tf.gather(framed, left + tf.range(width), axis=2, batch_dims=1)  # (n, h, w, c)
+
+
+def _affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Turned, slanted and stretched about the centre, with bilinear interpolation."""
+    draws = tf.random.stateless_uniform([4, tf.shape(images)[0]], seed + [0, 3], -1.0, 1.0)
+    angle, shear, wide, high = (
+        MOST_ROTATION * draws[0],
+        MOST_SHEAR * draws[1],
+        tf.exp(MOST_ZOOM * draws[2]),
+        tf.exp(MOST_ZOOM * draws[3]),
+    )
+    cosine, sine = tf.cos(angle), tf.sin(angle)
+    # Where in the image the pixel (x, y) of the result comes from, as seen from the centre.
+    x_from_x, x_from_y = wide * cosine, wide * (shear * cosine - sine)
+    y_from_x, y_from_y = high * sine, high * (shear * sine + cosine)
+    height, width = images.shape[1:3]
+    x, y = (width - 1) / 2, (height - 1) / 2
+    zero = tf.zeros_like(angle)
+    transforms = tf.stack(
+        [
+            *(x_from_x, x_from_y, x - x_from_x * x - x_from_y * y),
+            *(y_from_x, y_from_y, y - y_from_x * x - y_from_y * y),
+            *(zero, zero),
+        ],
+        axis=1,
+    )
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=transforms,
+        output_shape=[height, width],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+
+
+def _erase(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Random erasing, after Zhong et al. 2020, "Random erasing data augmentation"."""
+    count, (height, width) = tf.shape(images)[0], images.shape[1:3]
+    draws = tf.random.stateless_uniform([5, count, 1], seed + [0, 4])
+    least, most = ERASED_AREA
+    area = height * width * (least + (most - least) * draws[0])
+    ratio = tf.exp(math.log(ERASED_RATIO) * (2.0 * draws[1] - 1.0))
+    high, wide = tf.minimum(tf.sqrt(area * ratio), height), tf.minimum(tf.sqrt(area / ratio), width)  # (n, 1) each
+    rows = tf.range(height, dtype=tf.float32) + 0.5 - draws[2] * (height - high)
+    columns = tf.range(width, dtype=tf.float32) + 0.5 - draws[3] * (width - wide)
+    inside_rows = tf.logical_and(rows >= 0, rows < high)[:, :, tf.newaxis, tf.newaxis]
+    inside_columns = tf.logical_and(columns >= 0, columns < wide)[:, tf.newaxis, :, tf.newaxis]
+    chosen = (draws[4] < ERASED)[:, tf.newaxis, tf.newaxis]
+    erased = tf.logical_and(tf.logical_and(inside_rows, inside_columns), chosen)
+    noise = tf.random.stateless_uniform(tf.shape(images), seed + [0, 5], dtype=images.dtype)
+    return tf.where(erased, noise, images)
+
+
+# In the order in which they are made.
+CHANGES = {"flip": _flip, "affine": _affine, "shift": _shift, "erase": _erase}

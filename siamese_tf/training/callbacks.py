@@ -36,7 +36,7 @@ class KeepBest(keras.callbacks.Callback):
         """Sets up the callback.
 
         Args:
-            siamese: the model in training.
+            siamese: the model to validate and to keep.
             pairs: with validation rows.
             state: of the run; grows with every epoch.
             workdir: of the run.
@@ -73,7 +73,7 @@ class KeepBest(keras.callbacks.Callback):
                 "seconds": round(time.perf_counter() - self.started, 3),
             }
         )
-        state.variables = [np.asarray(variable) for variable in self.siamese.variables]
+        state.variables = [np.asarray(variable) for variable in self.model.state]
         state.optimizer = [np.asarray(variable) for variable in optimizer.variables]
         save_checkpoint(state, self.workdir)
         write_history(state.history, self.workdir / "history.csv")

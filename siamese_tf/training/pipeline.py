@@ -21,8 +21,19 @@ Batches = Iterator[dict[str, np.ndarray]]
 def training_steps(pairs: RunPairs, config: TrainConfig) -> int:
     """How many steps an epoch has: whole batches in one pass over the listed pairs, or over the images."""
     if config.steps_of_images:
-        return max(1, len(pairs.pool) // math.prod(config.step_shape))
+        return max(1, len(pairs.pool) // _images_per_step(pairs, config))
     return steps_per_epoch(len(pairs.seen.train.rows(TRAIN)), config.batch_pairs)
+
+
+def images_per_epoch(pairs: RunPairs, config: TrainConfig) -> int:
+    """How many images the tower sees in an epoch, the same one as often as a step has it."""
+    return training_steps(pairs, config) * _images_per_step(pairs, config)
+
+
+def _images_per_step(pairs: RunPairs, config: TrainConfig) -> int:
+    if config.steps_of_images:
+        return math.prod(config.step_shape)
+    return 2 * min(config.batch_pairs, len(pairs.seen.train.rows(TRAIN)))
 
 
 def training_batches(pairs: RunPairs, config: TrainConfig, epochs: range) -> tf.data.Dataset:
@@ -41,13 +52,12 @@ def training_batches(pairs: RunPairs, config: TrainConfig, epochs: range) -> tf.
     """
     file = pairs.seen.train
     labels = _known_labels(pairs, config)
+    width = _images_per_step(pairs, config)
     batches: Callable[[], Batches]
     if config.steps_of_images:
-        batches = partial(_of_classes, pairs, labels, config, epochs)
-        width, more = math.prod(config.step_shape), {}
+        batches, more = partial(_of_classes, pairs, labels, config, epochs), {}
     else:
         batches = partial(_of_pairs, file, labels, config, epochs)
-        width = 2 * min(config.batch_pairs, len(file.rows(TRAIN)))
         more = {"similarity": tf.TensorSpec((width // 2,), tf.float32)}
     signature = {
         "images": tf.TensorSpec((width, *file.images.shape[1:]), tf.uint8),

@@ -10,17 +10,19 @@ from siamese_tf.data.class_batches import class_batches
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.training.objectives import OBJECTIVES
-from siamese_tf.training.pipeline import training_steps
+from siamese_tf.training.pipeline import images_per_epoch
 from siamese_tf.training.run_pairs import RunPairs
 from siamese_tf.training.triplets import losses_from
 
-STEPS_BY_DEFAULT = 1000  # of pairs
-IMAGES_BY_DEFAULT = 256_000  # in all steps that are made of images
 MOST_CLASSES = {"semi-hard": 16, "all": 8, "hard": 32}
 # The hardest of many positives is a hopeless one, and the embeddings collapse.
 HARD_SHARE, LEAST_HARD = 4, 4
-# Mirrored clothes are clothes, mirrored digits are not digits; what is not known is only shifted.
-AUGMENTATION = {"fashion-mnist": "flip"}
+# By the data set and how much is asked for. Mirrored clothes are clothes, mirrored digits are not digits.
+AUGMENTATION = {
+    "auto": {"fashion-mnist": "flip"},
+    "strong": {"fashion-mnist": "flip-shift-erase"},
+}
+UNKNOWN_DATA = {"auto": "shift", "strong": "affine-shift-erase"}
 
 
 def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> TrainConfig:
@@ -34,12 +36,14 @@ def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> Tra
     Raises:
         PairFileError: a split without rows or with rows of one kind only, or no labels although `pairs_per_step` is
             `all` or the objective `triplet`.
-        ConfigError: the config says `custom` and there is no `tower`, or it has nothing to train; there are fewer
-            classes than it asks for in a step; see `losses_from`.
+        ConfigError: the config says `custom` and there is no `tower`, or it has nothing to train, or a precision was
+            asked for besides; there are fewer classes than it asks for in a step; see `losses_from`.
     """
     pairs = run.seen
     if config.tower == "custom" and tower is None:
         raise ConfigError("tower 'custom' is the one you give in Python: train_and_evaluate(config, tower=...)")
+    if tower is not None and config.precision != "float32":
+        raise ConfigError(f"precision {config.precision!r} is for towers by name; yours brings its own. Leave it out")
     if tower is not None and not tower.trainable_weights:
         raise ConfigError("your tower has no trainable weights, so there is nothing to train")
     _check_kinds(pairs.train, TRAIN, "training")
@@ -49,7 +53,7 @@ def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> Tra
     if pairs.train.labels is None:
         _check_no_labels_needed(config, pairs.train)
     defaults = TOWER_DEFAULTS["custom" if tower is not None else config.tower]
-    augment = AUGMENTATION.get(run.opened.dataset, "shift") if defaults.augments else "none"
+    augment = _augmentation(config.augment, run.opened.dataset, defaults.augments)
     objective = OBJECTIVES[config.objective]
     config = replace(
         config,
@@ -59,13 +63,20 @@ def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> Tra
         margin=config.margin or objective.margin,
         embedding_dim=config.embedding_dim or defaults.embedding_dim,
         learning_rate=config.learning_rate or defaults.learning_rate,
-        augment=augment if config.augment == "auto" else config.augment,
+        augment=augment,
+        mirror="flip" in augment if config.mirror is None else config.mirror,
     )
     if config.objective == "triplet":
         config = _settle_triplets(config, run)
     if config.steps_of_images:
         class_batches(_classes(run), *config.step_shape, config.seed)  # refuses what it could not draw
-    return replace(config, epochs=config.epochs or _default_epochs(config, run))
+    return replace(config, epochs=config.epochs or -(-config.images_shown // images_per_epoch(run, config)))
+
+
+def _augmentation(asked: str, dataset: str, augments: bool) -> str:
+    if asked == "auto" and not augments:
+        return "none"
+    return AUGMENTATION[asked].get(dataset, UNKNOWN_DATA[asked]) if asked in AUGMENTATION else asked
 
 
 def _settle_triplets(config: TrainConfig, run: RunPairs) -> TrainConfig:
@@ -85,12 +96,6 @@ def _classes(run: RunPairs) -> np.ndarray:
     """Those of the images to train on."""
     assert run.seen.train.labels is not None  # `settle` has looked
     return run.seen.train.labels[run.pool]
-
-
-def _default_epochs(config: TrainConfig, run: RunPairs) -> int:
-    if config.steps_of_images:
-        return -(-IMAGES_BY_DEFAULT // len(run.pool))
-    return -(-STEPS_BY_DEFAULT // training_steps(run, config))
 
 
 def _check_no_labels_needed(config: TrainConfig, pairs: PairFile) -> None:

@@ -14,6 +14,7 @@ from siamese_tf.config import TrainConfig
 from siamese_tf.errors import ConfigError, SiameseError
 from siamese_tf.files import atomic_write
 from siamese_tf.models.siamese_model import SiameseModel
+from siamese_tf.training.begin import begin
 from siamese_tf.training.callbacks import KeepBest, ProgressBar, RestartDraws
 from siamese_tf.training.checkpoint import CHECKPOINT, RunState, load_checkpoint
 from siamese_tf.training.collapse import CollapseWatch
@@ -31,6 +32,7 @@ def train_and_evaluate(
     workdir: str | Path | None = None,
     *,
     tower: keras.Model | None = None,
+    pairs: RunPairs | None = None,
     resume: bool = False,
     quiet: bool = False,
     command: str = "train_and_evaluate",
@@ -45,7 +47,9 @@ def train_and_evaluate(
         workdir: gets `siamese.keras`, `record.json`, `config.json`, `history.csv`, the pictures, `logs/`, and
             `checkpoint.npz`; None means `runs/<dataset>/<objective>`, where a data set seen as one class against the
             rest has a name of its own.
-        tower: a tower of your own, see `SiameseModel`; built anew for every run, `resume` included.
+        tower: a tower of your own, see `SiameseModel`; built anew for every run, `resume` included. It is trained; the
+            model returned has a copy of it, with the averaged weights.
+        pairs: those of the config, where they are open already, so that several runs share them.
         resume: go on from the last finished epoch of the run in `workdir`, if it has one.
         quiet: no progress bar and no report.
         command: what to type to do this again, for the record.
@@ -59,7 +63,7 @@ def train_and_evaluate(
     """
     say: Say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
     started = time.perf_counter()
-    pairs = open_run_pairs(config)
+    pairs = pairs or open_run_pairs(config)
     config = settle(config, pairs, tower)
     for line in pairs.lines(config):
         say(line)
@@ -68,10 +72,10 @@ def train_and_evaluate(
     hashes = {"train_sha256": opened.train.sha256, "test_sha256": opened.test and opened.test.sha256}
     run = {name: value for name, value in config.to_dict().items() if name not in PATHS} | hashes
     state = (load_checkpoint(workdir, run) if resume else None) or RunState(run)
-    trainer = _begin(config, pairs, tower)  # before anything of an earlier run is touched
+    trainer = begin(config, pairs, tower)  # before anything of an earlier run is touched
     if state.epochs_done:
         say(f"Resuming after epoch {state.epochs_done} of {config.epochs}.")
-        _assign(trainer.model.variables, state.variables, workdir)
+        _assign(trainer.state, state.variables, workdir)
         _assign(trainer.optimizer.variables, state.optimizer, workdir)
     elif (workdir / CHECKPOINT).exists():
         say(f"Replacing the run in {workdir} (--resume would have continued it).")
@@ -80,39 +84,20 @@ def train_and_evaluate(
     with atomic_write(workdir / "config.json", "w") as file:
         json.dump(config.to_dict(), file, indent=2)
     _fit(trainer, pairs, state, workdir, quiet)
-    calibrate_and_report(trainer.model, config, pairs, state, workdir, command=command, say=say)
+    calibrate_and_report(trainer.kept, config, pairs, state, workdir, command=command, say=say)
     say(f"Everything is in {workdir} ({time.perf_counter() - started:.0f} s).")
-    return trainer.model
-
-
-def _begin(config: TrainConfig, pairs: RunPairs, tower: keras.Model | None) -> Trainer:
-    """What `fit` drives, before the first step; the same at every call."""
-    assert config.epochs is not None  # `settle` has set all four
-    assert config.head is not None
-    assert config.embedding_dim is not None
-    assert config.learning_rate is not None
-    keras.utils.set_random_seed(config.seed)
-    tf.config.experimental.enable_op_determinism()
-    height, width, channels = pairs.seen.train.images.shape[1:]
-    model = SiameseModel((height, width, channels), tower or config.tower, config.embedding_dim, config.head)
-    rate, steps = config.learning_rate, config.epochs * training_steps(pairs, config)
-    schedule = keras.optimizers.schedules.CosineDecay(rate, steps) if config.schedule == "cosine" else rate
-    optimizer = keras.optimizers.Adam(schedule, weight_decay=config.weight_decay or None)
-    optimizer.build(model.trainable_variables)
-    trainer = Trainer(model, config)
-    trainer.compile(optimizer=optimizer, jit_compile=False)
-    return trainer
+    return trainer.kept
 
 
 def _fit(trainer: Trainer, pairs: RunPairs, state: RunState, workdir: Path, quiet: bool) -> None:
     """Trains on to the last epoch, and leaves the model with the weights of the best one."""
-    config, model = trainer.config, trainer.model
+    config = trainer.config
     assert config.epochs is not None  # `settle` has set it
     steps = training_steps(pairs, config)
     progress = ProgressBar(steps, config.epochs, state.epochs_done)
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
-        KeepBest(model, pairs.seen.train, state, workdir, trainer.step.names),
+        KeepBest(trainer.kept, pairs.seen.train, state, workdir, trainer.step.names),
         keras.callbacks.TensorBoard(workdir / "logs", write_graph=False),
         *([RestartDraws(config.seed)] if config.tower == "custom" else []),
         *([] if quiet else [progress]),
@@ -133,7 +118,7 @@ def _fit(trainer: Trainer, pairs: RunPairs, state: RunState, workdir: Path, quie
             f"the loss became NaN or infinite in epoch {state.epochs_done + 1}; try a lower --learning-rate than"
             f" {config.learning_rate:g}"
         )
-    model.set_weights(state.best)
+    trainer.kept.set_weights(state.best)
 
 
 def _assign(variables: list[tf.Variable], values: list[np.ndarray], workdir: Path) -> None:

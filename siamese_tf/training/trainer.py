@@ -13,13 +13,21 @@ class Trainer(keras.Model):
     """What `fit` drives: holds a SiameseModel and trains it on the batches of `training_batches`.
 
     Attributes:
+        model: what is trained.
+        kept: what is validated and kept: it gets the moving average of the weights.
         latest: what the last step measured, by name; `fit` itself is told the means over the epoch so far.
     """
 
-    def __init__(self, model: SiameseModel, config: TrainConfig):
+    def __init__(self, model: SiameseModel, kept: SiameseModel, config: TrainConfig):
+        """Sets up the trainer.
+
+        Args:
+            model: to be trained.
+            kept: another with the same variables; or the same, where no average is wanted.
+            config: of the run, settled.
+        """
         super().__init__(name="trainer")
-        self.model = model
-        self.config = config
+        self.model, self.kept, self.config = model, kept, config
         self.step = OBJECTIVES[config.objective].step(config, model.head)
         self.means = {name: keras.metrics.Mean(name=name) for name in self.step.names}
         self.latest = {name: tf.Variable(0.0, trainable=False) for name in self.step.names}
@@ -28,6 +36,11 @@ class Trainer(keras.Model):
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         return list(self.means.values())
+
+    @property
+    def state(self) -> list[tf.Variable]:
+        """Every variable a step changes, apart from the optimiser's."""
+        return [*self.model.variables, *self.kept.variables]
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         images = augment(scale_pixels(batch["images"]), self.config.augment, batch["seed"])
@@ -43,7 +56,18 @@ class Trainer(keras.Model):
             if gradient is not None
         ]
         self.optimizer.apply_gradients(reached)
+        self._average()
         for name, mean in self.means.items():
             mean.update_state(measures[name])
             self.latest[name].assign(measures[name])
         return {name: mean.result() for name, mean in self.means.items()}
+
+    def _average(self) -> None:
+        """Moves the kept weights toward the trained ones; at first fast, since those of a new network say nothing."""
+        step = tf.cast(self.optimizer.iterations, tf.float32)  # 1 after the first
+        decay = tf.minimum(self.config.average, (step - 1.0) / (step + 9.0))
+        for kept, trained in zip(self.kept.variables, self.model.variables, strict=True):
+            value = tf.convert_to_tensor(trained)
+            if value.dtype.is_floating:  # on Keras 3, a layer that draws at random counts its draws in a variable
+                value += tf.cast(decay, value.dtype) * (kept - value)
+            kept.assign(value)

@@ -60,11 +60,15 @@ OF_TRIPLETS = {
     "classes_per_batch": 5,
     "images_per_class": 6,
     "epochs": 3,
+    "images_shown": 1000,
     "batch_pairs": 9,
     "learning_rate": 0.25,
     "schedule": "constant",
     "weight_decay": 0.125,
-    "augment": "shift-flip",
+    "average": 0.75,
+    "augment": "erase-flip",
+    "mirror": True,
+    "precision": "bfloat16",
     "seed": 11,
 }
 OF_PAIRS = {"objective": "mse", "tower": "tnn", "head": "concat", "pairs_per_step": "listed"}

@@ -1,11 +1,13 @@
+import math
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from siamese_tf.config import AUGMENTATIONS
-from siamese_tf.training.augmentation import augment
+from siamese_tf import config
+from siamese_tf.training.augmentation import CHANGES, augment
 
-KINDS = [kind for kind in AUGMENTATIONS if kind != "auto"]  # `settle` turns auto into one of these
+KINDS = ["none", *CHANGES, "shift-flip", "affine-shift-erase"]
 # No pixel is black, and no image is another one moved or mirrored.
 IMAGES = np.random.default_rng(0).uniform(0.1, 1.0, (200, 20, 31, 3)).astype(np.float32)
 MOST_DOWN, MOST_RIGHT = 2, 3  # a tenth of 20 and of 31
@@ -35,6 +37,10 @@ def shift_between(before, after):
             if np.array_equal(inside, original) and np.array_equal(after, moved(before, down, right)):
                 return down, right
     return None
+
+
+def test_the_config_knows_every_change():
+    assert tuple(CHANGES) == config.CHANGES
 
 
 def test_none_changes_nothing():
@@ -90,6 +96,13 @@ def test_shift_and_flip_together_do_both():
     assert len({one or other for one, other in zip(straight, mirrored, strict=True)}) > 15
 
 
+def test_the_order_of_the_names_does_not_matter():
+    """Noise that erases is not moved or mirrored."""
+    np.testing.assert_array_equal(changed("erase-shift-affine-flip"), changed("flip-affine-shift-erase"))
+    erased = changed("erase") != IMAGES
+    np.testing.assert_array_equal(changed("flip-shift-erase")[erased], changed("erase")[erased])
+
+
 def test_images_too_small_to_move_stay():
     small = IMAGES[:, :4, :4]  # a tenth of 4 rounds to 0
     np.testing.assert_array_equal(changed("shift", images=small), small)
@@ -101,3 +114,131 @@ def test_a_batch_of_one_moves_as_the_twin_says():
     twins = [moved(before[0], down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
     assert all(any(np.array_equal(after, twin) for twin in twins) for after in afters)
     assert len({after.tobytes() for after in afters}) > 3
+
+
+# Turned, slanted and stretched.
+
+
+def transforms(count, seed=(1, 2)):
+    """The twin's: what takes a place in the result, as seen from the centre, to its place in the image; (n, 2, 2)."""
+    draws = tf.random.stateless_uniform([4, count], [seed[0], seed[1] + 3], -1.0, 1.0).numpy().astype(float)
+    angle, slant = np.radians(12) * draws[0], 0.2 * draws[1]
+    one, none = np.ones(count), np.zeros(count)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    shear = np.array([[one, slant], [none, one]])
+    stretch = np.array([[1.15 ** draws[2], none], [none, 1.15 ** draws[3]]])
+    return np.einsum("ijn,jkn,kln->nil", stretch, turn, shear)
+
+
+def transformed(image, matrix):
+    """The twin: each pixel looked up where it comes from, between the four pixels around that place; black outside."""
+    height, width = image.shape[:2]
+    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    framed = np.pad(image, ((9, 9), (9, 9), (0, 0)))
+    result = np.empty_like(image)
+    for row in range(height):
+        for column in range(width):
+            x, y = matrix @ ((column, row) - centre) + centre + 9
+            left, top = math.floor(x), math.floor(y)
+            right, down = x - left, y - top
+            upper = (1 - right) * framed[top, left] + right * framed[top, left + 1]
+            lower = (1 - right) * framed[top + 1, left] + right * framed[top + 1, left + 1]
+            result[row, column] = (1 - down) * upper + down * lower
+    return result
+
+
+def test_affine_is_its_twin():
+    after = changed("affine")
+    for number, matrix in enumerate(transforms(200)[:8]):
+        np.testing.assert_allclose(after[number], transformed(IMAGES[number], matrix), atol=1e-4)
+
+
+def test_affine_turns_by_up_to_twelve_degrees_and_stretches_and_slants_a_little():
+    """Of an image whose brightness grows along one side, the growth along both sides is a row of the matrix."""
+    towards = np.linspace(-1, 1, 21, dtype=np.float32)
+    across = np.broadcast_to(0.5 + 0.25 * towards[:, np.newaxis], (21, 21)).T  # brighter to the right
+    images = np.stack([across, across.T], axis=-1)[np.newaxis].repeat(300, axis=0)
+    after = changed("affine", images=images)
+    inner = after[:, 8:13, 8:13]
+    growth = np.stack([np.diff(inner, axis=2)[:, :4].mean((1, 2)), np.diff(inner, axis=1)[:, :, :4].mean((1, 2))], -1)
+    matrix = growth / 0.025  # (n, 2, 2), of 0.025 a pixel
+    length, area = np.linalg.norm(matrix[:, :, 0], axis=1), np.linalg.det(matrix)
+    assert 0.86 < length.min() < 0.9 < 1.1 < length.max() < 1.16
+    assert 1.15**-2 - 0.01 < area.min() < 0.85 < 1.18 < area.max() < 1.15**2 + 0.01
+    turned = np.degrees(np.arctan2(matrix[:, 1, 0], matrix[:, 0, 0]))
+    assert -16 < turned.min() < -8  # stretching unlike in height and width turns a little, too
+    assert 8 < turned.max() < 16
+    np.testing.assert_allclose(after[:, 10, 10], 0.5, atol=1e-5)  # the centre stays
+
+
+def test_affine_keeps_a_digit_between_black_and_white_and_lets_black_in():
+    white = changed("affine", images=np.ones((100, 28, 28, 1), np.float32))
+    assert white.min() == 0
+    assert white.max() <= 1 + 1e-6
+    assert (white[:, 9:19, 9:19] > 1 - 1e-6).all()
+    assert ((white[:, 0, 0] < 0.5) | (white[:, -1, 0] < 0.5) | (white[:, 0, -1] < 0.5)).mean() > 0.5
+    np.testing.assert_array_equal(changed("affine", images=np.zeros((9, 28, 28, 1), np.float32)), 0)
+    assert len({image.tobytes() for image in white}) == 100
+
+
+# Erased.
+
+SIDE = 28
+GREY = np.full((600, SIDE, SIDE, 3), 2.0, np.float32)  # of a value that noise cannot have
+
+
+@pytest.fixture(scope="module")
+def erased():
+    """(600, 28, 28): which pixels of grey images were covered."""
+    after = changed("erase", images=GREY)
+    where = (after != 2).any(axis=-1)
+    np.testing.assert_array_equal(where, (after != 2).all(axis=-1))  # every channel of a pixel
+    assert after[where].min() >= 0
+    assert after[where].max() < 1
+    assert after[where].mean() == pytest.approx(0.5, abs=0.01)
+    return where
+
+
+def test_a_rectangle_is_erased_from_about_half_of_the_images(erased):
+    some = erased.any(axis=(1, 2))
+    assert 240 <= some.sum() <= 360  # 300 expected, standard deviation 12
+    for where in erased[some]:
+        rows, columns = where.any(axis=1), where.any(axis=0)
+        assert where.sum() == rows.sum() * columns.sum()
+        assert np.abs(np.diff(rows.astype(int))).sum() <= 2  # one piece
+        assert np.abs(np.diff(columns.astype(int))).sum() <= 2
+
+
+def test_how_much_is_erased(erased):
+    """A side of h pixels covers h - 1 to h + 1 of them."""
+    erased = erased[erased.any(axis=(1, 2))]
+    high, wide = erased.any(axis=2).sum(axis=1), erased.any(axis=1).sum(axis=1)
+    pixels = SIDE * SIDE
+    assert ((high + 1) * (wide + 1) >= 0.02 * pixels).all()
+    assert ((high - 1) * (wide - 1) <= 0.33 * pixels).all()
+    share = high * wide / pixels
+    assert share.min() < 0.04
+    assert share.max() > 0.3
+    assert share.mean() == pytest.approx((0.02 + 0.33) / 2, abs=0.02)
+    assert ((high - 1) <= 3.3 * (wide + 1)).all()
+    assert ((wide - 1) <= 3.3 * (high + 1)).all()
+    assert (high > 2.2 * wide).any()
+    assert (wide > 2.2 * high).any()
+    assert erased.any(axis=(0, 1)).all()  # up to both edges
+    assert erased.any(axis=(0, 2)).all()
+
+
+@pytest.mark.parametrize("size", [(8, 8), (20, 31), (60, 9)])
+def test_whatever_the_size_something_is_left(size):
+    share = (changed("erase", images=np.full((300, *size, 1), 2.0, np.float32)) != 2).mean(axis=(1, 2, 3))
+    assert 0.25 < share.max() < 0.45
+    assert 0.3 < (share > 0).mean() < 0.6  # of 8x8 pixels, a small one may fall between them
+
+
+def test_other_pixels_are_left_as_they_are():
+    after = changed("erase")
+    same = (after == IMAGES).all(axis=-1)
+    assert 0.4 < same.all(axis=(1, 2)).mean() < 0.6
+    assert same.mean() == pytest.approx(1 - 0.5 * 0.175, abs=0.03)
+    noise = [image[~left] for image, left in zip(after, same, strict=True) if not left.all()]
+    assert len({patch.tobytes() for patch in noise}) == len(noise)  # each its own

@@ -124,7 +124,8 @@ def linear_tower():
 def fit(run, tower, config, steps):
     """The trainer after so many steps, or a few more."""
     keras.utils.set_random_seed(0)
-    trainer = Trainer(SiameseModel((8, 8, 1), tower, head=config.head), config)
+    model = SiameseModel((8, 8, 1), tower, head=config.head)
+    trainer = Trainer(model, SiameseModel((8, 8, 1), keras.models.clone_model(tower), head=config.head), config)
     trainer.compile(optimizer=keras.optimizers.Adam(config.learning_rate), jit_compile=False)
     per_epoch = training_steps(run, config)
     epochs = -(-steps // per_epoch)

@@ -6,7 +6,7 @@ import pytest
 from siamese_tf.config import TrainConfig
 from siamese_tf.data.batches import epoch_batches, steps_per_epoch
 from siamese_tf.data.pair_file import TEST, TRAIN
-from siamese_tf.training.pipeline import training_batches, training_steps
+from siamese_tf.training.pipeline import images_per_epoch, training_batches, training_steps
 
 PAIRS = TrainConfig(batch_pairs=16, seed=5)
 TRIPLETS = TrainConfig(objective="triplet", classes_per_batch=3, images_per_class=4, seed=5)
@@ -50,6 +50,10 @@ class TestEveryObjective:
     def test_the_same_data_set_gives_the_same_batches_twice(self, classes, config):
         dataset = training_batches(classes, config, range(1, 3))
         assert_equal(list(dataset.as_numpy_iterator()), list(dataset.as_numpy_iterator()))
+
+    def test_how_many_images_an_epoch_shows(self, classes, config):
+        shown = sum(len(batch["index"]) for batch in batches_of(classes, config, range(1)))
+        assert images_per_epoch(classes, config) == shown > 0
 
     def test_a_finished_run_has_no_batches_left(self, classes, config):
         assert batches_of(classes, config, range(2, 2)) == []
@@ -104,6 +108,7 @@ def test_the_pairs_are_the_training_pairs_in_the_order_of_the_epochs(toys, toy_p
 def test_fewer_pairs_than_a_batch(toys, toy_pairs):
     (batch,) = batches_of(toys, replace(PAIRS, batch_pairs=1000), range(1))
     assert batch["images"].shape == (140, 8, 8, 1)
+    assert images_per_epoch(toys, replace(PAIRS, batch_pairs=1000)) == 140
     listed = set(zip(toy_pairs.img1[:70], toy_pairs.img2[:70], strict=True))
     assert set(zip(batch["index"][:70], batch["index"][70:], strict=True)) == listed
 
@@ -163,6 +168,7 @@ def test_steps_of_one_class_and_the_rest(quarters, run_of, config, images, rest_
     run = run_of(quarters, config)
     batches = batches_of(run, config, range(3))
     assert len(batches) == 3 * training_steps(run, config) == 3 * (len(run.pool) // (2 * images))
+    assert images_per_epoch(run, config) == 2 * images * len(batches) // 3
     for batch in batches:
         assert set(batch) == {"images", "index", "labels", "seed"}
         labels = quarters.labels[batch["index"]]

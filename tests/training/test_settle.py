@@ -9,9 +9,10 @@ from siamese_tf.config import MINING_NAMES, TOWER_NAMES, TrainConfig
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.training.settle import IMAGES_BY_DEFAULT, STEPS_BY_DEFAULT, settle
+from siamese_tf.training.settle import settle
 
 TRIPLETS = TrainConfig(objective="triplet", losses="native")
+CLOTHING = "fashion-mnist"
 
 
 @pytest.fixture(scope="module")
@@ -64,25 +65,68 @@ def test_what_was_asked_for_stays(pairs, tower):
         tower=tower, embedding_dim=7, learning_rate=0.5, augment="flip", epochs=3, head="concat", margin=2.0
     )
     assert settle(asked, pairs(), None) == replace(asked, dataset="mnist")
+    assert settle(replace(asked, images_shown=1), pairs(), None).epochs == 3
 
 
 def test_what_is_left_open_is_settled(toy_pairs, run_of):
     settled = settle(TrainConfig(batch_pairs=32), run_of(toy_pairs), None)
-    assert settled.epochs == STEPS_BY_DEFAULT // 2  # 70 pairs are 2 steps
     assert (settled.dataset, settled.head, settled.margin, settled.augment) == ("toys", "euclidean", 1.0, "shift")
     assert (settled.losses, settled.classes_per_batch, settled.images_per_class) == (None, None, None)  # triplets only
     bce = settle(TrainConfig(objective="bce"), run_of(toy_pairs), None)
     assert (bce.head, bce.margin) == ("cosine", None)
     assert settle(settled, run_of(toy_pairs), None) == settled
-    assert settle(TrainConfig(batch_pairs=10), run_of(toy_pairs), None).epochs == 143  # 7 steps, 1,000 reached
 
 
 @pytest.mark.parametrize(
-    ("dataset", "augment"), [("mnist", "shift"), ("digits", "shift"), ("fashion-mnist", "flip"), ("mine", "shift")]
+    ("batch_pairs", "per_epoch"),
+    [(32, 128), (10, 140), (1000, 140)],  # of 70 pairs: 2 steps of 64 images, 7 of 20, one of all 140
 )
-def test_only_clothing_is_mirrored_unasked(pairs, dataset, augment):
-    assert settle(TrainConfig(), pairs(dataset), None).augment == augment
-    assert settle(TrainConfig(augment="none"), pairs(dataset), None).augment == "none"
+def test_pairs_are_gone_through_until_so_many_images_are_shown(toy_pairs, run_of, batch_pairs, per_epoch):
+    for images_shown, epochs in ((1, 1), (per_epoch, 1), (per_epoch + 1, 2), (1000, -(-1000 // per_epoch))):
+        config = TrainConfig(batch_pairs=batch_pairs, images_shown=images_shown)
+        assert settle(config, run_of(toy_pairs), None).epochs == epochs
+        assert settle(replace(config, epochs=5), run_of(toy_pairs), None).epochs == 5  # what was asked goes before
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "digits", "mine"])
+@pytest.mark.parametrize("asked", ["auto", "strong"])
+def test_only_clothing_is_mirrored_unasked(pairs, dataset, asked):
+    """Mirrored digits are not digits, and of other data nothing is known."""
+    settled = {name: settle(TrainConfig(augment=asked, mirror=None), pairs(name), None) for name in (dataset, CLOTHING)}
+    assert {name: "flip" in config.augment for name, config in settled.items()} == {dataset: False, CLOTHING: True}
+    assert {name: config.mirror for name, config in settled.items()} == {dataset: False, CLOTHING: True}
+    assert "shift" in settled[dataset].augment
+    for config in settled.values():
+        assert TrainConfig(**config.to_dict()) == config  # made of changes there are
+
+
+@pytest.mark.parametrize("dataset", ["mnist", CLOTHING])
+def test_strong_does_more_than_auto_and_erases(pairs, dataset):
+    auto, strong = (
+        set(settle(TrainConfig(augment=asked), pairs(dataset), None).augment.split("-")) for asked in ("auto", "strong")
+    )
+    assert auto < strong
+    assert "erase" in strong - auto
+
+
+def test_clothing_is_clothing_where_one_class_is_told_from_the_rest(quarters, run_of):
+    config = TrainConfig(one_vs_rest="2", batch_pairs=8)
+    assert settle(config, run_of(quarters, config, CLOTHING), None).augment == "flip"
+
+
+@pytest.mark.parametrize("augment", ["none", "flip", "erase-affine"])
+def test_changes_and_mirror_asked_for_stay_whatever_the_data(pairs, augment):
+    for dataset in ("mnist", CLOTHING):
+        for mirror in (False, True):
+            settled = settle(TrainConfig(augment=augment, mirror=mirror), pairs(dataset), None)
+            assert (settled.augment, settled.mirror) == (augment, mirror)
+        assert settle(TrainConfig(augment=augment, mirror=None), pairs(dataset), None).mirror is (augment == "flip")
+
+
+def test_the_reference_tower_sees_images_as_they_are_unless_told_otherwise(pairs):
+    for asked, settled in (("auto", "none"), ("shift", "shift")):
+        assert settle(TrainConfig(tower="reference", augment=asked), pairs(CLOTHING), None).augment == settled
+    assert "erase" in settle(TrainConfig(tower="reference", augment="strong"), pairs(), None).augment
 
 
 def test_auto_becomes_the_data_set_and_a_folder_stays_a_folder(pairs):
@@ -94,6 +138,13 @@ def test_a_tower_of_ones_own_is_called_custom_and_must_be_given(pairs):
     assert settle(TrainConfig(tower="reference"), pairs(), own_tower()).tower == "custom"
     with pytest.raises(ConfigError, match=r"give in Python: train_and_evaluate\(config, tower=\.\.\.\)"):
         settle(TrainConfig(tower="custom"), pairs(), None)
+
+
+def test_a_precision_is_for_towers_by_name(pairs):
+    config = TrainConfig(precision="bfloat16")
+    assert settle(config, pairs(), None).precision == "bfloat16"
+    with pytest.raises(ConfigError, match="precision 'bfloat16' is for towers by name; yours brings its own. Leave"):
+        settle(config, pairs(), own_tower())
 
 
 def test_a_tower_with_nothing_to_train_is_refused(pairs):
@@ -155,7 +206,8 @@ def test_what_triplets_leave_open_is_settled(quarters, run_of):
     run = run_of(quarters)
     settled = settle(TRIPLETS, run, None)
     assert (settled.head, settled.margin, settled.losses) == ("euclidean", 0.5, "native")
-    assert settled.epochs == -(-IMAGES_BY_DEFAULT // len(run.pool)) > 4000
+    assert settled.step_shape == (4, 32)  # an epoch is one step: there are 63 images
+    assert settled.epochs == settled.images_shown // 128 == 2000
     assert settle(settled, run, None) == settled
     assert settle(replace(TRIPLETS, epochs=3, margin="soft", head="cosine"), run, None) == replace(
         settled, epochs=3, margin="soft", head="cosine"
@@ -182,14 +234,15 @@ def test_more_classes_than_there_are_are_refused(quarters, run_of, mining):
 
 
 def test_pairs_of_one_class_and_the_rest(quarters, run_of):
-    """All pairs of a step: as many epochs as triplets. Listed ones: as many steps as other pairs."""
-    config = TrainConfig(one_vs_rest="2")
+    """Of all pairs of a step, as of triplets, an epoch is what goes into the images; of listed ones, into the pairs."""
+    config = TrainConfig(one_vs_rest="2", batch_pairs=10, images_shown=1000)
     run = run_of(quarters, config)
     settled = settle(config, run, None)
-    assert settled.epochs == -(-IMAGES_BY_DEFAULT // len(run.pool))
-    assert (settled.step_shape, settled.classes_per_batch) == ((2, 128), None)
-    listed = settle(replace(config, pairs_per_step="listed", batch_pairs=40), run, None)
-    assert listed.epochs == STEPS_BY_DEFAULT // (len(run.seen.train.rows(TRAIN)) // 40)
+    assert (settled.step_shape, settled.classes_per_batch) == ((2, 10), None)
+    assert settled.epochs == 17  # three steps of 20 are in 63 images: 60 an epoch
+    listed = settle(replace(config, pairs_per_step="listed"), run, None)
+    steps = len(run.seen.train.rows(TRAIN)) // 10
+    assert listed.epochs == -(-1000 // (20 * steps))
     with pytest.raises(ConfigError, match="batches of 2 classes with 1 images each; expected .* 2 images of each"):
         settle(replace(config, batch_pairs=1), run, None)
 

@@ -136,6 +136,19 @@ class TestTheUnbrokenRun:
         for kept, weight in zip(tower, model.get_weights(), strict=False):
             np.testing.assert_array_equal(kept, weight)
 
+    def test_what_is_kept_is_the_average_of_what_was_trained(self, whole):
+        """So that the tests of resuming below would miss an average that begins anew."""
+        run = json.loads(str(np.load(whole[1] / CHECKPOINT)["facts"]))["run"]
+        state = load_checkpoint(whole[1], run)
+        assert state is not None
+        assert state.best_epoch == 3
+        count = len(state.variables) // 2
+        trained, kept = state.variables[:count], state.variables[count:]
+        for one, other in zip(kept, state.best, strict=True):
+            np.testing.assert_array_equal(one, other)
+        *tower, _scale, _bias = zip(kept, trained, strict=True)
+        assert not any(np.array_equal(one, other) for one, other in tower)
+
     def test_the_threshold_is_the_best_one_on_the_validation_pairs(self, whole, digit_pairs):
         pairs = load_pair_file(digit_pairs)
         rows = pairs.rows(VALIDATION)
@@ -164,6 +177,29 @@ def test_another_seed_gives_other_weights(config, tmp_path):
     config = replace(config, tower="reference", epochs=1, batch_pairs=1000, learning_rate=1e-12)
     one, two = (train_and_evaluate(replace(config, seed=seed), tmp_path, quiet=True) for seed in (1, 2))
     assert not np.allclose(one.get_weights()[0], two.get_weights()[0])
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_run_in_bfloat16_leaves_a_model_in_float32(config, tmp_path, digit_pairs):
+    """Which scores, loaded, as the one that was returned."""
+    config = replace(config, precision="bfloat16", epochs=1, embedding_dim=8)
+    model = train_and_evaluate(config, tmp_path, quiet=True)
+    loaded = load_model(tmp_path / "siamese.keras")
+    assert_same_bits(loaded, model)
+    pairs = load_pair_file(digit_pairs)
+    scores = [one.score_pairs(pairs.images, pairs.img1, pairs.img2) for one in (model, loaded)]
+    np.testing.assert_array_equal(*scores)
+    assert np.ptp(scores[0]) > 0.3
+    for one in (model, loaded):
+        assert {layer.compute_dtype for layer in one.tower.layers} == {"float32"}
+        assert {weight.dtype.name for weight in one.get_weights()} == {"float32"}
+    run = json.loads(str(np.load(tmp_path / CHECKPOINT)["facts"]))["run"]
+    state = load_checkpoint(tmp_path, run)
+    assert state is not None
+    assert {array.dtype.name for array in state.variables} == {"float32"}
+    with pytest.raises(ConfigError, match="precision 'bfloat16' is for towers by name"):
+        train_and_evaluate(config, tmp_path / "own", tower=tower_with_dropout(), quiet=True)
+    assert not (tmp_path / "own").exists()
 
 
 # Stopped and resumed.

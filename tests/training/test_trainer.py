@@ -30,8 +30,13 @@ def model_of(config, tower=linear_tower):
     return SiameseModel((8, 8, 1), tower(), head=config.head)
 
 
+def another(model):
+    """With variables of its own."""
+    return SiameseModel((8, 8, 1), keras.models.clone_model(model.tower), head=model.head_name)
+
+
 def trainer_of(model, config, learning_rate=0.0):
-    trainer = Trainer(model, config)
+    trainer = Trainer(model, another(model), config)
     trainer.compile(optimizer=keras.optimizers.Adam(learning_rate), jit_compile=False)
     trainer.optimizer.build(model.trainable_variables)
     return trainer
@@ -171,7 +176,7 @@ def test_fit_goes_through_every_batch_once_and_reports_the_means_of_the_epoch(ru
     batches = list(training_batches(run, config, range(1, 3)))
     steps = len(batches) // 2
     model = model_of(config)
-    trainer = Watched(model, config)
+    trainer = Watched(model, another(model), config)
     trainer.compile(optimizer=keras.optimizers.SGD(0.0), run_eagerly=True)
     history = trainer.fit(
         training_batches(run, config, range(1, 3)),
@@ -199,3 +204,73 @@ def test_what_is_only_watched_is_no_weight_of_the_model(run):
     trainer.train_step(first_batch(run, TRIPLETS))
     assert (len(model.weights), len(model.variables)) == before
     assert float(trainer.latest["loss"]) > 0
+
+
+# What is kept: the moving average of the weights.
+
+
+def normalised_tower():
+    image = keras.Input((8, 8, 1))
+    x = keras.layers.Dense(4, use_bias=False)(keras.layers.Flatten()(image))
+    return keras.Model(image, keras.layers.BatchNormalization(momentum=0.5)(x))
+
+
+def values(variables):
+    return [variable.numpy().copy() for variable in variables]
+
+
+def steps_of(run, average, count=5):
+    """After each step with a fast optimiser, the weights that were trained and those that are kept."""
+    config = replace(config_of("bce"), average=average)
+    trainer = trainer_of(model_of(config, normalised_tower), config, learning_rate=0.1)
+    batches = training_batches(run, config, range(count)).take(count)
+    for batch in batches:
+        trainer.train_step(batch)
+        yield values(trainer.model.variables), values(trainer.kept.variables)
+
+
+def test_the_average_begins_with_the_weights_after_the_first_step_and_gets_slower(run):
+    """Decays 0, 1 / 11, 2 / 12, then a fifth, which is the one asked for, and not 3 / 13."""
+    (w1, k1), (w2, k2), (w3, k3), (w4, k4) = steps_of(run, average=0.2, count=4)
+    for number in range(len(w1)):
+        np.testing.assert_array_equal(k1[number], w1[number])
+        second = (w1[number] + 10 * w2[number]) / 11
+        third = (2 * second + 10 * w3[number]) / 12
+        fourth = (third + 4 * w4[number]) / 5
+        for kept, expected in ((k2, second), (k3, third), (k4, fourth)):
+            np.testing.assert_allclose(kept[number], expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("average", [0.05, 0.9, 0.999])
+def test_the_average_is_its_twin(run, average):
+    """Over all variables: kernels, the head's scale and bias, and the statistics of batch normalisation."""
+    twin: list[np.ndarray] = []
+    for step, (trained, kept) in enumerate(steps_of(run, average, count=8), start=1):
+        decay = min(average, (step - 1) / (step + 9))
+        twin = [decay * old + (1 - decay) * new for old, new in zip(twin or trained, trained, strict=True)]
+        assert len(kept) == 1 + 4 + 2
+        for one, other in zip(kept, twin, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    assert all(np.abs(one - other).max() > 1e-4 for one, other in zip(kept, trained, strict=True))
+
+
+def test_without_an_average_the_weights_themselves_are_kept_bit_for_bit(run):
+    for trained, kept in steps_of(run, average=0):
+        for one, other in zip(kept, trained, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_what_is_kept_has_no_say_in_what_is_trained(run):
+    for (one, _), (other, _) in zip(steps_of(run, 0), steps_of(run, 0.99), strict=True):
+        for without, with_average in zip(one, other, strict=True):
+            np.testing.assert_array_equal(without, with_average)
+
+
+def test_the_state_is_every_variable_a_step_changes(run):
+    config = config_of("bce")
+    trainer = trainer_of(model_of(config, normalised_tower), config, learning_rate=0.1)
+    before = values(trainer.state)
+    for batch in training_batches(run, config, range(2)).take(2):
+        trainer.train_step(batch)
+    assert len(before) == 2 * len(trainer.model.variables)
+    assert all(not np.array_equal(one, other) for one, other in zip(before, values(trainer.state), strict=True))

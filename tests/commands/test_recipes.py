@@ -1,0 +1,13 @@
+from typer.testing import CliRunner
+
+from siamese_tf.cli import app
+from siamese_tf.recipes import RECIPES
+
+
+def test_every_recipe_is_listed_with_its_command(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    done = CliRunner().invoke(app, ["recipes"])
+    assert done.exit_code == 0
+    for recipe in RECIPES.values():
+        for text in (recipe.command, recipe.about, recipe.takes, recipe.expect):
+            assert text in done.stdout

@@ -1,0 +1,57 @@
+"""The models in `model/` load on every stack, score alike on all, and are what stands beside them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from siamese_tf.models.model_file import load_model
+
+ROOT = Path(__file__).resolve().parents[1]
+EXPECTED = np.load(ROOT / "tests" / "fixtures" / "shipped.npz", allow_pickle=False)
+FOLDERS = sorted(path.parent for path in ROOT.glob("model/*/*/siamese.keras"))
+NAMES = [".".join(folder.parts[-2:]) for folder in FOLDERS]
+PICTURES = ("accuracy.png", "roc.png", "scores.png", "sample.png", "mistakes.png")
+
+
+def test_there_is_one_of_each_objective_for_both_data_sets():
+    objectives = {"v1": "bce", "v2": "mse", "v3": "contrastive", "v4": "triplet"}
+    for dataset in ("mnist", "fashion-mnist"):
+        for version, objective in objectives.items():
+            record = json.loads((ROOT / "model" / dataset / version / "record.json").read_text(encoding="utf-8"))
+            assert (record["dataset"], record["objective"]) == (dataset, objective)
+    assert {name for name in EXPECTED if "." in name} == set(NAMES)
+
+
+@pytest.fixture(scope="module", params=FOLDERS, ids=NAMES)
+def shipped(request):
+    """A folder and the model in it."""
+    return request.param, load_model(request.param / "siamese.keras")
+
+
+def test_a_model_scores_as_it_did_where_it_was_shipped(shipped):
+    """`fixtures/make.py` wrote the scores of all pairs of two test images of each class."""
+    folder, model = shipped
+    dataset, version = folder.parts[-2:]
+    images, expected = EXPECTED[dataset], EXPECTED[f"{dataset}.{version}"]
+    first, second = np.triu_indices(20, 1)
+    assert expected.shape == first.shape
+    scores = model.score_pairs(images, first, second)
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+    np.testing.assert_allclose(model.score_matrix(images, images)[first, second], expected, atol=1e-5)
+    if version != "seven":  # which was made to tell only sevens from the rest
+        same = first // 2 == second // 2
+        assert np.mean((scores >= model.threshold) == same) > 0.9
+
+
+def test_a_model_is_small_and_stands_with_its_record_history_and_pictures(shipped):
+    folder, model = shipped
+    assert model.tower.count_params() < 500_000
+    assert (folder / "siamese.keras").stat().st_size < 3_000_000
+    assert model.record == json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    assert (folder / "config.json").exists()
+    rows = (folder / "history.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 1 + model.record["training"]["epochs"]
+    for name in PICTURES:
+        assert (folder / name).stat().st_size > 10_000
