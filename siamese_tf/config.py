@@ -59,7 +59,7 @@ class TrainConfig:
         embedding_dim: numbers in an embedding, at least 1; None takes the tower's own (TOWER_DEFAULTS).
         margin: in the head's distance, above 0: beyond it a dissimilar pair costs nothing (contrastive), or by so much
             the positive must be nearer than the negative (triplet), where `soft` is log(1 + exp(...)) instead; None
-            takes the objective's own.
+            takes the objective's own for the head.
         mining: which triplets of a step count (triplet only): `semi-hard`, `hard` or `all`.
         losses: where the triplet loss is from: TensorFlow `addons` or `native`, this project's own; None takes Addons
             where it is installed and has the loss.

@@ -53,7 +53,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "augment": "strong",
                 "mirror": None,
             },
-            by_objective={"contrastive": {"head": "cosine", "margin": 0.5}},
+            by_objective={"triplet": {"mining": "all"}},
         ),
         "reference": Recipe(
             command="siamese-tf train --recipe reference",

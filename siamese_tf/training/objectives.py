@@ -1,7 +1,7 @@
 """The one table where head and loss meet."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from siamese_tf.config import TrainConfig
@@ -20,12 +20,12 @@ class Objective:
     Attributes:
         head: the head it meets unless another is asked for.
         step: what a training step of a settled config measures with a head.
-        margin: unless another is asked for; None where the loss has none.
+        margins: by the head, unless another is asked for; empty where the loss has none.
     """
 
     head: str
     step: Callable[[TrainConfig, Head], PairStep | TripletStep]
-    margin: float | None = None
+    margins: Mapping[str, float] = field(default_factory=dict)
 
 
 OBJECTIVES = {
@@ -36,13 +36,13 @@ OBJECTIVES = {
         "cosine", partial(PairStep, "logit", lambda similarity, logit, _: squared_error(similarity, logit))
     ),
     "contrastive": Objective(
-        "euclidean",
+        "cosine",
         partial(
             PairStep,
             "distance",
             lambda similarity, distance, config: contrastive_loss(similarity, distance, config.hinge),
         ),
-        margin=1.0,
+        margins={"cosine": 0.5, "euclidean": 1.0, "concat": 1.0},
     ),
-    "triplet": Objective("euclidean", TripletStep, margin=0.5),
+    "triplet": Objective("euclidean", TripletStep, margins={"euclidean": 0.5, "cosine": 0.5}),
 }

@@ -55,12 +55,13 @@ def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> Tra
     defaults = TOWER_DEFAULTS["custom" if tower is not None else config.tower]
     augment = _augmentation(config.augment, run.opened.dataset, defaults.augments)
     objective = OBJECTIVES[config.objective]
+    head = config.head or objective.head
     config = replace(
         config,
         dataset=run.opened.dataset if config.dataset == "auto" else config.dataset,
         tower="custom" if tower is not None else config.tower,
-        head=config.head or objective.head,
-        margin=config.margin or objective.margin,
+        head=head,
+        margin=config.margin or objective.margins.get(head),
         embedding_dim=config.embedding_dim or defaults.embedding_dim,
         learning_rate=config.learning_rate or defaults.learning_rate,
         augment=augment,

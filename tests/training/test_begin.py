@@ -52,7 +52,7 @@ def test_what_is_kept_is_another_model_of_the_same_shapes(begun, own):
     assert shapes(trainer.kept) == shapes(trainer.model)
     assert not {id(variable) for variable in trainer.kept.variables} & {id(other) for other in trainer.model.variables}
     assert (trainer.model.tower is tower) is own
-    assert trainer.kept.head_name == trainer.model.head_name == "euclidean"
+    assert trainer.kept.head_name == trainer.model.head_name == "cosine"
     assert trainer.kept.input_size == trainer.model.input_size == (8, 8, 1)
 
 

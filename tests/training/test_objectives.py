@@ -29,11 +29,11 @@ def test_the_table_has_what_the_config_allows():
 
 
 def test_the_heads_the_margins_and_the_steps():
-    assert {name: (objective.head, objective.margin) for name, objective in OBJECTIVES.items()} == {
-        "bce": ("cosine", None),
-        "mse": ("cosine", None),
-        "contrastive": ("euclidean", 1.0),
-        "triplet": ("euclidean", 0.5),
+    assert {name: (objective.head, objective.margins) for name, objective in OBJECTIVES.items()} == {
+        "bce": ("cosine", {}),
+        "mse": ("cosine", {}),
+        "contrastive": ("cosine", {"cosine": 0.5, "euclidean": 1.0, "concat": 1.0}),
+        "triplet": ("euclidean", {"euclidean": 0.5, "cosine": 0.5}),
     }
     steps = {name: step_of(name) for name in OBJECTIVES}
     assert {name: type(step) for name, step in steps.items()} == dict.fromkeys(MEASURES, PairStep) | {

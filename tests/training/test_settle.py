@@ -70,7 +70,9 @@ def test_what_was_asked_for_stays(pairs, tower):
 
 def test_what_is_left_open_is_settled(toy_pairs, run_of):
     settled = settle(TrainConfig(batch_pairs=32), run_of(toy_pairs), None)
-    assert (settled.dataset, settled.head, settled.margin, settled.augment) == ("toys", "euclidean", 1.0, "shift")
+    assert (settled.dataset, settled.head, settled.margin, settled.augment) == ("toys", "cosine", 0.5, "shift")
+    euclidean = settle(TrainConfig(head="euclidean"), run_of(toy_pairs), None)
+    assert (euclidean.head, euclidean.margin) == ("euclidean", 1.0)  # the same angle as 0.5 of the cosine distance
     assert (settled.losses, settled.classes_per_batch, settled.images_per_class) == (None, None, None)  # triplets only
     bce = settle(TrainConfig(objective="bce"), run_of(toy_pairs), None)
     assert (bce.head, bce.margin) == ("cosine", None)

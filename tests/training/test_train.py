@@ -111,7 +111,7 @@ class TestTheUnbrokenRun:
 
     def test_the_config_is_written_as_it_was_settled(self, whole, config):
         written = TrainConfig.load(whole[1] / "config.json")
-        settled = {"head": "euclidean", "augment": "shift", "learning_rate": 6e-3, "margin": 1.0}
+        settled = {"head": "cosine", "augment": "shift", "learning_rate": 6e-3, "margin": 0.5}
         assert written == replace(config, dataset="digits", **settled)
 
     def test_the_history_and_the_best_epoch(self, whole):
