@@ -92,7 +92,8 @@ def test_every_result_is_the_records() -> None:
             f"{record['metrics']['test']['auc']:.4f}",
             f"{record['metrics']['test']['eer']:.4f}",
         ]
-        assert [cell.strip() for cell in cells.split("|")] == expected, f"{dataset} {version}"
+        *ours, _ = (cell.strip() for cell in cells.split("|"))  # the last is the reference's
+        assert ours == expected, f"{dataset} {version}"
 
 
 def test_every_number_of_embeddings_is_the_records() -> None:

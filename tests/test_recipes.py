@@ -1,7 +1,8 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
+from siamese_tf import recipes
 from siamese_tf.config import OBJECTIVE_NAMES, TrainConfig
 from siamese_tf.errors import ConfigError
 from siamese_tf.recipes import QUICK, RECIPES, config_from
@@ -60,6 +61,19 @@ def test_what_is_given_goes_before_what_the_recipe_has_for_one_objective(name):
     for objective, settings in RECIPES[name].by_objective.items():
         given = {knob: TrainConfig().to_dict()[knob] for knob in settings} | {"objective": objective}
         assert config_from(name, given).to_dict().items() >= given.items()
+
+
+def test_what_a_recipe_has_for_one_objective_goes_before_what_it_has_for_all(monkeypatch):
+    mine = replace(RECIPES["best"], settings={"epochs": 3, "seed": 1}, by_objective={"mse": {"epochs": 4}})
+    monkeypatch.setattr(recipes, "RECIPES", {"mine": mine})
+    assert [config_from("mine", {"objective": name}).epochs for name in ("bce", "mse")] == [3, 4]
+    assert config_from("mine", {"objective": "mse", "epochs": 5}).epochs == 5
+
+
+def test_images_shown_take_the_place_of_the_epochs_of_a_recipe():
+    config = config_from("tnn", {"images_shown": 1000})
+    assert (config.epochs, config.images_shown) == (None, 1000)
+    assert config_from("tnn", {"images_shown": 1000, "epochs": 2}).epochs == 2
 
 
 def test_a_recipe_cannot_be_changed():

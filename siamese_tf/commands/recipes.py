@@ -8,7 +8,10 @@ def recipes() -> None:
 
     from siamese_tf.recipes import RECIPES
 
-    table = Table("command", "what for", "takes", "test accuracy", caption="Times: MNIST on two processor cores.")
+    table = Table(caption="Times: MNIST on two processor cores.")
+    table.add_column("command", no_wrap=True)
+    for name in ("what for", "takes", "test accuracy"):
+        table.add_column(name)
     for recipe in RECIPES.values():
         table.add_row(recipe.command, recipe.about, recipe.takes, recipe.expect)
     Console().print(table)

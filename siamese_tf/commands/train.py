@@ -21,7 +21,7 @@ def train(
     data_dir: DataDir = None,
     pairs: Pairs = None,
     test_pairs: TestPairs = None,
-    recipe: Annotated[str, Option(help="quick, best, reference or tnn; other flags go before it.")] = "quick",
+    recipe: Annotated[str, Option(help="quick, best, reference or tnn; other flags override it.")] = "quick",
     one_vs_rest: OneVsRest = None,
     rest_is_a_class: RestIsAClass = False,
     epochs: Annotated[int | None, Option(help="Passes over the data.", show_default="what shows that many")] = None,

@@ -41,7 +41,8 @@ def compare_records(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[
         summary: dict[str, Any] = {
             key: {"values": values, "mean": float(np.mean(values))} for key, values in columns.items()
         }
-        summary["test_accuracy"]["ci95"] = mean_interval(accuracies[name], pairs)
+        interval = mean_interval(accuracies[name], pairs)
+        summary["test_accuracy"]["ci95"] = interval and [float(end) for end in np.clip(interval, 0, 1)]
         objectives[name] = summary
     return {"objectives": objectives, "differences": differences}
 
@@ -130,8 +131,8 @@ def comparison_sentences(comparison: Mapping[str, Any]) -> list[str]:
         return ["One seed says nothing of what another would have given: nothing can be told apart."]
     lines = [_sentence(row) for row in differences]
     lines.append(
-        f"Means over {seeds.pop()} seeds, all with the same test pairs; in brackets 95% intervals (Student's t): what"
-        " other seeds would give."
+        f"Means over {seeds.pop()} seeds, all with the same test pairs; in brackets 95% intervals (Student's t): where"
+        " the mean over all seeds would lie."
     )
     if len(differences) == 1:
         lines.append("p: paired t-test.")

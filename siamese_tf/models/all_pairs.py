@@ -56,14 +56,14 @@ class AllPairs:
                 scores[rows, columns] = self._score_block(a[rows], b[columns]).numpy()
         return scores
 
-    def top_k(self, queries: np.ndarray, gallery: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The k rows of the gallery most similar to each query, best first.
+    def top_k(self, probes: np.ndarray, gallery: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The k rows of the gallery most similar to each probe, best first.
 
         The order is that of the logits, which tell apart what rounds to the same probability near 0 and 1; of equal
         ones the lower index comes first.
 
         Args:
-            queries: (n, d) float embeddings.
+            probes: (n, d) float embeddings.
             gallery: (m, d) float embeddings.
             k: from 1 to m.
 
@@ -74,12 +74,13 @@ class AllPairs:
             ConfigError: another k.
             ImageError: embeddings of another shape.
         """
-        queries, gallery = self._checked(queries), self._checked(gallery)
-        if not 1 <= k <= len(gallery):
-            raise ConfigError(f"k must be at least 1 and at most the {len(gallery)} images of the gallery; got {k}")
-        indices, scores = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
-        for rows in blocks(len(queries), BLOCK):
-            block = queries[rows]
+        probes, gallery = self._checked(probes), self._checked(gallery)
+        whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
+        if not whole or not 1 <= k <= len(gallery):
+            raise ConfigError(f"k must be a whole number from 1 to the {len(gallery)} images of the gallery; got {k!r}")
+        indices, scores = np.empty((len(probes), k), np.int64), np.empty((len(probes), k), np.float32)
+        for rows in blocks(len(probes), BLOCK):
+            block = probes[rows]
             logits, found = tf.zeros((len(block), 0)), tf.zeros((len(block), 0), tf.int64)
             for columns in blocks(len(gallery), BLOCK):
                 logits, found = self._best_block(block, gallery[columns], logits, found, columns.start, k)

@@ -193,11 +193,11 @@ class SiameseModel(keras.Model):
         """
         return self.all_pairs.score_matrix(*self._embed_both(images_a, images_b))
 
-    def top_k(self, queries: Images, gallery: Images, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The k images of a gallery most similar to each query, without the matrix of all scores.
+    def top_k(self, probes: Images, gallery: Images, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The k images of a gallery most similar to each probe, without the matrix of all scores.
 
         Args:
-            queries, gallery: a stack each, as for `score_matrix`.
+            probes, gallery: a stack each, as for `score_matrix`.
             k: from 1 to the images of the gallery.
 
         Returns:
@@ -208,7 +208,7 @@ class SiameseModel(keras.Model):
             ConfigError: another k.
             ImageError: images of another shape, dtype or range.
         """
-        return self.all_pairs.top_k(*self._embed_both(queries, gallery), k)
+        return self.all_pairs.top_k(*self._embed_both(probes, gallery), k)
 
     def _embed_both(self, images_a: Images, images_b: Images) -> tuple[np.ndarray, np.ndarray]:
         """(n, d) and (m, d) embeddings."""

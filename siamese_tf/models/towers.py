@@ -43,7 +43,7 @@ def small_cnn(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Mod
 
 
 def resnet(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
-    """ResNet-20, 281,000 parameters at 128 dimensions: more accurate than `small_cnn`, and four times the work.
+    """ResNet-20, 281,000 parameters at 128 dimensions: more accurate than `small_cnn`, and five times the work.
 
     Nine residual blocks, three each of 16, 32 and 64 channels, the first at full resolution. From 56 pixels on the
     image is halved before, from 112 on twice.

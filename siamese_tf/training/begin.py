@@ -7,7 +7,6 @@ import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.config import TrainConfig
-from siamese_tf.errors import ConfigError
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.towers import build_tower
 from siamese_tf.training.pipeline import training_steps
@@ -21,7 +20,7 @@ def begin(config: TrainConfig, pairs: RunPairs, tower: keras.Model | None) -> Tr
     """What `fit` drives, before the first step; the same at every call.
 
     Raises:
-        ConfigError: the tower does not take these images, or cannot be copied.
+        ConfigError: the tower does not take these images.
     """
     assert config.epochs is not None  # `settle` has set all four
     assert config.head is not None
@@ -34,28 +33,18 @@ def begin(config: TrainConfig, pairs: RunPairs, tower: keras.Model | None) -> Tr
     with _computing_in(config.precision):
         trained = build_tower(tower or config.tower, size, config.embedding_dim)
     model = SiameseModel(size, trained, config.embedding_dim, config.head)
-    another = _copy(tower) if tower else config.tower
-    kept = SiameseModel(size, another, config.embedding_dim, config.head, mirror=bool(config.mirror))
+    # One by name is built again, in float32; of yours there is only this one, whatever it is made of.
+    kept = SiameseModel(size, tower or config.tower, config.embedding_dim, config.head, mirror=bool(config.mirror))
     optimizer = keras.optimizers.Adam(
         _schedule(config, training_steps(pairs, config)), weight_decay=config.weight_decay or None
     )
-    if config.weight_decay:  # of what multiplies; scales, shifts and the head have their own size
-        optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if len(v.shape) < 2])
+    if config.weight_decay:  # of the tower's kernels; scales, shifts and the head have their own size
+        vectors = [variable for variable in trained.trainable_variables if len(variable.shape) < 2]
+        optimizer.exclude_from_weight_decay([*vectors, *model.head.trainable_variables])
     optimizer.build(model.trainable_variables)
     trainer = Trainer(model, kept, config)
     trainer.compile(optimizer=optimizer, jit_compile=False)
     return trainer
-
-
-def _copy(tower: keras.Model) -> keras.Model:
-    """With new weights."""
-    try:
-        return keras.models.clone_model(tower)
-    except (NotImplementedError, TypeError, ValueError) as error:
-        raise ConfigError(
-            "your tower cannot be copied, and the average of its weights needs a copy. Give every layer of your own a"
-            " get_config with the arguments of its constructor"
-        ) from error
 
 
 def _schedule(config: TrainConfig, steps_per_epoch: int) -> float | keras.optimizers.schedules.LearningRateSchedule:

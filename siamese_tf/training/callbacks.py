@@ -15,19 +15,18 @@ from tensorflow import keras
 from siamese_tf.data.pair_file import VALIDATION, PairFile
 from siamese_tf.evaluation.calibration import best_threshold
 from siamese_tf.files import atomic_write
-from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.checkpoint import RunState, save_checkpoint
 
 
 class KeepBest(keras.callbacks.Callback):
     """After each epoch: the accuracy on the validation pairs, the best weights so far, the history and the checkpoint.
 
-    The accuracy is the highest any threshold reaches, with each validation image embedded once.
+    The weights are the averages of the Trainer that `fit` drives. The accuracy is the highest any threshold reaches,
+    with each validation image embedded once.
     """
 
     def __init__(
         self,
-        siamese: SiameseModel,
         pairs: PairFile,
         state: RunState,
         workdir: Path,
@@ -36,14 +35,12 @@ class KeepBest(keras.callbacks.Callback):
         """Sets up the callback.
 
         Args:
-            siamese: the model to validate and to keep.
             pairs: with validation rows.
             state: of the run; grows with every epoch.
             workdir: of the run.
             measures: what else of an epoch's logs goes into the history, the loss first.
         """
         super().__init__()
-        self.siamese = siamese
         self.measures = measures
         self.state = state
         self.workdir = workdir
@@ -55,7 +52,8 @@ class KeepBest(keras.callbacks.Callback):
         self.started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        scores = self.siamese.score_pairs(self.images, self.img1, self.img2)
+        with self.model.keeping() as kept:
+            scores, weights = kept.score_pairs(self.images, self.img1, self.img2), kept.get_weights()
         if not (np.isfinite(logs["loss"]) and np.isfinite(scores).all()):
             self.model.stop_training = True
             return  # the checkpoint of the last good epoch stays
@@ -63,7 +61,7 @@ class KeepBest(keras.callbacks.Callback):
         logs["validation_accuracy"] = accuracy
         state, optimizer = self.state, self.model.optimizer
         if accuracy > max((row["validation_accuracy"] for row in state.history), default=-1.0):
-            state.best_epoch, state.best = epoch + 1, self.siamese.get_weights()
+            state.best_epoch, state.best = epoch + 1, weights
         state.history.append(
             {
                 "epoch": epoch + 1,

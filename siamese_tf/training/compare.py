@@ -124,13 +124,22 @@ def _finished(config: TrainConfig, pairs: RunPairs, folder: Path) -> dict[str, A
     settings, result = folder / "config.json", folder / "record.json"
     if not settings.exists():
         return None
-    record = json.loads(result.read_text(encoding="utf-8")) if result.exists() else None
+    record = _read_record(result) if result.exists() else None
     now = config.to_dict() | {"sha256": _sha256(pairs)}
     before = TrainConfig.load(settings).to_dict() | {"sha256": record["pairs"]["sha256"] if record else _sha256(pairs)}
     changed = [name for name in now if name not in PATHS and now[name] != before[name]]
     if changed:
         said = ", ".join(f"{name} was {before[name]!r} and is now {now[name]!r}" for name in changed)
         raise ConfigError(f"{folder} holds another run: {said}. Name another --workdir, or remove that folder")
+    return record
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        compare_records({"it": [record]})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ConfigError(f"{path} is not the record of a finished run: {error!r}. Remove that folder") from error
     return record
 
 

@@ -22,6 +22,7 @@ from siamese_tf.training.record import build_record
 from siamese_tf.training.run_pairs import RunPairs
 
 MODEL_FILE = "siamese.keras"
+RECORD = "record.json"
 
 Say = Callable[[str], None]
 
@@ -58,7 +59,7 @@ def calibrate_and_report(
     more = _about_images(model, config, pairs, say)
     model.record = {**build_record(config, pairs, state, model.threshold, reports, command), **more}
     save_model(model, workdir / MODEL_FILE)
-    with atomic_write(workdir / "record.json", "w") as file:
+    with atomic_write(workdir / RECORD, "w") as file:
         json.dump(model.record, file, indent=2)
     title = f"{seen.dataset}, {config.objective}"
     save_pictures(scored, model.threshold, workdir, title=title)

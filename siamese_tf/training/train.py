@@ -18,7 +18,7 @@ from siamese_tf.training.begin import begin
 from siamese_tf.training.callbacks import KeepBest, ProgressBar, RestartDraws
 from siamese_tf.training.checkpoint import CHECKPOINT, RunState, load_checkpoint
 from siamese_tf.training.collapse import CollapseWatch
-from siamese_tf.training.finish import Say, calibrate_and_report
+from siamese_tf.training.finish import RECORD, Say, calibrate_and_report
 from siamese_tf.training.pipeline import training_batches, training_steps
 from siamese_tf.training.run_pairs import RunPairs, open_run_pairs
 from siamese_tf.training.settle import settle
@@ -47,8 +47,7 @@ def train_and_evaluate(
         workdir: gets `siamese.keras`, `record.json`, `config.json`, `history.csv`, the pictures, `logs/`, and
             `checkpoint.npz`; None means `runs/<dataset>/<objective>`, where a data set seen as one class against the
             rest has a name of its own.
-        tower: a tower of your own, see `SiameseModel`; built anew for every run, `resume` included. It is trained; the
-            model returned has a copy of it, with the averaged weights.
+        tower: a tower of your own, see `SiameseModel`; built anew for every run, `resume` included.
         pairs: those of the config, where they are open already, so that several runs share them.
         resume: go on from the last finished epoch of the run in `workdir`, if it has one.
         quiet: no progress bar and no report.
@@ -79,7 +78,8 @@ def train_and_evaluate(
         _assign(trainer.optimizer.variables, state.optimizer, workdir)
     elif (workdir / CHECKPOINT).exists():
         say(f"Replacing the run in {workdir} (--resume would have continued it).")
-        (workdir / CHECKPOINT).unlink()
+        for name in (CHECKPOINT, RECORD):
+            (workdir / name).unlink(missing_ok=True)
         shutil.rmtree(workdir / "logs", ignore_errors=True)
     with atomic_write(workdir / "config.json", "w") as file:
         json.dump(config.to_dict(), file, indent=2)
@@ -97,7 +97,7 @@ def _fit(trainer: Trainer, pairs: RunPairs, state: RunState, workdir: Path, quie
     progress = ProgressBar(steps, config.epochs, state.epochs_done)
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
-        KeepBest(trainer.kept, pairs.seen.train, state, workdir, trainer.step.names),
+        KeepBest(pairs.seen.train, state, workdir, trainer.step.names),
         keras.callbacks.TensorBoard(workdir / "logs", write_graph=False),
         *([RestartDraws(config.seed)] if config.tower == "custom" else []),
         *([] if quiet else [progress]),

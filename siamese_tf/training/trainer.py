@@ -1,5 +1,9 @@
 """One training step: every image of the step through the tower in one pass, then what the objective measures."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
@@ -14,7 +18,8 @@ class Trainer(keras.Model):
 
     Attributes:
         model: what is trained.
-        kept: what is validated and kept: it gets the moving average of the weights.
+        kept: what is validated and kept, see `keeping`.
+        averages: the moving averages of the variables of `model`, in their order.
         latest: what the last step measured, by name; `fit` itself is told the means over the epoch so far.
     """
 
@@ -23,11 +28,12 @@ class Trainer(keras.Model):
 
         Args:
             model: to be trained.
-            kept: another with the same variables; or the same, where no average is wanted.
+            kept: with the same variables, in the same order; its tower may be that of `model`.
             config: of the run, settled.
         """
         super().__init__(name="trainer")
         self.model, self.kept, self.config = model, kept, config
+        self.averages = [tf.Variable(tf.convert_to_tensor(one), trainable=False) for one in model.variables]
         self.step = OBJECTIVES[config.objective].step(config, model.head)
         self.means = {name: keras.metrics.Mean(name=name) for name in self.step.names}
         self.latest = {name: tf.Variable(0.0, trainable=False) for name in self.step.names}
@@ -40,7 +46,17 @@ class Trainer(keras.Model):
     @property
     def state(self) -> list[tf.Variable]:
         """Every variable a step changes, apart from the optimiser's."""
-        return [*self.model.variables, *self.kept.variables]
+        return [*self.model.variables, *self.averages]
+
+    @contextmanager
+    def keeping(self) -> Iterator[SiameseModel]:
+        """`kept` with the averages for weights, meanwhile."""
+        before = [np.array(variable) for variable in self.kept.variables]
+        _assign(self.kept.variables, self.averages)
+        try:
+            yield self.kept
+        finally:
+            _assign(self.kept.variables, before)
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         images = augment(scale_pixels(batch["images"]), self.config.augment, batch["seed"])
@@ -63,11 +79,16 @@ class Trainer(keras.Model):
         return {name: mean.result() for name, mean in self.means.items()}
 
     def _average(self) -> None:
-        """Moves the kept weights toward the trained ones; at first fast, since those of a new network say nothing."""
+        """Moves the averages toward the weights; at first fast, since those of a new network say nothing."""
         step = tf.cast(self.optimizer.iterations, tf.float32)  # 1 after the first
         decay = tf.minimum(self.config.average, (step - 1.0) / (step + 9.0))
-        for kept, trained in zip(self.kept.variables, self.model.variables, strict=True):
-            value = tf.convert_to_tensor(trained)
+        for average, variable in zip(self.averages, self.model.variables, strict=True):
+            value = tf.convert_to_tensor(variable)
             if value.dtype.is_floating:  # on Keras 3, a layer that draws at random counts its draws in a variable
-                value += tf.cast(decay, value.dtype) * (kept - value)
-            kept.assign(value)
+                value += tf.cast(decay, value.dtype) * (average - value)
+            average.assign(value)
+
+
+def _assign(variables: Iterable[tf.Variable], values: Iterable[tf.Variable | np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -4,6 +4,13 @@ from siamese_tf.cli import app
 from siamese_tf.recipes import RECIPES
 
 
+def test_a_command_can_be_copied_from_a_narrow_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = CliRunner().invoke(app, ["recipes"]).stdout.splitlines()
+    for recipe in RECIPES.values():
+        assert any(recipe.command in line for line in lines)
+
+
 def test_every_recipe_is_listed_with_its_command(monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     done = CliRunner().invoke(app, ["recipes"])

@@ -50,10 +50,10 @@ def test_pencil():
     # logit = 5 - 10 (1 - cos): the same way 5, at right angles -5, the other way -15; lengths make no difference.
     pairs = AllPairs(build_head("cosine", 2), 2)
     gallery = np.array([[-1, 0], [0, 2], [3, 0]], np.float32)
-    queries = np.array([[1, 0], [0, 1]], np.float32)
+    probes = np.array([[1, 0], [0, 1]], np.float32)
     logits = [[-15, -5, 5], [-5, 5, -5]]
-    np.testing.assert_allclose(pairs.score_matrix(queries, gallery), sigmoid(logits), rtol=1e-5)
-    indices, scores = pairs.top_k(queries, gallery, 2)
+    np.testing.assert_allclose(pairs.score_matrix(probes, gallery), sigmoid(logits), rtol=1e-5)
+    indices, scores = pairs.top_k(probes, gallery, 2)
     np.testing.assert_array_equal(indices, [[2, 1], [1, 0]])
     np.testing.assert_allclose(scores, sigmoid([[5, -5], [5, -5]]), rtol=1e-5)
 
@@ -77,9 +77,9 @@ def test_the_size_of_the_blocks_makes_no_difference_to_the_matrix(pairs, request
 @pytest.mark.parametrize("k", [1, 3, 10, 16])
 def test_top_k_are_the_first_of_all_sorted(pairs, seen, k):
     """10 are more than a block holds, 16 are all."""
-    queries, gallery = embeddings(10, seed=1), embeddings(16, seed=2)
-    matrix = pairs.score_matrix(queries, gallery)
-    indices, scores = pairs.top_k(queries, gallery, k)
+    probes, gallery = embeddings(10, seed=1), embeddings(16, seed=2)
+    matrix = pairs.score_matrix(probes, gallery)
+    indices, scores = pairs.top_k(probes, gallery, k)
     np.testing.assert_array_equal(indices, np.argsort(-matrix, axis=1, kind="stable")[:, :k])
     np.testing.assert_allclose(scores, np.take_along_axis(matrix, indices, axis=1), atol=1e-6)
     assert (indices.dtype, scores.dtype) == (np.int64, np.float32)
@@ -87,10 +87,10 @@ def test_top_k_are_the_first_of_all_sorted(pairs, seen, k):
 
 
 def test_nothing_top_k_holds_at_a_time_grows_with_the_gallery(pairs, seen):
-    queries = embeddings(10, seed=1)
+    probes = embeddings(10, seed=1)
     for count in (70, 700):
         seen.clear()
-        pairs.top_k(queries, embeddings(count, seed=2), 3)
+        pairs.top_k(probes, embeddings(count, seed=2), 3)
         assert len(seen) == 2 * count / 7
         assert np.max(seen, axis=0).tolist() == [7, 7, 3, 3]
 
@@ -100,20 +100,20 @@ def test_of_equal_ones_the_lower_index_comes_first(name, monkeypatch):
     """Wherever in whatever block: a product of matrices must not round one of two equal rows otherwise."""
     pairs = AllPairs(build_head(name, 30), 30)
     five = embeddings(5, seed=1, dim=30)
-    queries, gallery = embeddings(40, seed=2, dim=30), np.tile(five, (4, 1))  # 0, 5, 10 and 15 are one embedding
-    order = np.argsort(-pairs.score_matrix(queries, five), axis=1)
+    probes, gallery = embeddings(40, seed=2, dim=30), np.tile(five, (4, 1))  # 0, 5, 10 and 15 are one embedding
+    order = np.argsort(-pairs.score_matrix(probes, five), axis=1)
     expected = (order[..., np.newaxis] + np.arange(0, 20, 5)).reshape(40, 20)
     for block in (3, 7, 1024):
         monkeypatch.setattr(all_pairs, "BLOCK", block)
-        np.testing.assert_array_equal(pairs.top_k(queries, gallery, 20)[0], expected)
+        np.testing.assert_array_equal(pairs.top_k(probes, gallery, 20)[0], expected)
 
 
 def test_the_order_is_kept_where_scores_round_to_one():
     head = build_head("cosine", 5)
     head.calibrate(1.0, 30.0)  # logits from 15 to 35: most probabilities are 1 in float32
-    queries, gallery = embeddings(4, seed=1), embeddings(12, seed=2)
-    distance = head.distance_matrix(tf.constant(queries), tf.constant(gallery))
-    indices, scores = AllPairs(head, 5).top_k(queries, gallery, 12)
+    probes, gallery = embeddings(4, seed=1), embeddings(12, seed=2)
+    distance = head.distance_matrix(tf.constant(probes), tf.constant(gallery))
+    indices, scores = AllPairs(head, 5).top_k(probes, gallery, 12)
     np.testing.assert_array_equal(indices, np.argsort(distance, axis=1))
     assert (scores == 1).mean() > 0.5
 
@@ -138,9 +138,9 @@ def test_other_floats_and_no_rows(pairs):
     assert indices.shape == scores.shape == (0, 2)
 
 
-@pytest.mark.parametrize(("k", "rows"), [(0, 4), (-1, 4), (5, 4), (1, 0)])
+@pytest.mark.parametrize(("k", "rows"), [(0, 4), (-1, 4), (5, 4), (1, 0), (2.0, 4), (True, 4), (None, 4)])
 def test_more_than_the_gallery_or_less_than_one_is_refused(pairs, k, rows):
-    with pytest.raises(ConfigError, match=f"at least 1 and at most the {rows} images of the gallery; got {k}"):
+    with pytest.raises(ConfigError, match=f"a whole number from 1 to the {rows} images of the gallery; got {k}"):
         pairs.top_k(embeddings(3, seed=1), embeddings(rows, seed=2), k)
 
 

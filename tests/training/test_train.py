@@ -540,7 +540,9 @@ def test_a_huge_learning_rate_ends_in_a_clear_error_and_the_old_model_is_still_t
         train_and_evaluate(mad, tmp_path)
     assert f"Replacing the run in {tmp_path} (--resume would have continued it)" in capsys.readouterr().out
     assert (tmp_path / "siamese.keras").read_bytes() == (whole[1] / "siamese.keras").read_bytes()
-    assert not (tmp_path / CHECKPOINT).exists()  # it belongs to the run before: --resume must not meet it
+    # These belong to the run before: --resume and `compare` must not meet them.
+    assert not (tmp_path / CHECKPOINT).exists()
+    assert not (tmp_path / "record.json").exists()
 
 
 # Other processes: what they load, and what they leave when they are killed.

@@ -226,7 +226,7 @@ def steps_of(run, average, count=5):
     batches = training_batches(run, config, range(count)).take(count)
     for batch in batches:
         trainer.train_step(batch)
-        yield values(trainer.model.variables), values(trainer.kept.variables)
+        yield values(trainer.model.variables), values(trainer.averages)
 
 
 def test_the_average_begins_with_the_weights_after_the_first_step_and_gets_slower(run):
@@ -258,6 +258,26 @@ def test_without_an_average_the_weights_themselves_are_kept_bit_for_bit(run):
     for trained, kept in steps_of(run, average=0):
         for one, other in zip(kept, trained, strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_is_kept_has_the_averages_while_it_is_looked_at_and_no_longer(run, shared):
+    config = replace(config_of("bce"), average=0.9)
+    model = model_of(config, normalised_tower)
+    kept = SiameseModel((8, 8, 1), model.tower, head=model.head_name) if shared else another(model)
+    trainer = Trainer(model, kept, config)
+    trainer.compile(optimizer=keras.optimizers.Adam(0.1), jit_compile=False)
+    trainer.optimizer.build(model.trainable_variables)
+    for batch in training_batches(run, config, range(3)).take(3):
+        trainer.train_step(batch)
+    trained, before = values(model.variables), values(kept.variables)
+    with trainer.keeping() as looked_at:
+        assert looked_at is kept
+        for one, other in zip(kept.variables, trainer.averages, strict=True):
+            np.testing.assert_array_equal(one.numpy(), other.numpy())
+    for variables, expected in ((model.variables, trained), (kept.variables, before)):
+        for one, other in zip(variables, expected, strict=True):
+            np.testing.assert_array_equal(one.numpy(), other)
 
 
 def test_what_is_kept_has_no_say_in_what_is_trained(run):
