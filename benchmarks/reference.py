@@ -66,7 +66,7 @@ def network(input_size: tuple[int, int, int]) -> Any:
     x = keras.layers.Concatenate()([tower(image) for image in images])
     for width in (16, 4):
         x = keras.layers.Dense(width, activation="relu")(x)
-    model = keras.Model(images, keras.layers.Dense(1, activation="sigmoid")(x))
+    model = keras.Model(images, keras.layers.Dense(1, activation="sigmoid", dtype="float32")(x))
     model.compile(keras.optimizers.Adam(LEARNING_RATE), "binary_crossentropy")
     return model
 

@@ -180,7 +180,7 @@ def test_training_runs(module, files, monkeypatch, tmp_path):
     for constant, value in {"BATCH": 64, "STEPS": 2, "EVERY": 3, "TARGET": 0.5}.items():
         monkeypatch.setattr(training, constant, value)
     training.our_fit(files[0], "float32")()
-    training.plain_fit(files[0])()
+    training.plain_fit(files[0], "float32")()
     monkeypatch.chdir(tmp_path)
     answer = training.race("digits")
     assert answer["steps"] % 3 == 0

@@ -26,6 +26,7 @@ def compare(
         str | None, Option(help="small_cnn, resnet, reference or tnn.", show_default="the recipe's")
     ] = None,
     epochs: Annotated[int | None, Option(help="Passes over the pairs.", show_default="the recipe's")] = None,
+    precision: Annotated[str | None, Option(help="float32 or bfloat16.", show_default="the recipe's")] = None,
     workdir: Annotated[Path | None, Option(help="Of all runs.", show_default="runs/<dataset>/compare")] = None,
     as_json: Annotated[bool, Option("--json", help="Print the numbers as JSON.")] = False,
 ) -> None:
@@ -42,6 +43,7 @@ def compare(
         "test_pairs": test_pairs,
         "tower": tower,
         "epochs": epochs,
+        "precision": precision,
     }
     given = {name: value for name, value in given.items() if value is not None}
     configs = [config_from(recipe, {**given, "objective": name.strip()}) for name in objectives.split(",")]

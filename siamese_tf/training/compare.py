@@ -101,6 +101,8 @@ def _run_all(
     found = [_finished(config, pairs, folder) for (_, config), folder in zip(runs, folders, strict=True)]
     records: dict[str, list[dict[str, Any]]] = {config.objective: [] for config in configs}
     to_train, trained, began = found.count(None), 0, time.perf_counter()
+    if to_train:
+        say(f"{to_train} of {len(runs)} runs to train; how long that takes is told after the first of them")
     for number, ((name, config), folder, record) in enumerate(zip(runs, folders, found, strict=True), 1):
         how = "read, not trained again"
         if record is None:

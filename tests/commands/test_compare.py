@@ -138,9 +138,11 @@ def test_what_is_typed_reaches_the_configs(type_in, monkeypatch):
 
     monkeypatch.setattr(training, "compare_objectives", stopped)
     line = "compare --dataset digits --data-dir d --pairs a --test-pairs b --objectives mse,triplet --recipe best"
-    done = type_in(f"{line} --tower tnn --epochs 3 --seeds 7 --workdir w")
+    line += " --tower tnn --epochs 3 --precision bfloat16 --seeds 7 --workdir w"
+    done = type_in(line)
     assert (done.code, done.out) == (130, "")
     assert "The same command goes on" in done.err
-    given = {"dataset": "digits", "data_dir": "d", "pairs": "a", "test_pairs": "b", "tower": "tnn", "epochs": 3}
+    given = {"dataset": "digits", "data_dir": "d", "pairs": "a", "test_pairs": "b"}
+    given |= {"tower": "tnn", "epochs": 3, "precision": "bfloat16"}
     configs = [config_from("best", {**given, "objective": objective}) for objective in ("mse", "triplet")]
-    assert seen == [(configs, 7, "w", f"siamese-tf {line} --tower tnn --epochs 3 --seeds 7 --workdir w")]
+    assert seen == [(configs, 7, "w", f"siamese-tf {line}")]
