@@ -239,7 +239,7 @@ def test_a_single_image_is_a_stack_of_one_and_none_give_nothing(small, tmp_path)
     assert small.score_matrix(b[:0], b).shape == (0, 3)
     assert small.score_matrix(b, b[:0]).shape == (3, 0)
     assert [found.shape for found in small.top_k(b[:0], b, 2)] == [(0, 2)] * 2
-    with pytest.raises(ConfigError, match="at most the 0 images of the gallery; got 1"):
+    with pytest.raises(ConfigError, match="from 1 to the 0 images of the gallery; got 1"):
         small.top_k(b, b[:0], 1)
 
 
