@@ -51,7 +51,7 @@ class Trainer(keras.Model):
     @contextmanager
     def keeping(self) -> Iterator[SiameseModel]:
         """`kept` with the averages for weights, meanwhile."""
-        before = [np.array(variable) for variable in self.kept.variables]
+        before = [np.asarray(variable).copy() for variable in self.kept.variables]
         _assign(self.kept.variables, self.averages)
         try:
             yield self.kept
