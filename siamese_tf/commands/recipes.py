@@ -8,7 +8,7 @@ def recipes() -> None:
 
     from siamese_tf.recipes import RECIPES
 
-    table = Table(caption="Times: MNIST on two processor cores.")
+    table = Table(caption="Times: MNIST or Fashion-MNIST, two processor cores.")
     table.add_column("command", no_wrap=True)
     for name in ("what for", "takes", "test accuracy"):
         table.add_column(name)
