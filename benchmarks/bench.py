@@ -1,7 +1,7 @@
 """What siamese_tf costs on this machine, beside the plain way of doing the same, in one table: `make bench`.
 
     python benchmarks/bench.py                     everything, in under ten minutes on two cores
-    python benchmarks/bench.py scoring doubling    parts of it: generation, training, scoring, triplet, doubling
+    python benchmarks/bench.py scoring doubling    parts: generation, training, scoring, gallery, triplet, doubling
 
 MNIST is used where it can be had, else scikit-learn's digits; the first line says which. What each row means stands in
 `docs/benchmarks.md`. A check that fails, or a bar that is missed, ends in a message and exit code 1.
@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import doubling
+import gallery
 import generation
 import scoring
 import training
@@ -32,6 +33,7 @@ SECTIONS = {
     "generation": generation.rows,
     "training": training.rows,
     "scoring": scoring.rows,
+    "gallery": gallery.rows,
     "triplet": triplet.rows,
     "doubling": doubling.rows,
 }

@@ -12,11 +12,16 @@ from typer import Option
 
 from siamese_tf.commands.compare import compare
 from siamese_tf.commands.embeddings import embed, plot_embeddings
+from siamese_tf.commands.enroll import enroll
 from siamese_tf.commands.evaluate import evaluate
+from siamese_tf.commands.gallery import list_people, remove
+from siamese_tf.commands.identify import identify
+from siamese_tf.commands.import_facenet import import_facenet
 from siamese_tf.commands.pairs import check, generate
 from siamese_tf.commands.recipes import recipes
 from siamese_tf.commands.score import score
 from siamese_tf.commands.train import train
+from siamese_tf.commands.verify import verify
 from siamese_tf.console import run_command
 from siamese_tf.version import __version__
 
@@ -27,6 +32,15 @@ app.command()(compare)
 app.command()(evaluate)
 app.command()(score)
 app.command()(embed)
+app.command()(enroll)
+app.command()(verify)
+app.command()(identify)
+app.command()(import_facenet)
+
+gallery_app = typer.Typer(help="Look into a gallery of enrolled people, and remove them.", no_args_is_help=True)
+gallery_app.command("list")(list_people)
+gallery_app.command()(remove)
+app.add_typer(gallery_app, name="gallery")
 
 pairs_app = typer.Typer(help="Make pair files, and look into them.", no_args_is_help=True)
 pairs_app.command()(generate)

@@ -9,7 +9,7 @@ from siamese_tf.checks import check_choice, check_number, check_text, check_whol
 from siamese_tf.errors import ConfigError
 
 OBJECTIVE_NAMES = ("bce", "mse", "contrastive", "triplet")
-TOWER_NAMES = ("small_cnn", "resnet", "reference", "tnn")
+TOWER_NAMES = ("small_cnn", "resnet", "reference", "tnn", "koch", "inception_resnet_v1", "mobilenet_v2", "resnet50")
 HEAD_NAMES = ("cosine", "euclidean", "concat")
 PAIRS_PER_STEP = ("all", "listed")
 MINING_NAMES = ("semi-hard", "hard", "all")
@@ -35,6 +35,10 @@ TOWER_DEFAULTS = {
     "resnet": TowerDefaults(learning_rate=3e-3),
     "reference": TowerDefaults(embedding_dim=32, learning_rate=1e-3, augments=False),
     "tnn": TowerDefaults(learning_rate=1e-4),
+    "koch": TowerDefaults(embedding_dim=4096, learning_rate=1e-4),
+    "inception_resnet_v1": TowerDefaults(embedding_dim=512, learning_rate=1e-3),
+    "mobilenet_v2": TowerDefaults(learning_rate=1e-3),
+    "resnet50": TowerDefaults(learning_rate=1e-3),
     "custom": TowerDefaults(),
 }
 
@@ -54,7 +58,7 @@ class TrainConfig:
             nothing is known of two of them.
         rest_is_a_class: with `one_vs_rest`, two images of the rest count as similar, whatever they are.
         objective: `bce`, `mse`, `contrastive` or `triplet`: what the loss is and which head it meets by default.
-        tower: `small_cnn`, `resnet`, `reference` or `tnn`; `custom` stands here when a tower was given in Python.
+        tower: one of TOWER_NAMES; `custom` stands here when a tower was given in Python.
         head: `cosine`, `euclidean` or `concat`; None takes the objective's own.
         embedding_dim: numbers in an embedding, at least 1; None takes the tower's own (TOWER_DEFAULTS).
         margin: in the head's distance, above 0: beyond it a dissimilar pair costs nothing (contrastive), or by so much

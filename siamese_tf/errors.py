@@ -23,3 +23,7 @@ class ImageError(SiameseError):
 
 class ModelFileError(SiameseError):
     """A `.keras` file that is missing, damaged, hostile, or not one of ours."""
+
+
+class GalleryError(SiameseError):
+    """A gallery that is missing, damaged, foreign or another model's, or a person it does not hold."""

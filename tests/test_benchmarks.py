@@ -4,7 +4,7 @@ import importlib
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -151,6 +151,23 @@ def test_scoring_runs(module, monkeypatch):
     assert (answer["pairs"], answer["images"], len(answer["turns"])) == (200, 100, 1)
     assert scoring.score_matrix()["seconds"] > 0
     assert scoring.top_k()["seconds"] > 0
+
+
+def test_a_gallery_is_searched(module, monkeypatch, tmp_path):
+    gallery = module("gallery")
+    for constant, value in {"PEOPLE": 300, "DIMENSIONS": 64, "QUERIES": 3, "RUNS": 1}.items():
+        monkeypatch.setattr(gallery, constant, value)
+
+    def in_this_process(function, *arguments):
+        return SimpleNamespace(answer=function(*arguments))
+
+    monkeypatch.setattr(gallery, "in_a_process", in_this_process)
+    rows = gallery.rows([])
+    assert [row.what.split(",")[0] for row in rows[:2]] == ["identify", "identify"]
+    assert all(row.bar == "at most 50 ms" for row in rows[:2])
+    monkeypatch.setattr(gallery, "_people", lambda: np.ones((300, 64), np.float32))
+    with pytest.raises(SystemExit, match="does not find"):
+        gallery.search()
 
 
 def test_triplet_losses_run_and_agree(module):

@@ -11,11 +11,15 @@ from siamese_tf.version import __version__
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("--help", ["train", "evaluate", "score", "pairs"]),
+        ("--help", ["train", "evaluate", "score", "pairs", "enroll", "verify", "identify", "gallery"]),
         ("train --help", ["what shows that many", "the tower's", "runs/<dataset>/<objective>", "--resume", "CLASS"]),
         ("evaluate --help", ["--pairs", "--dataset", "test_pairs.npz beside it", "$SIAMESE_TF_DATA", "--one-vs-rest"]),
         ("score --help", ["img1, img2[, similarity]", "standard output", "--json"]),
         ("pairs --help", ["generate", "check"]),
+        ("enroll --help", ["--name", "--model", "SIAMESE_TF_MODEL", "embeddings only"]),
+        ("verify --help", ["exit code 0 same, 1 different, 2 error", "SIAMESE_TF_MODEL", "--match", "--json"]),
+        ("identify --help", ["somebody unknown", "--top", "SIAMESE_TF_MODEL", "--match", "--json"]),
+        ("gallery --help", ["list", "remove"]),
         ("pairs generate --help", ["70,000, or fewer", "30,000, or fewer", "50,000, or fewer", "--split"]),
         ("pairs check --help", ["exit code 1 where they leak"]),
     ],

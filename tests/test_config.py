@@ -101,7 +101,10 @@ def test_a_config_does_not_change():
     [
         ("rest_is_a_class", "rest_is_a_class must be one of False, True; got 'nonsense'"),
         ("objective", "objective must be one of bce, mse, contrastive, triplet; got 'nonsense'"),
-        ("tower", "tower must be one of small_cnn, resnet, reference, tnn, custom; got 'nonsense'"),
+        (
+            "tower",
+            f"tower must be one of {', '.join(TOWER_NAMES)}, custom; got 'nonsense'",
+        ),
         ("head", "head must be one of cosine, euclidean, concat; got 'nonsense'"),
         ("pairs_per_step", "pairs_per_step must be one of all, listed; got 'nonsense'"),
         ("mining", "mining must be one of semi-hard, hard, all; got 'nonsense'"),

@@ -10,7 +10,7 @@ CLASSES = dict(inspect.getmembers(errors, inspect.isclass))
 
 def test_they_are_what_callers_catch():
     assert issubclass(SiameseError, ValueError)
-    assert {"ConfigError", "DatasetError", "PairFileError", "ImageError", "ModelFileError"} < set(CLASSES)
+    assert {"ConfigError", "DatasetError", "PairFileError", "ImageError", "ModelFileError", "GalleryError"} < set(CLASSES)
 
 
 @pytest.mark.parametrize("name", CLASSES)

@@ -2,50 +2,152 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from siamese_tf.commands.options import DataDir, Model, OneVsRest, Pairs, RestIsAClass, TestPairs
+from siamese_tf.commands.options import DataDir, Model, OneVsRest, RestIsAClass, TestPairs
 from siamese_tf.console import start_tensorflow
 from siamese_tf.errors import SiameseError
+
+if TYPE_CHECKING:
+    from siamese_tf.data.open import OpenedPairs
+    from siamese_tf.models.siamese_model import SiameseModel
+
+ANY_PAIRS = "A pair file (.npz), a list of pairs (.csv: img1,img2,similarity), or LFW's pairs.txt."
+AT = "accuracy, f1, eer, or a false match rate such as 0.01; chosen on validation pairs, or on the other folds."
+Image = Annotated[Path | None, Option(help="One of two images to compare, instead of pairs.")]
 
 
 def evaluate(
     model: Model,
-    pairs: Pairs = None,
+    pairs: Annotated[str | None, Option(help=ANY_PAIRS)] = None,
     test_pairs: TestPairs = None,
+    images: Annotated[
+        Path | None, Option(help="Of a pairs.txt: its folders of people.", show_default="beside it")
+    ] = None,
     dataset: Annotated[str | None, Option(help="mnist, fashion-mnist, digits, or a folder of IDX files.")] = None,
     data_dir: DataDir = None,
+    image1: Image = None,
+    image2: Image = None,
+    threshold_at: Annotated[str | None, Option(help=AT, show_default="the model's; with folds accuracy")] = None,
     one_vs_rest: OneVsRest = None,
     rest_is_a_class: RestIsAClass = False,
-    seed: Annotated[int, Option(help="Of the pairs and references of --one-vs-rest.", min=0)] = 0,
+    seed: Annotated[int, Option(help="Of intervals, and the pairs and references of --one-vs-rest.", min=0)] = 0,
     out: Annotated[Path | None, Option(help="A folder for the report and the pictures.")] = None,
     as_json: Annotated[bool, Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Report what a saved model achieves on pairs, with its own threshold."""
+    """Report what a saved model achieves on pairs, or what it says of two images.
+
+    With a list of pairs, or --threshold-at, the report is that of a verification: FMR, FNMR, intervals over people.
+    """
+    if image1 is not None or image2 is not None:
+        others = {"pairs": pairs, "test-pairs": test_pairs, "images": images, "dataset": dataset, "out": out}
+        others |= {"threshold-at": threshold_at, "one-vs-rest": one_vs_rest}
+        _compare(model, image1, image2, [name for name, value in others.items() if value is not None], as_json)
+        return
+    from siamese_tf.data.open_list import open_list
+    from siamese_tf.data.pair_lists import is_list
+    from siamese_tf.evaluation.thresholds import as_rule
+
+    _check_one_source(pairs, dataset)
+    listed = pairs is not None and is_list(pairs)
+    rule = None if threshold_at is None else as_rule(threshold_at)
+    _check_classes(listed or rule is not None, one_vs_rest, rest_is_a_class)
+    _check_list(listed, test_pairs, images)
+    start_tensorflow()
+    from siamese_tf.data.open import open_pairs
+    from siamese_tf.models.model_file import load_model
+
+    loaded, fold = load_model(model), None
+    if pairs is not None and listed:
+        opened, fold = open_list(pairs, loaded.input_size, images)
+    else:
+        opened = open_pairs(dataset or "auto", data_dir=data_dir, pairs=pairs, test_pairs=test_pairs)
+    if listed or rule is not None:
+        _verify(loaded, opened, as_json, fold=fold, rule=rule, folder=out, seed=seed)
+    else:
+        _report(loaded, opened, out, as_json, one_vs_rest, rest_is_a_class, seed)
+
+
+def _check_one_source(pairs: str | None, dataset: str | None) -> None:
     if (pairs is None) == (dataset is None):
-        raise SiameseError(f"evaluate needs --pairs FILE or --dataset NAME; got {'both' if pairs else 'neither'}")
+        got = "both" if pairs else "neither"
+        raise SiameseError(
+            f"evaluate needs --pairs FILE or --dataset NAME, or --image1 FILE and --image2 FILE; got {got}"
+        )
+
+
+def _check_classes(verification: bool, one_vs_rest: str | None, rest_is_a_class: bool) -> None:
     if rest_is_a_class and one_vs_rest is None:
         raise SiameseError("--rest-is-a-class says how to take the rest of --one-vs-rest CLASS; name that class too")
+    if verification and one_vs_rest is not None:
+        raise SiameseError(
+            "--one-vs-rest asks for a class, a list of pairs or --threshold-at for pairs as they are: leave out one"
+        )
+
+
+def _check_list(listed: bool, test_pairs: str | None, images: Path | None) -> None:
+    if listed and test_pairs is not None:
+        raise SiameseError("a list of pairs brings its own test pairs: leave out --test-pairs")
+    if images is not None and not listed:
+        raise SiameseError(f"--images is for LFW's pairs.txt, and no list came: leave out --images {images}")
+
+
+def _compare(model: Path, image1: Path | None, image2: Path | None, others: list[str], as_json: bool) -> None:
+    if image1 is None or image2 is None or others:
+        got = f"--{others[0]} as well" if others else "one of the two"
+        raise SiameseError(f"two images are compared by --image1 FILE and --image2 FILE and nothing else; got {got}")
     start_tensorflow()
+    from siamese_tf.inference.compare_images import compare_images
+    from siamese_tf.models.model_file import load_model
+
+    found = compare_images(load_model(model), image1, image2)
+    if as_json:
+        print(json.dumps(asdict(found)))
+        return
+    print(f"cosine      {found.cosine:.4f}  (higher is more similar)")
+    print(f"distance    {found.distance:.4f}  (lower is more similar)")
+    print(f"probability {found.probability:.4f}  (threshold {found.threshold:.4f})")
+    print(f"verdict     {'same' if found.same else 'different'}")
+
+
+def _verify(model: "SiameseModel", opened: "OpenedPairs", as_json: bool, **how: Any) -> None:
+    from siamese_tf.evaluation.verification_table import verification_lines
+    from siamese_tf.evaluation.verify_model import verify_model
+
+    report = verify_model(model, opened, **how)
+    _print(opened, report, verification_lines(report), as_json)
+
+
+def _report(
+    model: "SiameseModel",
+    opened: "OpenedPairs",
+    out: Path | None,
+    as_json: bool,
+    one_vs_rest: str | None,
+    rest_is_a_class: bool,
+    seed: int,
+) -> None:
     from siamese_tf.data.one_vs_rest import one_vs_rest as make_one_vs_rest
-    from siamese_tf.data.open import open_pairs
     from siamese_tf.evaluation.evaluate import evaluate_model
     from siamese_tf.evaluation.membership import evaluate_membership, membership_lines
     from siamese_tf.evaluation.report import report_table
-    from siamese_tf.models.model_file import load_model
 
-    loaded = load_model(model)
-    opened = seen = open_pairs(dataset or "auto", data_dir=data_dir, pairs=pairs, test_pairs=test_pairs)
+    seen = opened
     about: dict[str, dict[str, Any]] = {}
     lines: list[str] = []
     if one_vs_rest is not None:
         seen = make_one_vs_rest(opened, one_vs_rest, rest_is_a_class=rest_is_a_class, seed=seed)
         told = seen.train.manifest["one_vs_rest"]
-        about["one_vs_rest"] = told | evaluate_membership(loaded, opened, told["label"], seed=seed)
+        about["one_vs_rest"] = told | evaluate_membership(model, opened, told["label"], seed=seed)
         lines = ["", *membership_lines(about["one_vs_rest"], told["class"])]
-    reports = evaluate_model(loaded, seen, out, **about)
-    print("\n".join(seen.lines()), file=sys.stderr if as_json else sys.stdout)
-    print(json.dumps({**reports, **about}, indent=2) if as_json else "\n".join([*report_table(reports), *lines]))
+    reports = evaluate_model(model, seen, out, **about)
+    _print(seen, {**reports, **about}, [*report_table(reports), *lines], as_json)
+
+
+def _print(opened: "OpenedPairs", report: dict[str, Any], lines: list[str], as_json: bool) -> None:
+    print("\n".join(opened.lines()), file=sys.stderr if as_json else sys.stdout)
+    print(json.dumps(report, indent=2) if as_json else "\n".join(lines))

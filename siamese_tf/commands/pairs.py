@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from siamese_tf.commands.options import DataDir, Dataset
+from siamese_tf.commands.options import Color, DataDir, Dataset, ImageSize, Resize
 
 
 def generate(
@@ -16,11 +16,20 @@ def generate(
     train_pairs: Annotated[int | None, Option(help="Pairs to train on.", show_default="70,000, or fewer")] = None,
     validation_pairs: Annotated[int | None, Option(help="Pairs to choose by.", show_default="30,000, or fewer")] = None,
     test_pairs: Annotated[int | None, Option(help="Pairs to measure with.", show_default="50,000, or fewer")] = None,
-    split: Annotated[str, Option(help="image, or class to keep whole classes apart.")] = "image",
+    split: Annotated[
+        str | None,
+        Option(
+            help="image, or class to keep whole classes apart.", show_default="class for folders of images, or image"
+        ),
+    ] = None,
     seed: Annotated[int, Option(help="Of every choice.")] = 0,
+    image_size: ImageSize = None,
+    color: Color = None,
+    resize: Resize = "pad",
 ) -> None:
-    """Write train_pairs.npz and test_pairs.npz of a data set."""
+    """Write train_pairs.npz and test_pairs.npz of a data set, and pairs.csv of a folder of images."""
     from siamese_tf.data.generate import generate_pair_files
+    from siamese_tf.data.image_form import ImageForm
 
     made = generate_pair_files(
         dataset,
@@ -31,6 +40,7 @@ def generate(
         test_pairs=test_pairs,
         split=split,
         seed=seed,
+        form=ImageForm.parse(image_size, color, resize),
     )
     print("\n".join(made.lines()))
 

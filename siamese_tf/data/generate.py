@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from siamese_tf.data.audit import Audit, audit_pairs
+from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm
 from siamese_tf.data.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairFile, save_pair_file
+from siamese_tf.data.pair_text import write_csv_pairs
 from siamese_tf.data.pairs import existing_pairs, make_pairs
 from siamese_tf.data.sources import Source, load_source
-from siamese_tf.data.split import split_images
+from siamese_tf.data.split import ImageSplit, default_mode, split_images
 from siamese_tf.errors import ConfigError, DatasetError
 from siamese_tf.version import __version__
 
@@ -30,6 +32,8 @@ class GeneratedPairs:
         note: which data set was used, and why when there was a choice.
         duplicates: images left out, by reason; see `siamese_tf.data.split.distinct_images`.
         audit: of both files together; the counts of pairs and images are in its parts.
+        csv_path: of the same pairs as a list of image files; None where the images are no files of their own.
+        unreadable: one line for each image file that is left out.
     """
 
     train_path: Path
@@ -37,6 +41,8 @@ class GeneratedPairs:
     note: str
     duplicates: dict[str, int]
     audit: Audit
+    csv_path: Path | None = None
+    unreadable: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """What was done, for people."""
@@ -45,8 +51,8 @@ class GeneratedPairs:
             self.note,
             f"byte-identical images left out: {dropped}",
             *self.audit.lines(),
-            f"wrote {self.train_path}",
-            f"wrote {self.test_path}",
+            *(f"wrote {path}" for path in (self.train_path, self.test_path, self.csv_path) if path is not None),
+            *(f"could not be read: {line}" for line in self.unreadable),
         ]
 
 
@@ -58,10 +64,14 @@ def generate_pair_files(
     train_pairs: int | None = None,
     validation_pairs: int | None = None,
     test_pairs: int | None = None,
-    split: str = "image",
+    split: str | None = None,
     seed: int = 0,
+    form: ImageForm = AS_THEY_ARE,
 ) -> GeneratedPairs:
     """Writes `<out>/<name>/train_pairs.npz` and `<out>/<name>/test_pairs.npz`; same arguments and data, same bytes.
+
+    For a folder of image files, `<out>/<name>/pairs.csv` lists the same pairs as `img1,img2,similarity,split`, with the
+    paths of the images relative to that folder.
 
     Args:
         dataset: a name or a folder, as for `load_source`, or what it gave.
@@ -69,16 +79,20 @@ def generate_pair_files(
         data_dir: where to look for data sets first.
         train_pairs, validation_pairs, test_pairs: how many pairs. By default 70,000, 30,000 and 50,000, but at most
             ten for each image of the part, and at most half of the similar and of the dissimilar pairs that exist.
-        split: `"image"` or `"class"`, as for `split_images`.
+        split: `"image"` or `"class"`, as for `split_images`; None as `default_mode` says: by class where there are
+            image files of enough classes, else by image.
         seed: of every choice; the three parts have generators of their own, so the count of one changes no other.
+        form: of a folder of image files, what to bring them to.
 
     Raises:
         DatasetError: the data set cannot be had, is too small to split, or has fewer pairs than asked for.
-        ConfigError: a split that is neither, or a negative seed.
+        ConfigError: a split that is neither, a negative seed, or a form for what is no folder of image files.
     """
-    source = dataset if isinstance(dataset, Source) else load_source(dataset, data_dir)
+    source = dataset if isinstance(dataset, Source) else load_source(dataset, data_dir, form)
     asked = {"train": train_pairs, "validation": validation_pairs, "test": test_pairs}
-    files = build_pairs(source, asked, split, seed)
+    mode = split or default_mode(source)
+    drawn = _draw(source, asked, mode, seed)
+    files = _files(source, drawn, mode, seed)
     audit = audit_pairs(files)
     if audit.leaks or audit.contradictions:
         raise RuntimeError(
@@ -88,14 +102,28 @@ def generate_pair_files(
     paths = folder / "train_pairs.npz", folder / "test_pairs.npz"
     for path, file in zip(paths, files, strict=True):
         save_pair_file(path, replace(file, manifest={**file.manifest, "audit": audit.as_dict()}))
-    return GeneratedPairs(*paths, source.note, files[0].manifest["duplicates"], audit)
+    note, csv_path = source.note, None
+    if source.paths is not None:
+        csv_path = folder / "pairs.csv"
+        write_csv_pairs(csv_path, source.origin, source.paths, drawn.pairs)
+        why = ", for by class there are too few" if split is None and mode == "image" else ""
+        note += f"; split by {mode}{why}"
+    return GeneratedPairs(*paths, note, files[0].manifest["duplicates"], audit, csv_path, source.unreadable)
 
 
 def build_pairs(source: Source, asked: dict[str, int | None], mode: str, seed: int) -> list[PairFile]:
-    """Makes the two files in memory: training with validation pairs, and test pairs.
+    """Makes the two files in memory: training with validation pairs, and test pairs."""
+    return _files(source, _draw(source, asked, mode, seed), mode, seed)
 
-    The manifest holds nothing that differs from machine to machine; what the data was, the hashes in `files` say.
-    """
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    split: ImageSplit
+    images: dict[int, np.ndarray]  # part -> positions in the source
+    pairs: dict[int, Pairs]  # part -> its pairs
+
+
+def _draw(source: Source, asked: dict[str, int | None], mode: str, seed: int) -> _Drawn:
     if seed < 0:
         raise ConfigError(f"seed is {seed}; expected 0 or more.")
     split_seed, *pair_seeds = np.random.SeedSequence(seed).spawn(1 + len(PARTS))
@@ -105,6 +133,11 @@ def build_pairs(source: Source, asked: dict[str, int | None], mode: str, seed: i
         part: _pairs_of_part(source, positions, PARTS[part], asked[PARTS[part]], pair_seeds[part])
         for part, positions in images.items()
     }
+    return _Drawn(split, images, pairs)
+
+
+def _files(source: Source, drawn: _Drawn, mode: str, seed: int) -> list[PairFile]:
+    """The manifest holds nothing that differs from machine to machine; what the data was, the hashes in `files` say."""
     manifest = {
         "format": FORMAT,
         "version": __version__,
@@ -113,11 +146,13 @@ def build_pairs(source: Source, asked: dict[str, int | None], mode: str, seed: i
         "class_names": list(source.class_names),
         "seed": seed,
         "split": mode,
-        "images": {PARTS[part]: len(positions) for part, positions in images.items()},
-        "pairs": {PARTS[part]: len(similarity) for part, (_, _, similarity) in pairs.items()},
-        "duplicates": split.duplicates,
+        "images": {PARTS[part]: len(positions) for part, positions in drawn.images.items()},
+        "pairs": {PARTS[part]: len(similarity) for part, (_, _, similarity) in drawn.pairs.items()},
+        "duplicates": drawn.split.duplicates,
     }
-    return [_pair_file(source, images, pairs, parts, manifest) for parts in ((TRAIN, VALIDATION), (TEST,))]
+    if source.form is not None:
+        manifest |= {"form": source.form.as_dict(), "unreadable": len(source.unreadable)}
+    return [_pair_file(source, drawn.images, drawn.pairs, parts, manifest) for parts in ((TRAIN, VALIDATION), (TEST,))]
 
 
 def _pairs_of_part(

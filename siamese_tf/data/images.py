@@ -1,14 +1,19 @@
 """Image files of anyone's making, decoded safely and brought to the size of a model by one rule."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from siamese_tf.data.resize import resize_image
 from siamese_tf.errors import ImageError
 
+SUFFIXES = tuple(".png .apng .jpg .jpeg .jpe .jfif .bmp .dib .pgm .ppm .pbm .pnm .webp .tif .tiff .gif".split())
 FORMATS = ("PNG", "JPEG", "BMP", "PPM", "WEBP", "TIFF", "GIF")
+GREY_MODES = ("1", "L", "LA")  # and 16-bit grey, whose names begin with I
 MAX_FILE_BYTES = 100 * 2**20
 MAX_PIXELS = 50_000_000
 
@@ -24,30 +29,29 @@ _UPRIGHT = {  # EXIF orientation -> what undoes it
 }
 
 
-def load_image(path: str | Path, height: int, width: int, channels: int) -> np.ndarray:
+def load_image(path: str | Path, height: int, width: int, channels: int, resize: str = "pad") -> np.ndarray:
     """Decodes an image file and brings it to a size, by the one rule that serves wherever image files are read.
 
     The rule: decode to 8 bits as `decode_image` does; make it grey by ITU-R 601 luma, (299 R + 587 G + 114 B) / 1000,
-    or red-green-blue; if the size differs, scale it with its aspect ratio kept until it just fits (bilinear, with
-    antialiasing when it shrinks) and put it in the centre of a black canvas. Where the margin is odd, the extra pixel
-    is at the right or below.
+    or red-green-blue; bring it to the size as `resize_image` does.
 
     Args:
         path: the file.
         height: pixels, 1 or more.
         width: pixels, 1 or more.
         channels: 1 (grey) or 3 (red, green, blue).
+        resize: `"pad"`, `"crop"` or `"stretch"`, see `resize_image`.
 
     Returns:
         (height, width, channels) uint8, 0 (black) to 255.
 
     Raises:
-        ImageError: as `decode_image`, or another number of channels.
+        ImageError: as `decode_image`, another number of channels, or another way to resize.
     """
     modes = {1: "L", 3: "RGB"}
     if channels not in modes:
         raise ImageError(f"an image cannot be brought to {channels} channels; expected 1 (grey) or 3 (colour)")
-    image = _fit(decode_image(path).convert(modes[channels]), height, width)
+    image = resize_image(decode_image(path).convert(modes[channels]), height, width, resize)
     return np.array(image, np.uint8).reshape(height, width, channels)
 
 
@@ -55,8 +59,8 @@ def decode_image(path: str | Path) -> Image.Image:
     """Decodes an image file of unknown making: PNG, JPEG, BMP, PPM or PGM, WebP, TIFF or GIF (first picture only).
 
     The sizes of the file and of the picture are checked before its pixels are decoded. The picture is turned upright
-    by its EXIF orientation. 16-bit grey is divided by 257, so that its levels are kept; what is transparent becomes
-    black; palettes, CMYK and the like become red-green-blue.
+    by its EXIF orientation. 16-bit grey is divided by 257, so that its levels are kept, and 16-bit colour keeps its
+    upper eight bits; what is transparent becomes black; palettes, CMYK and the like become red-green-blue.
 
     Args:
         path: the file; at most `MAX_FILE_BYTES` bytes and `MAX_PIXELS` pixels.
@@ -67,16 +71,43 @@ def decode_image(path: str | Path) -> Image.Image:
     Raises:
         ImageError: it is missing, no image, of another format, damaged, or too large.
     """
+    with _opened(path) as image:
+        image.load()
+        if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
+            raise _refusal(path, f"its pixels are 32-bit numbers (mode {image.mode})", "8 or 16 bits", "convert it")
+        return _to_eight_bits(_upright(image))
+
+
+def image_shape(path: str | Path) -> tuple[int, int, int]:
+    """What the header of an image file says it has: height and width when upright, and channels, 1 (grey) or 3.
+
+    Raises:
+        ImageError: as `decode_image`, but for damage beyond the header.
+    """
+    with _opened(path) as image:
+        width, height = image.size if _orientation(image) < 5 else image.size[::-1]
+        return height, width, 1 if image.mode in GREY_MODES or image.mode.startswith("I") else 3
+
+
+def is_image(path: str | Path) -> bool:
+    """Whether a file is an image of a format that is read, by its first bytes; its name does not count."""
+    try:
+        with _opened(path):
+            return True
+    except ImageError:
+        return False
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Image.Image]:
+    """An image file with its sizes checked and its pixels not yet decoded; what fails in the block is an ImageError."""
     _check_file(path)
     try:
         # Given a path, not an open file, Pillow maps some TIFF into memory and garbles those that lie on their side.
         with open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise _too_many_pixels(path, f"it has {image.width} x {image.height} pixels")
-            image.load()
-            if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
-                raise _refusal(path, f"its pixels are 32-bit numbers (mode {image.mode})", "8 or 16 bits", "convert it")
-            return _to_eight_bits(_upright(image))
+            yield image
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -100,29 +131,28 @@ def _check_file(path: str | Path) -> None:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    orientation = None if image.format == "TIFF" else image.getexif().get(_ORIENTATION_TAG)  # TIFF: Pillow has done it
+    orientation = _orientation(image)
     return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+def _orientation(image: Image.Image) -> int:
+    """1 to 8, 1 is upright, and so is a TIFF: Pillow turns it itself."""
+    orientation = 1 if image.format == "TIFF" else image.getexif().get(_ORIENTATION_TAG)
+    return orientation if orientation in _UPRIGHT else 1
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
     """Any mode to `"L"` or `"RGB"`; mode `"I"` here is 16-bit grey, as Pillow reads it from PGM and, once, from PNG."""
+    transparent = image.info.get("transparency")
     if image.mode.startswith("I"):
-        return Image.fromarray(((np.asarray(image, np.uint32) + 128) // 257).astype(np.uint8))
-    mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
-    if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
+        levels = np.asarray(image, np.uint32)
+        visible = levels if transparent is None else np.where(levels == transparent, 0, levels)
+        return Image.fromarray(((visible + 128) // 257).astype(np.uint8))
+    mode = "L" if image.mode in GREY_MODES else "RGB"
+    if image.mode in ("LA", "PA", "RGBA") or transparent is not None:
         black = Image.new("RGBA", image.size, (0, 0, 0, 255))
         image = Image.alpha_composite(black, image.convert("RGBA"))
     return image.convert(mode)
-
-
-def _fit(image: Image.Image, height: int, width: int) -> Image.Image:
-    if image.size == (width, height):
-        return image
-    scale = min(width / image.width, height / image.height)
-    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    canvas = Image.new(image.mode, (width, height))
-    canvas.paste(image.resize(size, Image.Resampling.BILINEAR), ((width - size[0]) // 2, (height - size[1]) // 2))
-    return canvas
 
 
 def _too_many_pixels(path: str | Path, found: str) -> ImageError:

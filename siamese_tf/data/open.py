@@ -1,12 +1,16 @@
-"""The pair files of a run: named by the user, found in `dataset/<name>/`, or made there."""
+"""The pairs of a run: a file or list named by the user, or files found in `dataset/<name>/`, or made there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from siamese_tf.data.audit import audit_pairs
 from siamese_tf.data.generate import generate_pair_files
+from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm, check_not_asked
 from siamese_tf.data.known import KNOWN
-from siamese_tf.data.pair_file import TEST, PairFile, check_labels_agree, load_pair_file
+from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, check_labels_agree, load_pair_file
+from siamese_tf.data.pair_lists import form_of, is_list, load_pairs
 from siamese_tf.data.sources import load_source
 from siamese_tf.errors import PairFileError
 
@@ -24,6 +28,7 @@ class OpenedPairs:
         dataset: the name of the data set, for titles and folders.
         note: one line for people: which files, and why when there was a choice.
         leaks: what the audit of the files found, see `Audit.leaks`; 0 is as it should be.
+        unreadable: one line for each image file of the data set that is left out.
     """
 
     train: PairFile
@@ -31,13 +36,15 @@ class OpenedPairs:
     dataset: str
     note: str
     leaks: int = 0
+    unreadable: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """The note, and a warning where the pairs leak."""
-        if not self.leaks:
-            return [self.note]
-        findings = f"{self.leaks:,} findings; see siamese-tf pairs check"
-        return [self.note, f"These pairs leak ({findings}): accuracies on them flatter the model."]
+        """The note, the image files that are left out, and a warning where the pairs leak."""
+        lines = [self.note, *(f"could not be read: {line}" for line in self.unreadable)]
+        if self.leaks:
+            findings = f"{self.leaks:,} findings; see siamese-tf pairs check"
+            lines.append(f"These pairs leak ({findings}): accuracies on them flatter the model.")
+        return lines
 
 
 def open_pairs(
@@ -47,37 +54,52 @@ def open_pairs(
     pairs: str | Path | None = None,
     test_pairs: str | Path | None = None,
     folder: Path = DATASET_FOLDER,
+    form: ImageForm = AS_THEY_ARE,
+    images_folder: str | Path | None = None,
 ) -> OpenedPairs:
     """Opens the pairs of a file, or of a data set, whose files are made in `folder/<name>/` when they are not there.
 
+    Besides pair files (.npz), `pairs` and `test_pairs` may be lists of image files: CSV (.csv), see `read_csv_pairs`,
+    or in the form of LFW's (.txt), see `read_lfw_pairs`. Of LFW's folds, in which nobody stands twice, the last is for
+    the test and the one before for validation; as `test_pairs` all are for the test.
+
     Args:
         dataset, data_dir: as for `load_source`; not looked at when `pairs` is given.
-        pairs: a pair file with training and validation rows.
-        test_pairs: a pair file with test rows; None takes the test rows of `pairs`, else `test_pairs.npz` beside it.
+        pairs: with training and validation rows.
+        test_pairs: with test rows; None takes the test rows of `pairs`, else `test_pairs.npz` beside it.
         folder: where the folders of the data sets are.
+        form: what to bring the images of a list or a folder of image files to.
+        images_folder: of the images that a `.txt` names; None is the folder it stands in.
 
     Raises:
         DatasetError: the data set cannot be had.
         PairFileError: a file is missing, damaged, lacks the rows it is needed for, or was made from other images.
+        ConfigError: a form for what has no image files.
     """
     if pairs is not None:
-        return _open_files(Path(pairs), test_pairs, f"using the pairs of {pairs}")
+        if not is_list(pairs):
+            check_not_asked(form, f"{pairs}")
+        return _open_files(Path(pairs), test_pairs, f"using the pairs of {pairs}", form, images_folder)
     known = "mnist" if dataset == "auto" else dataset
     if known in KNOWN and _both_stand_in(folder / known, dataset):
+        check_not_asked(form, known)
         here, files, note, how = folder / known, dict(KNOWN[known].sha256), f"using {known}", "found there"
+        unreadable: tuple[str, ...] = ()
     else:
-        source = load_source(dataset, data_dir)
+        source = load_source(dataset, data_dir, form)
         here, files, note, how = folder / source.name, source.files, source.note, "found there"
+        unreadable = source.unreadable
         if not _both_stand_in(here, dataset):
             generate_pair_files(source, out=folder)
             how = "made now"
-    opened = _open_files(here / TRAIN_FILE, test_pairs, f"{note}; pairs in {here} ({how})")
+    note = f"{note}; pairs in {here} ({how})"
+    opened = _open_files(here / TRAIN_FILE, test_pairs, note, form, images_folder)
     if opened.train.manifest.get("files", files) != files:
         raise PairFileError(
             f"the pairs in {here} were made from other images than {dataset} has now."
             f" Make them again: python dataset_generation.py --dataset {dataset}"
         )
-    return opened
+    return replace(opened, unreadable=unreadable)
 
 
 def _both_stand_in(here: Path, dataset: str) -> bool:
@@ -90,12 +112,16 @@ def _both_stand_in(here: Path, dataset: str) -> bool:
     return all(there)
 
 
-def _open_files(path: Path, test_path: str | Path | None, note: str) -> OpenedPairs:
-    train = load_pair_file(path)
+def _open_files(
+    path: Path, test_path: str | Path | None, note: str, form: ImageForm, images_folder: str | Path | None
+) -> OpenedPairs:
+    train, fold = load_pairs(path, form, images_folder)
+    if fold is not None:
+        train = _parts_by_fold(train, fold)
     beside = path.with_name(TEST_FILE)
     test: PairFile | None = None
     if test_path is not None:
-        test = load_pair_file(test_path)
+        test, _ = load_pairs(test_path, form_of(train, form.resize), images_folder)
         if not len(test.rows(TEST)):
             raise PairFileError(f"{test_path} has no test rows (split 2). Give a file that has, or leave it out.")
     elif len(train.rows(TEST)):
@@ -116,6 +142,19 @@ def _open_files(path: Path, test_path: str | Path | None, note: str) -> OpenedPa
     tested = f"tested with {test.path.name}" if test is not None and test.path is not None else "no test pairs"
     note = ", ".join([note, *made, tested])
     return OpenedPairs(train, test, _dataset_name(train, path), note, audit_pairs(files).leaks)
+
+
+def _parts_by_fold(pairs: PairFile, fold: np.ndarray) -> PairFile:
+    last = fold.max()
+    if last < 2:
+        raise PairFileError(
+            f"{pairs.path} has {last + 1} fold(s); to train on it takes three or more: the last for the test, the one"
+            " before for validation. Take it for --test-pairs, or write a CSV list that says the split of each pair"
+        )
+    split = np.full(len(fold), TRAIN, np.uint8)
+    split[fold == last - 1] = VALIDATION
+    split[fold == last] = TEST
+    return replace(pairs, split=split)
 
 
 def _check_same_source(train: PairFile, test: PairFile) -> None:

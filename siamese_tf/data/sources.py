@@ -1,4 +1,4 @@
-"""Labelled images to make pairs from: mnist, fashion-mnist, digits, or a folder of four IDX files."""
+"""Labelled images to make pairs from: mnist, fashion-mnist, digits, or a folder of IDX files or of images."""
 
 import difflib
 import hashlib
@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from siamese_tf.data.idx import idx_sha256
-from siamese_tf.data.idx_folder import read_idx_folder, stack_parts
+from siamese_tf.data.idx_folder import find_idx_files, read_idx_folder, stack_parts
+from siamese_tf.data.image_folder import read_image_folder
+from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm, check_not_asked
 from siamese_tf.data.known import KNOWN, DatasetNotFoundError, load_known
 from siamese_tf.errors import DatasetError
 
@@ -30,6 +32,9 @@ class Source:
         origin: where it was found, in words; differs from machine to machine.
         files: file name -> SHA-256 (hexadecimal) of its uncompressed bytes; the same wherever it was found.
         note: one line for people: which data set is used, and why when there was a choice.
+        paths: of each image, relative to the folder `origin`, with `/`; None where images are no files of their own.
+        form: what image files were brought to, settled; None where images are no files of their own.
+        unreadable: one line for each image file that is left out: its relative path, and why.
     """
 
     name: str
@@ -40,10 +45,13 @@ class Source:
     origin: str
     files: dict[str, str]
     note: str
+    paths: tuple[str, ...] | None = None
+    form: ImageForm | None = None
+    unreadable: tuple[str, ...] = ()
 
 
-def load_source(name: str, data_dir: str | Path | None = None) -> Source:
-    """Loads a data set by name, or from a folder of four IDX files.
+def load_source(name: str, data_dir: str | Path | None = None, form: ImageForm = AS_THEY_ARE) -> Source:
+    """Loads a data set by name, or from a folder of four IDX files, or of image files in one sub-folder for each class.
 
     `"mnist"` and `"fashion-mnist"` are looked for in `data_dir` and nowhere else if it is given; otherwise in
     `$SIAMESE_TF_DATA`, Debian's package, the Keras cache, and then downloaded into that cache. `"digits"` comes with
@@ -51,16 +59,23 @@ def load_source(name: str, data_dir: str | Path | None = None) -> Source:
 
     Args:
         name: one of `NAMES`, or the path of a folder with `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
-            `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, each plain or `.gz`. A name goes before a folder of
-            the same name; write `./mnist` for the folder.
+            `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, each plain or `.gz`, or with sub-folders of image
+            files, see `read_image_folder`. A name goes before a folder of the same name; write `./mnist` for the
+            folder.
         data_dir: a folder that holds one folder per data set; only mnist and fashion-mnist are looked for there.
+        form: of a folder of image files, what to bring them to.
 
     Returns:
         The images, labels and where they came from.
 
     Raises:
-        DatasetError: no such data set, it cannot be found, or one of its files is damaged.
+        DatasetError: no such data set, it cannot be found, or one of its files is damaged; image files that are damaged
+            are left out.
+        ConfigError: a form for what is no folder of image files.
     """
+    if name and name not in NAMES and os.path.isdir(name):
+        return _from_folder(name, form)
+    check_not_asked(form, name)
     if name == "auto":
         return _load_auto(data_dir)
     if name == "digits":
@@ -68,9 +83,34 @@ def load_source(name: str, data_dir: str | Path | None = None) -> Source:
     if name in KNOWN:
         parts, where = load_known(name, data_dir)
         return _from_parts(name, parts, where, KNOWN[name].class_names)
-    if name and os.path.isdir(name):
-        return _from_parts(Path(name).resolve().name, read_idx_folder(name), name)
     raise DatasetError(_no_such_source(name))
+
+
+def _from_folder(folder: str, form: ImageForm) -> Source:
+    name = Path(folder).resolve().name
+    if find_idx_files(folder):
+        check_not_asked(form, f"{folder}, which holds IDX files,")
+        return _from_parts(name, read_idx_folder(folder), folder)
+    found = read_image_folder(folder, form)
+    height, width, _ = found.form.shape
+    note = f"{_note(name, found.images, folder)} in {len(found.class_names):,} classes"
+    if found.resized:
+        note += f"; {found.resized:,} had another size ({found.form.resize})"
+    if found.unreadable:
+        note += f"; {len(found.unreadable):,} files could not be read"
+    return Source(
+        name=name,
+        images=found.images,
+        labels=found.labels,
+        is_test=np.zeros(len(found.labels), bool),
+        class_names=found.class_names,
+        origin=folder,
+        files={f"images, {height}x{width} {found.form.color}, {found.form.resize}": found.sha256},
+        note=note,
+        paths=found.paths,
+        form=found.form,
+        unreadable=found.unreadable,
+    )
 
 
 def _load_auto(data_dir: str | Path | None) -> Source:
@@ -123,7 +163,7 @@ def _note(name: str, images: np.ndarray, where: str) -> str:
 
 
 def _no_such_source(name: str) -> str:
-    known = f"expected one of {', '.join(NAMES)}, or a folder of four IDX files"
+    known = f"expected one of {', '.join(NAMES)}, or a folder of four IDX files, or of images in one sub-folder a class"
     if os.path.exists(name):
         return f"dataset {name!r} is a file; {known}; name the folder it stands in"
     if os.sep in name:

@@ -9,7 +9,7 @@ from siamese_tf.data.sources import Source
 from siamese_tf.errors import ConfigError, DatasetError
 
 MODES = ("image", "class")
-LEAST_CLASSES = 6  # two for each part: one class alone makes no dissimilar pair
+LEAST_CLASSES = 6  # two for each part: one class alone makes no dissimilar pair, one image alone no similar one
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +32,9 @@ def split_images(source: Source, mode: str = "image", seed: int | np.random.Seed
 
     By image, every class is spread over all parts. With an official test part, that is the test part and one in six of
     the other images is for validation; without one, a quarter is for test and a fifth of the rest for validation
-    (60 / 15 / 25 %). By class, about 60 / 20 / 20 % of the classes go to training, validation and test, whole; test
-    images still come only from the official test part where there is one.
+    (60 / 15 / 25 %). By class, about 60 / 20 / 20 % of the classes go to training, validation and test, whole, and so
+    do those of one image, which make dissimilar pairs only; test images still come only from the official test part
+    where there is one.
 
     Args:
         source: the labelled images.
@@ -42,7 +43,7 @@ def split_images(source: Source, mode: str = "image", seed: int | np.random.Seed
 
     Raises:
         ConfigError: another mode.
-        DatasetError: by class, with fewer than six classes.
+        DatasetError: by class, with fewer than six classes that have two images.
     """
     if mode not in MODES:
         raise ConfigError(f"split is {mode!r}; expected 'image' or 'class'.")
@@ -53,6 +54,16 @@ def split_images(source: Source, mode: str = "image", seed: int | np.random.Seed
     by = _by_image if mode == "image" else _by_class
     train, validation, test = by(source, pool, official, rng)
     return ImageSplit(np.sort(train), np.sort(validation), np.sort(test), duplicates)
+
+
+def default_mode(source: Source) -> str:
+    """How to split unasked: image files by class where there are enough classes for it, all else by image.
+
+    With people in image files, the question is of people never seen; with digits it is not.
+    """
+    if source.paths is None:
+        return "image"
+    return "class" if (np.bincount(source.labels) >= 2).sum() >= LEAST_CLASSES else "image"
 
 
 def distinct_images(source: Source) -> tuple[np.ndarray, dict[str, int]]:
@@ -106,13 +117,23 @@ def _by_class(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     test_pool = pool if official is None else official
     classes = rng.permutation(np.intersect1d(source.labels[pool], source.labels[test_pool]))
-    if len(classes) < LEAST_CLASSES:
+    several = np.logical_and.reduce([np.bincount(source.labels[part])[classes] >= 2 for part in (pool, test_pool)])
+    if several.sum() < LEAST_CLASSES:
+        single = "" if several.all() else f", {(~several).sum()} of them with one image"
         raise DatasetError(
-            f"{source.name} has {len(classes)} classes; a split by class needs at least {LEAST_CLASSES}, two for each "
-            "of training, validation and test. Split by image instead."
+            f"{source.name} has {len(classes)} classes{single}; a split by class needs at least {LEAST_CLASSES} with"
+            " two images or more, two for each of training, validation and test. Split by image instead."
         )
-    fifth = max(2, round(len(classes) / 5))
-    for_test, for_validation, for_train = np.split(classes, [fifth, 2 * fifth])
+    fifth = max(2, round(several.sum() / 5))
+    single_fifth = round((~several).sum() / 5)
+    for_test, for_validation, for_train = map(
+        np.concatenate,
+        zip(
+            np.split(classes[several], [fifth, 2 * fifth]),
+            np.split(classes[~several], [single_fifth, 2 * single_fifth]),
+            strict=True,
+        ),
+    )
     return (
         pool[np.isin(source.labels[pool], for_train)],
         pool[np.isin(source.labels[pool], for_validation)],

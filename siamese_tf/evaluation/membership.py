@@ -11,6 +11,7 @@ from siamese_tf.data.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairFile
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.evaluation import metrics
 from siamese_tf.evaluation.evaluate import check_images
+from siamese_tf.evaluation.thresholds import best_f1_threshold
 from siamese_tf.models.siamese_model import SiameseModel, probability
 
 
@@ -36,35 +37,6 @@ def membership_scores(model: SiameseModel, references: np.ndarray, images: np.nd
     for reference in range(len(references)):
         logits += model.pair_logits(embeddings, np.full_like(rows, reference), rows)
     return probability(logits / len(references))
-
-
-def best_f1_threshold(member: ArrayLike, scores: ArrayLike) -> float:
-    """The threshold with the highest F1, as far from the scores around it as can be.
-
-    Between two neighbouring scores every threshold decides alike. Of the stretches with the highest F1 the widest is
-    taken (of equally wide ones the lowest), and its middle returned. The lowest stretch begins at 0.
-
-    Args:
-        member: (n,), 1 = of the class, 0 = not; both must occur.
-        scores: (n,), finite, in [0, 1], higher = more probably of the class.
-
-    Returns:
-        The threshold: an image with score >= threshold is called a member.
-
-    Raises:
-        SiameseError: input that is not n scored images, members and others.
-    """
-    members, values = metrics.checked_pairs(member, scores)
-    levels = np.unique(values)
-    called = values.size - np.searchsorted(np.sort(values), levels)  # how many a threshold at each level accepts
-    found = members.sum() - np.searchsorted(np.sort(values[members]), levels)
-    f1 = 2 * found / (called + members.sum())
-    below = np.r_[0.0, levels[:-1]]
-    best = np.flatnonzero(f1 == f1.max())
-    widest = best[np.argmax((levels - below)[best])]
-    low, high = below[widest], levels[widest]
-    middle = low + (high - low) / 2
-    return float(middle if middle > low else high)
 
 
 def membership_report(member: ArrayLike, scores: ArrayLike, threshold: float) -> dict[str, Any]:

@@ -83,8 +83,7 @@ def auc(similarity: ArrayLike, scores: ArrayLike) -> float:
     It is the probability that a same pair scores above a different one, a tie counting half.
     Arguments and refusals are those of `roc`.
     """
-    far, tar, _ = roc(similarity, scores)
-    return float(np.sum(np.diff(far) * (tar[1:] + tar[:-1])) / 2)
+    return area_under(*roc(similarity, scores)[:2])
 
 
 def eer(similarity: ArrayLike, scores: ArrayLike) -> float:
@@ -93,7 +92,16 @@ def eer(similarity: ArrayLike, scores: ArrayLike) -> float:
     Between the two ROC points around the crossing the curve is taken as a straight line.
     Arguments and refusals are those of `roc`.
     """
-    far, tar, _ = roc(similarity, scores)
+    return crossing(*roc(similarity, scores)[:2])
+
+
+def area_under(far: np.ndarray, tar: np.ndarray) -> float:
+    """The area under a curve of rates (k,) that rise from 0 to 1, its points joined by straight lines."""
+    return float(np.sum(np.diff(far) * (tar[1:] + tar[:-1])) / 2)
+
+
+def crossing(far: np.ndarray, tar: np.ndarray) -> float:
+    """Where FAR = FRR on a curve of rates (k,) that rise from 0 to 1, its points joined by straight lines."""
     excess = far - (1 - tar)  # rises from -1 to 1
     after = int(np.argmax(excess >= 0))
     before = after - 1

@@ -48,7 +48,7 @@ def save_accuracy_plot(history_rows: Sequence[Mapping[str, Any]], path: str | Pa
         axes.plot(epochs, values, color=colour, marker="o", markersize=4 if len(epochs) <= 30 else 0, linewidth=2)
         axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        _dress(axes, "epoch", label)
+        dress(axes, "epoch", label)
     best = int(np.nanargmax(values))
     right.plot(epochs[best], values[best], marker="o", markersize=11, markerfacecolor="none", color="black")
     right.set_title(f"best: {values[best]:.4f} after epoch {epochs[best]}", fontsize=11)
@@ -83,7 +83,7 @@ def save_roc_plot(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], path: str |
     axes.set_xscale("log")
     axes.set_xlim(LOWEST_FAR, 1)
     axes.set_ylim(max(0.0, np.floor(20 * lowest - 1) / 20), 1.005)
-    _dress(axes, "false accept rate: different pairs called same", "true accept rate: same pairs called same")
+    dress(axes, "false accept rate: different pairs called same", "true accept rate: same pairs called same")
     axes.xaxis.set_major_formatter("{x:g}")
     legend = axes.legend(loc="lower right", fontsize=11, title="dotted: too few different pairs to tell")
     legend.set_alignment("left")
@@ -122,7 +122,7 @@ def save_scores_plot(
     axes.set_yscale("log")
     axes.set_ylim(bottom=0.7)
     axes.set_xlim(0, 1)
-    _dress(axes, "score (higher is more similar)", "pairs (log scale)")
+    dress(axes, "score (higher is more similar)", "pairs (log scale)")
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.legend(loc="upper center", fontsize=11, framealpha=1)
     write_png(figure, path)
@@ -144,7 +144,8 @@ def write_png(figure: Figure, path: str | Path) -> None:
         file.write(buffer.getvalue())
 
 
-def _dress(axes: Axes, xlabel: str, ylabel: str) -> None:
+def dress(axes: Axes, xlabel: str, ylabel: str) -> None:
+    """Names the axes, and gives them the look of all pictures."""
     axes.set_xlabel(xlabel, fontsize=11)
     axes.set_ylabel(ylabel, fontsize=11)
     axes.tick_params(labelsize=10)

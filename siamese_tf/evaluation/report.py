@@ -11,7 +11,7 @@ from siamese_tf.evaluation.intervals import bootstrap_accuracy
 FALSE_ACCEPT_RATES = (0.1, 0.01, 0.001)
 
 _RATES = {"AUC": "auc", "EER (lower is better)": "eer", "F1": "f1", "precision": "precision", "recall": "recall"}
-_COUNTS = {
+OUTCOMES = {
     "same called same": "tp",
     "same called different": "fn",
     "different called different": "tn",
@@ -77,7 +77,7 @@ def report_table(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for far in map(str, FALSE_ACCEPT_RATES):
         tars = [report["tar_at_far"][far] for report in columns]
         rows.append([f"TAR at FAR {far}", *("refused" if tar is None else f"{tar:.4f}" for tar in tars)])
-    for label, key in _COUNTS.items():
+    for label, key in OUTCOMES.items():
         rows.append([label, *(f"{report['confusion'][key]:,}" for report in columns)])
     label_width, *widths = (max(map(len, column)) for column in zip(*rows, strict=True))
     lines = []

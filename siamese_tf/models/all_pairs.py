@@ -87,6 +87,55 @@ class AllPairs:
             indices[rows], scores[rows] = found.numpy(), tf.sigmoid(logits).numpy()
         return indices, scores
 
+    def logit_matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """As `score_matrix`, before the sigmoid: (n, m) float32 logits, higher is more similar.
+
+        Logits tell apart what rounds to the same probability near 0 and 1, and can be averaged.
+        """
+        a, b = self._checked(a), self._checked(b)
+        logits = np.empty((len(a), len(b)), np.float32)
+        for rows in blocks(len(a), BLOCK):
+            for columns in blocks(len(b), BLOCK):
+                logits[rows, columns] = self.head.call_matrix(a[rows], b[columns]).numpy()
+        return logits
+
+    def prepare(self, gallery: np.ndarray) -> np.ndarray:
+        """A gallery made ready, once, for many calls of `prepared_logits`.
+
+        Args:
+            gallery: (m, d) float embeddings, none of them of length 0.
+
+        Returns:
+            (m, d) float32, of length 1 where the head compares such; scores do not change by it.
+
+        Raises:
+            ImageError: embeddings of another shape.
+        """
+        rows = self._checked(gallery)
+        if not self.head.normalises:
+            return rows
+        return rows / np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, np.newaxis]
+
+    def prepared_logits(self, probes: np.ndarray, prepared: np.ndarray) -> np.ndarray:
+        """The logit of every probe with every row of a gallery, quickly: for few probes and a large gallery.
+
+        Args:
+            probes: (n, d) float embeddings, none of them of length 0.
+            prepared: (m, d), what `prepare` gave.
+
+        Returns:
+            (n, m) float32 logits, higher is more similar. Where the head compares by an angle they come from float32
+            cosines: a Euclidean distance is wrong by up to 1e-3 near 0, as in `euclidean_distance_matrix`.
+
+        Raises:
+            ImageError: embeddings of another shape.
+        """
+        probes, prepared = self.prepare(probes), self._checked(prepared)
+        if self.head.normalises:
+            distances = self.head.distance_of_cosine(probes @ prepared.T)
+            return (self.head.bias - self.head.scale * distances).numpy()
+        return self.logit_matrix(probes, prepared)
+
     def _scores_of(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return tf.sigmoid(self.head.call_matrix(a, b))
 

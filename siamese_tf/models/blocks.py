@@ -7,8 +7,9 @@ from siamese_tf.errors import ConfigError
 
 # Keras' default of 0.99 leaves the moving statistics behind in runs of a few hundred steps.
 BATCH_NORM_MOMENTUM = 0.9
-# Enough for 256x256 images and 128 dimensions, and far from what a machine cannot hold (128 MiB).
-MOST_DENSE_WEIGHTS = 2**25
+# Enough for 256x256 images and 128 dimensions, and for the tower `koch` as published (37.7 million); far from what a
+# machine cannot hold (160 MiB, in training six times that).
+MOST_DENSE_WEIGHTS = 5 * 2**23
 SMALLEST_OF_ALL = 6  # pixels, what the tower `reference` takes
 
 

@@ -9,6 +9,7 @@ from tensorflow import keras
 
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.distances import (
+    SMALLEST_SQUARE,
     cosine_distance,
     cosine_distance_matrix,
     euclidean_distance,
@@ -50,6 +51,10 @@ class Head(keras.layers.Layer):
         """(n, d), (m, d) -> (n, m) distances, every row of `a` against every row of `b`."""
         raise NotImplementedError
 
+    def distance_of_cosine(self, cosines: tf.Tensor) -> tf.Tensor:
+        """The distances of embeddings whose angles have these cosines, any shape; of heads that normalise alone."""
+        raise NotImplementedError
+
     def logit(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         """(n, d), (n, d) -> (n,) logits, higher is more similar."""
         return self.bias - self.scale * self.distance(a, b)
@@ -89,6 +94,9 @@ class CosineHead(Head):
     def distance_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return cosine_distance_matrix(_unit(a), _unit(b))
 
+    def distance_of_cosine(self, cosines: tf.Tensor) -> tf.Tensor:
+        return 1.0 - cosines
+
 
 class EuclideanHead(Head):
     """Euclidean distance of L2-normalised embeddings, in [0, 2]; at the start, logit = 5 - 5 distance."""
@@ -101,6 +109,9 @@ class EuclideanHead(Head):
 
     def distance_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return euclidean_distance_matrix(_unit(a), _unit(b))
+
+    def distance_of_cosine(self, cosines: tf.Tensor) -> tf.Tensor:
+        return tf.sqrt(tf.maximum(2.0 - 2.0 * cosines, SMALLEST_SQUARE))
 
 
 class ConcatHead(Head):

@@ -4,6 +4,7 @@
 what may stand there, builds the network with this project's builders, and copies arrays by name and shape.
 """
 
+import hashlib
 import io
 import json
 import zipfile
@@ -65,9 +66,10 @@ def load_model(path: str | Path, tower: keras.Model | None = None) -> SiameseMod
         ModelFileError: missing, damaged, not one of ours, or with anything in it that ours do not have.
     """
     try:
-        members = _read_members(Path(path))
+        members, digest = _read_members(Path(path))
         model = _build(_read_config(members[CONFIG]), tower)
         _read_arrays(model, members[WEIGHTS])
+        model.file_sha256 = digest
     except OSError as error:
         raise ModelFileError(f"cannot read the model {path}: {error.strerror or error}. Check the path") from error
     except SiameseError as error:
@@ -77,7 +79,8 @@ def load_model(path: str | Path, tower: keras.Model | None = None) -> SiameseMod
     return model
 
 
-def _read_members(path: Path) -> dict[str, bytes]:
+def _read_members(path: Path) -> tuple[dict[str, bytes], str]:
+    """The members by name, and the SHA-256 of the whole file."""
     with open(path, "rb") as file:
         if file.read(4) != b"PK\x03\x04":
             raise ModelFileError(f"it is not a zip archive. {CURE}")
@@ -91,7 +94,9 @@ def _read_members(path: Path) -> dict[str, bytes]:
                     )
                 for member in members:
                     _check_member(member)
-                return {member.filename: archive.read(member) for member in members}
+                found = {member.filename: archive.read(member) for member in members}
+            file.seek(0)
+            return found, hashlib.file_digest(file, "sha256").hexdigest()
         except SiameseError:
             raise
         except Exception as error:  # zipfile raises a dozen kinds on damaged bytes

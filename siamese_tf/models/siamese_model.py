@@ -30,6 +30,7 @@ class SiameseModel(keras.Model):
         threshold: a pair with score >= threshold is called the same.
         mirror: the embedding of an image is the mean of its own and its mirror image's, at twice the work.
         record: what is known of the training, plain values, a copy at each reading; `{}` before it.
+        file_sha256: of the file that `load_model` read the model from, in hexadecimal; None for one that has no file.
     """
 
     def __init__(
@@ -50,8 +51,7 @@ class SiameseModel(keras.Model):
             embedding_dim: d, the numbers in an embedding; read from the tower when you give your own.
             head: a name of HEADS.
             threshold: in [0, 1].
-            record: see above.
-            mirror: see above.
+            record, mirror: see above.
 
         Raises:
             ConfigError: an unknown name, a tower that does not turn (n, h, w, c) into (n, d), a threshold no score has.
@@ -69,6 +69,7 @@ class SiameseModel(keras.Model):
         self.threshold = float(threshold)
         self.record = record or {}
         self.mirror = bool(mirror)
+        self.file_sha256: str | None = None
         self._embed_batch = tf.function(
             lambda images: self._embeddings(images, training=False),
             input_signature=[tf.TensorSpec((None, *self.input_size), tf.float32)],

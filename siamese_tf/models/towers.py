@@ -10,6 +10,9 @@ from tensorflow import keras
 
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.blocks import check_size, convolution, embedding, flat, residual
+from siamese_tf.models.imagenet import mobilenet_v2, resnet50
+from siamese_tf.models.inception_resnet import inception_resnet_v1
+from siamese_tf.models.koch import koch
 
 MNIST_MEAN, MNIST_DEVIATION = 0.1307, 0.3081
 
@@ -118,6 +121,10 @@ TOWERS: dict[str, Callable[[tuple[int, int, int], int], keras.Model]] = {
     "resnet": resnet,
     "reference": reference,
     "tnn": tnn,
+    "koch": koch,
+    "inception_resnet_v1": inception_resnet_v1,
+    "mobilenet_v2": mobilenet_v2,
+    "resnet50": resnet50,
 }
 
 

@@ -5,7 +5,7 @@ of its ninth; `head.scale` and `head.00.kernel` are the head's. Keras' own names
 versions, so neither could read the other's files.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,19 @@ def named_weights(tower: keras.Model, head: keras.layers.Layer) -> dict[str, tf.
     parts = {"tower": _groups(tower), "head": (layer.weights for layer in getattr(head, "layers", ()))}
     for prefix, groups in parts.items():
         for position, group in enumerate(group for group in groups if group):
-            names = [weight.name.split("/")[-1].split(":")[0] for weight in group]
+            names = plain_names(group)
             for number, (name, weight) in enumerate(zip(names, group, strict=True)):
                 unique = name if names.count(name) == 1 else f"{name}.{names[:number].count(name)}"
                 weights[f"{prefix}.{position:02d}.{unique}"] = weight
     return weights
+
+
+def plain_names(weights: Sequence[tf.Variable]) -> list[str]:
+    """What the weights of one layer are, as Keras 3 names them: `kernel`, `bias`, `gamma`, ..."""
+    names = [weight.name.split("/")[-1].split(":")[0] for weight in weights]
+    if "pointwise_kernel" not in names:  # Keras 2 calls the kernel of a depthwise convolution otherwise
+        names = ["kernel" if name == "depthwise_kernel" else name for name in names]
+    return names
 
 
 def write_weights(tower: keras.Model, head: keras.layers.Layer, store: Any) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from siamese_tf.data.pair_file import load_pair_file
+from siamese_tf.data.sources import load_source
 from siamese_tf.models.model_file import load_model, save_model
 
 
@@ -108,3 +110,98 @@ def test_without_training_images_there_is_no_reference_and_nothing_is_written(ru
     assert "the train part has 0 images of class 3 and 0 others" in done.err
     assert "a pair file whose train part has both" in done.err
     assert not (tmp_path / "out").exists()
+
+
+def test_two_images_are_compared(run, trained):
+    done = run("evaluate run/siamese.keras --image1 0.png --image2 1.png --json")
+    told = json.loads(done.out)
+    assert (done.code, list(told)) == (0, ["cosine", "distance", "probability", "threshold", "same"])
+    assert told["probability"] == pytest.approx(trained.model.score("0.png", "1.png"))
+    assert told["same"] == (told["probability"] >= told["threshold"] == trained.model.threshold)
+    lines = run("evaluate run/siamese.keras --image1 0.png --image2 1.png").out.splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["cosine", f"{told['cosine']:.4f}"],
+        ["distance", f"{told['distance']:.4f}"],
+        ["probability", f"{told['probability']:.4f}"],
+        ["verdict", "same" if told["same"] else "different"],
+    ]
+
+
+@pytest.fixture
+def people(trained, tmp_path, monkeypatch):
+    """A folder of digits as if they were people, and lists of pairs of them: two folds with four people each."""
+    monkeypatch.setenv("SIAMESE_TF_CACHE", str(tmp_path / "cache"))
+    labels = load_source("digits").labels
+    lines, rows = ["2\t4"], ["img1,img2,similarity,split"]
+    for fold in ([0, 1, 2, 3], [4, 5, 6, 7]):
+        for digit in fold:
+            (tmp_path / f"p{digit}").mkdir()
+            for number, position in enumerate(np.flatnonzero(labels == digit)[:3], start=1):
+                Image.fromarray(trained.digits[position, ..., 0]).save(tmp_path / f"p{digit}/p{digit}_{number:04d}.png")
+        lines += [f"p{digit}\t1\t2" for digit in fold]
+        lines += [f"p{one}\t3\tp{two}\t3" for one, two in zip(fold, [*fold[1:], fold[0]], strict=True)]
+        part = "validation" if fold[0] == 0 else "test"
+        rows += [f"p{digit}/p{digit}_0001.png,p{digit}/p{digit}_0002.png,1,{part}" for digit in fold]
+        rows += [f"p{fold[0]}/p{fold[0]}_0003.png,p{other}/p{other}_0003.png,0,{part}" for other in fold[1:]]
+    (tmp_path / "pairs.txt").write_text("\n".join(lines))
+    (tmp_path / "pairs.csv").write_text("\n".join(rows))
+    return tmp_path
+
+
+def test_a_pairs_txt_is_evaluated_fold_by_fold(run, people):
+    done = run(f"evaluate run/siamese.keras --pairs {people / 'pairs.txt'} --json --out {people / 'out'}")
+    report = json.loads(done.out)
+    assert done.code == 0
+    assert done.err.startswith(f"using 16 pairs of 24 images in {people / 'pairs.txt'}, 2 folds")
+    assert (report["pairs"], report["people"]) == (16, 8)
+    assert [fold["pairs"] for fold in report["folds"]["folds"]] == [8, 8]
+    assert report["folds"]["people_in_several_folds"] == 0
+    assert json.loads((people / "out" / "report.json").read_text()) == report
+    pictures = {path.name for path in (people / "out").glob("*.png")}
+    assert pictures == {f"{name}.png" for name in ("det", "mistakes", "roc", "sample", "scores", "thresholds")}
+    table = run(f"evaluate run/siamese.keras --pairs {people / 'pairs.txt'} --images {people} --threshold-at eer").out
+    assert "for each fold on all others, at the EER" in table
+    assert "2 folds, mean and standard error:" in table
+
+
+def test_a_csv_list_is_evaluated_by_the_models_threshold_or_by_a_rule(run, people, trained):
+    line = f"evaluate run/siamese.keras --pairs {people / 'pairs.csv'} --json"
+    own = json.loads(run(line).out)
+    assert (own["part"], own["chosen"], own["threshold"]) == ("test", "the model's own", trained.model.threshold)
+    assert (own["pairs"], own["people"], own["folds"]) == (7, 8, None)  # 4 joined pairs, and 4 images in no same pair
+    ruled = json.loads(run(f"{line} --threshold-at f1").out)
+    assert ruled["chosen"] == "on validation pairs, at the best F1"
+    assert ruled["auc"] == own["auc"]
+
+
+def test_pair_files_are_verified_where_a_threshold_is_asked_for(run):
+    line = "evaluate run/siamese.keras --pairs dataset/digits/train_pairs.npz"
+    report = json.loads(run(f"{line} --threshold-at 0.05 --json").out)
+    assert (report["part"], report["people"]) == ("test", 10)
+    assert report["chosen"] == "on validation pairs, at an FMR of 0.05"
+    assert report["fmr"] < 0.1
+    done = run(f"{line} --threshold-at 0.0001")
+    assert (done.code, done.out) == (2, "")
+    assert "takes 30,000 different pairs" in done.err
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--image1 0.png", ["--image1 FILE and --image2 FILE", "one of the two"]),
+        ("--image1 0.png --image2 1.png --dataset digits", ["nothing else", "--dataset as well"]),
+        ("--image1 0.png --image2 none.png", ["none.png", "no such file"]),
+        ("", ["--image1 FILE and --image2 FILE", "got neither"]),
+        ("--dataset digits --threshold-at best", ["accuracy, f1, eer", "such as 0.01", "'best'"]),
+        ("--dataset digits --threshold-at f1 --one-vs-rest 3", ["--one-vs-rest", "leave out one"]),
+        ("--dataset digits --images run", ["--images is for LFW's pairs.txt", "leave out --images run"]),
+        ("--pairs none.csv --one-vs-rest 3", ["--one-vs-rest", "leave out one"]),
+        ("--pairs none.csv --test-pairs x.npz", ["its own test pairs", "leave out --test-pairs"]),
+        ("--pairs none.csv", ["cannot read the pairs none.csv", "No such file"]),
+    ],
+)
+def test_what_does_not_go_together_is_refused(run, line, words):
+    done = run(f"evaluate run/siamese.keras {line}")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: ")
+    assert all(word in done.err for word in words), done.err

@@ -7,11 +7,28 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from siamese_tf.commands.enroll import enroll
 from siamese_tf.commands.evaluate import evaluate
-from siamese_tf.commands.options import DataDir, Dataset, Model, OneVsRest, Pairs, Quiet, RestIsAClass, TestPairs
+from siamese_tf.commands.gallery import list_people, remove
+from siamese_tf.commands.identify import identify
+from siamese_tf.commands.options import (
+    DataDir,
+    Dataset,
+    GalleryModel,
+    GalleryPath,
+    MatchBy,
+    Model,
+    Name,
+    OneVsRest,
+    Pairs,
+    Quiet,
+    RestIsAClass,
+    TestPairs,
+)
 from siamese_tf.commands.pairs import generate
 from siamese_tf.commands.score import score
 from siamese_tf.commands.train import train
+from siamese_tf.commands.verify import verify
 
 
 @pytest.fixture
@@ -89,6 +106,10 @@ def test_a_switch_has_no_opposite(read, name):
         ("one_vs_rest", OneVsRest, [train, evaluate]),
         ("rest_is_a_class", RestIsAClass, [train, evaluate]),
         ("quiet", Quiet, [train, score]),
+        ("gallery", GalleryPath, [enroll, verify, identify, list_people, remove]),
+        ("model", GalleryModel, [enroll, verify, identify]),
+        ("name", Name, [enroll, verify]),
+        ("match", MatchBy, [verify, identify]),
     ],
 )
 def test_the_commands_share_them(name, shared, commands):

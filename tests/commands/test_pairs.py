@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file, save_pair_file
 
@@ -72,3 +73,34 @@ def test_pair_files_of_others_are_checked_and_evaluated(run, trained, tmp_path):
     assert (checked.code, checked.out.endswith("no leaks\n")) == (0, True)
     report = json.loads(run(f"evaluate run/siamese.keras --pairs {path} --json").out)
     assert (list(report), report["train"]["pairs"]) == (["train"], 4)
+
+
+def test_a_folder_of_images(run, tmp_path, monkeypatch):
+    """Seven people; a picture that is none is told at the end, by name."""
+    monkeypatch.setenv("SIAMESE_TF_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for person in range(7):
+        (tmp_path / "people" / f"p{person}").mkdir(parents=True)
+        for k in range(3):
+            Image.fromarray(rng.integers(0, 256, (9, 7), np.uint8)).save(tmp_path / f"people/p{person}/{k}.png")
+    (tmp_path / "people" / "p3" / "broken.jpg").write_text("text")
+    options = "--image-size 8x6 --color rgb --resize crop"
+    made = run(f"pairs generate --dataset {tmp_path}/people --out {tmp_path}/out {options}")
+    assert (made.code, made.err) == (0, "")
+    *_, wrote, unreadable = made.out.splitlines()
+    assert wrote == f"wrote {tmp_path}/out/people/pairs.csv"
+    assert unreadable.startswith("could not be read: p3/broken.jpg: it is no image")
+    file = load_pair_file(tmp_path / "out" / "people" / "train_pairs.npz")
+    assert file.images.shape[1:] == (8, 6, 3)
+    assert file.manifest["split"] == "class"
+    for wrong, words in (
+        (f"--dataset {tmp_path}/people --image-size 8:6", "expected HEIGHTxWIDTH"),
+        (f"--dataset {tmp_path}/people --color gray", "expected grey or rgb"),
+        (f"--dataset {tmp_path}/people --resize fit", "expected pad, crop or stretch"),
+        ("--dataset digits --resize crop", "digits is neither"),
+        (f"--dataset {tmp_path}/out", "expected the four IDX files"),
+    ):
+        refused = run(f"pairs generate --out {tmp_path}/new {wrong}")
+        assert (refused.code, refused.out) == (2, "")
+        assert words in refused.err
+        assert not (tmp_path / "new").exists()

@@ -1,13 +1,17 @@
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from siamese_tf.data import generate
 from siamese_tf.data.audit import audit_pairs
 from siamese_tf.data.generate import build_pairs, default_count, generate_pair_files
+from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, load_pair_file
+from siamese_tf.data.pair_lists import read_csv_pairs
 from siamese_tf.data.pairs import make_pairs
 from siamese_tf.data.sources import Source, load_source
 from siamese_tf.errors import ConfigError, DatasetError
@@ -189,3 +193,65 @@ def test_no_tensorflow_is_imported():
     code = "import sys, siamese_tf.data.generate; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.fixture
+def people(tmp_path, monkeypatch):
+    """Seven people, three pictures of each, and one of an eighth."""
+    monkeypatch.setenv("SIAMESE_TF_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for person in range(8):
+        (tmp_path / "people" / f"p{person}").mkdir(parents=True)
+        for k in range(3 if person < 7 else 1):
+            Image.fromarray(rng.integers(0, 256, (6, 5), np.uint8)).save(tmp_path / f"people/p{person}/{k}.png")
+    return tmp_path / "people"
+
+
+def test_a_folder_of_image_files(people, tmp_path):
+    (people / "p0" / "3.png").write_text("text")
+    made = generate_pair_files(str(people), out=tmp_path / "out")
+    assert made.csv_path == tmp_path / "out" / "people" / "pairs.csv"
+    assert made.lines()[-2] == f"wrote {made.csv_path}"
+    assert made.lines()[-1].startswith("could not be read: p0/3.png: it is no image of a known format")
+    assert made.note.endswith("; 1 files could not be read; split by class")
+    manifest = load_pair_file(made.test_path).manifest
+    assert manifest["split"] == "class"
+    assert manifest["form"] == {"size": [6, 5], "color": "grey", "resize": "pad"}
+    assert manifest["unreadable"] == 1
+    again = generate_pair_files(str(people), out=tmp_path / "again")
+    for name in ("train_path", "test_path", "csv_path"):
+        assert getattr(again, name).read_bytes() == getattr(made, name).read_bytes()
+
+
+def test_the_list_says_what_the_files_hold(people, tmp_path):
+    made = generate_pair_files(str(people), out=tmp_path / "out", form=ImageForm((4, 4), "rgb", "crop"))
+    files = [load_pair_file(made.train_path), load_pair_file(made.test_path)]
+    listed = read_csv_pairs(made.csv_path, 4, 4, 3, "crop")
+    assert listed.split.tolist() == [part for file in files for part in file.split.tolist()]
+    assert listed.similarity.tolist() == [same for file in files for same in file.similarity.tolist()]
+    for side in ("img1", "img2"):
+        images = np.concatenate([file.images[getattr(file, side)] for file in files])
+        np.testing.assert_array_equal(listed.images[getattr(listed, side)], images)
+    for row in made.csv_path.read_text().splitlines()[1:]:
+        one, two, similarity, _ = row.split(",")
+        assert (one.split("/")[-2] == two.split("/")[-2]) == (similarity == "1")
+        assert (made.csv_path.parent / one).is_file()
+
+
+def test_two_classes_are_split_by_image_and_it_is_said(people, tmp_path):
+    for person in range(2, 8):
+        shutil.rmtree(people / f"p{person}")
+    rng = np.random.default_rng(1)
+    for person in range(2):
+        for k in range(3, 20):
+            Image.fromarray(rng.integers(0, 256, (6, 5), np.uint8)).save(people / f"p{person}" / f"{k}.png")
+    made = generate_pair_files(str(people), out=tmp_path / "out")
+    assert made.note.endswith("; split by image, for by class there are too few")
+    assert load_pair_file(made.test_path).manifest["split"] == "image"
+    with pytest.raises(DatasetError, match="people has 2 classes; a split by class needs at least 6"):
+        generate_pair_files(str(people), out=tmp_path / "other", split="class")
+
+
+def test_a_form_for_digits_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="and digits is neither"):
+        generate_pair_files("digits", out=tmp_path, form=ImageForm((9, 9)))

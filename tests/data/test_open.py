@@ -4,12 +4,14 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from siamese_tf.data import known
 from siamese_tf.data.generate import generate_pair_files
+from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.open import open_pairs
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file, save_pair_file
-from siamese_tf.errors import DatasetError, PairFileError
+from siamese_tf.errors import ConfigError, DatasetError, PairFileError
 
 
 @pytest.fixture(autouse=True)
@@ -239,3 +241,82 @@ def test_the_network_is_asked_once_not_twice(place, monkeypatch):
 
 def _refuse():
     raise DatasetError("no network in this test")
+
+
+@pytest.fixture
+def people(place, monkeypatch):
+    """Nine people, three pictures of each, as LFW names them."""
+    monkeypatch.setenv("SIAMESE_TF_CACHE", str(place / "cache"))
+    rng = np.random.default_rng(0)
+    for person in "abcdefghi":
+        (place / "people" / person).mkdir(parents=True)
+        for k in range(1, 4):
+            path = place / "people" / person / f"{person}_{k:04d}.png"
+            Image.fromarray(rng.integers(0, 256, (6, 5), np.uint8)).save(path)
+    return place / "people"
+
+
+def test_a_folder_of_image_files(people, place):
+    (people / "a" / "bad.png").write_text("text")
+    made = open_pairs(str(people))
+    assert made.train.images.shape[1:] == (6, 5, 1)
+    assert "(made now), split by class" in made.note
+    assert made.lines()[1].startswith("could not be read: a/bad.png: ")
+    assert (place / "dataset" / "people" / "pairs.csv").is_file()
+    found = open_pairs(str(people))
+    assert "(found there), split by class" in found.note
+    assert found.unreadable == made.unreadable
+    with pytest.raises(PairFileError, match=r"dataset/people were made from other images than .*people has now"):
+        open_pairs(str(people), form=ImageForm((9, 9)))
+    Image.fromarray(np.zeros((6, 5), np.uint8)).save(people / "a" / "bad.png")
+    with pytest.raises(PairFileError, match="made from other images"):
+        open_pairs(str(people))
+
+
+def test_a_csv_list(people, place):
+    open_pairs(str(people))
+    made = open_pairs("never looked at", pairs=place / "dataset" / "people" / "pairs.csv")
+    assert made.test is made.train
+    assert (made.dataset, made.leaks) == ("pairs", 0)
+    assert made.train.images.shape == (27, 6, 5, 1)
+    small = open_pairs("auto", pairs=place / "dataset" / "people" / "pairs.csv", form=ImageForm((4, 4), "rgb", "crop"))
+    assert small.train.images.shape == (27, 4, 4, 3)
+
+
+def lfw_list(path, *folds):
+    """One similar and one dissimilar pair a fold, of two people each."""
+    lines = [f"{len(folds)} 1", *(f"{one} 1 2\n{one} 3 {two} 1" for one, two in folds)]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_lists_in_the_form_of_lfw(people, place):
+    path = lfw_list(place / "pairs.txt", "ab", "cd", "ef", "gh")
+    opened = open_pairs("auto", pairs=path, images_folder=people)
+    assert opened.train.split.tolist() == [TRAIN] * 4 + [VALIDATION] * 2 + [TEST] * 2
+    assert opened.test is opened.train
+    assert opened.train.labels is not None
+    assert opened.leaks == 0
+    beside = lfw_list(people / "pairs.txt", "ab", "cd", "ef", "gh")
+    np.testing.assert_array_equal(open_pairs("auto", pairs=beside).train.images, opened.train.images)
+
+
+def test_two_folds_are_too_few_to_train_on_but_not_to_test_with(people, place):
+    two = lfw_list(people / "two.txt", "ab", "cd")
+    with pytest.raises(PairFileError, match=r"two.txt has 2 fold\(s\); to train on it takes three or more"):
+        open_pairs("auto", pairs=two)
+    opened = open_pairs("auto", pairs=saved(place / "my.npz", TRAIN, VALIDATION, size=(4, 4, 3)), test_pairs=two)
+    assert opened.test is not None
+    assert opened.test.images.shape == (8, 4, 4, 3)  # brought to the size of the others
+    assert opened.test.split.tolist() == [TEST] * 4
+
+
+def test_a_form_for_pair_files_is_refused(place):
+    path = saved(place / "my.npz", TRAIN, VALIDATION)
+    with pytest.raises(ConfigError, match=r"my.npz is neither. Leave them out"):
+        open_pairs("auto", pairs=path, form=ImageForm((9, 9)))
+    manifest = {"source": "mnist", "files": dict(known.KNOWN["mnist"].sha256)}
+    saved(place / "dataset" / "mnist" / "train_pairs.npz", TRAIN, VALIDATION, manifest=manifest)
+    saved(place / "dataset" / "mnist" / "test_pairs.npz", TEST, manifest=manifest)
+    with pytest.raises(ConfigError, match=r"mnist is neither"):
+        open_pairs("mnist", form=ImageForm(resize="crop"))

@@ -7,13 +7,15 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.datasets import load_digits
 
 from siamese_tf.data import known
 from siamese_tf.data.idx import idx_sha256
+from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.known import KNOWN, KnownSet
 from siamese_tf.data.sources import NAMES, load_source
-from siamese_tf.errors import DatasetError
+from siamese_tf.errors import ConfigError, DatasetError
 
 PARTS = {
     "train-images-idx3-ubyte": np.arange(24, dtype=np.uint8).reshape(4, 2, 3),
@@ -195,3 +197,53 @@ def test_a_folder_is_read_without_scikit_learn_and_tensorflow(place):
     )
     ran = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"
+
+
+def draw_people(folder, suffix="png"):
+    for person in range(2):
+        (folder / f"p{person}").mkdir(parents=True)
+        for k in range(3):
+            grey = np.full((5, 4), 10 * person + k, np.uint8)
+            Image.fromarray(grey).save(folder / f"p{person}" / f"{k}.{suffix}")
+    return folder
+
+
+def test_folder_of_image_files(place, monkeypatch):
+    monkeypatch.setenv("SIAMESE_TF_CACHE", str(place / "cache"))
+    folder = draw_people(place / "people")
+    source = load_source(str(folder))
+    assert_consistent(source)
+    assert (source.name, source.origin) == ("people", str(folder))
+    assert source.images[:, 0, 0, 0].tolist() == [0, 1, 2, 10, 11, 12]
+    assert source.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert source.class_names == ("p0", "p1")
+    assert source.paths == ("p0/0.png", "p0/1.png", "p0/2.png", "p1/0.png", "p1/1.png", "p1/2.png")
+    assert not source.is_test.any()
+    assert source.form == ImageForm((5, 4), "grey", "pad")
+    assert [*source.files] == ["images, 5x4 grey, pad"]
+    assert source.note == f"using people from {folder}, 6 grey images of 5x4 in 2 classes"
+    assert source.unreadable == ()
+
+
+def test_the_note_says_what_was_left_out_and_what_was_resized(place, monkeypatch):
+    monkeypatch.setenv("SIAMESE_TF_CACHE", str(place / "cache"))
+    folder = draw_people(place / "people")
+    (folder / "p1" / "3.png").write_text("text")
+    source = load_source(str(folder), form=ImageForm((8, 8), "rgb", "crop"))
+    assert source.images.shape == (6, 8, 8, 3)
+    assert source.note.endswith(
+        "6 colour images of 8x8 in 2 classes; 6 had another size (crop); 1 files could not be read"
+    )
+    assert [line.split(":")[0] for line in source.unreadable] == ["p1/3.png"]
+    assert source.files != load_source(str(folder), form=ImageForm((8, 8), "rgb", "pad")).files
+
+
+def test_idx_files_go_before_sub_folders(place):
+    assert load_source(str(draw_people(fill(place / "both")))).paths is None
+
+
+def test_what_is_no_folder_of_image_files_takes_no_form(place):
+    folder = fill(place / "folder")
+    for name in ("digits", "auto", "mnist", str(folder), str(place / "absent")):
+        with pytest.raises(ConfigError, match="is neither. Leave them out"):
+            load_source(name, form=ImageForm(color="rgb"))

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from siamese_tf.data.sources import Source
-from siamese_tf.data.split import distinct_images, split_images
+from siamese_tf.data.split import default_mode, distinct_images, split_images
 from siamese_tf.errors import ConfigError, DatasetError
 
 
@@ -148,3 +150,29 @@ def test_dropped_images_stand_in_no_part():
     assert split.duplicates == {"test_twins": 0, "copies": 60, "contradicting": 0}
     assert len(positions) == 60
     assert len(np.unique(drawn.images[positions], axis=0)) == 60
+
+
+def test_by_class_deals_out_the_classes_of_one_image_as_well():
+    """Every part has two classes or more that make similar pairs, whatever the seed."""
+    drawn = source([*np.repeat(np.arange(6), 3), *range(6, 16)])
+    for seed in range(20):
+        split = split_images(drawn, "class", seed)
+        parts = [np.array(classes_of(drawn, part)) for part in (split.train, split.validation, split.test)]
+        assert [int((part >= 2).sum()) for part in parts] == [2, 2, 2]
+        assert [int((part == 1).sum()) for part in parts] == [6, 2, 2]
+        assert (np.stack(parts) > 0).sum(axis=0).max() == 1
+
+
+def test_by_class_refuses_classes_of_one_image_for_what_takes_two():
+    with pytest.raises(DatasetError, match=r"has 9 classes, 4 of them with one image; .* 6 with two images or more"):
+        split_images(source([*np.repeat(np.arange(5), 2), *range(5, 9)]), "class")
+
+
+@pytest.mark.parametrize(
+    ("counts", "mode"),
+    [([2] * 6, "class"), ([2] * 5 + [1] * 9, "image"), ([50, 50], "image"), ([2] * 6 + [1], "class")],
+)
+def test_unasked_image_files_are_split_by_class_where_they_can_be(counts, mode):
+    drawn = source(np.repeat(np.arange(len(counts)), counts))
+    assert default_mode(drawn) == "image"  # no files of their own
+    assert default_mode(replace(drawn, paths=("",) * len(drawn.labels))) == mode

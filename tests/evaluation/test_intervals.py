@@ -1,4 +1,4 @@
-"""The image-level bootstrap: a slow twin, its coverage on a simulated model, then the edges."""
+"""The bootstraps over images and over people: slow twins, coverage on simulated models, then the edges."""
 
 from itertools import product
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from siamese_tf.errors import SiameseError
-from siamese_tf.evaluation.intervals import bootstrap_accuracy
+from siamese_tf.evaluation.intervals import bootstrap_accuracy, bootstrap_people
 
 
 def shared_pairs(rng, images, pairs):
@@ -124,3 +124,110 @@ def test_refuses_what_is_not_pairs(img1, img2, correct, message):
 def test_refuses_too_few_replicates():
     with pytest.raises(SiameseError, match="replicates is 10"):
         bootstrap_accuracy([0, 1], [1, 2], [1, 0], replicates=10)
+
+
+def false_matches(person1, person2, wrong):
+    """Statistics as `bootstrap_people` takes them: the share of wrong ones of the different, and of the same pairs."""
+    different = np.asarray(person1) != np.asarray(person2)
+
+    def rates(weights):
+        shares = {}
+        for name, kind in {"fmr": different, "fnmr": ~different}.items():
+            total = weights[kind].sum()
+            shares[name] = (weights * wrong)[kind].sum() / total if total else np.nan
+        return shares
+
+    return rates
+
+
+def people_pairs(rng, people=40, each=3):
+    """All pairs of `each` images of some people, a few of whom are hard to tell from others, and from themselves."""
+    labels = np.repeat(np.arange(people), each)
+    img1, img2 = np.triu_indices(labels.size, 1)
+    hard = rng.random(people) < 0.2
+    chance_wrong = 0.02 + 0.2 * (hard[labels[img1]] + 1.0 * hard[labels[img2]])
+    return labels[img1], labels[img2], rng.random(img1.size) < chance_wrong
+
+
+def test_three_people_by_enumeration():
+    # Same pairs of A, B and C, of which A's is wrong, and one different pair of each two, of which AB is wrong.
+    person1, person2 = np.array([0, 1, 2, 0, 0, 1]), np.array([0, 1, 2, 1, 2, 2])
+    wrong = np.array([1, 0, 0, 1, 0, 0])
+    fmrs, fnmrs = [], []
+    for draw in product(range(3), repeat=3):
+        a, b, c = (draw.count(person) for person in range(3))
+        fnmrs.append(a / 3)  # one same pair a person: A's share of the three drawn
+        if a * b + a * c + b * c:
+            fmrs.append(a * b / (a * b + a * c + b * c))
+    assert (len(fnmrs), len(fmrs)) == (27, 24)
+    ends = bootstrap_people(person1, person2, false_matches(person1, person2, wrong), replicates=5000)
+    for name, rates, most in (("fnmr", fnmrs, 1), ("fmr", fmrs, 6)):
+        assert rates.count(1) == most  # of 27 or 24: more often than 2.5% of the draws
+        assert ends[name] == tuple(np.percentile(rates, [2.5, 97.5], method="inverted_cdf")) == (0, 1)
+
+
+def test_people_agree_with_a_slow_twin_that_copies_the_pairs_of_those_drawn():
+    person1, person2, wrong = people_pairs(np.random.default_rng(1), people=12)
+    rng = np.random.default_rng(2)
+    rates = []
+    for _ in range(600):
+        drawn = rng.integers(0, 12, 12)
+        kept = []
+        for place, one in enumerate(drawn):
+            for other in drawn[place + 1 :]:
+                if one != other:  # two copies of one person are no different pair
+                    both = (person1 == min(one, other)) & (person2 == max(one, other))
+                    kept += wrong[both].tolist()
+        rates.append(np.mean(kept))
+    low, high = bootstrap_people(person1, person2, false_matches(person1, person2, wrong), replicates=4000)["fmr"]
+    assert np.percentile(rates, 2.5) == pytest.approx(low, abs=0.1 * (high - low))
+    assert np.percentile(rates, 97.5) == pytest.approx(high, abs=0.1 * (high - low))
+
+
+def test_people_cover_the_truth_where_pairs_taken_for_independent_do_not():
+    truth = 0.02 + 0.2 * 2 * 0.2
+    rng = np.random.default_rng(0)
+    ours = naive = 0
+    for seed in range(60):
+        person1, person2, wrong = people_pairs(rng)
+        statistics = false_matches(person1, person2, wrong)
+        low, high = bootstrap_people(person1, person2, statistics, replicates=100, seed=seed)["fmr"]
+        ours += low <= truth <= high
+        low, high = binomial(wrong[person1 != person2])
+        naive += low <= truth <= high
+    assert ours >= 51
+    assert naive <= 30
+
+
+def test_people_same_seed_same_intervals_whatever_they_are_called():
+    person1, person2, wrong = people_pairs(np.random.default_rng(3))
+    statistics = false_matches(person1, person2, wrong)
+    ends = bootstrap_people(person1, person2, statistics, seed=3)
+    assert ends == bootstrap_people(7 * person1 - 5, 7 * person2 - 5, statistics, seed=3)
+    assert ends != bootstrap_people(person1, person2, statistics, seed=4)
+
+
+def test_people_without_a_mistake_leave_room_for_one():
+    # 100 people make at most 50 pairs that share nobody: rule of three, 3 / 50.
+    person1, person2, wrong = people_pairs(np.random.default_rng(0), people=100, each=2)
+    none, all_of_them = (
+        bootstrap_people(person1, person2, false_matches(person1, person2, np.full(wrong.shape, value)), replicates=100)
+        for value in (0, 1)
+    )
+    assert none == {"fmr": pytest.approx((0, 0.06)), "fnmr": pytest.approx((0, 0.06))}
+    assert all_of_them == {"fmr": pytest.approx((0.94, 1)), "fnmr": pytest.approx((0.94, 1))}
+
+
+def test_a_rate_that_no_replicate_can_say_may_be_anything():
+    assert bootstrap_people([5, 5], [5, 5], false_matches([5, 5], [5, 5], np.array([0, 1])))["fmr"] == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("person1", "person2", "message"),
+    [([0, 1], [1], r"person1 .*\(2,\).*\(1,\)"), ([], [], "no pair"), ([0.5], [1], "integers; float64")],
+)
+def test_people_must_be_known_of_every_pair(person1, person2, message):
+    with pytest.raises(SiameseError, match=message):
+        bootstrap_people(person1, person2, lambda weights: {})
+    with pytest.raises(SiameseError, match="replicates is 99"):
+        bootstrap_people([0, 1], [1, 2], lambda weights: {}, replicates=99)

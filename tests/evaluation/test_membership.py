@@ -9,7 +9,6 @@ from siamese_tf.data.open import OpenedPairs
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
 from siamese_tf.errors import ConfigError, ImageError, PairFileError, SiameseError
 from siamese_tf.evaluation.membership import (
-    best_f1_threshold,
     evaluate_membership,
     membership_lines,
     membership_report,
@@ -92,48 +91,8 @@ def test_each_image_is_embedded_once():
     assert [len(stack) for stack in model.seen] == [3, 50]
 
 
-def test_threshold_by_hand():
-    # 0.1 no | 0.3 yes | 0.4 no | 0.8 yes: from 0.3 up F1 is 2*2/(3+2) = 0.8, from 0.8 up 2*1/(1+2), from 0 up 4/6.
-    assert best_f1_threshold([0, 1, 0, 1], [0.1, 0.3, 0.4, 0.8]) == pytest.approx(0.2)
-
-
-def test_threshold_lies_in_the_widest_of_equally_good_stretches():
-    # One of two members found without a mistake, 2*1/(1+2), or both with two mistakes, 2*2/(4+2): both 2/3.
-    assert best_f1_threshold([0, 1, 0, 0, 1], [0.1, 0.2, 0.3, 0.4, 0.9]) == pytest.approx(0.65)
-    assert best_f1_threshold([0, 1, 0, 0, 1], [0.0, 0.6, 0.7, 0.8, 0.9]) == pytest.approx(0.3)
-
-
-@pytest.mark.parametrize("seed", range(50))
-def test_no_threshold_is_better(seed):
-    rng = np.random.default_rng(seed)
-    count = int(rng.integers(2, 120))
-    member = rng.integers(0, 2, count)
-    member[:2] = [1, 0]
-    scores = rng.integers(0, rng.integers(2, 30), count) / 30
-    threshold = best_f1_threshold(member, scores)
-    every = [membership_report(member, scores, t)["f1"] for t in [*np.unique(scores), 2.0]]
-    assert membership_report(member, scores, threshold)["f1"] == max(every)
-    assert 0 <= threshold <= 1
-
-
-@pytest.mark.parametrize(
-    "scores", [(0.5, np.nextafter(0.5, 1)), (0.0, 1e-320), (np.nextafter(1.0, 0), 1.0), (0.0, 1.0), (-3.0, -2.0)]
-)
-def test_threshold_of_scores_that_only_just_differ_or_lie_outside(scores):
-    assert membership_report([0, 1], scores, best_f1_threshold([0, 1], scores))["f1"] == 1
-
-
-@pytest.mark.parametrize("score", [0.0, 0.3, 1.0])
-def test_constant_scores_call_everything_a_member(score):
-    threshold = best_f1_threshold([0, 1, 0], [score] * 3)
-    assert threshold == score / 2
-    assert membership_report([0, 1, 0], [score] * 3, threshold)["recall"] == 1
-
-
 @pytest.mark.parametrize("member", [[1, 1], [0, 0]])
 def test_one_kind_alone_is_refused(member):
-    with pytest.raises(SiameseError, match="at least one of each"):
-        best_f1_threshold(member, [0.1, 0.2])
     with pytest.raises(SiameseError, match="at least one of each"):
         membership_report(member, [0.1, 0.2], 0.5)
 

@@ -144,6 +144,38 @@ def test_more_than_the_gallery_or_less_than_one_is_refused(pairs, k, rows):
         pairs.top_k(embeddings(3, seed=1), embeddings(rows, seed=2), k)
 
 
+def test_logits_are_those_of_the_scores_in_blocks_too(pairs, monkeypatch):
+    a, b = embeddings(10, seed=1), embeddings(16, seed=2)
+    monkeypatch.setattr(all_pairs, "BLOCK", 7)
+    logits = pairs.logit_matrix(a, b)
+    assert (logits.shape, logits.dtype) == ((10, 16), np.float32)
+    np.testing.assert_allclose(sigmoid(logits), pairs.score_matrix(a, b), atol=1e-6)
+
+
+def test_a_prepared_gallery_gives_the_same_scores(pairs, monkeypatch):
+    monkeypatch.setattr(all_pairs, "BLOCK", 7)
+    probes, gallery = embeddings(10, seed=1), embeddings(16, seed=2)
+    prepared = pairs.prepare(gallery)
+    logits = pairs.prepared_logits(probes, prepared)
+    assert (logits.shape, logits.dtype, prepared.dtype) == ((10, 16), np.float32, np.float32)
+    np.testing.assert_allclose(sigmoid(logits), pairs.score_matrix(probes, gallery), atol=1e-5)
+    np.testing.assert_allclose(sigmoid(pairs.prepared_logits(probes[4:5], prepared)), sigmoid(logits[4:5]), atol=1e-6)
+
+
+def test_preparing_a_gallery_makes_lengths_one_where_they_do_not_count(head, pairs):
+    gallery = embeddings(16, seed=2)
+    prepared = pairs.prepare(gallery)
+    if head.normalises:
+        np.testing.assert_allclose(np.linalg.norm(prepared, axis=1), 1, rtol=1e-6)
+    else:
+        np.testing.assert_array_equal(prepared, gallery)
+
+
+def test_a_prepared_gallery_may_be_empty(pairs):
+    empty = pairs.prepare(embeddings(0, seed=1))
+    assert pairs.prepared_logits(embeddings(3, seed=1), empty).shape == (3, 0)
+
+
 @pytest.mark.parametrize("shape", [(5,), (3, 4), (3, 5, 1), (0,)])
 def test_embeddings_of_another_shape_are_refused(pairs, shape):
     right, wrong = embeddings(3, seed=1), np.zeros(shape, np.float32)
@@ -152,3 +184,5 @@ def test_embeddings_of_another_shape_are_refused(pairs, shape):
             pairs.score_matrix(a, b)
         with pytest.raises(ImageError, match="Take those that its own embed gives"):
             pairs.top_k(a, b, 1)
+        with pytest.raises(ImageError, match="Take those that its own embed gives"):
+            pairs.prepared_logits(a, b)

@@ -52,7 +52,7 @@ def test_flat_is_one_row_for_an_image():
 def test_more_dense_weights_than_a_machine_can_hold_are_refused():
     most = MOST_DENSE_WEIGHTS // 128  # pixels for 128 dimensions
     assert network((most // 512, 512, 1), flat, 128, "mine").output_shape == (None, most)
-    with pytest.raises(ConfigError, match="tower mine would need 33,619,968 weights for these images and 128 dim"):
+    with pytest.raises(ConfigError, match="tower mine would need 42,008,576 weights for these images and 128 dim"):
         network((most // 512 + 1, 512, 1), flat, 128, "mine")
 
 

@@ -47,6 +47,14 @@ def test_pencil_concat():
 
 
 @pytest.mark.parametrize("name", ["cosine", "euclidean"])
+def test_a_distance_is_that_of_the_cosine(name):
+    head = HEADS[name](2)
+    a, b = tf.constant([[1.0, 0.0]] * 4), tf.constant([[2.0, 0.0], [1.0, 1.0], [0.0, 1.0], [-1.0, 0.0]])
+    found = head.distance_of_cosine(tf.constant([1.0, 0.5**0.5, 0.0, -1.0]))
+    np.testing.assert_allclose(found, head.distance(a, b), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["cosine", "euclidean"])
 def test_nearer_is_a_lower_distance_and_a_higher_logit(name):
     head = HEADS[name](2)
     angles = np.linspace(0, np.pi, 9)

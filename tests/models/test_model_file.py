@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import io
 import json
 import os
@@ -49,7 +50,12 @@ BUILT = {
     "reference concat": (SIZE, "reference", 4, "concat"),
     "tnn euclidean": ((18, 19, 1), "tnn", 4, "euclidean"),
     "resnet euclidean": (SIZE, "resnet", 4, "euclidean"),
+    "koch cosine": ((65, 66, 1), "koch", 4, "cosine"),
+    "inception_resnet_v1 cosine": ((75, 75, 3), "inception_resnet_v1", 4, "cosine"),
+    "mobilenet_v2 euclidean": ((32, 33, 3), "mobilenet_v2", 4, "euclidean"),
+    "resnet50 cosine": ((33, 32, 3), "resnet50", 4, "cosine"),
 }
+LARGE = ("inception_resnet_v1", "mobilenet_v2", "resnet50")  # which take seconds to build
 
 
 def test_every_tower_and_head_is_among_those_that_come_back():
@@ -57,7 +63,13 @@ def test_every_tower_and_head_is_among_those_that_come_back():
     assert (set(towers), set(heads)) == (set(TOWERS), set(HEADS))
 
 
-@pytest.mark.parametrize("arguments", BUILT.values(), ids=BUILT)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(arguments, id=name, marks=pytest.mark.slow if arguments[1] in LARGE else ())
+        for name, arguments in BUILT.items()
+    ],
+)
 def test_a_model_comes_back_as_it_was(arguments, drawn, tmp_path):
     model = drawn(SiameseModel(*arguments))
     model.threshold, model.record = 0.4375, {"accuracy": {"test": 0.9}, "note": "é", "seed": None}
@@ -69,6 +81,14 @@ def test_a_model_comes_back_as_it_was(arguments, drawn, tmp_path):
     np.testing.assert_array_equal(loaded.score(stack[:4], stack[4:8]), model.score(stack[:4], stack[4:8]))
     for ours, theirs in zip(model.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_loaded_model_knows_the_hash_of_its_file(drawn, tmp_path):
+    model = drawn(SiameseModel(SIZE, "reference", 4))
+    save_model(model, tmp_path / "a.keras")
+    assert model.file_sha256 is None
+    digest = hashlib.sha256((tmp_path / "a.keras").read_bytes()).hexdigest()
+    assert load_model(tmp_path / "a.keras").file_sha256 == digest
 
 
 @pytest.mark.parametrize("mirror", [False, True])

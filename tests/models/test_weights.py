@@ -69,6 +69,15 @@ def test_so_are_those_of_a_tower_of_many_parts(parts):
     assert set(names) == HEAD | {f"{layer}.{name}" for layer, ends in expected.items() for name in ends}
 
 
+def test_so_are_those_of_depthwise_convolutions(parts):
+    """Which Keras 2 and 3 name differently."""
+    layers = [keras.layers.DepthwiseConv2D(3, use_bias=False), keras.layers.SeparableConv2D(2, 3)]
+    tower = keras.Sequential([keras.Input((8, 8, 3)), *layers])
+    separable = ["depthwise_kernel", "pointwise_kernel", "bias"]
+    expected = {"tower.00.kernel", *(f"tower.01.{name}" for name in separable)}
+    assert set(named_weights(tower, parts[1])) == HEAD | expected
+
+
 def test_every_weight_has_one_name(parts):
     tower = nested_tower()
     named = [id(weight) for weight in named_weights(tower, parts[1]).values()]

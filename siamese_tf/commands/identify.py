@@ -1,0 +1,58 @@
+"""`siamese-tf identify`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from siamese_tf.commands.gallery import NO_DETECTION, load_gallery_model
+from siamese_tf.commands.options import GalleryModel, GalleryPath, MatchBy
+
+if TYPE_CHECKING:
+    from siamese_tf.inference.matching import Match
+
+
+def identify(
+    gallery: GalleryPath,
+    images: Annotated[list[Path], Argument(help="Pictures, one or more.", show_default=False)],
+    model: GalleryModel = None,
+    top: Annotated[int, Option(help="How many people to name for each.", min=1)] = 5,
+    match: MatchBy = "mean",
+    as_json: Annotated[bool, Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say whom of a gallery each picture shows, or that it is somebody unknown."""
+    loaded = load_gallery_model(model)
+    from siamese_tf.inference.gallery import Gallery
+
+    embeddings = loaded.embed(images)
+    with Gallery.open(gallery, loaded) as opened:
+        found = opened.identify(embeddings, top, match)
+    if as_json:
+        told = [_as_plain(image, matches) for image, matches in zip(images, found, strict=True)]
+        print(json.dumps({"images": told, "match": match, "presentation_attack_detection": False}, indent=2))
+    else:
+        print("\n".join(line for image, matches in zip(images, found, strict=True) for line in _lines(image, matches)))
+    print(NO_DETECTION, file=sys.stderr)
+
+
+def _name(matches: "list[Match]") -> str | None:
+    """Whom a picture shows; None for somebody unknown."""
+    return matches[0].name if matches and matches[0].same else None
+
+
+def _as_plain(image: Path, matches: "list[Match]") -> dict:
+    return {
+        "image": str(image),
+        "name": _name(matches),
+        "threshold": matches[0].threshold if matches else None,
+        "people": [{"name": match.name, "probability": match.score} for match in matches],
+    }
+
+
+def _lines(image: Path, matches: "list[Match]") -> list[str]:
+    if not matches:
+        return [f"{image}: unknown; the gallery is empty"]
+    head = f"{image}: {_name(matches) or 'unknown'}  (threshold {matches[0].threshold:.6f})"
+    return [head, *(f"  {match.score:.6f}  {match.name}" for match in matches)]

@@ -1,0 +1,135 @@
+"""Many image files decoded once, and never all in memory: what was decoded before is found in a cache.
+
+A file that has the size and the time it had is not opened again; one that was moved or only touched is found again by
+its SHA-256.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from siamese_tf.data.image_form import ImageForm
+from siamese_tf.data.image_store import (
+    Entry,
+    Stamp,
+    Store,
+    read_store,
+    remove_left_overs,
+    stamp_of,
+    write_images,
+    write_index,
+)
+from siamese_tf.data.images import image_shape, load_image
+from siamese_tf.errors import ImageError
+
+BLOCK = 256  # images decoded before they are written, so that no more are ever in memory
+
+
+@dataclass(frozen=True, eq=False)
+class CachedImages:
+    """The images of files, decoded.
+
+    Attributes:
+        form: what they were brought to, settled.
+        images: (k, h, w, c) uint8, memory-mapped, read-only; of the files that can be read, in the order given.
+        sha256: name -> SHA-256 (hexadecimal) of the file's bytes, of those that can be read, in the same order.
+        unreadable: name -> why, of the others.
+        resized: how many of the images had another size.
+    """
+
+    form: ImageForm
+    images: np.ndarray
+    sha256: dict[str, str]
+    unreadable: dict[str, str]
+    resized: int
+
+
+def cache_folder() -> Path:
+    """Where caches are: `$SIAMESE_TF_CACHE`, else `~/.cache/siamese_tf`."""
+    return Path(os.environ.get("SIAMESE_TF_CACHE") or "~/.cache/siamese_tf").expanduser()
+
+
+def cached_images(about: str | Path, files: Mapping[str, Path], form: ImageForm) -> CachedImages:
+    """The decoded images of files; where none of them changed since the last time, nothing is opened but the cache.
+
+    Args:
+        about: the folder or list that the files belong to; it has one cache for each form asked for.
+        files: what to call each file -> where it is.
+        form: what to bring the images to; what it leaves open, the readable files decide.
+    """
+    key = json.dumps([os.path.realpath(about), asdict(form)])
+    folder = cache_folder() / "images" / hashlib.sha256(key.encode()).hexdigest()[:32]
+    store = read_store(folder)
+    stamps = {name: stamp_of(path) for name, path in files.items()}
+    if store is None or [*stamps.items()] != [(name, entry.stamp) for name, entry in store.entries.items()]:
+        store = _renew(folder, files, stamps, form, store)
+    return CachedImages(
+        form=store.form,
+        images=store.images,
+        sha256={name: entry.sha256 for name, entry in store.readable.items()},
+        unreadable={name: entry.error for name, entry in store.entries.items() if entry.error},
+        resized=sum(entry.shape[:2] != store.form.size for entry in store.readable.values()),
+    )
+
+
+def _renew(
+    folder: Path, files: Mapping[str, Path], stamps: Mapping[str, Stamp], form: ImageForm, old: Store | None
+) -> Store:
+    """Looks at the files that changed, and writes the store again; what was decoded before is copied."""
+    known = old.entries if old else {}
+    changed = [name for name in files if name not in known or known[name].stamp != stamps[name]]
+    with ThreadPoolExecutor() as pool:
+        looks = pool.map(_look, [files[name] for name in changed], [stamps[name] for name in changed])
+        looked = dict(zip(changed, looks, strict=True))
+        entries = {name: looked.get(name) or known[name] for name in files}
+        file, settled = folder / f"images-{os.urandom(8).hex()}.npy", None
+        while (now := form.settled([entry.shape for entry in entries.values() if not entry.error])) != settled:
+            settled = now  # a file that turns out to be damaged may have been the only one of another size
+            write_images(file, _decoded(files, entries, settled, old, pool), settled)
+    store = write_index(folder, settled, file, entries)
+    remove_left_overs(folder, file, old.file if old else None)
+    return store
+
+
+def _look(path: Path, stamp: Stamp) -> Entry:
+    try:
+        shape = image_shape(path)
+        with open(path, "rb") as file:
+            return Entry(stamp, hashlib.file_digest(file, "sha256").hexdigest(), shape)
+    except (ImageError, OSError) as error:
+        return Entry(stamp, error=_why(error, path))
+
+
+def _decoded(
+    files: Mapping[str, Path], entries: dict[str, Entry], form: ImageForm, old: Store | None, pool: ThreadPoolExecutor
+) -> Iterator[np.ndarray]:
+    """The images of the files without an error; one that cannot be decoded gets its error into `entries`."""
+    before: dict[str, np.ndarray] = {}
+    if old is not None and old.form == form:
+        before = {entry.sha256: image for entry, image in zip(old.readable.values(), old.images, strict=True)}
+
+    def decode(name: str) -> np.ndarray | ImageError:
+        try:
+            image = before.get(entries[name].sha256)
+            return load_image(files[name], *form.shape, form.resize) if image is None else image
+        except ImageError as error:
+            return error
+
+    names = [name for name, entry in entries.items() if not entry.error]
+    for start in range(0, len(names), BLOCK):
+        block = names[start : start + BLOCK]
+        for name, image in zip(block, pool.map(decode, block), strict=True):
+            if isinstance(image, ImageError):
+                entries[name] = replace(entries[name], error=_why(image, files[name]))
+            else:
+                yield image
+
+
+def _why(error: Exception, path: Path) -> str:
+    return str(error).removeprefix(f"{path}: ")

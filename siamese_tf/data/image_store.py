@@ -1,0 +1,126 @@
+"""Decoded images on the disk: an array that is memory-mapped, and an index that says which file each row is of.
+
+Both are written aside and renamed, the index last, and the index names its array and that array's size and time. So two
+processes at once, and a kill at any moment, leave a store that is whole, or one that `read_store` finds is not.
+"""
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import PIL
+
+from siamese_tf.data.image_form import ImageForm
+from siamese_tf.files import atomic_write
+
+SCHEMA = 1
+INDEX = "index.json"
+LEFT_OVER_SECONDS = 24 * 3600  # what a killed process left is removed by the next one that writes after this time
+
+Stamp = list[int] | None  # size, time of change, and time of change of the entry itself (rights, name); None: no file
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a file was: its stamp; SHA-256, height, width and channels of a readable one; why another cannot be read."""
+
+    stamp: Stamp
+    sha256: str = ""
+    shape: tuple[int, int, int] = (0, 0, 0)
+    error: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """Decoded images, as they stand on the disk.
+
+    Attributes:
+        form: what the images were brought to, settled.
+        file: the array's.
+        images: (k, h, w, c) uint8, memory-mapped, read-only: of the readable files, in the order of `entries`.
+        entries: name of a file -> what it was.
+    """
+
+    form: ImageForm
+    file: Path
+    images: np.ndarray
+    entries: dict[str, Entry]
+
+    @property
+    def readable(self) -> dict[str, Entry]:
+        """The files that `images` has a row of."""
+        return {name: entry for name, entry in self.entries.items() if not entry.error}
+
+
+def stamp_of(path: Path) -> Stamp:
+    """What changes when a file does."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+
+
+def read_store(folder: Path) -> Store | None:
+    """The store in a folder; None where there is none, none that is whole, or one of another version."""
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        file = folder / Path(index["images"]).name
+        if [index["schema"], index["pillow"], index["stamp"]] != [SCHEMA, PIL.__version__, stamp_of(file)]:
+            return None
+        form = ImageForm(**{**index["form"], "size": tuple(index["form"]["size"])})
+        entries = {
+            name: Entry(stamp, sha256, tuple(shape), error)
+            for name, (stamp, sha256, shape, error) in index["files"].items()
+        }
+        store = Store(form, file, np.lib.format.open_memmap(file, mode="r"), entries)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return store if store.images.shape == (len(store.readable), *form.shape) else None
+
+
+def write_images(file: Path, images: Iterable[np.ndarray], form: ImageForm) -> None:
+    """Writes an array image by image, however many there come to be."""
+    with atomic_write(file) as out:
+        _write_header(out, 0, form)
+        count = 0
+        for image in images:
+            out.write(image.tobytes())
+            count += 1
+        out.seek(0)
+        _write_header(out, count, form)
+
+
+def _write_header(out: IO[bytes], count: int, form: ImageForm) -> None:
+    """Of the same length whatever the count: NumPy leaves room for it to grow."""
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *form.shape)}
+    np.lib.format.write_array_header_1_0(out, header)
+
+
+def write_index(folder: Path, form: ImageForm, file: Path, entries: dict[str, Entry]) -> Store:
+    """Makes an array that was written the store of a folder."""
+    index = {
+        "schema": SCHEMA,
+        "pillow": PIL.__version__,
+        "form": asdict(form),
+        "images": file.name,
+        "stamp": stamp_of(file),
+        "files": {name: [*vars(entry).values()] for name, entry in entries.items()},
+    }
+    store = Store(form, file, np.lib.format.open_memmap(file, mode="r"), entries)
+    with atomic_write(folder / INDEX, "w") as out:
+        json.dump(index, out)
+    return store
+
+
+def remove_left_overs(folder: Path, kept: Path, replaced: Path | None) -> None:
+    """Removes the array that was replaced, and all but the store that is older than a day."""
+    for path in folder.iterdir():
+        stamp = stamp_of(path)
+        aged = stamp is not None and time.time() - stamp[1] / 1e9 > LEFT_OVER_SECONDS
+        if path.name not in (INDEX, kept.name) and (aged or path == replaced):
+            path.unlink(missing_ok=True)

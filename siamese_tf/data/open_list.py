@@ -1,0 +1,45 @@
+"""A list of pairs of image files, opened to be evaluated: a CSV file, or one in the form of LFW's `pairs.txt`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from siamese_tf.data.audit import audit_pairs
+from siamese_tf.data.open import OpenedPairs
+from siamese_tf.data.pair_file import TEST
+from siamese_tf.data.pair_lists import read_csv_pairs, read_lfw_pairs
+from siamese_tf.errors import PairFileError
+
+
+def open_list(
+    path: str | Path, input_size: tuple[int, int, int], images: str | Path | None = None
+) -> tuple[OpenedPairs, np.ndarray | None]:
+    """Reads a list and its images. The pairs of one that has a single part are all taken for test pairs.
+
+    Args:
+        path: a `.csv` file, see `read_csv_pairs`, or a `.txt` file, see `read_lfw_pairs`.
+        input_size: height, width and channels to bring the images to.
+        images: for a `.txt` file, the folder with a folder for each person; None is the one the list is in.
+
+    Returns:
+        The pairs; and the fold of each, (m,) int64, where the list has two folds or more, else None.
+
+    Raises:
+        PairFileError: the list or one of its images cannot be read, or `images` is given for a CSV file.
+    """
+    path = Path(path)
+    fold: np.ndarray | None = None
+    if path.suffix.lower() == ".txt":
+        pairs, fold = read_lfw_pairs(path, path.parent if images is None else images, *input_size)
+        fold = fold if np.unique(fold).size > 1 else None
+    elif images is None:
+        pairs = read_csv_pairs(path, *input_size)
+    else:
+        raise PairFileError(f"the paths in {path} are relative to its own folder; leave out the folder {images}")
+    if np.unique(pairs.split).size == 1:
+        pairs = replace(pairs, split=np.full_like(pairs.split, TEST))
+    test = pairs if len(pairs.rows(TEST)) else None
+    folds = "" if fold is None else f", {np.unique(fold).size} folds"
+    note = f"using {len(pairs.similarity):,} pairs of {len(pairs.images):,} images in {path}{folds}"
+    return OpenedPairs(pairs, test, path.stem, note, audit_pairs([pairs]).leaks), fold

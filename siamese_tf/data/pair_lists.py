@@ -1,0 +1,142 @@
+"""Lists of pairs of image files, CSV and LFW's `pairs.txt`, with the images they name."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from siamese_tf.data.image_cache import cached_images
+from siamese_tf.data.image_form import COLORS, ImageForm
+from siamese_tf.data.pair_file import PairFile, load_pair_file
+from siamese_tf.data.pair_text import ListedPairs, parse_csv, parse_lfw, read_text
+from siamese_tf.errors import ImageError, PairFileError
+
+NAMED = 3  # unreadable images named in a message
+
+
+def read_csv_pairs(path: str | Path, height: int, width: int, channels: int, resize: str = "pad") -> PairFile:
+    """Reads a CSV list of pairs and the images it names, brought to one form.
+
+    Args:
+        path: a UTF-8 CSV file with the columns `img1`, `img2` (paths relative to its folder), `similarity` (1 = same,
+            0 = different) and perhaps `split` (train, validation or test; without it all are train). Other columns are
+            passed over.
+        height, width, channels, resize: as for `load_image`.
+
+    Returns:
+        The pairs, in their order; without labels, since a list of pairs knows no classes.
+
+    Raises:
+        PairFileError: the list or one of its images cannot be read; the message says which, and the cure.
+    """
+    return csv_pairs(path, _form(height, width, channels, resize))
+
+
+def read_lfw_pairs(
+    path: str | Path, images_folder: str | Path, height: int, width: int, channels: int, resize: str = "pad"
+) -> tuple[PairFile, np.ndarray]:
+    """Reads a list in the form of LFW's `pairs.txt`, and the images it names, brought to one form.
+
+    Its first line says how many folds there are, and how many similar pairs, and as many dissimilar ones, each has;
+    one number alone is that of a single fold. A similar pair is `name n1 n2`, a dissimilar one `name1 n1 name2 n2`.
+
+    Args:
+        path: the list.
+        images_folder: holds `NAME/NAME_0001.jpg`, or `.png`.
+        height, width, channels, resize: as for `load_image`.
+
+    Returns:
+        The pairs, in their order, all TEST, with the people for labels; and the fold of each, (m,) int64, from 0.
+
+    Raises:
+        PairFileError: the list or one of its images cannot be read; the message says which, and the cure.
+    """
+    return lfw_pairs(path, images_folder, _form(height, width, channels, resize))
+
+
+def csv_pairs(path: str | Path, form: ImageForm) -> PairFile:
+    """As `read_csv_pairs`; what the form leaves open, the images decide."""
+    path = Path(path)
+    listed = parse_csv(read_text(path), str(path))
+    return _pair_file(path, listed, {name: path.parent / name for name in [*listed.img1, *listed.img2]}, form)
+
+
+def lfw_pairs(path: str | Path, images_folder: str | Path, form: ImageForm) -> tuple[PairFile, np.ndarray]:
+    """As `read_lfw_pairs`; what the form leaves open, the images decide."""
+    path = Path(path)
+    listed = parse_lfw(read_text(path), str(path))
+    files = {name: _lfw_file(Path(images_folder), name) for name in [*listed.img1, *listed.img2]}
+    number = {person: label for label, person in enumerate(sorted({name.split("/")[0] for name in files}))}
+    labels = {name: number[name.split("/")[0]] for name in files}
+    return _pair_file(path, listed, files, form, labels), np.array(listed.fold, np.int64)
+
+
+def is_list(path: str | Path) -> bool:
+    """Whether a name is that of a list of image files, and not of a pair file."""
+    return Path(path).suffix.lower() in (".csv", ".txt")
+
+
+def load_pairs(
+    path: str | Path, form: ImageForm, images_folder: str | Path | None = None
+) -> tuple[PairFile, np.ndarray | None]:
+    """Loads pairs by the end of their file's name: `.csv` and `.txt` as lists, all else as a pair file.
+
+    Args:
+        path: of the file.
+        form: what to bring the images of a list to.
+        images_folder: of the images that a `.txt` names; None is the folder it stands in.
+
+    Returns:
+        The pairs; and of a `.txt` the fold of each, (m,) int64, from 0.
+
+    Raises:
+        PairFileError: as `read_csv_pairs`, `read_lfw_pairs` and `load_pair_file`.
+    """
+    if not is_list(path):
+        return load_pair_file(path), None
+    if Path(path).suffix.lower() == ".csv":
+        return csv_pairs(path, form), None
+    return lfw_pairs(path, Path(path).parent if images_folder is None else images_folder, form)
+
+
+def form_of(pairs: PairFile, resize: str) -> ImageForm:
+    """The form that other images must have to go with these pairs."""
+    height, width, channels = pairs.images.shape[1:]
+    return _form(height, width, channels, resize)
+
+
+def _form(height: int, width: int, channels: int, resize: str) -> ImageForm:
+    colors = {count: color for color, count in COLORS.items()}
+    if channels not in colors:
+        raise ImageError(f"images cannot be brought to {channels} channels; expected 1 (grey) or 3 (colour)")
+    return ImageForm((height, width), colors[channels], resize)
+
+
+def _pair_file(
+    path: Path, listed: ListedPairs, files: Mapping[str, Path], form: ImageForm, labels: Mapping[str, int] | None = None
+) -> PairFile:
+    found = cached_images(path, files, form)
+    if found.unreadable:
+        first = "; ".join(f"{name}: {why}" for name, why in list(found.unreadable.items())[:NAMED])
+        raise PairFileError(
+            f"{path}: {len(found.unreadable):,} of its {len(files):,} images cannot be read ({first}). Correct the"
+            " paths, mend the files, or take their pairs out"
+        )
+    row = {name: number for number, name in enumerate(found.sha256)}
+    return PairFile(
+        images=found.images,
+        labels=None if labels is None else np.array([labels[name] for name in row], np.int64),
+        img1=np.array([row[name] for name in listed.img1], np.int32),
+        img2=np.array([row[name] for name in listed.img2], np.int32),
+        similarity=np.array(listed.similarity, np.uint8),
+        split=np.array(listed.split, np.uint8),
+        manifest={"form": found.form.as_dict()},
+        path=path,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+
+
+def _lfw_file(folder: Path, name: str) -> Path:
+    png = folder / f"{name}.png"
+    return png if png.is_file() else folder / f"{name}.jpg"

@@ -1,0 +1,138 @@
+"""The threshold of a verifier, by a rule: highest accuracy, highest F1, equal error rates, or a false match rate.
+
+The *false match rate* (FMR) is the share of the different pairs that are called same, the *false non-match rate*
+(FNMR) that of the same pairs that are called different; both are better lower (ISO/IEC 19795-1). `metrics` calls the
+FMR by its older name, false accept rate. Choose a threshold on other pairs than those it is reported on.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from siamese_tf.errors import SiameseError
+from siamese_tf.evaluation import metrics
+from siamese_tf.evaluation.calibration import best_threshold
+
+Rule = str | float
+
+
+def eer_threshold(similarity: ArrayLike, scores: ArrayLike) -> float:
+    """The threshold at which FMR and FNMR are nearest to each other, in the middle of those that decide alike.
+
+    Args:
+        similarity: (m,), 1 = same, 0 = different; both must occur.
+        scores: (m,), finite, higher = more similar, usually in [0, 1].
+
+    Returns:
+        The threshold: a pair with score >= threshold is called same. Of two equally good ones the higher, which has
+        the lower FMR.
+
+    Raises:
+        SiameseError: input that is not m scored pairs of both classes.
+    """
+    fmr, tar, levels = metrics.roc(similarity, scores)
+    return _middle(levels, int(np.argmin(np.abs(fmr - (1 - tar)))))
+
+
+def threshold_at_fmr(similarity: ArrayLike, scores: ArrayLike, fmr: float) -> float:
+    """The threshold with the lowest FNMR among those whose FMR is at most `fmr`, in the middle of those alike.
+
+    Args:
+        similarity: (m,), 1 = same, 0 = different; both must occur.
+        scores: (m,), finite, higher = more similar, usually in [0, 1].
+        fmr: the false match rate allowed, in (0, 1].
+
+    Returns:
+        The threshold: a pair with score >= threshold is called same.
+
+    Raises:
+        SiameseError: input that is not m scored pairs of both classes, a rate outside (0, 1], or fewer different pairs
+            than `metrics.pairs_needed`: the message says how many it takes.
+    """
+    needed = metrics.pairs_needed(fmr)
+    rates, tar, levels = metrics.roc(similarity, scores)
+    different = int(np.count_nonzero(np.asarray(similarity) == 0))
+    if different < needed:
+        raise SiameseError(
+            f"a false match rate of {fmr:g} takes {needed:,} different pairs to set a threshold by, 3 / rate (rule of"
+            f" three); there are {different:,}. Add pairs, or allow a rate of {3 / different:.2g} or more"
+        )
+    allowed = np.flatnonzero(rates <= fmr)
+    return _middle(levels, int(allowed[np.argmax(tar[allowed])]))
+
+
+def best_f1_threshold(member: ArrayLike, scores: ArrayLike) -> float:
+    """The threshold with the highest F1, as far from the scores around it as can be.
+
+    Between two neighbouring scores every threshold decides alike. Of the stretches with the highest F1 the widest is
+    taken (of equally wide ones the lowest), and its middle returned. The lowest stretch begins at 0.
+
+    Args:
+        member: (n,), 1 = of the class (or a same pair), 0 = not; both must occur.
+        scores: (n,), finite, in [0, 1], higher = more probably of the class.
+
+    Returns:
+        The threshold: an image (or pair) with score >= threshold is called a member (same).
+
+    Raises:
+        SiameseError: input that is not n scored images, members and others.
+    """
+    members, values = metrics.checked_pairs(member, scores)
+    levels = np.unique(values)
+    called = values.size - np.searchsorted(np.sort(values), levels)  # how many a threshold at each level accepts
+    found = members.sum() - np.searchsorted(np.sort(values[members]), levels)
+    f1 = 2 * found / (called + members.sum())
+    below = np.r_[0.0, levels[:-1]]
+    best = np.flatnonzero(f1 == f1.max())
+    widest = best[np.argmax((levels - below)[best])]
+    low, high = below[widest], levels[widest]
+    middle = low + (high - low) / 2
+    return float(middle if middle > low else high)
+
+
+RULES = {"accuracy": best_threshold, "f1": best_f1_threshold, "eer": eer_threshold}
+
+
+def as_rule(text: str) -> Rule:
+    """What was typed as a rule: a name of RULES, or a false match rate.
+
+    Raises:
+        SiameseError: it is neither.
+    """
+    if text in RULES:
+        return text
+    try:
+        fmr = float(text)
+        metrics.pairs_needed(fmr)
+    except ValueError as error:
+        raise SiameseError(
+            f"a threshold is chosen at {', '.join(RULES)}, or at a false match rate above 0 and at most 1, such as"
+            f" 0.01; got {text!r:.100}"
+        ) from error
+    return fmr
+
+
+def choose_threshold(similarity: ArrayLike, scores: ArrayLike, rule: Rule) -> float:
+    """The threshold by a rule of `as_rule`: a name of RULES, or a false match rate for `threshold_at_fmr`.
+
+    Raises:
+        SiameseError: as those functions do.
+    """
+    if isinstance(rule, str):
+        return RULES[rule](similarity, scores)
+    return threshold_at_fmr(similarity, scores, rule)
+
+
+def rule_text(rule: Rule) -> str:
+    """The rule for people: "at the best F1" or "at an FMR of 0.01"."""
+    names = {"accuracy": "at the best accuracy", "f1": "at the best F1", "eer": "at the EER"}
+    return names[rule] if isinstance(rule, str) else f"at an FMR of {rule:g}"
+
+
+def _middle(levels: np.ndarray, point: int) -> float:
+    """The middle of the thresholds that decide as `levels[point]` does; the outermost stretches end as scores can, at
+    0 and 1, or at the outermost scores where those lie beyond."""
+    top = max(1.0, float(np.nextafter(levels[1], np.inf)))
+    high = top if point == 0 else float(levels[point])
+    low = float(levels[point + 1]) if point + 1 < len(levels) else min(0.0, high)
+    middle = low + (high - low) / 2
+    return middle if middle > low else high

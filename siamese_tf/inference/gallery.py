@@ -1,0 +1,199 @@
+"""Enrolled people, and whether a picture shows one of them: 1:1 (`verify`) and 1:K (`identify`).
+
+A gallery keeps embeddings and is bound to the file of its model, which compares them: it has no TensorFlow of its own.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from siamese_tf.errors import ConfigError, GalleryError, ImageError
+from siamese_tf.inference.gallery_file import GalleryFile
+from siamese_tf.inference.gallery_schema import as_name
+from siamese_tf.inference.matching import MATCHES, Match, People, matches, nearest, raised_threshold
+
+if TYPE_CHECKING:
+    from siamese_tf.models.siamese_model import SiameseModel
+
+SPARE = 16  # people beyond the best ones whose scores are computed with care, since quick scores are rounded
+SHORTEST = 1e-6  # a length, below which an embedding points nowhere
+
+
+class Gallery:
+    """People by name, with one or more embeddings each; close it, or use it in a `with` block."""
+
+    def __init__(self, file: GalleryFile, model: "SiameseModel | None"):
+        """Takes an open file that fits the model; `Gallery.open` makes sure of it."""
+        self._file = file
+        self._given = model
+        self._people: tuple[int, People] | None = None  # with the version of the file they were read at
+
+    @classmethod
+    def open(cls, path: str | Path, model: "SiameseModel | None" = None, create: bool = False) -> "Gallery":
+        """Opens a gallery.
+
+        Args:
+            path: the file.
+            model: read from its file; without one, people can be listed and removed, no more.
+            create: makes the gallery, for the model, where there is none.
+
+        Raises:
+            GalleryError: the file is missing, damaged, foreign, or of another model; or the model has no file.
+        """
+        if model is None:
+            return cls(GalleryFile(path), None)
+        if model.file_sha256 is None:
+            raise GalleryError(
+                "a gallery is bound to the file of its model, and this model was not read from one."
+                " Save it, and take what siamese_tf.load_model gives"
+            )
+        file = GalleryFile(path, new=(model.file_sha256, model.embedding_dim) if create else None)
+        if (file.model_sha256, file.embedding_dim) != (model.file_sha256, model.embedding_dim):
+            file.close()
+            raise GalleryError(
+                f"{path}: the gallery is of the model file with SHA-256 {file.model_sha256:.16}..., and the one given"
+                f" has {model.file_sha256:.16}...: embeddings of two models cannot be compared. Give that model, or"
+                " enroll the pictures into a new gallery"
+            )
+        return cls(file, model)
+
+    def close(self) -> None:
+        """Closes the file; nothing is lost without it."""
+        self._file.close()
+
+    def __enter__(self) -> "Gallery":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def enroll(self, name: str, embeddings: np.ndarray) -> None:
+        """Adds pictures of a person, all or none; when the call returns, they outlive a crash.
+
+        Args:
+            name: any text on a line; of a person who may be known already.
+            embeddings: (r, d) or (d,) float, as the model's `embed` gives them, at least one.
+
+        Raises:
+            GalleryError: not a name, or the file cannot be written.
+            ImageError: none, or embeddings of another shape, not finite, or of length 0.
+        """
+        name, rows = as_name(name), self._as_rows(embeddings)
+        if not len(rows):
+            raise ImageError(f"there is no embedding to enroll {name!r} with; expected at least one. Give a picture")
+        self._file.add([name] * len(rows), rows)
+        self._people = None
+
+    def remove(self, name: str) -> int:
+        """Removes a person with all pictures; how many there were.
+
+        Raises:
+            GalleryError: nobody of that name is there.
+        """
+        removed = self._file.remove(as_name(name))
+        if not removed:
+            raise self._nobody(name)
+        self._people = None
+        return removed
+
+    def names(self) -> dict[str, int]:
+        """How many pictures each person has, in the order of the names."""
+        return self._file.counts()
+
+    def verify(self, name: str, embedding: np.ndarray, match: str = "mean") -> Match:
+        """Whether a picture shows the person that it is said to show.
+
+        There is no presentation-attack detection: a photo of a face passes for the face.
+
+        Args:
+            name: of an enrolled person.
+            embedding: (d,) or (1, d) float, as the model's `embed` gives it.
+            match: a person with several pictures is compared by the "mean" of their logits, or by the "best".
+
+        Returns:
+            The decision, `same` or not, with the score and the threshold.
+
+        Raises:
+            GalleryError: nobody of that name is there, or the file is damaged.
+            ImageError: not one embedding, or one that is not finite or of length 0.
+            ConfigError: another match.
+        """
+        _check(match)
+        model, probe = self._model(), self._as_rows(embedding)
+        if len(probe) != 1:
+            raise ImageError(f"verify looks at one picture; got {len(probe)} embeddings. Verify each by itself")
+        name = as_name(name)
+        rows = self._file.of(name)
+        if not len(rows):
+            raise self._nobody(name)
+        threshold = raised_threshold(model.threshold, {"mean": 1, "best": len(rows)}[match])
+        return matches(model, probe[0], [(name, rows)], match, threshold)[0]
+
+    def identify(self, embeddings: np.ndarray, top: int = 5, match: str = "mean") -> list[list[Match]]:
+        """Whom of all enrolled people pictures show, if any.
+
+        The search is exact: every picture is compared with every embedding of the gallery, which stays in memory from
+        the first call on and is read again when another process has changed the file. There is no presentation-attack
+        detection: a photo of a face passes for the face.
+
+        Args:
+            embeddings: (n, d) or (d,) float, as the model's `embed` gives them.
+            top: how many people to name for each, 1 or more.
+            match: as for `verify`.
+
+        Returns:
+            For each picture at most `top` people, best first. Where the first is not the `same`, or there is none, it
+            shows somebody unknown; the threshold is raised for the size of the gallery.
+
+        Raises:
+            GalleryError: the file is damaged.
+            ImageError: embeddings of another shape, not finite, or of length 0.
+            ConfigError: another match, or a top below 1.
+        """
+        _check(match, top)
+        model, probes, people = self._model(), self._as_rows(embeddings), self._everybody()
+        if not people.names:
+            return [[] for _ in probes]
+        threshold = raised_threshold(model.threshold, len(people.rows if match == "best" else people.names))
+        return [
+            matches(model, probe, [(people.names[j], people.of(j)) for j in sorted(near)], match, threshold)[:top]
+            for probe, near in nearest(model, probes, people, top + SPARE, match)
+        ]
+
+    def _everybody(self) -> People:
+        version = self._file.version()
+        if self._people is None or self._people[0] != version:
+            counts, rows = self._file.all()
+            ends = np.cumsum(list(counts.values()), dtype=int)
+            self._people = version, People(list(counts), ends, self._model().all_pairs.prepare(rows))
+        return self._people[1]
+
+    def _model(self) -> "SiameseModel":
+        if self._given is None:
+            raise GalleryError("this gallery was opened without a model, to list and remove. Open it with its model")
+        return self._given
+
+    def _as_rows(self, embeddings: np.ndarray) -> np.ndarray:
+        """Embeddings as (n, d) float32 that can be compared."""
+        rows = np.atleast_2d(np.asarray(embeddings, np.float32))
+        expected = (len(rows), self._file.embedding_dim)
+        if rows.shape != expected:
+            raise ImageError(f"embeddings have the shape {rows.shape}; expected {expected}. Take the model's own embed")
+        squares = np.einsum("ij,ij->i", rows, rows)  # of the lengths; a number that is not finite makes it so
+        if not (np.isfinite(squares) & (squares > SHORTEST**2)).all():
+            raise ImageError("an embedding is 0 or not finite, and shows nobody. Look at the picture, and at the model")
+        return rows
+
+    def _nobody(self, name: str) -> GalleryError:
+        return GalleryError(
+            f"{self._file.path}: there is nobody called {name!r:.100}. Check the name (siamese-tf gallery list), or"
+            " enroll the person first"
+        )
+
+
+def _check(match: str, top: int = 1) -> None:
+    if match not in MATCHES:
+        raise ConfigError(f"match must be one of {', '.join(MATCHES)}; got {match!r:.100}")
+    if top < 1:
+        raise ConfigError(f"top must be 1 or more, since it says how many people to name; got {top!r:.100}")

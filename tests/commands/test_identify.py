@@ -1,0 +1,90 @@
+"""Identifying image files among two people, and somebody unknown."""
+
+import json
+
+import pytest
+
+from siamese_tf.commands.gallery import NO_DETECTION
+from siamese_tf.inference.matching import raised_threshold
+from siamese_tf.models.model_file import load_model, save_model
+
+
+@pytest.fixture
+def steep(run, tmp_path):
+    """The trained model with a head that only takes the very same picture for the same: the end of a command line."""
+    model = load_model("run/siamese.keras")
+    model.head.scale.assign(200.0)
+    model.head.bias.assign(2.0)
+    model.threshold = 0.5
+    save_model(model, tmp_path / "steep.keras")
+    return f"--model {tmp_path / 'steep.keras'}"
+
+
+@pytest.fixture
+def people(run, steep, tmp_path):
+    """A gallery in which anna has the picture 0 and ben the picture 1."""
+    gallery = tmp_path / "people.gallery"
+    assert run(f"enroll {gallery} {steep} --name anna 0.png").code == 0
+    assert run(f"enroll {gallery} {steep} --name ben 1.png").code == 0
+    return gallery
+
+
+def test_each_picture_gets_its_name_or_unknown(run, people, steep):
+    done = run(f"identify {people} {steep} 1.png 0.png 2.png")
+    assert done.code == 0
+    lines = done.out.splitlines()
+    threshold = f"(threshold {raised_threshold(0.5, 2):.6f})"
+    assert [lines[0], lines[3], lines[6]] == [
+        f"1.png: ben  {threshold}",
+        f"0.png: anna  {threshold}",
+        f"2.png: unknown  {threshold}",
+    ]
+    assert [line.split()[1] for line in lines[1:6] if line.startswith("  ")] == ["ben", "anna", "anna", "ben"]
+    assert done.err == f"{NO_DETECTION}\n"
+
+
+@pytest.mark.parametrize("match", ["mean", "best"])
+def test_for_programs(run, people, steep, match):
+    assert run(f"enroll {people} {steep} --name anna 0.png").code == 0
+    done = run(f"identify {people} {steep} 1.png 2.png --json --match {match}")
+    found = json.loads(done.out)
+    assert (found["match"], found["presentation_attack_detection"]) == (match, False)
+    one, two = found["images"]
+    assert (one["image"], one["name"]) == ("1.png", "ben")
+    assert (two["image"], two["name"]) == ("2.png", None)
+    assert one["threshold"] == two["threshold"] == raised_threshold(0.5, 3 if match == "best" else 2)
+    assert [person["name"] for person in one["people"]] == ["ben", "anna"]
+    assert one["people"][0]["probability"] > one["threshold"] > one["people"][1]["probability"] >= 0
+    assert done.err == f"{NO_DETECTION}\n"
+
+
+def test_top_says_how_many_are_named(run, people, steep):
+    lines = run(f"identify {people} {steep} 1.png --top 1").out.splitlines()
+    assert len(lines) == 2
+    assert run(f"identify {people} {steep} 1.png --top 0").code == 2
+
+
+def test_nobody_is_known_to_an_empty_gallery(run, people, steep):
+    for name in ("anna", "ben"):
+        assert run(f"gallery remove {people} {name}").code == 0
+    assert run(f"identify {people} {steep} 1.png").out == "1.png: unknown; the gallery is empty\n"
+    (found,) = json.loads(run(f"identify {people} {steep} 1.png --json").out)["images"]
+    assert found == {"image": "1.png", "name": None, "threshold": None, "people": []}
+
+
+def test_an_image_that_cannot_be_read_is_nobody(run, people, steep):
+    done = run(f"identify {people} {steep} 1.png gone.png")
+    assert (done.code, done.out) == (2, "")
+    assert "gone.png: there is no such file" in done.err
+
+
+def test_another_models_gallery_is_refused(run, people):
+    done = run(f"identify {people} --model run/siamese.keras 1.png")
+    assert (done.code, done.out) == (2, "")
+    assert "embeddings of two models cannot be compared" in done.err
+
+
+def test_without_a_model_it_says_where_models_come_from(run, people):
+    done = run(f"identify {people} 1.png")
+    assert done.code == 2
+    assert "Name the model with --model MODEL, or set SIAMESE_TF_MODEL" in done.err

@@ -1,0 +1,71 @@
+import json
+
+import pytest
+
+from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm, check_not_asked
+from siamese_tf.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("words", "size"), [("112x92", (112, 92)), ("112X92", (112, 92)), ("64", (64, 64)), ("1x4096", (1, 4096))]
+)
+def test_sizes_in_words(words, size):
+    assert ImageForm.parse(words, "grey", "crop") == ImageForm(size, "grey", "crop")
+
+
+def test_no_words_leave_it_open():
+    assert ImageForm.parse(None, None, "pad") == AS_THEY_ARE
+
+
+@pytest.mark.parametrize("words", ["", "x", "112x", "x92", "1x2x3", "112 x 92", "-1", "1.5", "²", "big", "9" * 5000])
+def test_other_words_are_refused(words):
+    with pytest.raises(ConfigError, match="expected HEIGHTxWIDTH, as in 112x92"):
+        ImageForm.parse(words, None, "pad")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"size": (0, 5)}, "from 1 to 4096"),
+        ({"size": (5, 4097)}, "from 1 to 4096"),
+        ({"color": "gray"}, "color is 'gray'; expected grey or rgb"),
+        ({"resize": "fit"}, "resize is 'fit'; expected pad, crop or stretch"),
+    ],
+)
+def test_what_no_form_has_is_refused(wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        ImageForm(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "size", "color"),
+    [
+        ([(5, 7, 1), (5, 7, 1)], (5, 7), "grey"),
+        ([(5, 7, 1), (5, 7, 3)], (5, 7), "rgb"),
+        ([(5, 7, 1), (7, 5, 1)], (112, 112), "grey"),
+        ([(512, 9, 3)], (512, 9), "rgb"),
+        ([(513, 9, 3), (513, 9, 3)], (112, 112), "rgb"),  # from a camera
+        ([], (112, 112), "grey"),
+    ],
+)
+def test_the_images_decide_what_is_left_open(shapes, size, color):
+    settled = AS_THEY_ARE.settled(shapes)
+    assert (settled.size, settled.color, settled.resize) == (size, color, "pad")
+    assert settled.shape == (*size, 1 if color == "grey" else 3)
+
+
+def test_what_is_asked_for_stays():
+    form = ImageForm((3, 4), "rgb", "stretch")
+    assert form.settled([(9, 9, 1)]) == form
+
+
+def test_as_plain_values():
+    assert json.loads(json.dumps(ImageForm((3, 4), "rgb").as_dict())) == ImageForm((3, 4), "rgb").as_dict()
+    assert AS_THEY_ARE.as_dict() == {"size": None, "color": None, "resize": "pad"}
+
+
+@pytest.mark.parametrize("form", [ImageForm(size=(1, 1)), ImageForm(color="rgb"), ImageForm(resize="crop")])
+def test_a_form_for_what_has_no_files_is_refused(form):
+    check_not_asked(AS_THEY_ARE, "mnist")
+    with pytest.raises(ConfigError, match=r"image files, and mnist is neither\. Leave them out"):
+        check_not_asked(form, "mnist")

@@ -1,0 +1,118 @@
+import hashlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm
+from siamese_tf.data.images import load_image
+from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, check_labels_agree, save_pair_file
+from siamese_tf.data.pair_lists import (
+    csv_pairs,
+    form_of,
+    is_list,
+    lfw_pairs,
+    load_pairs,
+    read_csv_pairs,
+    read_lfw_pairs,
+)
+from siamese_tf.errors import ConfigError, ImageError, PairFileError
+
+PEOPLE = {"Ann_Lee": 2, "Bob": 3}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """Pictures of two people, 5 high and 4 wide, one of them a PNG, and both kinds of list."""
+    monkeypatch.setenv("SIAMESE_TF_CACHE", str(tmp_path / "cache"))
+    for seed, (name, count) in enumerate(PEOPLE.items()):
+        (tmp_path / "lfw" / name).mkdir(parents=True)
+        for k in range(1, count + 1):
+            noise = np.random.default_rng(10 * seed + k).integers(0, 256, (5, 4), np.uint8)
+            suffix = "png" if (name, k) == ("Bob", 3) else "jpg"
+            Image.fromarray(noise).save(tmp_path / "lfw" / name / f"{name}_{k:04d}.{suffix}")
+    (tmp_path / "pairs.txt").write_text("1 2\nAnn_Lee 1 2\nBob 1 3\nAnn_Lee 1 Bob 1\nAnn_Lee 2 Bob 2\n")
+    (tmp_path / "list.csv").write_text(
+        "img1,img2,similarity,split\n"
+        "lfw/Ann_Lee/Ann_Lee_0001.jpg,lfw/Ann_Lee/Ann_Lee_0002.jpg,1,train\n"
+        "lfw/Bob/Bob_0003.png,lfw/Ann_Lee/Ann_Lee_0001.jpg,0,validation\n"
+    )
+    return tmp_path
+
+
+def test_csv(place):
+    pairs = read_csv_pairs(place / "list.csv", 5, 4, 1)
+    assert pairs.images.shape == (3, 5, 4, 1)  # every image once
+    assert pairs.labels is None
+    assert (pairs.similarity.tolist(), pairs.split.tolist()) == ([1, 0], [TRAIN, VALIDATION])
+    files = [["Ann_Lee/Ann_Lee_0001.jpg", "Ann_Lee/Ann_Lee_0002.jpg"], ["Bob/Bob_0003.png", "Ann_Lee/Ann_Lee_0001.jpg"]]
+    for row, names in enumerate(files):
+        for image, name in zip(pairs.images[[pairs.img1[row], pairs.img2[row]]], names, strict=True):
+            np.testing.assert_array_equal(image, load_image(place / "lfw" / name, 5, 4, 1))
+    assert pairs.manifest["form"] == {"size": [5, 4], "color": "grey", "resize": "pad"}
+    assert pairs.path == place / "list.csv"
+    assert pairs.sha256 == hashlib.sha256((place / "list.csv").read_bytes()).hexdigest()
+    save_pair_file(place / "saved.npz", pairs)  # it is a pair file in all but name
+
+
+def test_csv_in_another_form(place):
+    pairs = read_csv_pairs(str(place / "list.csv"), 7, 7, 3, "crop")
+    expected = load_image(place / "lfw" / "Bob" / "Bob_0003.png", 7, 7, 3, "crop")
+    np.testing.assert_array_equal(pairs.images[pairs.img1[1]], expected)
+    assert csv_pairs(place / "list.csv", AS_THEY_ARE).images.shape == (3, 5, 4, 1)
+
+
+def test_lfw(place):
+    pairs, fold = read_lfw_pairs(place / "pairs.txt", place / "lfw", 5, 4, 1)
+    assert fold.tolist() == [0, 0, 0, 0]
+    assert fold.dtype == np.int64
+    assert pairs.similarity.tolist() == [1, 1, 0, 0]
+    assert pairs.split.tolist() == [TEST] * 4
+    assert pairs.labels is not None
+    assert pairs.labels[pairs.img1].tolist() == [0, 1, 0, 0]
+    assert pairs.labels[pairs.img2].tolist() == [0, 1, 1, 1]
+    check_labels_agree(pairs)
+    expected = load_image(place / "lfw" / "Bob" / "Bob_0003.png", 5, 4, 1)
+    np.testing.assert_array_equal(pairs.images[pairs.img2[1]], expected)
+    assert lfw_pairs(place / "pairs.txt", place / "lfw", AS_THEY_ARE)[0].images.shape == (5, 5, 4, 1)
+
+
+def test_an_image_that_cannot_be_read_is_named(place):
+    (place / "lfw" / "Bob" / "Bob_0003.png").write_text("text")
+    with pytest.raises(PairFileError) as caught:
+        read_csv_pairs(place / "list.csv", 5, 4, 1)
+    for words in ("list.csv: 1 of its 3 images", "lfw/Bob/Bob_0003.png: it is no image", "take their pairs out"):
+        assert words in str(caught.value)
+    (place / "lfw" / "Bob" / "Bob_0001.jpg").unlink()
+    with pytest.raises(PairFileError, match=r"pairs.txt: 2 of its 5 images .*Bob/Bob_0001: there is no such file"):
+        read_lfw_pairs(place / "pairs.txt", place / "lfw", 5, 4, 1)
+
+
+def test_a_name_that_no_file_has(place):
+    (place / "list.csv").write_text("img1,img2,similarity\nlfw,nul\0,1\n")
+    with pytest.raises(PairFileError):
+        read_csv_pairs(place / "list.csv", 5, 4, 1)
+
+
+@pytest.mark.parametrize(("form", "error"), [((5, 4, 2), ImageError), ((0, 4, 1), ConfigError)])
+def test_a_form_that_no_image_has(place, form, error):
+    with pytest.raises(error, match="expected"):
+        read_csv_pairs(place / "list.csv", *form)
+
+
+def test_by_the_end_of_the_name(place):
+    assert is_list("a.csv")
+    assert is_list("A.TXT")
+    assert not is_list("a.npz")
+    assert load_pairs(place / "list.csv", AS_THEY_ARE)[1] is None
+    pairs, fold = load_pairs(place / "pairs.txt", AS_THEY_ARE, place / "lfw")
+    assert fold is not None
+    (place / "pairs.txt").rename(place / "lfw" / "pairs.txt")
+    beside, _ = load_pairs(place / "lfw" / "pairs.txt", ImageForm(color="rgb"))
+    assert beside.images.shape == (5, 5, 4, 3)
+    np.testing.assert_array_equal(beside.images[..., :1], pairs.images)
+    one = np.array([0], np.int32)
+    save_pair_file(place / "a.npz", PairFile(pairs.images[:2], None, one, one + 1, one == 0, one))
+    loaded, fold = load_pairs(place / "a.npz", AS_THEY_ARE)
+    assert fold is None
+    assert form_of(loaded, "crop") == ImageForm((5, 4), "grey", "crop")

@@ -1,0 +1,127 @@
+"""A model as a verifier: which part is reported, where the threshold comes from, what is written."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tensorflow import keras
+
+from siamese_tf.data.open import OpenedPairs
+from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
+from siamese_tf.data.pairs import make_pairs
+from siamese_tf.errors import PairFileError, SiameseError
+from siamese_tf.evaluation import verify_model as module
+from siamese_tf.evaluation.thresholds import choose_threshold
+from siamese_tf.evaluation.verification import folded_report, verification_report
+from siamese_tf.evaluation.verify_model import verify_model
+from siamese_tf.models.siamese_model import SiameseModel
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    return SiameseModel((8, 8, 1), "reference", 8, "euclidean", threshold=0.99)
+
+
+@pytest.fixture(autouse=True)
+def _few_replicates(monkeypatch):
+    monkeypatch.setattr(
+        module, "verification_report", lambda *args, seed: verification_report(*args, seed=seed, replicates=100)
+    )
+
+
+def pairs_of(*splits, people=10, each=6):
+    """Noise around a pattern for each person; forty pairs for each split."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(people), each)
+    patterns = rng.integers(40, 216, (people, 8, 8, 1))
+    images = np.clip(patterns[labels] + rng.normal(0, 40, (labels.size, 8, 8, 1)), 0, 255).astype(np.uint8)
+    img1, img2, similarity = make_pairs(labels, 40 * len(splits), np.random.SeedSequence(0))
+    return PairFile(images, labels, img1, img2, similarity, np.tile(np.array(splits, np.uint8), 40))
+
+
+def opened_of(*splits):
+    pairs = pairs_of(*splits)
+    return OpenedPairs(pairs, pairs if TEST in splits else None, "patterns", "drawn")
+
+
+def scores_of(model, pairs, split):
+    rows = pairs.rows(split)
+    return pairs.similarity[rows], model.score_pairs(pairs.images, pairs.img1[rows], pairs.img2[rows])
+
+
+def test_unasked_the_test_pairs_are_decided_by_the_models_own_threshold(model):
+    opened = opened_of(TRAIN, VALIDATION, TEST)
+    pairs, rows = opened.train, opened.train.rows(TEST)
+    report = verify_model(model, opened, seed=3)
+    people = (pairs.labels[pairs.img1[rows]], pairs.labels[pairs.img2[rows]])
+    similarity, scores = scores_of(model, pairs, TEST)
+    expected = verification_report(similarity, *people, scores, 0.99, replicates=100, seed=3)
+    assert report == {"part": "test", "chosen": "the model's own", **expected, "folds": None}
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_without_test_pairs_the_last_part_is_reported(model):
+    assert verify_model(model, opened_of(TRAIN, VALIDATION))["part"] == "validation"
+    assert verify_model(model, opened_of(TRAIN))["part"] == "train"
+
+
+@pytest.mark.parametrize("rule", ["f1", "eer", 0.2])
+def test_a_rule_is_followed_on_the_validation_pairs(model, rule):
+    opened = opened_of(TRAIN, VALIDATION, TEST)
+    report = verify_model(model, opened, rule=rule)
+    assert report["threshold"] == choose_threshold(*scores_of(model, opened.train, VALIDATION), rule)
+    assert report["chosen"].startswith("on validation pairs, at ")
+    similarity, scores = scores_of(model, opened.train, TEST)
+    assert report["confusion"]["tp"] == int(((scores >= report["threshold"]) & (similarity == 1)).sum())
+
+
+@pytest.mark.parametrize("splits", [(TEST,), (TRAIN, VALIDATION), (TRAIN, TEST)])
+def test_a_rule_without_validation_pairs_beside_those_reported_is_refused(model, splits):
+    with pytest.raises(
+        PairFileError, match="chosen on validation pairs and measured on test pairs; these pairs are of"
+    ):
+        verify_model(model, opened_of(*splits), rule="eer")
+
+
+def test_a_rate_that_validation_cannot_carry_is_refused(model):
+    with pytest.raises(SiameseError, match=r"takes 300 different pairs .* there are \d+"):
+        verify_model(model, opened_of(VALIDATION, TEST), rule=0.01)
+
+
+@pytest.mark.parametrize(("rule", "words"), [(None, "at the best accuracy"), ("eer", "at the EER")])
+def test_with_folds_each_is_decided_by_the_others(model, rule, words):
+    opened, fold = opened_of(TEST), np.repeat(np.arange(4), 10)
+    report = verify_model(model, opened, fold=fold, rule=rule)
+    folds, thresholds = folded_report(*scores_of(model, opened.train, TEST), fold, rule or "accuracy")
+    shared = report["folds"].pop("people_in_several_folds")
+    assert 0 < shared <= 10  # the pairs were dealt, not the people
+    assert report["folds"] == folds
+    assert report["chosen"] == f"for each fold on all others, {words}"
+    assert report["threshold"] == pytest.approx(thresholds.mean())
+    assert report["accuracy"] == pytest.approx(folds["accuracy"]["mean"])  # the folds are equally large
+
+
+def test_without_labels_same_pairs_say_who_is_who(model):
+    opened = opened_of(TEST)
+    report = verify_model(model, replace(opened, train=replace(opened.train, labels=None), test=opened.test))
+    assert report["people"] == verify_model(model, opened)["people"]
+    unlabelled = replace(opened.train, labels=None)
+    report = verify_model(model, replace(opened, train=unlabelled, test=unlabelled))
+    assert 10 <= report["people"] <= 60
+    assert report["confusion"] == verify_model(model, opened)["confusion"]
+
+
+def test_the_folder_gets_the_report_and_the_pictures(model, tmp_path):
+    report = verify_model(model, opened_of(VALIDATION, TEST), folder=tmp_path)
+    pictures = ["det.png", "mistakes.png", "roc.png", "sample.png", "scores.png", "thresholds.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*pictures, "report.json"])
+    assert json.loads((tmp_path / "report.json").read_text()) == report
+
+
+def test_images_of_another_size_are_refused(model):
+    opened = opened_of(TEST)
+    small = replace(opened.train, images=opened.train.images[:, :4])
+    with pytest.raises(PairFileError, match=r"takes images of \(8, 8, 1\)"):
+        verify_model(model, replace(opened, train=small, test=small))
