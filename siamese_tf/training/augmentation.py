@@ -4,7 +4,9 @@ import math
 
 import tensorflow as tf
 
-MOST_ROTATION = math.radians(12)
+from siamese_tf.models.views import TURN, map_about_centre
+
+MOST_ROTATION = TURN
 MOST_SHEAR = 0.2  # of the height, sideways
 MOST_ZOOM = math.log(1.15)
 ERASED = 0.5  # of the images
@@ -60,28 +62,9 @@ def _affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         tf.exp(MOST_ZOOM * draws[3]),
     )
     cosine, sine = tf.cos(angle), tf.sin(angle)
-    # Where in the image the pixel (x, y) of the result comes from, as seen from the centre.
     x_from_x, x_from_y = wide * cosine, wide * (shear * cosine - sine)
     y_from_x, y_from_y = high * sine, high * (shear * sine + cosine)
-    height, width = images.shape[1:3]
-    x, y = (width - 1) / 2, (height - 1) / 2
-    zero = tf.zeros_like(angle)
-    transforms = tf.stack(
-        [
-            *(x_from_x, x_from_y, x - x_from_x * x - x_from_y * y),
-            *(y_from_x, y_from_y, y - y_from_x * x - y_from_y * y),
-            *(zero, zero),
-        ],
-        axis=1,
-    )
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=transforms,
-        output_shape=[height, width],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-    )
+    return map_about_centre(images, (x_from_x, x_from_y), (y_from_x, y_from_y))
 
 
 def _erase(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

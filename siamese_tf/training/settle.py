@@ -17,10 +17,11 @@ from siamese_tf.training.triplets import losses_from
 MOST_CLASSES = {"semi-hard": 16, "all": 8, "hard": 32}
 # The hardest of many positives is a hopeless one, and the embeddings collapse.
 HARD_SHARE, LEAST_HARD = 4, 4
-# By the data set and how much is asked for. Mirrored clothes are clothes, mirrored digits are not digits.
+# By the data set and how much is asked for. Mirrored clothes are clothes, mirrored digits are not digits, and what digit
+# was half erased nobody can tell.
 AUGMENTATION = {
     "auto": {"fashion-mnist": "flip"},
-    "strong": {"fashion-mnist": "flip-shift-erase"},
+    "strong": {"fashion-mnist": "flip-shift-erase", "mnist": "affine-shift", "digits": "affine-shift"},
 }
 UNKNOWN_DATA = {"auto": "shift", "strong": "affine-shift-erase"}
 
@@ -65,7 +66,7 @@ def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> Tra
         embedding_dim=config.embedding_dim or defaults.embedding_dim,
         learning_rate=config.learning_rate or defaults.learning_rate,
         augment=augment,
-        mirror="flip" in augment if config.mirror is None else config.mirror,
+        views=_views(augment) if config.views == "auto" else config.views,
     )
     if config.objective == "triplet":
         config = _settle_triplets(config, run)
@@ -78,6 +79,11 @@ def _augmentation(asked: str, dataset: str, augments: bool) -> str:
     if asked == "auto" and not augments:
         return "none"
     return AUGMENTATION[asked].get(dataset, UNKNOWN_DATA[asked]) if asked in AUGMENTATION else asked
+
+
+def _views(augment: str) -> str:
+    changes = augment.split("-")
+    return "mirror" if "flip" in changes else "turn" if "affine" in changes else "one"
 
 
 def _settle_triplets(config: TrainConfig, run: RunPairs) -> TrainConfig:
