@@ -17,11 +17,10 @@ from siamese_tf.training.triplets import losses_from
 MOST_CLASSES = {"semi-hard": 16, "all": 8, "hard": 32}
 # The hardest of many positives is a hopeless one, and the embeddings collapse.
 HARD_SHARE, LEAST_HARD = 4, 4
-# By the data set and how much is asked for. Mirrored clothes are clothes, mirrored digits are not digits; and a digit
-# that is half erased nobody can tell.
+# By the data set and how much is asked for. Mirrored clothes are clothes, mirrored digits are not digits.
 AUGMENTATION = {
     "auto": {"fashion-mnist": "flip"},
-    "strong": {"fashion-mnist": "flip-shift-erase", "mnist": "affine-shift", "digits": "affine-shift"},
+    "strong": {"fashion-mnist": "flip-shift-erase"},
 }
 UNKNOWN_DATA = {"auto": "shift", "strong": "affine-shift-erase"}
 
