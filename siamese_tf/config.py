@@ -16,8 +16,9 @@ MINING_NAMES = ("semi-hard", "hard", "all")
 LOSSES_FROM = ("addons", "native")
 SOFT = "soft"
 TRIPLET_KNOBS = ("mining", "losses", "classes_per_batch", "images_per_class")
-CHANGES = ("flip", "affine", "shift", "erase")  # that `augment` can put together
+CHANGES = ("flip", "affine", "elastic", "shift", "erase")  # that `augment` can put together
 SCHEDULES = ("cosine", "constant")
+VIEW_NAMES = ("one", "mirror", "turn")
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -83,11 +84,12 @@ class TrainConfig:
         pairs_per_step: `all` pairs among the images of a step (needs labels), or only the `listed` ones (not triplet).
         average: decay per step of the moving average of the weights, in [0, 1): the average is what is validated and
             kept; 0 keeps the weights themselves.
-        augment: what is done to the images of a step: `flip`, `affine`, `shift`, `erase` with hyphens between them
-            (see `augment`), or `none`. `auto` mirrors clothing and shifts everything else (mirrored digits are not
-            digits), and leaves images as they are for the reference tower; `strong` does all that fits the data set.
-        mirror: the model embeds an image as the mean of itself and its mirror image, see `SiameseModel`; None does so
-            where training mirrors images.
+        augment: what is done to the images of a step: `flip`, `affine`, `elastic`, `shift`, `erase` with hyphens
+            between them (see `augment`), or `none`. `auto` mirrors clothing and shifts everything else (mirrored digits
+            are not digits), and leaves images as they are for the reference tower; `strong` does more, as the data set
+            suits.
+        views: what the model looks at of an image, to embed it as their mean: `one`, itself; `mirror`, its mirror image
+            besides; `turn`, itself turned by 12 degrees either way besides; `auto`, what the augmentation taught it.
         precision: what the tower computes in while it trains: `float32`, or `bfloat16`, faster on processors that have
             it; weights are float32 all the same, and so is whatever is reported.
         seed: of the weights, the batch order and the augmentation.
@@ -117,7 +119,7 @@ class TrainConfig:
     pairs_per_step: str = "all"
     average: float = 0.99
     augment: str = "auto"
-    mirror: bool | None = False
+    views: str = "one"
     precision: str = "float32"
     seed: int = 0
 
@@ -126,7 +128,7 @@ class TrainConfig:
         for name in ("data_dir", "pairs", "test_pairs", "one_vs_rest"):
             check_text(name, getattr(self, name), optional=True)
         check_choice("rest_is_a_class", self.rest_is_a_class, (False, True))
-        check_choice("mirror", self.mirror, (False, True, None))
+        check_choice("views", self.views, (*VIEW_NAMES, "auto"))
         check_choice("objective", self.objective, OBJECTIVE_NAMES)
         check_choice("tower", self.tower, (*TOWER_NAMES, "custom"))
         check_choice("head", self.head, (*HEAD_NAMES, None))

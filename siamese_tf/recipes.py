@@ -51,7 +51,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "weight_decay": 0.02,
                 "average": 0.995,
                 "augment": "strong",
-                "mirror": None,
+                "views": "auto",
             },
             by_objective={"triplet": {"mining": "all"}},
         ),

@@ -31,7 +31,7 @@ OTHERS = {
     "weight_decay": 1e-4,
     "average": 0,
     "augment": "erase-flip",
-    "mirror": None,
+    "views": "auto",
     "precision": "bfloat16",
     "seed": 2**32 - 1,
 }
@@ -110,7 +110,7 @@ def test_a_config_does_not_change():
         ("mining", "mining must be one of semi-hard, hard, all; got 'nonsense'"),
         ("losses", "losses must be one of addons, native; got 'nonsense'"),
         ("schedule", "schedule must be one of cosine, constant; got 'nonsense'"),
-        ("mirror", "mirror must be one of False, True; got 'nonsense'"),
+        ("views", "views must be one of one, mirror, turn, auto; got 'nonsense'"),
         ("precision", "precision must be one of float32, bfloat16; got 'nonsense'"),
     ],
 )
@@ -195,8 +195,8 @@ def test_other_changes_of_images_are_refused(augment):
     with pytest.raises(ConfigError) as caught:
         TrainConfig(augment=augment)
     assert str(caught.value) == (
-        "augment must be auto, strong, none, or some of flip, affine, shift, erase with hyphens between them, as in"
-        f" shift-flip; got {augment!r}"
+        "augment must be auto, strong, none, or some of flip, affine, elastic, shift, erase with hyphens between them,"
+        f" as in shift-flip; got {augment!r}"
     )
 
 

@@ -21,7 +21,7 @@ TINY = "--dataset digits --tower reference --embedding-dim 8"
 FLAGS = (
     "--dataset --pairs --recipe --one-vs-rest --rest-is-a-class --epochs --images-shown --batch-pairs --tower"
     " --embedding-dim --margin --mining --losses --classes-per-batch --images-per-class --learning-rate --schedule"
-    " --weight-decay --pairs-per-step --average --augment --mirror --precision --seed --workdir --resume --quiet"
+    " --weight-decay --pairs-per-step --average --augment --views --precision --seed --workdir --resume --quiet"
 )
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 WAIT = 120  # seconds, for a machine that does much else

@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 from tensorflow import keras
 
+from siamese_tf.config import VIEW_NAMES
 from siamese_tf.errors import ModelFileError, SiameseError
 from siamese_tf.files import atomic_write
 from siamese_tf.models.siamese_model import SiameseModel
@@ -120,9 +121,9 @@ def _read_config(text: bytes) -> dict[str, Any]:
         found = outer.get("class_name") if isinstance(outer, dict) else type(outer).__name__
         raise ModelFileError(f"{CONFIG} must describe a SiameseModel; it describes {found!r:.100}. {CURE}")
     config = outer.get("config")
-    expected = {"input_size", "tower", "embedding_dim", "head", "threshold", "record", "mirror"}
+    expected = {"input_size", "tower", "embedding_dim", "head", "threshold", "record", "views"}
     if isinstance(config, dict):
-        config = {"mirror": False, **config}  # the first files had no such entry
+        config = {"views": "one", **config}  # the first files had no such entry
     if not isinstance(config, dict) or set(config) != expected:
         raise ModelFileError(f"the config must have {sorted(expected)}; got {config!r:.200}. {CURE}")
     size = config["input_size"]
@@ -133,7 +134,7 @@ def _read_config(text: bytes) -> dict[str, Any]:
         ("head", isinstance(config["head"], str)),
         ("threshold", type(config["threshold"]) in (int, float) and 0 <= config["threshold"] <= 1),
         ("record", isinstance(config["record"], dict)),
-        ("mirror", isinstance(config["mirror"], bool)),
+        ("views", config["views"] in VIEW_NAMES),
     ):
         if not right:
             raise ModelFileError(f"{name} in the config cannot be {config[name]!r:.100}. {CURE}")

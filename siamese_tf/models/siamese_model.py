@@ -8,11 +8,14 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from siamese_tf.checks import check_choice
+from siamese_tf.config import VIEW_NAMES
 from siamese_tf.errors import ConfigError, ImageError
 from siamese_tf.models.all_pairs import AllPairs, blocks
 from siamese_tf.models.heads import build_head
 from siamese_tf.models.inputs import Images, as_images
 from siamese_tf.models.towers import build_tower
+from siamese_tf.models.views import views_of
 from siamese_tf.models.weights import read_weights, write_weights
 
 EMBED_BATCH = 512
@@ -28,7 +31,7 @@ class SiameseModel(keras.Model):
         head: layer from two (n, d) embeddings to (n,) logits.
         all_pairs: `score_matrix` and `top_k` of embeddings already made; a gallery is so embedded once.
         threshold: a pair with score >= threshold is called the same.
-        mirror: the embedding of an image is the mean of its own and its mirror image's, at twice the work.
+        views: the embedding of an image is the mean over these, at as many times the work, see `views_of`.
         record: what is known of the training, plain values, a copy at each reading; `{}` before it.
         file_sha256: of the file that `load_model` read the model from, in hexadecimal; None for one that has no file.
     """
@@ -41,7 +44,7 @@ class SiameseModel(keras.Model):
         head: str = "euclidean",
         threshold: float = 0.5,
         record: Mapping[str, Any] | None = None,
-        mirror: bool = False,
+        views: str = "one",
     ):
         """Builds the network, with new weights.
 
@@ -51,7 +54,8 @@ class SiameseModel(keras.Model):
             embedding_dim: d, the numbers in an embedding; read from the tower when you give your own.
             head: a name of HEADS.
             threshold: in [0, 1].
-            record, mirror: see above.
+            record: see above.
+            views: a name of VIEW_NAMES.
 
         Raises:
             ConfigError: an unknown name, a tower that does not turn (n, h, w, c) into (n, d), a threshold no score has.
@@ -68,7 +72,8 @@ class SiameseModel(keras.Model):
         self.head = build_head(head, self.embedding_dim)
         self.threshold = float(threshold)
         self.record = record or {}
-        self.mirror = bool(mirror)
+        check_choice("views", views, VIEW_NAMES)
+        self.views = views
         self.file_sha256: str | None = None
         self._embed_batch = tf.function(
             lambda images: self._embeddings(images, training=False),
@@ -100,11 +105,8 @@ class SiameseModel(keras.Model):
 
     def _embeddings(self, images: tf.Tensor, training: bool) -> tf.Tensor:
         """(n, h, w, c) values 0 to 255 -> (n, d)."""
-        pixels = scale_pixels(images)
-        embeddings = self.tower(pixels, training=training)
-        if self.mirror:
-            embeddings = (embeddings + self.tower(tf.reverse(pixels, axis=[2]), training=training)) / 2.0
-        return embeddings
+        views = views_of(scale_pixels(images), self.views)
+        return tf.add_n([self.tower(view, training=training) for view in views]) / len(views)
 
     def embed(self, images: Images) -> np.ndarray:
         """The embeddings of images.
@@ -234,7 +236,7 @@ class SiameseModel(keras.Model):
             "head": self.head_name,
             "threshold": self.threshold,
             "record": self.record,
-            "mirror": self.mirror,
+            "views": self.views,
         }
 
 

@@ -34,7 +34,7 @@ def begin(config: TrainConfig, pairs: RunPairs, tower: keras.Model | None) -> Tr
         trained = build_tower(tower or config.tower, size, config.embedding_dim)
     model = SiameseModel(size, trained, config.embedding_dim, config.head)
     # One by name is built again, in float32; of yours there is only this one, whatever it is made of.
-    kept = SiameseModel(size, tower or config.tower, config.embedding_dim, config.head, mirror=bool(config.mirror))
+    kept = SiameseModel(size, tower or config.tower, config.embedding_dim, config.head, views=config.views)
     optimizer = keras.optimizers.Adam(
         _schedule(config, training_steps(pairs, config)), weight_decay=config.weight_decay or None
     )

@@ -65,7 +65,7 @@ def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> Tra
         embedding_dim=config.embedding_dim or defaults.embedding_dim,
         learning_rate=config.learning_rate or defaults.learning_rate,
         augment=augment,
-        mirror="flip" in augment if config.mirror is None else config.mirror,
+        views=_views(augment) if config.views == "auto" else config.views,
     )
     if config.objective == "triplet":
         config = _settle_triplets(config, run)
@@ -78,6 +78,11 @@ def _augmentation(asked: str, dataset: str, augments: bool) -> str:
     if asked == "auto" and not augments:
         return "none"
     return AUGMENTATION[asked].get(dataset, UNKNOWN_DATA[asked]) if asked in AUGMENTATION else asked
+
+
+def _views(augment: str) -> str:
+    changes = augment.split("-")
+    return "mirror" if "flip" in changes else "turn" if "affine" in changes else "one"
 
 
 def _settle_triplets(config: TrainConfig, run: RunPairs) -> TrainConfig:

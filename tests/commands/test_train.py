@@ -67,7 +67,7 @@ OF_TRIPLETS = {
     "weight_decay": 0.125,
     "average": 0.75,
     "augment": "erase-flip",
-    "mirror": True,
+    "views": "turn",
     "precision": "bfloat16",
     "seed": 11,
 }

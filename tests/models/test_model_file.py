@@ -91,13 +91,13 @@ def test_a_loaded_model_knows_the_hash_of_its_file(drawn, tmp_path):
     assert load_model(tmp_path / "a.keras").file_sha256 == digest
 
 
-@pytest.mark.parametrize("mirror", [False, True])
-def test_whether_a_model_looks_at_the_mirror_image_comes_back(drawn, tmp_path, mirror):
-    model = drawn(SiameseModel(SIZE, "reference", 4, mirror=mirror))
+@pytest.mark.parametrize("views", ["one", "mirror", "turn"])
+def test_what_a_model_looks_at_comes_back(drawn, tmp_path, views):
+    model = drawn(SiameseModel(SIZE, "reference", 4, views=views))
     save_model(model, tmp_path / "a.keras")
     for load in (load_model, keras.models.load_model):
         loaded = load(tmp_path / "a.keras")
-        assert loaded.mirror is mirror
+        assert loaded.views == views
         np.testing.assert_allclose(scores(loaded), scores(model), atol=1e-6)
 
 
@@ -383,7 +383,9 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
         ('"tower": "reference"', '"tower": "custom"', "a tower of its maker's own; pass it"),
         ('"tower": "reference"', '"tower": {"class_name": "Lambda"}', "tower in the config cannot be .*Lambda"),
         ('"head": "euclidean"', '"head": "concat"', "do not belong .* missing .'head.00.bias'"),
-        ('"mirror": false', '"mirror": 0', "mirror in the config cannot be 0"),
+        ('"views": "one"', '"views": "all"', "views in the config cannot be 'all'"),
+        ('"views": "one"', '"views": ["one"]', "views in the config cannot be"),
+        ('"views": "one"', '"views": "auto"', "views in the config cannot be 'auto'"),
         ("[8, 8, 1]", "[12, 8, 1]", r"tower.02.kernel must have shape \(128, 4\); got \(64, 4\)"),
         ("[8, 8, 1]", "[8, 8, 3]", r"tower.00.kernel must have shape \(3, 3, 3, 8\)"),
         ("[8, 8, 1]", "[5, 5, 1]", "needs images of at least 6x6"),

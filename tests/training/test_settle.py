@@ -92,17 +92,20 @@ def test_pairs_are_gone_through_until_so_many_images_are_shown(toy_pairs, run_of
 
 @pytest.mark.parametrize("dataset", ["mnist", "digits", "mine"])
 @pytest.mark.parametrize("asked", ["auto", "strong"])
-def test_only_clothing_is_mirrored_unasked(pairs, dataset, asked):
+def test_only_clothing_is_mirrored_unasked_and_looked_at_as_it_was_shown(pairs, dataset, asked):
     """Mirrored digits are not digits, and of other data nothing is known."""
-    settled = {name: settle(TrainConfig(augment=asked, mirror=None), pairs(name), None) for name in (dataset, CLOTHING)}
+    settled = {
+        name: settle(TrainConfig(augment=asked, views="auto"), pairs(name), None) for name in (dataset, CLOTHING)
+    }
     assert {name: "flip" in config.augment for name, config in settled.items()} == {dataset: False, CLOTHING: True}
-    assert {name: config.mirror for name, config in settled.items()} == {dataset: False, CLOTHING: True}
+    turned = "turn" if asked == "strong" else "one"
+    assert {name: config.views for name, config in settled.items()} == {dataset: turned, CLOTHING: "mirror"}
     assert "shift" in settled[dataset].augment
     for config in settled.values():
         assert TrainConfig(**config.to_dict()) == config  # made of changes there are
 
 
-@pytest.mark.parametrize("dataset", ["mnist", CLOTHING])
+@pytest.mark.parametrize("dataset", ["mnist", "digits", CLOTHING, "mine"])
 def test_strong_does_more_than_auto_and_erases(pairs, dataset):
     auto, strong = (
         set(settle(TrainConfig(augment=asked), pairs(dataset), None).augment.split("-")) for asked in ("auto", "strong")
@@ -117,18 +120,18 @@ def test_clothing_is_clothing_where_one_class_is_told_from_the_rest(quarters, ru
 
 
 @pytest.mark.parametrize("augment", ["none", "flip", "erase-affine"])
-def test_changes_and_mirror_asked_for_stay_whatever_the_data(pairs, augment):
+def test_changes_and_views_asked_for_stay_whatever_the_data(pairs, augment):
     for dataset in ("mnist", CLOTHING):
-        for mirror in (False, True):
-            settled = settle(TrainConfig(augment=augment, mirror=mirror), pairs(dataset), None)
-            assert (settled.augment, settled.mirror) == (augment, mirror)
-        assert settle(TrainConfig(augment=augment, mirror=None), pairs(dataset), None).mirror is (augment == "flip")
+        for views in ("one", "mirror", "turn"):
+            settled = settle(TrainConfig(augment=augment, views=views), pairs(dataset), None)
+            assert (settled.augment, settled.views) == (augment, views)
+        taught = {"none": "one", "flip": "mirror", "erase-affine": "turn"}[augment]
+        assert settle(TrainConfig(augment=augment, views="auto"), pairs(dataset), None).views == taught
 
 
 def test_the_reference_tower_sees_images_as_they_are_unless_told_otherwise(pairs):
-    for asked, settled in (("auto", "none"), ("shift", "shift")):
+    for asked, settled in (("auto", "none"), ("shift", "shift"), ("strong", "flip-shift-erase")):
         assert settle(TrainConfig(tower="reference", augment=asked), pairs(CLOTHING), None).augment == settled
-    assert "erase" in settle(TrainConfig(tower="reference", augment="strong"), pairs(), None).augment
 
 
 def test_auto_becomes_the_data_set_and_a_folder_stays_a_folder(pairs):

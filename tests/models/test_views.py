@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from siamese_tf.models.views import map_about_centre, views_of
+
+
+def drawn(count=3, height=9, width=9, channels=1):
+    return np.random.default_rng(0).random((count, height, width, channels), np.float32)
+
+
+@pytest.mark.parametrize(("kind", "count"), [("one", 1), ("mirror", 2), ("turn", 3)])
+def test_the_first_view_is_the_image_itself_and_all_have_its_shape(kind, count):
+    images = drawn(4, 10, 7, 3)
+    views = views_of(tf.constant(images), kind)
+    assert [tuple(view.shape) for view in views] == [images.shape] * count
+    np.testing.assert_array_equal(views[0], images)
+
+
+def test_the_mirror_image_has_left_and_right_exchanged():
+    images = drawn()
+    np.testing.assert_array_equal(views_of(tf.constant(images), "mirror")[1], images[:, :, ::-1])
+
+
+def test_turning_goes_either_way_by_twelve_degrees_about_the_centre():
+    """A dot 10 pixels right of the centre goes 10 sin(12) = 2.1 pixels up and down."""
+    image = np.zeros((1, 41, 41, 1), np.float32)
+    image[0, 19:22, 29:32] = 1.0
+    heights = []
+    for view in views_of(tf.constant(image), "turn")[1:]:
+        weight = np.asarray(view)[0, :, :, 0]
+        assert weight.sum() == pytest.approx(9, abs=0.1)
+        heights.append(weight.sum(axis=1) @ np.arange(41) / weight.sum() - 20)
+        assert weight.sum(axis=0) @ np.arange(41) / weight.sum() - 20 == pytest.approx(
+            10 * np.cos(np.radians(12)), abs=0.1
+        )
+    assert sorted(heights) == pytest.approx([-10 * np.sin(np.radians(12)), 10 * np.sin(np.radians(12))], abs=0.1)
+
+
+def test_a_map_about_the_centre_says_where_each_pixel_comes_from():
+    """The first image turned clockwise by a right angle, where (x, y) comes from (y, -x); the second left alone."""
+    images = drawn(2)
+    x_from = tf.constant([0.0, 1.0]), tf.constant([1.0, 0.0])
+    y_from = tf.constant([-1.0, 0.0]), tf.constant([0.0, 1.0])
+    mapped = np.asarray(map_about_centre(tf.constant(images), x_from, y_from))
+    np.testing.assert_allclose(mapped[0], np.rot90(images[0], -1), atol=1e-6)
+    np.testing.assert_allclose(mapped[1], images[1], atol=1e-6)
+
+
+def test_what_comes_in_from_outside_is_black():
+    images = tf.ones((1, 5, 5, 1))
+    half = tf.constant([2.0])
+    mapped = np.asarray(map_about_centre(images, (half, 0 * half), (0 * half, half)))
+    assert mapped[0, 2, 2, 0] == 1.0
+    assert mapped[0, 0, 0, 0] == 0.0
