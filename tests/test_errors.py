@@ -10,7 +10,8 @@ CLASSES = dict(inspect.getmembers(errors, inspect.isclass))
 
 def test_they_are_what_callers_catch():
     assert issubclass(SiameseError, ValueError)
-    assert {"ConfigError", "DatasetError", "PairFileError", "ImageError", "ModelFileError", "GalleryError"} < set(CLASSES)
+    kinds = {"ConfigError", "DatasetError", "PairFileError", "ImageError", "ModelFileError", "GalleryError"}
+    assert kinds < set(CLASSES)
 
 
 @pytest.mark.parametrize("name", CLASSES)

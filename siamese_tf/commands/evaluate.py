@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from siamese_tf.commands.options import DataDir, Model, OneVsRest, RestIsAClass, TestPairs
+from siamese_tf.commands.options import DataDir, Model, OneVsRest, Pairs, RestIsAClass, TestPairs
 from siamese_tf.console import start_tensorflow
 from siamese_tf.errors import SiameseError
 
@@ -16,14 +16,13 @@ if TYPE_CHECKING:
     from siamese_tf.data.open import OpenedPairs
     from siamese_tf.models.siamese_model import SiameseModel
 
-ANY_PAIRS = "A pair file (.npz), a list of pairs (.csv: img1,img2,similarity), or LFW's pairs.txt."
 AT = "accuracy, f1, eer, or a false match rate such as 0.01; chosen on validation pairs, or on the other folds."
 Image = Annotated[Path | None, Option(help="One of two images to compare, instead of pairs.")]
 
 
 def evaluate(
     model: Model,
-    pairs: Annotated[str | None, Option(help=ANY_PAIRS)] = None,
+    pairs: Pairs = None,
     test_pairs: TestPairs = None,
     images: Annotated[
         Path | None, Option(help="Of a pairs.txt: its folders of people.", show_default="beside it")

@@ -15,7 +15,9 @@ ImageSize = Annotated[
 Color = Annotated[str | None, Option(help="Of a folder of images: grey or rgb.", show_default="grey if all are")]
 Resize = Annotated[str, Option(help="Of a folder of images: pad, crop or stretch.")]
 DataDir = Annotated[str | None, Option(help="A folder with one folder per data set.", show_default="$SIAMESE_TF_DATA")]
-Pairs = Annotated[str | None, Option(help="A pair file (.npz) with training and validation pairs.")]
+Pairs = Annotated[
+    str | None, Option(help="A pair file (.npz), a list of pairs (.csv: img1,img2,similarity), or LFW's pairs.txt.")
+]
 TestPairs = Annotated[str | None, Option(help="A pair file with test pairs.", show_default="test_pairs.npz beside it")]
 Model = Annotated[Path, Argument(help="A saved model (.keras).", show_default=False)]
 OneVsRest = Annotated[str | None, Option(help="A class to tell from all others.", metavar="CLASS")]

@@ -15,7 +15,7 @@ from siamese_tf.models.all_pairs import AllPairs, blocks
 from siamese_tf.models.heads import build_head
 from siamese_tf.models.inputs import Images, as_images
 from siamese_tf.models.towers import build_tower
-from siamese_tf.models.views import views_of
+from siamese_tf.models.views import scale_pixels, views_of
 from siamese_tf.models.weights import read_weights, write_weights
 
 EMBED_BATCH = 512
@@ -238,11 +238,6 @@ class SiameseModel(keras.Model):
             "record": self.record,
             "views": self.views,
         }
-
-
-def scale_pixels(images: tf.Tensor) -> tf.Tensor:
-    """Values 0 to 255 of any dtype to float32 in [0, 1], what every tower takes."""
-    return tf.cast(images, tf.float32) / 255.0
 
 
 def probability(logits: np.ndarray) -> np.ndarray:

@@ -7,9 +7,9 @@ from tensorflow import keras
 
 from siamese_tf.errors import ConfigError, ImageError
 from siamese_tf.models import siamese_model
-from siamese_tf.models.siamese_model import SiameseModel, probability, scale_pixels
+from siamese_tf.models.siamese_model import SiameseModel, probability
 from siamese_tf.models.towers import build_tower
-from siamese_tf.models.views import views_of
+from siamese_tf.models.views import scale_pixels, views_of
 
 
 def images(count: int, seed: int = 1) -> np.ndarray:
@@ -22,10 +22,6 @@ def test_probability_pencil():
     # log 3: 3 / (3 + 1).
     np.testing.assert_allclose(probability(np.array([0, np.log(3), -np.log(3)])), [0.5, 0.75, 0.25])
     np.testing.assert_array_equal(probability(np.array([1e4, -1e4])), [1, 0])
-
-
-def test_scale_pixels_pencil():
-    np.testing.assert_allclose(scale_pixels(np.uint8([0, 51, 255])), [0, 0.2, 1])
 
 
 # Scores
