@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from siamese_tf.models.views import TURN, map_about_centre
 
-MOST_ROTATION = TURN
 MOST_SHEAR = 0.2  # of the height, sideways
 MOST_ZOOM = math.log(1.15)
 ERASED = 0.5  # of the images
@@ -56,7 +55,7 @@ def _affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Turned, slanted and stretched about the centre, with bilinear interpolation."""
     draws = tf.random.stateless_uniform([4, tf.shape(images)[0]], seed + [0, 3], -1.0, 1.0)
     angle, shear, wide, high = (
-        MOST_ROTATION * draws[0],
+        TURN * draws[0],
         MOST_SHEAR * draws[1],
         tf.exp(MOST_ZOOM * draws[2]),
         tf.exp(MOST_ZOOM * draws[3]),
