@@ -16,7 +16,7 @@ MINING_NAMES = ("semi-hard", "hard", "all")
 LOSSES_FROM = ("addons", "native")
 SOFT = "soft"
 TRIPLET_KNOBS = ("mining", "losses", "classes_per_batch", "images_per_class")
-CHANGES = ("flip", "affine", "elastic", "shift", "erase")  # that `augment` can put together
+CHANGES = ("flip", "affine", "shift", "erase")  # that `augment` can put together
 SCHEDULES = ("cosine", "constant")
 VIEW_NAMES = ("one", "mirror", "turn")
 PRECISIONS = ("float32", "bfloat16")
@@ -84,10 +84,9 @@ class TrainConfig:
         pairs_per_step: `all` pairs among the images of a step (needs labels), or only the `listed` ones (not triplet).
         average: decay per step of the moving average of the weights, in [0, 1): the average is what is validated and
             kept; 0 keeps the weights themselves.
-        augment: what is done to the images of a step: `flip`, `affine`, `elastic`, `shift`, `erase` with hyphens
-            between them (see `augment`), or `none`. `auto` mirrors clothing and shifts everything else (mirrored digits
-            are not digits), and leaves images as they are for the reference tower; `strong` does more, as the data set
-            suits.
+        augment: what is done to the images of a step: `flip`, `affine`, `shift`, `erase` with hyphens between them
+            (see `augment`), or `none`. `auto` mirrors clothing and shifts everything else (mirrored digits are not
+            digits), and leaves images as they are for the reference tower; `strong` does all that fits the data set.
         views: what the model looks at of an image, to embed it as their mean: `one`, itself; `mirror`, its mirror image
             besides; `turn`, itself turned by 12 degrees either way besides; `auto`, what the augmentation taught it.
         precision: what the tower computes in while it trains: `float32`, or `bfloat16`, faster on processors that have

@@ -6,11 +6,8 @@ import tensorflow as tf
 
 from siamese_tf.models.views import TURN, map_about_centre
 
-MOST_ROTATION = TURN
 MOST_SHEAR = 0.2  # of the height, sideways
 MOST_ZOOM = math.log(1.15)
-BENDS = 4  # places along each side that move on their own; what is between them follows
-MOST_USUAL_BEND = 0.04  # of the side: the standard deviation of how far they move
 ERASED = 0.5  # of the images
 ERASED_AREA = (0.02, 0.33)  # of the image
 ERASED_RATIO = 3.3  # height to width, or width to height, at most
@@ -24,8 +21,7 @@ def augment(images: tf.Tensor, kind: str, seed: tf.Tensor) -> tf.Tensor:
         kind: names of CHANGES with hyphens between them, in any order; `none` changes nothing. `flip` mirrors half of
             the images. `affine` turns each by up to 12 degrees, and stretches and slants it a little. `shift` moves it
             by up to a tenth of each side, in whole pixels. `erase` covers a rectangle of half of them with noise.
-            `elastic`
-            bends it smoothly. What moves in from outside is black.
+            What moves in from outside is black.
         seed: (2,) int32; the same seed makes the same changes.
 
     Returns:
@@ -59,7 +55,7 @@ def _affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Turned, slanted and stretched about the centre, with bilinear interpolation."""
     draws = tf.random.stateless_uniform([4, tf.shape(images)[0]], seed + [0, 3], -1.0, 1.0)
     angle, shear, wide, high = (
-        MOST_ROTATION * draws[0],
+        TURN * draws[0],
         MOST_SHEAR * draws[1],
         tf.exp(MOST_ZOOM * draws[2]),
         tf.exp(MOST_ZOOM * draws[3]),
@@ -68,34 +64,6 @@ def _affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     x_from_x, x_from_y = wide * cosine, wide * (shear * cosine - sine)
     y_from_x, y_from_y = high * sine, high * (shear * sine + cosine)
     return map_about_centre(images, (x_from_x, x_from_y), (y_from_x, y_from_y))
-
-
-def _elastic(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Bent by a smooth random field, after Simard et al. 2003, "Best practices for convolutional neural networks"."""
-    count, (height, width) = tf.shape(images)[0], images.shape[1:3]
-    moves = tf.random.stateless_normal([count, BENDS, BENDS, 2], seed + [0, 6], stddev=MOST_USUAL_BEND)
-    field = tf.image.resize(moves, [height, width], "bicubic")  # (n, h, w, 2), in sides
-    rows = tf.range(height, dtype=tf.float32)[:, tf.newaxis] + height * field[..., 0]
-    columns = tf.range(width, dtype=tf.float32) + width * field[..., 1]
-    return _sampled(images, rows, columns)
-
-
-def _sampled(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """The images at other places, (n, h, w) each, with bilinear interpolation; outside it is black."""
-    height, width, channels = images.shape[1:]
-    framed = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]])
-    stride = width + 2  # of a framed row
-    pixels = tf.reshape(framed, [tf.shape(images)[0], (height + 2) * stride, channels])
-    y, x = tf.clip_by_value(rows + 1, 0, height + 1), tf.clip_by_value(columns + 1, 0, width + 1)
-    top, left = tf.minimum(tf.floor(y), height), tf.minimum(tf.floor(x), width)
-    down, right = (y - top)[..., tf.newaxis], (x - left)[..., tf.newaxis]
-    corner = tf.cast(top, tf.int32) * stride + tf.cast(left, tf.int32)
-    above, below = (
-        (1 - right) * tf.gather(pixels, corner + start, axis=1, batch_dims=1)
-        + right * tf.gather(pixels, corner + start + 1, axis=1, batch_dims=1)
-        for start in (0, stride)
-    )
-    return (1 - down) * above + down * below
 
 
 def _erase(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -117,4 +85,4 @@ def _erase(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 # In the order in which they are made.
-CHANGES = {"flip": _flip, "affine": _affine, "elastic": _elastic, "shift": _shift, "erase": _erase}
+CHANGES = {"flip": _flip, "affine": _affine, "shift": _shift, "erase": _erase}

@@ -3,7 +3,6 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy import ndimage
 
 from siamese_tf import config
 from siamese_tf.training.augmentation import CHANGES, augment
@@ -180,46 +179,6 @@ def test_affine_keeps_a_digit_between_black_and_white_and_lets_black_in():
     assert ((white[:, 0, 0] < 0.5) | (white[:, -1, 0] < 0.5) | (white[:, 0, -1] < 0.5)).mean() > 0.5
     np.testing.assert_array_equal(changed("affine", images=np.zeros((9, 28, 28, 1), np.float32)), 0)
     assert len({image.tobytes() for image in white}) == 100
-
-
-# Bent.
-
-
-@pytest.fixture(scope="module")
-def fields():
-    """How many pixels down and right each pixel of the result comes from, (n, h, w, 2); NaN where from outside."""
-    rows, columns = np.mgrid[:20, :31].astype(np.float32)
-    places = np.stack([rows, columns, np.ones_like(rows)], axis=-1)[np.newaxis].repeat(200, axis=0)
-    after = changed("elastic", images=places)
-    inside = after[..., 2:] > 1 - 1e-6
-    return np.where(inside, after[..., :2] - places[..., :2], np.nan)
-
-
-def test_elastic_takes_each_pixel_from_between_four_others(fields):
-    after = changed("elastic")
-    for number in range(8):
-        places = np.moveaxis(np.mgrid[:20, :31], 0, -1) + fields[number]
-        inside = np.isfinite(places).all(axis=-1)
-        for channel in range(3):
-            expected = ndimage.map_coordinates(IMAGES[number, ..., channel], places[inside].T, order=1)
-            np.testing.assert_allclose(after[number][inside][:, channel], expected, atol=1e-4)
-
-
-def test_elastic_bends_a_little_smoothly_and_each_image_in_its_own_way(fields):
-    inner = fields[:, 4:16, 6:25]
-    assert np.isfinite(inner).mean() > 0.98
-    usual = np.nanstd(inner, axis=(0, 1, 2)) / (20, 31)
-    assert ((usual > 0.02) & (usual < 0.045)).all()  # less between the places that move than at them
-    for axis in (1, 2):  # neighbours move alike
-        assert np.nanstd(np.diff(inner, axis=axis)) < 0.4 * np.nanstd(inner)
-    assert np.nanmax(np.abs(np.corrcoef(np.nan_to_num(inner[:6]).reshape(6, -1)) - np.eye(6))) < 0.9
-
-
-def test_elastic_lets_black_in_and_nothing_else():
-    white = changed("elastic", images=np.ones((100, 28, 28, 1), np.float32))
-    assert white.min() == 0
-    assert white.max() <= 1 + 1e-6
-    np.testing.assert_array_equal(changed("elastic", images=np.zeros((9, 28, 28, 1), np.float32)), 0)
 
 
 # Erased.
