@@ -16,8 +16,9 @@ MINING_NAMES = ("semi-hard", "hard", "all")
 LOSSES_FROM = ("addons", "native")
 SOFT = "soft"
 TRIPLET_KNOBS = ("mining", "losses", "classes_per_batch", "images_per_class")
-CHANGES = ("flip", "affine", "shift", "erase")  # that `augment` can put together
-SCHEDULES = ("cosine", "constant")
+CHANGES = ("flip", "vflip", "affine", "shift", "color", "erase")  # that `augment` can put together
+OPTIMIZERS = ("adam", "sgd")
+SCHEDULES = ("cosine", "step", "plateau", "constant")
 VIEW_NAMES = ("one", "mirror", "turn")
 PRECISIONS = ("float32", "bfloat16")
 
@@ -54,6 +55,11 @@ class TrainConfig:
         pairs: a pair file with training and validation rows; None takes `dataset/<name>/train_pairs.npz`, made when
             it is not there.
         test_pairs: a pair file with test rows; None takes the test rows of `pairs`, else `test_pairs.npz` beside it.
+        images: the folder with the images that a list of pairs in LFW's form (.txt) names; None is the list's own.
+        image_size: height and width that image files are brought to, as `112x92`, or `112` for a square; None takes
+            what all share, else 112x112.
+        color: `grey` or `rgb`, for image files; None is grey where all are.
+        resize: how image files are brought to the size: `pad`, `crop` or `stretch`, see `resize_image`.
         one_vs_rest: a class, by name or number, to be told from all others taken together; None tells all classes
             apart. Two images of the rest are alike where they are of one class; where the whole rest is one class,
             nothing is known of two of them.
@@ -77,16 +83,25 @@ class TrainConfig:
         images_shown: to the tower in all steps together, at least; where `epochs` says nothing.
         batch_pairs: listed pairs in a step, so twice as many images; at least 1. With `one_vs_rest`, images of the
             class, and as many of the rest; for triplets see `images_per_class`.
-        learning_rate: of Adam at its height; None takes the tower's own.
+        optimizer: `adam`, which with `weight_decay` is AdamW, or `sgd` with a momentum of 0.9.
+        learning_rate: at its height; None takes the tower's own, which is for Adam.
         schedule: `cosine` takes the learning rate up over the first twentieth of the steps and down to 0 at the last,
-            `constant` leaves it.
+            `step` to a tenth after half of the steps and again after three quarters, `plateau` to a half when the
+            validation accuracy has not risen for five epochs, `constant` leaves it.
         weight_decay: share of each kernel's weights, times the learning rate, that a step takes away; 0 or more.
+        l2: what the loss counts of the sum of the kernels' squares; 0 or more.
+        start_from: a model (`.keras`) whose tower's weights to start with, or a file of ImageNet weights (`.h5`) for
+            the towers of `keras.applications`; None starts with new ones.
+        train_last: how many of the tower's layers are trained, the last ones with weights; None trains all.
+        layer_decay: between 0 and 1: each layer learns at this share of the rate of the one after it; None lets all
+            learn at the same.
         pairs_per_step: `all` pairs among the images of a step (needs labels), or only the `listed` ones (not triplet).
         average: decay per step of the moving average of the weights, in [0, 1): the average is what is validated and
             kept; 0 keeps the weights themselves.
-        augment: what is done to the images of a step: `flip`, `affine`, `shift`, `erase` with hyphens between them
-            (see `augment`), or `none`. `auto` mirrors clothing and shifts everything else (mirrored digits are not
-            digits), and leaves images as they are for the reference tower; `strong` does all that fits the data set.
+        augment: what is done to the images of a step: `flip`, `vflip`, `affine`, `shift`, `color`, `erase` with hyphens
+            between them (see `augment`), or `none`. `auto` mirrors clothing and shifts everything else (mirrored digits
+            are not digits), and leaves images as they are for the reference tower; `strong` does all that fits the data
+            set.
         views: what the model looks at of an image, to embed it as their mean: `one`, itself; `mirror`, its mirror image
             besides; `turn`, itself turned by 12 degrees either way besides; `auto`, what the augmentation taught it.
         precision: what the tower computes in while it trains: `float32`, or `bfloat16`, faster on processors that have
@@ -98,6 +113,10 @@ class TrainConfig:
     data_dir: str | None = None
     pairs: str | None = None
     test_pairs: str | None = None
+    images: str | None = None
+    image_size: str | None = None
+    color: str | None = None
+    resize: str = "pad"
     one_vs_rest: str | None = None
     rest_is_a_class: bool = False
     objective: str = "contrastive"
@@ -112,9 +131,14 @@ class TrainConfig:
     epochs: int | None = None
     images_shown: int = 256_000
     batch_pairs: int = 128
+    optimizer: str = "adam"
     learning_rate: float | None = None
     schedule: str = "cosine"
     weight_decay: float = 0.0
+    l2: float = 0.0
+    start_from: str | None = None
+    train_last: int | None = None
+    layer_decay: float | None = None
     pairs_per_step: str = "all"
     average: float = 0.99
     augment: str = "auto"
@@ -124,7 +148,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_text("dataset", self.dataset)
-        for name in ("data_dir", "pairs", "test_pairs", "one_vs_rest"):
+        check_text("resize", self.resize)
+        for name in ("data_dir", "pairs", "test_pairs", "images", "image_size", "color", "start_from", "one_vs_rest"):
             check_text(name, getattr(self, name), optional=True)
         check_choice("rest_is_a_class", self.rest_is_a_class, (False, True))
         check_choice("views", self.views, (*VIEW_NAMES, "auto"))
@@ -134,6 +159,7 @@ class TrainConfig:
         check_choice("pairs_per_step", self.pairs_per_step, PAIRS_PER_STEP)
         check_choice("mining", self.mining, MINING_NAMES)
         check_choice("losses", self.losses, (*LOSSES_FROM, None))
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("precision", self.precision, PRECISIONS)
         check_whole("embedding_dim", self.embedding_dim, 1, 4096, optional=True)
@@ -145,6 +171,9 @@ class TrainConfig:
         check_whole("images_per_class", self.images_per_class, 2, 65_536, optional=True)
         check_number("learning_rate", self.learning_rate, above=True, optional=True)
         check_number("weight_decay", self.weight_decay)
+        check_number("l2", self.l2)
+        check_number("layer_decay", self.layer_decay, above=True, below=1, optional=True)
+        check_whole("train_last", self.train_last, 1, 10_000, optional=True)
         check_number("average", self.average, below=1)
         if self.margin != SOFT:
             check_number("margin", self.margin, above=True, optional=True, or_text=SOFT)

@@ -1,4 +1,4 @@
-"""What holds for every test: no network beyond this machine, and TensorFlow's start-up talk left out.
+"""What holds for every test: no network beyond this machine, no cache but its own, and no start-up talk of TensorFlow.
 
 And what the tests of the commands share: `call` and `run`, which type a command in this process.
 """
@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -28,6 +28,13 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         return look_up(host, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIAMESE_TF_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

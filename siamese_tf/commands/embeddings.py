@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from siamese_tf.commands.options import DataDir, Model, OneVsRest, Pairs, TestPairs
+from siamese_tf.commands.options import DataDir, DatasetOrNone, GivenDataset, Model, OneVsRest, Pairs, TestPairs
 from siamese_tf.console import start_tensorflow
 from siamese_tf.errors import ConfigError, DatasetError, PairFileError, SiameseError
 
@@ -17,24 +17,22 @@ if TYPE_CHECKING:  # `siamese-tf --help` waits for none of these
 
     from siamese_tf.data.open import OpenedPairs
 
-DATASETS = "mnist, fashion-mnist, digits, or a folder of IDX files."
-
 
 def embed(
     model: Model,
-    dataset: Annotated[str, Option(help=DATASETS, show_default=False)],
+    dataset: GivenDataset,
     out: Annotated[Path, Option(help="The file (.npz) that gets the embeddings.", show_default=False)],
     data_dir: DataDir = None,
 ) -> None:
     """Write the embeddings of all images of a data set."""
     start_tensorflow()
     from siamese_tf.data.npz import write_npz
-    from siamese_tf.data.sources import load_source
+    from siamese_tf.data.sources import form_for, load_source
     from siamese_tf.inference.embed_images import embed_source
     from siamese_tf.models.model_file import load_model
 
     loaded = load_model(model)
-    source = load_source(dataset, data_dir)
+    source = load_source(dataset, data_dir, form_for(dataset, loaded.form))
     print(source.note)
     arrays = embed_source(loaded, source)
     write_npz(out, arrays)
@@ -44,7 +42,7 @@ def embed(
 
 def plot_embeddings(
     model: Model,
-    dataset: Annotated[str | None, Option(help=DATASETS)] = None,
+    dataset: DatasetOrNone = None,
     data_dir: DataDir = None,
     pairs: Pairs = None,
     test_pairs: TestPairs = None,
@@ -70,6 +68,7 @@ def plot_embeddings(
     import numpy as np
 
     from siamese_tf.data.open import open_pairs
+    from siamese_tf.data.sources import form_for
     from siamese_tf.evaluation.embedding_plot import save_embedding_plot, tsne
     from siamese_tf.evaluation.embedding_report import as_compared, embedding_lines, embedding_report
     from siamese_tf.inference.embed_images import embed_images
@@ -77,7 +76,8 @@ def plot_embeddings(
     from siamese_tf.models.model_file import load_model
 
     loaded = load_model(model)
-    opened = open_pairs(dataset or "auto", data_dir=data_dir, pairs=pairs, test_pairs=test_pairs)
+    form = form_for(dataset or "", loaded.form)
+    opened = open_pairs(dataset or "auto", data_dir=data_dir, pairs=pairs, test_pairs=test_pairs, form=form)
     print("\n".join(opened.lines()), file=sys.stderr if as_json else sys.stdout)
     test = _test_images(opened, one_vs_rest)
     embeddings = as_compared(loaded, embed_images(loaded, test.images, opened.dataset))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from siamese_tf.commands.options import DataDir, Model, OneVsRest, Pairs, RestIsAClass, TestPairs
+from siamese_tf.commands.options import DataDir, DatasetOrNone, Images, Model, OneVsRest, Pairs, RestIsAClass, TestPairs
 from siamese_tf.console import start_tensorflow
 from siamese_tf.errors import SiameseError
 
@@ -24,10 +24,8 @@ def evaluate(
     model: Model,
     pairs: Pairs = None,
     test_pairs: TestPairs = None,
-    images: Annotated[
-        Path | None, Option(help="Of a pairs.txt: its folders of people.", show_default="beside it")
-    ] = None,
-    dataset: Annotated[str | None, Option(help="mnist, fashion-mnist, digits, or a folder of IDX files.")] = None,
+    images: Images = None,
+    dataset: DatasetOrNone = None,
     data_dir: DataDir = None,
     image1: Image = None,
     image2: Image = None,
@@ -58,13 +56,15 @@ def evaluate(
     _check_list(listed, test_pairs, images)
     start_tensorflow()
     from siamese_tf.data.open import open_pairs
+    from siamese_tf.data.sources import form_for
     from siamese_tf.models.model_file import load_model
 
     loaded, fold = load_model(model), None
     if pairs is not None and listed:
-        opened, fold = open_list(pairs, loaded.input_size, images)
+        opened, fold = open_list(pairs, loaded.form, images)
     else:
-        opened = open_pairs(dataset or "auto", data_dir=data_dir, pairs=pairs, test_pairs=test_pairs)
+        form = form_for(dataset or "", loaded.form)
+        opened = open_pairs(dataset or "auto", data_dir=data_dir, pairs=pairs, test_pairs=test_pairs, form=form)
     if listed or rule is not None:
         _verify(loaded, opened, as_json, fold=fold, rule=rule, folder=out, seed=seed)
     else:
@@ -88,7 +88,7 @@ def _check_classes(verification: bool, one_vs_rest: str | None, rest_is_a_class:
         )
 
 
-def _check_list(listed: bool, test_pairs: str | None, images: Path | None) -> None:
+def _check_list(listed: bool, test_pairs: str | None, images: str | None) -> None:
     if listed and test_pairs is not None:
         raise SiameseError("a list of pairs brings its own test pairs: leave out --test-pairs")
     if images is not None and not listed:

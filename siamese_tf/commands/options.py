@@ -5,15 +5,16 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-Dataset = Annotated[
-    str,
-    Option(help="mnist, fashion-mnist, digits, auto, or a folder: of IDX files, or of one folder of images a class."),
-]
+FOLDERS = "or a folder: of IDX files, or of one folder of images a class."
+Dataset = Annotated[str, Option(help=f"mnist, fashion-mnist, digits, auto, {FOLDERS}")]
+GivenDataset = Annotated[str, Option(help=f"mnist, fashion-mnist, digits, {FOLDERS}", show_default=False)]
+DatasetOrNone = Annotated[str | None, Option(help=f"mnist, fashion-mnist, digits, {FOLDERS}")]
 ImageSize = Annotated[
     str | None, Option(help="Of a folder of images: as 112x92.", show_default="what all share, else 112x112")
 ]
 Color = Annotated[str | None, Option(help="Of a folder of images: grey or rgb.", show_default="grey if all are")]
 Resize = Annotated[str, Option(help="Of a folder of images: pad, crop or stretch.")]
+Images = Annotated[str | None, Option(help="Of a pairs.txt: its folders of people.", show_default="beside it")]
 DataDir = Annotated[str | None, Option(help="A folder with one folder per data set.", show_default="$SIAMESE_TF_DATA")]
 Pairs = Annotated[
     str | None, Option(help="A pair file (.npz), a list of pairs (.csv: img1,img2,similarity), or LFW's pairs.txt.")

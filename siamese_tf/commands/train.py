@@ -9,8 +9,21 @@ from typing import Annotated, Any
 import typer
 from typer import Option
 
-from siamese_tf.commands.options import DataDir, Dataset, OneVsRest, Pairs, Quiet, RestIsAClass, TestPairs
+from siamese_tf.commands.options import (
+    Color,
+    DataDir,
+    Dataset,
+    Images,
+    ImageSize,
+    OneVsRest,
+    Pairs,
+    Quiet,
+    Resize,
+    RestIsAClass,
+    TestPairs,
+)
 from siamese_tf.commands.stopping import stopping
+from siamese_tf.config import TOWER_NAMES
 from siamese_tf.console import start_tensorflow
 
 
@@ -21,13 +34,17 @@ def train(
     data_dir: DataDir = None,
     pairs: Pairs = None,
     test_pairs: TestPairs = None,
+    images: Images = None,
+    image_size: ImageSize = None,
+    color: Color = None,
+    resize: Resize = "pad",
     recipe: Annotated[str, Option(help="quick, best, reference or tnn; other flags override it.")] = "quick",
     one_vs_rest: OneVsRest = None,
     rest_is_a_class: RestIsAClass = False,
     epochs: Annotated[int | None, Option(help="Passes over the data.", show_default="what shows that many")] = None,
     images_shown: Annotated[int, Option(help="In all steps together, where --epochs says nothing.")] = 256_000,
     batch_pairs: Annotated[int, Option(help="Pairs in a step; of triplets, images.")] = 128,
-    tower: Annotated[str, Option(help="small_cnn, resnet, reference or tnn.")] = "small_cnn",
+    tower: Annotated[str, Option(help=f"{', '.join(TOWER_NAMES[:-1])} or {TOWER_NAMES[-1]}.")] = "small_cnn",
     head: Annotated[str | None, Option(help="cosine, euclidean or concat.", show_default="the objective's")] = None,
     embedding_dim: Annotated[int | None, Option(help="Numbers in an embedding.", show_default="the tower's")] = None,
     margin: Annotated[str | None, Option(help="A distance, or soft (triplet).", show_default="the objective's")] = None,
@@ -37,12 +54,17 @@ def train(
     images_per_class: Annotated[
         int | None, Option(help="Of triplets.", show_default="batch pairs / classes (hard: a quarter)")
     ] = None,
-    learning_rate: Annotated[float | None, Option(help="Of Adam at its height.", show_default="the tower's")] = None,
-    schedule: Annotated[str, Option(help="Of the learning rate: cosine or constant.")] = "cosine",
+    optimizer: Annotated[str, Option(help="adam (AdamW with --weight-decay), or sgd with momentum.")] = "adam",
+    learning_rate: Annotated[float | None, Option(help="At its height.", show_default="the tower's")] = None,
+    schedule: Annotated[str, Option(help="Of the learning rate: cosine, step, plateau or constant.")] = "cosine",
     weight_decay: Annotated[float, Option(help="Share of each kernel, times the learning rate, a step takes.")] = 0.0,
+    l2: Annotated[float, Option(help="Weight of the kernels' squares in the loss.")] = 0.0,
+    start_from: Annotated[str | None, Option(help="A model (.keras), or ImageNet weights (.h5).")] = None,
+    train_last: Annotated[int | None, Option(help="Layers of the tower to train.", show_default="all")] = None,
+    layer_decay: Annotated[float | None, Option(help="Of the rate, from each layer to the one before.")] = None,
     pairs_per_step: Annotated[str, Option(help="all pairs among a step's images, or the listed ones.")] = "all",
     average: Annotated[float, Option(help="Decay of the moving average of the weights, which is kept.")] = 0.99,
-    augment: Annotated[str, Option(help="auto, strong, none, or of flip-affine-shift-erase.")] = "auto",
+    augment: Annotated[str, Option(help="auto, strong, none, or of flip-vflip-affine-shift-color-erase.")] = "auto",
     views: Annotated[str, Option(help="Of an image, embedded as their mean: one, mirror, turn or auto.")] = "one",
     precision: Annotated[str, Option(help="float32, or bfloat16 where the processor is faster in it.")] = "float32",
     seed: Annotated[int, Option(help="Of weights, batch order and augmentation.")] = 0,

@@ -79,6 +79,19 @@ class ImageForm:
 AS_THEY_ARE = ImageForm()
 
 
+def form_of_images(shape: tuple[int, int, int], resize: str = "pad") -> ImageForm:
+    """The form that other images must have to go with some of this height, width and channels.
+
+    Raises:
+        ConfigError: neither 1 channel (grey) nor 3 (colour), which image files cannot be brought to.
+    """
+    height, width, channels = shape
+    colors = {count: color for color, count in COLORS.items()}
+    if channels not in colors:
+        raise ConfigError(f"images cannot be brought to {channels} channels; expected 1 (grey) or 3 (colour)")
+    return ImageForm((height, width), colors[channels], resize)
+
+
 def check_not_asked(form: ImageForm, what: str) -> None:
     """Refuses a form where there are no image files to bring to it.
 

@@ -10,7 +10,7 @@ from siamese_tf.data.generate import generate_pair_files
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm, check_not_asked
 from siamese_tf.data.known import KNOWN
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, check_labels_agree, load_pair_file
-from siamese_tf.data.pair_lists import form_of, is_list, load_pairs
+from siamese_tf.data.pair_lists import is_list, load_pairs
 from siamese_tf.data.sources import load_source
 from siamese_tf.errors import PairFileError
 
@@ -94,10 +94,12 @@ def open_pairs(
             how = "made now"
     note = f"{note}; pairs in {here} ({how})"
     opened = _open_files(here / TRAIN_FILE, test_pairs, note, form, images_folder)
-    if opened.train.manifest.get("files", files) != files:
+    made_from = opened.train.manifest.get("files", files)
+    if made_from != files:
+        forms = "" if [*made_from] == [*files] else f" ({', '.join(made_from)}; now {', '.join(files)})"
         raise PairFileError(
-            f"the pairs in {here} were made from other images than {dataset} has now."
-            f" Make them again: python dataset_generation.py --dataset {dataset}"
+            f"the pairs in {here} were made from other images than {dataset} has now{forms}. Make them again: python"
+            f" dataset_generation.py --dataset {dataset}, with --image-size, --color and --resize where you give them"
         )
     return replace(opened, unreadable=unreadable)
 
@@ -121,7 +123,7 @@ def _open_files(
     beside = path.with_name(TEST_FILE)
     test: PairFile | None = None
     if test_path is not None:
-        test, _ = load_pairs(test_path, form_of(train, form.resize), images_folder)
+        test, _ = load_pairs(test_path, train.form, images_folder)
         if not len(test.rows(TEST)):
             raise PairFileError(f"{test_path} has no test rows (split 2). Give a file that has, or leave it out.")
     elif len(train.rows(TEST)):

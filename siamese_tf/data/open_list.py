@@ -6,20 +6,21 @@ from pathlib import Path
 import numpy as np
 
 from siamese_tf.data.audit import audit_pairs
+from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.open import OpenedPairs
 from siamese_tf.data.pair_file import TEST
-from siamese_tf.data.pair_lists import read_csv_pairs, read_lfw_pairs
+from siamese_tf.data.pair_lists import csv_pairs, lfw_pairs
 from siamese_tf.errors import PairFileError
 
 
 def open_list(
-    path: str | Path, input_size: tuple[int, int, int], images: str | Path | None = None
+    path: str | Path, form: ImageForm, images: str | Path | None = None
 ) -> tuple[OpenedPairs, np.ndarray | None]:
     """Reads a list and its images. The pairs of one that has a single part are all taken for test pairs.
 
     Args:
         path: a `.csv` file, see `read_csv_pairs`, or a `.txt` file, see `read_lfw_pairs`.
-        input_size: height, width and channels to bring the images to.
+        form: what to bring the images to.
         images: for a `.txt` file, the folder with a folder for each person; None is the one the list is in.
 
     Returns:
@@ -31,10 +32,10 @@ def open_list(
     path = Path(path)
     fold: np.ndarray | None = None
     if path.suffix.lower() == ".txt":
-        pairs, fold = read_lfw_pairs(path, path.parent if images is None else images, *input_size)
+        pairs, fold = lfw_pairs(path, path.parent if images is None else images, form)
         fold = fold if np.unique(fold).size > 1 else None
     elif images is None:
-        pairs = read_csv_pairs(path, *input_size)
+        pairs = csv_pairs(path, form)
     else:
         raise PairFileError(f"the paths in {path} are relative to its own folder; leave out the folder {images}")
     if np.unique(pairs.split).size == 1:

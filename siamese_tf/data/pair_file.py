@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from siamese_tf.data.image_form import ImageForm, form_of_images
 from siamese_tf.data.npz import read_npz, write_npz
+from siamese_tf.data.resize import RESIZES
 from siamese_tf.errors import PairFileError
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
@@ -41,6 +43,14 @@ class PairFile:
     manifest: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
     sha256: str | None = None
+
+    @property
+    def form(self) -> ImageForm:
+        """What image files must be brought to, to go with these; the manifest says how, if image files these were."""
+        height, width, channels = self.images.shape[1:]
+        form = self.manifest.get("form")
+        how = form.get("resize") if isinstance(form, dict) else None
+        return form_of_images((height, width, channels), how if how in RESIZES else "pad")
 
     def rows(self, split: int) -> np.ndarray:
         """The row numbers (int64, rising) of the pairs of TRAIN, VALIDATION or TEST."""

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from siamese_tf.data.image_cache import cached_images
-from siamese_tf.data.image_form import COLORS, ImageForm
+from siamese_tf.data.image_form import ImageForm, form_of_images
 from siamese_tf.data.pair_file import PairFile, load_pair_file
 from siamese_tf.data.pair_text import ListedPairs, parse_csv, parse_lfw, read_text
-from siamese_tf.errors import ImageError, PairFileError
+from siamese_tf.errors import PairFileError
 
 NAMED = 3  # unreadable images named in a message
 
@@ -30,7 +30,7 @@ def read_csv_pairs(path: str | Path, height: int, width: int, channels: int, res
     Raises:
         PairFileError: the list or one of its images cannot be read; the message says which, and the cure.
     """
-    return csv_pairs(path, _form(height, width, channels, resize))
+    return csv_pairs(path, form_of_images((height, width, channels), resize))
 
 
 def read_lfw_pairs(
@@ -52,7 +52,7 @@ def read_lfw_pairs(
     Raises:
         PairFileError: the list or one of its images cannot be read; the message says which, and the cure.
     """
-    return lfw_pairs(path, images_folder, _form(height, width, channels, resize))
+    return lfw_pairs(path, images_folder, form_of_images((height, width, channels), resize))
 
 
 def csv_pairs(path: str | Path, form: ImageForm) -> PairFile:
@@ -98,19 +98,6 @@ def load_pairs(
     if Path(path).suffix.lower() == ".csv":
         return csv_pairs(path, form), None
     return lfw_pairs(path, Path(path).parent if images_folder is None else images_folder, form)
-
-
-def form_of(pairs: PairFile, resize: str) -> ImageForm:
-    """The form that other images must have to go with these pairs."""
-    height, width, channels = pairs.images.shape[1:]
-    return _form(height, width, channels, resize)
-
-
-def _form(height: int, width: int, channels: int, resize: str) -> ImageForm:
-    colors = {count: color for color, count in COLORS.items()}
-    if channels not in colors:
-        raise ImageError(f"images cannot be brought to {channels} channels; expected 1 (grey) or 3 (colour)")
-    return ImageForm((height, width), colors[channels], resize)
 
 
 def _pair_file(

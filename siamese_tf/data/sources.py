@@ -86,6 +86,12 @@ def load_source(name: str, data_dir: str | Path | None = None, form: ImageForm =
     raise DatasetError(_no_such_source(name))
 
 
+def form_for(name: str, form: ImageForm) -> ImageForm:
+    """The form where the data set of this name is a folder of image files, else the one that asks for nothing."""
+    image_folder = name and name not in NAMES and os.path.isdir(name) and not find_idx_files(name)
+    return form if image_folder else AS_THEY_ARE
+
+
 def _from_folder(folder: str, form: ImageForm) -> Source:
     name = Path(folder).resolve().name
     if find_idx_files(folder):

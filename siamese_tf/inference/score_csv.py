@@ -148,7 +148,7 @@ def _embed_files(
         try:
             if not name:
                 raise ImageError("a line lacks the path of an image; expected two, in img1 and img2; add it")
-            images.append(load_image(folder / name, *model.input_size))
+            images.append(load_image(folder / name, *model.input_size, model.resize))
             positions.append(position)
         except ImageError as error:
             errors[name] = str(error)

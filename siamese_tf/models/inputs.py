@@ -11,7 +11,7 @@ from siamese_tf.errors import ImageError
 Images = np.ndarray | str | Path | Sequence[str | Path]
 
 
-def as_images(images: Images, input_size: tuple[int, int, int]) -> tuple[np.ndarray, bool]:
+def as_images(images: Images, input_size: tuple[int, int, int], resize: str = "pad") -> tuple[np.ndarray, bool]:
     """Checks images and gives them the shape (n, h, w, c).
 
     Args:
@@ -19,6 +19,7 @@ def as_images(images: Images, input_size: tuple[int, int, int]) -> tuple[np.ndar
             where the model takes grey images. uint8 from 0 to 255, or float from 0 to 1. Or the path of an image file,
             or a list of paths, which `load_image` brings to the model's size.
         input_size: height, width and channels the model takes.
+        resize: how files of another size are brought to it, see `resize_image`.
 
     Returns:
         The images, (n, h, w, c), uint8 or float32; and whether a single image came.
@@ -27,9 +28,9 @@ def as_images(images: Images, input_size: tuple[int, int, int]) -> tuple[np.ndar
         ImageError: another shape or dtype, a float outside [0, 1], or a file that cannot be read.
     """
     if isinstance(images, str | Path):
-        return load_image(images, *input_size)[np.newaxis], True
+        return load_image(images, *input_size, resize)[np.newaxis], True
     if isinstance(images, list | tuple) and images and all(isinstance(path, str | Path) for path in images):
-        return np.stack([load_image(path, *input_size) for path in images]), False
+        return np.stack([load_image(path, *input_size, resize) for path in images]), False
     images = np.asarray(images)
     height, width, channels = input_size
     grey = channels == 1

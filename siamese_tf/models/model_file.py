@@ -18,6 +18,7 @@ import numpy as np
 from tensorflow import keras
 
 from siamese_tf.config import VIEW_NAMES
+from siamese_tf.data.resize import RESIZES
 from siamese_tf.errors import ModelFileError, SiameseError
 from siamese_tf.files import atomic_write
 from siamese_tf.models.siamese_model import SiameseModel
@@ -121,9 +122,9 @@ def _read_config(text: bytes) -> dict[str, Any]:
         found = outer.get("class_name") if isinstance(outer, dict) else type(outer).__name__
         raise ModelFileError(f"{CONFIG} must describe a SiameseModel; it describes {found!r:.100}. {CURE}")
     config = outer.get("config")
-    expected = {"input_size", "tower", "embedding_dim", "head", "threshold", "record", "views"}
+    expected = {"input_size", "tower", "embedding_dim", "head", "threshold", "record", "views", "resize"}
     if isinstance(config, dict):
-        config = {"views": "one", **config}  # the first files had no such entry
+        config = {"views": "one", "resize": "pad", **config}  # the first files had no such entries
     if not isinstance(config, dict) or set(config) != expected:
         raise ModelFileError(f"the config must have {sorted(expected)}; got {config!r:.200}. {CURE}")
     size = config["input_size"]
@@ -135,6 +136,7 @@ def _read_config(text: bytes) -> dict[str, Any]:
         ("threshold", type(config["threshold"]) in (int, float) and 0 <= config["threshold"] <= 1),
         ("record", isinstance(config["record"], dict)),
         ("views", config["views"] in VIEW_NAMES),
+        ("resize", config["resize"] in RESIZES),
     ):
         if not right:
             raise ModelFileError(f"{name} in the config cannot be {config[name]!r:.100}. {CURE}")

@@ -10,6 +10,8 @@ from tensorflow import keras
 
 from siamese_tf.checks import check_choice
 from siamese_tf.config import VIEW_NAMES
+from siamese_tf.data.image_form import ImageForm, form_of_images
+from siamese_tf.data.resize import RESIZES
 from siamese_tf.errors import ConfigError, ImageError
 from siamese_tf.models.all_pairs import AllPairs, blocks
 from siamese_tf.models.heads import build_head
@@ -32,6 +34,7 @@ class SiameseModel(keras.Model):
         all_pairs: `score_matrix` and `top_k` of embeddings already made; a gallery is so embedded once.
         threshold: a pair with score >= threshold is called the same.
         views: the embedding of an image is the mean over these, at as many times the work, see `views_of`.
+        resize: how image files of another size are brought to the model's, see `resize_image`.
         record: what is known of the training, plain values, a copy at each reading; `{}` before it.
         file_sha256: of the file that `load_model` read the model from, in hexadecimal; None for one that has no file.
     """
@@ -45,6 +48,7 @@ class SiameseModel(keras.Model):
         threshold: float = 0.5,
         record: Mapping[str, Any] | None = None,
         views: str = "one",
+        resize: str = "pad",
     ):
         """Builds the network, with new weights.
 
@@ -56,6 +60,7 @@ class SiameseModel(keras.Model):
             threshold: in [0, 1].
             record: see above.
             views: a name of VIEW_NAMES.
+            resize: a name of RESIZES.
 
         Raises:
             ConfigError: an unknown name, a tower that does not turn (n, h, w, c) into (n, d), a threshold no score has.
@@ -73,7 +78,8 @@ class SiameseModel(keras.Model):
         self.threshold = float(threshold)
         self.record = record or {}
         check_choice("views", views, VIEW_NAMES)
-        self.views = views
+        check_choice("resize", resize, RESIZES)
+        self.views, self.resize = views, resize
         self.file_sha256: str | None = None
         self._embed_batch = tf.function(
             lambda images: self._embeddings(images, training=False),
@@ -83,6 +89,11 @@ class SiameseModel(keras.Model):
         self._head_block = tf.function(lambda a, b: self.head((a, b)), input_signature=[vectors, vectors])
         self.all_pairs = AllPairs(self.head, self.embedding_dim)
         self.built = True
+
+    @property
+    def form(self) -> ImageForm:
+        """What image files are brought to."""
+        return form_of_images(self.input_size, self.resize)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -120,7 +131,7 @@ class SiameseModel(keras.Model):
         Raises:
             ImageError: images of another shape, dtype or range.
         """
-        stack, single = as_images(images, self.input_size)
+        stack, single = as_images(images, self.input_size, self.resize)
         embeddings = np.empty((len(stack), self.embedding_dim), np.float32)
         for block in blocks(len(stack), EMBED_BATCH):
             pixels = stack[block].astype(np.float32)
@@ -237,6 +248,7 @@ class SiameseModel(keras.Model):
             "threshold": self.threshold,
             "record": self.record,
             "views": self.views,
+            "resize": self.resize,
         }
 
 

@@ -10,6 +10,9 @@ MOST_SHEAR = 0.2  # of the height, sideways
 MOST_ZOOM = math.log(1.15)
 ERASED = 0.5  # of the images
 ERASED_AREA = (0.02, 0.33)  # of the image
+MOST_BRIGHTER = 0.2  # or darker, of white
+MOST_CONTRAST = MOST_SATURATION = math.log(1.3)  # of the factor, which is as often its inverse
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue, ITU-R 601
 ERASED_RATIO = 3.3  # height to width, or width to height, at most
 
 
@@ -19,9 +22,10 @@ def augment(images: tf.Tensor, kind: str, seed: tf.Tensor) -> tf.Tensor:
     Args:
         images: (n, h, w, c) float in [0, 1], with static h, w and c.
         kind: names of CHANGES with hyphens between them, in any order; `none` changes nothing. `flip` mirrors half of
-            the images. `affine` turns each by up to 12 degrees, and stretches and slants it a little. `shift` moves it
-            by up to a tenth of each side, in whole pixels. `erase` covers a rectangle of half of them with noise.
-            What moves in from outside is black.
+            the images, `vflip` turns half upside down. `affine` turns each by up to 12 degrees, stretches and slants
+            it a little. `shift` moves it by up to a tenth of each side, in whole pixels. `color` changes brightness,
+            contrast and, of colour images, saturation. `erase` covers a rectangle of half of them with noise. What
+            moves in from outside is black.
         seed: (2,) int32; the same seed makes the same changes.
 
     Returns:
@@ -37,6 +41,11 @@ def augment(images: tf.Tensor, kind: str, seed: tf.Tensor) -> tf.Tensor:
 def _flip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     draws = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed=seed)
     return tf.where(draws < 0.5, tf.reverse(images, axis=[2]), images)
+
+
+def _vflip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    draws = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed + [0, 6])
+    return tf.where(draws < 0.5, tf.reverse(images, axis=[1]), images)
 
 
 def _shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -66,6 +75,17 @@ def _affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return map_about_centre(images, (x_from_x, x_from_y), (y_from_x, y_from_y))
 
 
+def _color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Each image's distance to its own mean grows or shrinks, and so does that of its colours to their grey."""
+    draws = tf.random.stateless_uniform([3, tf.shape(images)[0], 1, 1, 1], seed + [0, 7], -1.0, 1.0)
+    if images.shape[3] == 3:
+        grey = tf.tensordot(images, tf.constant(LUMA), axes=1)[..., tf.newaxis]
+        images = grey + tf.exp(MOST_SATURATION * draws[2]) * (images - grey)
+    mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
+    images = mean + tf.exp(MOST_CONTRAST * draws[1]) * (images - mean) + MOST_BRIGHTER * draws[0]
+    return tf.clip_by_value(images, 0.0, 1.0)
+
+
 def _erase(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Random erasing, after Zhong et al. 2020, "Random erasing data augmentation"."""
     count, (height, width) = tf.shape(images)[0], images.shape[1:3]
@@ -85,4 +105,4 @@ def _erase(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 # In the order in which they are made.
-CHANGES = {"flip": _flip, "affine": _affine, "shift": _shift, "erase": _erase}
+CHANGES = {"flip": _flip, "vflip": _vflip, "affine": _affine, "shift": _shift, "color": _color, "erase": _erase}

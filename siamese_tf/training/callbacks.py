@@ -12,10 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from tensorflow import keras
 
+from siamese_tf.config import TrainConfig
 from siamese_tf.data.pair_file import VALIDATION, PairFile
 from siamese_tf.evaluation.calibration import best_threshold
 from siamese_tf.files import atomic_write
 from siamese_tf.training.checkpoint import RunState, save_checkpoint
+from siamese_tf.training.optimizer import plateau_rate
 
 
 class KeepBest(keras.callbacks.Callback):
@@ -90,6 +92,18 @@ class RestartDraws(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
         tf.random.set_seed(self.seed)
+
+
+class HalveOnPlateau(keras.callbacks.Callback):
+    """Before each epoch, sets the learning rate by what has been reached, see `plateau_rate`; so a resume is exact."""
+
+    def __init__(self, config: TrainConfig, state: RunState):
+        super().__init__()
+        self.config, self.state = config, state
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
+        accuracies = [row["validation_accuracy"] for row in self.state.history]
+        self.model.optimizer.learning_rate = plateau_rate(self.config, accuracies)
 
 
 MEASURES = {  # on the progress line; near and far are the mean distances of similar and dissimilar images

@@ -20,7 +20,17 @@ from siamese_tf.training.finish import Say
 from siamese_tf.training.run_pairs import RunPairs, open_run_pairs
 from siamese_tf.training.train import PATHS, train_and_evaluate
 
-SHARED = ("dataset", *PATHS, "one_vs_rest", "rest_is_a_class", "tower", "embedding_dim")
+SHARED = (
+    "dataset",
+    *PATHS,
+    "image_size",
+    "color",
+    "resize",
+    "one_vs_rest",
+    "rest_is_a_class",
+    "tower",
+    "embedding_dim",
+)
 
 
 def compare_objectives(

@@ -6,6 +6,7 @@ import numpy as np
 
 from siamese_tf.config import TrainConfig
 from siamese_tf.data.class_batches import short_classes
+from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.one_vs_rest import one_vs_rest
 from siamese_tf.data.open import OpenedPairs, open_pairs
 from siamese_tf.data.pair_file import TRAIN
@@ -47,7 +48,14 @@ def open_run_pairs(config: TrainConfig) -> RunPairs:
     Raises:
         SiameseError: see `open_pairs` and `one_vs_rest`.
     """
-    opened = open_pairs(config.dataset, data_dir=config.data_dir, pairs=config.pairs, test_pairs=config.test_pairs)
+    opened = open_pairs(
+        config.dataset,
+        data_dir=config.data_dir,
+        pairs=config.pairs,
+        test_pairs=config.test_pairs,
+        form=ImageForm.parse(config.image_size, config.color, config.resize),
+        images_folder=config.images,
+    )
     seen = opened
     if config.one_vs_rest is not None:
         seen = one_vs_rest(opened, config.one_vs_rest, rest_is_a_class=config.rest_is_a_class, seed=config.seed)

@@ -15,7 +15,7 @@ from siamese_tf.errors import ConfigError, SiameseError
 from siamese_tf.files import atomic_write
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.begin import begin
-from siamese_tf.training.callbacks import KeepBest, ProgressBar, RestartDraws
+from siamese_tf.training.callbacks import HalveOnPlateau, KeepBest, ProgressBar, RestartDraws
 from siamese_tf.training.checkpoint import CHECKPOINT, RunState, load_checkpoint
 from siamese_tf.training.collapse import CollapseWatch
 from siamese_tf.training.finish import RECORD, Say, calibrate_and_report
@@ -24,7 +24,7 @@ from siamese_tf.training.run_pairs import RunPairs, open_run_pairs
 from siamese_tf.training.settle import settle
 from siamese_tf.training.trainer import Trainer
 
-PATHS = ("data_dir", "pairs", "test_pairs")  # where the same pairs stood is not part of what a run is
+PATHS = ("data_dir", "pairs", "test_pairs", "images")  # where the same pairs stood is not part of what a run is
 
 
 def train_and_evaluate(
@@ -100,6 +100,7 @@ def _fit(trainer: Trainer, pairs: RunPairs, state: RunState, workdir: Path, quie
         KeepBest(pairs.seen.train, state, workdir, trainer.step.names),
         keras.callbacks.TensorBoard(workdir / "logs", write_graph=False),
         *([RestartDraws(config.seed)] if config.tower == "custom" else []),
+        *([HalveOnPlateau(config, state)] if config.schedule == "plateau" else []),
         *([] if quiet else [progress]),
         *([CollapseWatch(trainer, config)] if config.objective == "triplet" else []),
     ]

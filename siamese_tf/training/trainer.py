@@ -12,6 +12,8 @@ from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.views import scale_pixels
 from siamese_tf.training.augmentation import augment
 from siamese_tf.training.objectives import OBJECTIVES
+from siamese_tf.training.optimizer import kernels
+from siamese_tf.training.transfer import rate_shares
 
 
 class Trainer(keras.Model):
@@ -21,6 +23,7 @@ class Trainer(keras.Model):
         model: what is trained.
         kept: what is validated and kept, see `keeping`.
         averages: the moving averages of the variables of `model`, in their order.
+        shares: of the learning rate, for each trainable variable, see `rate_shares`.
         latest: what the last step measured, by name; `fit` itself is told the means over the epoch so far.
     """
 
@@ -36,6 +39,7 @@ class Trainer(keras.Model):
         self.model, self.kept, self.config = model, kept, config
         self.averages = [tf.Variable(tf.convert_to_tensor(one), trainable=False) for one in model.variables]
         self.step = OBJECTIVES[config.objective].step(config, model.head)
+        self.shares = rate_shares(model, config)
         self.means = {name: keras.metrics.Mean(name=name) for name in self.step.names}
         self.latest = {name: tf.Variable(0.0, trainable=False) for name in self.step.names}
         self.built = True
@@ -65,19 +69,32 @@ class Trainer(keras.Model):
         with tf.GradientTape() as tape:
             embeddings = self.model.tower(images, training=True)  # (n, d): one batch-norm statistic for all
             measures = self.step(embeddings, batch)
-        gradients = tape.gradient(measures["loss"], variables)
+            loss = measures["loss"]
+            if self.config.l2:
+                loss += self.config.l2 * tf.add_n([tf.reduce_sum(tf.square(one)) for one in kernels(self.model)])
+        gradients = tape.gradient(loss, variables)
         # An objective on distances has no gradient for the head's scale and bias: the calibration sets them.
         reached = [
             (gradient, variable)
             for gradient, variable in zip(gradients, variables, strict=True)
             if gradient is not None
         ]
-        self.optimizer.apply_gradients(reached)
+        self._apply(reached)
         self._average()
         for name, mean in self.means.items():
             mean.update_state(measures[name])
             self.latest[name].assign(measures[name])
         return {name: mean.result() for name, mean in self.means.items()}
+
+    def _apply(self, reached: list[tuple[tf.Tensor, tf.Variable]]) -> None:
+        """One step of the optimiser, of which each variable takes its share."""
+        slow = [
+            (one, share) for one, share in zip(self.model.trainable_variables, self.shares, strict=True) if share < 1
+        ]
+        before = [tf.identity(tf.convert_to_tensor(variable)) for variable, _ in slow]
+        self.optimizer.apply_gradients(reached)
+        for (variable, share), value in zip(slow, before, strict=True):
+            variable.assign(value + share * (tf.convert_to_tensor(variable) - value))
 
     def _average(self) -> None:
         """Moves the averages toward the weights; at first fast, since those of a new network say nothing."""

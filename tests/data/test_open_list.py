@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from siamese_tf.data.image_form import form_of_images
 from siamese_tf.data.open_list import open_list
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION
 from siamese_tf.errors import PairFileError
 
 SIZE = (6, 5, 1)
+FORM = form_of_images(SIZE)
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def write_csv(place, *rows, header="img1,img2,similarity,split"):
 
 def test_a_csv_list_without_parts_is_all_test(place):
     path = write_csv(place, (1, 2, 1, ""), (1, 2, 0, ""), header="img1,img2,similarity")
-    opened, fold = open_list(path, SIZE)
+    opened, fold = open_list(path, FORM)
     assert fold is None
     assert opened.test is opened.train
     assert opened.train.split.tolist() == [TEST, TEST]
@@ -44,16 +46,16 @@ def test_a_csv_list_without_parts_is_all_test(place):
 
 def test_a_csv_list_with_parts_keeps_them(place):
     rows = (1, 2, 1, ",validation"), (1, 1, 0, ",validation"), (3, 2, 0, ",test"), (3, 3, 0, ",test")
-    opened, _ = open_list(write_csv(place, *rows), SIZE)
+    opened, _ = open_list(write_csv(place, *rows), FORM)
     assert opened.test is opened.train
     assert opened.train.split.tolist() == [VALIDATION, VALIDATION, TEST, TEST]
-    opened, _ = open_list(write_csv(place, (1, 2, 1, ",train"), (1, 1, 0, ",validation")), SIZE)
+    opened, _ = open_list(write_csv(place, (1, 2, 1, ",train"), (1, 1, 0, ",validation")), FORM)
     assert opened.test is None
     assert opened.train.split.tolist() == [TRAIN, VALIDATION]
 
 
 def test_images_on_two_sides_of_a_list_are_told(place):
-    opened, _ = open_list(write_csv(place, (1, 2, 1, ",train"), (1, 1, 0, ",test")), SIZE)
+    opened, _ = open_list(write_csv(place, (1, 2, 1, ",train"), (1, 1, 0, ",test")), FORM)
     assert opened.leaks == 1
     assert "leak" in opened.lines()[1]
 
@@ -61,7 +63,7 @@ def test_images_on_two_sides_of_a_list_are_told(place):
 def test_a_list_in_the_form_of_lfw_has_folds_and_people(place):
     path = place / "pairs.txt"
     path.write_text("2 1\nAnn 1 2\nAnn 1 Bob 1\nBob 2 3\nAnn 3 Bob 3\n")
-    opened, fold = open_list(path, SIZE)
+    opened, fold = open_list(path, FORM)
     np.testing.assert_array_equal(fold, [0, 0, 1, 1])
     assert opened.test is opened.train
     assert (opened.train.split == TEST).all()
@@ -72,21 +74,21 @@ def test_a_list_in_the_form_of_lfw_has_folds_and_people(place):
     elsewhere.mkdir()
     path = path.rename(elsewhere / "pairs.TXT")
     with pytest.raises(PairFileError, match="cannot be read"):
-        open_list(path, SIZE)
-    assert open_list(path, SIZE, place)[0].train.images.shape == opened.train.images.shape
+        open_list(path, FORM)
+    assert open_list(path, FORM, place)[0].train.images.shape == opened.train.images.shape
 
 
 def test_one_fold_is_no_fold(place):
     path = place / "pairs.txt"
     path.write_text("1\nAnn 1 2\nAnn 1 Bob 1\n")
-    assert open_list(path, SIZE)[1] is None
+    assert open_list(path, FORM)[1] is None
 
 
 def test_a_folder_of_images_is_not_for_a_csv_list(place):
     with pytest.raises(PairFileError, match="relative to its own folder; leave out the folder elsewhere"):
-        open_list(write_csv(place, (1, 2, 1, ",train")), SIZE, "elsewhere")
+        open_list(write_csv(place, (1, 2, 1, ",train")), FORM, "elsewhere")
 
 
 def test_a_list_that_is_not_there_is_refused(place):
     with pytest.raises(PairFileError, match="No such file"):
-        open_list(place / "none.csv", SIZE)
+        open_list(place / "none.csv", FORM)
