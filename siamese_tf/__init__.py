@@ -13,6 +13,7 @@ register_with_keras()
 
 _HOMES = {
     "ContrastiveLoss": "siamese_tf.losses.contrastive",
+    "Gallery": "siamese_tf.inference.gallery",
     "SiameseError": "siamese_tf.errors",
     "SiameseModel": "siamese_tf.models.siamese_model",
     "TrainConfig": "siamese_tf.config",

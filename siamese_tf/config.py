@@ -16,7 +16,7 @@ MINING_NAMES = ("semi-hard", "hard", "all")
 LOSSES_FROM = ("addons", "native")
 SOFT = "soft"
 TRIPLET_KNOBS = ("mining", "losses", "classes_per_batch", "images_per_class")
-CHANGES = ("flip", "vflip", "affine", "shift", "color", "erase")  # that `augment` can put together
+CHANGES = ("flip", "vflip", "color", "affine", "shift", "erase")  # that `augment` can put together
 OPTIMIZERS = ("adam", "sgd")
 SCHEDULES = ("cosine", "step", "plateau", "constant")
 VIEW_NAMES = ("one", "mirror", "turn")
@@ -98,7 +98,7 @@ class TrainConfig:
         pairs_per_step: `all` pairs among the images of a step (needs labels), or only the `listed` ones (not triplet).
         average: decay per step of the moving average of the weights, in [0, 1): the average is what is validated and
             kept; 0 keeps the weights themselves.
-        augment: what is done to the images of a step: `flip`, `vflip`, `affine`, `shift`, `color`, `erase` with hyphens
+        augment: what is done to the images of a step: `flip`, `vflip`, `color`, `affine`, `shift`, `erase` with hyphens
             between them (see `augment`), or `none`. `auto` mirrors clothing and shifts everything else (mirrored digits
             are not digits), and leaves images as they are for the reference tower; `strong` does all that fits the data
             set.

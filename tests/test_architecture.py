@@ -27,7 +27,8 @@ FLOORS = (
 # Floors that know less than all to their left.
 KNOWS_ONLY = {
     "data": ("config",),
-    "models": ("checks", "config", "data.images"),  # a model scores image files, too, by the rule it was trained with
+    # A model scores image files, too, by the rule it was trained with.
+    "models": ("checks", "config", "data.images", "data.image_form", "data.resize"),
     "losses": ("models.distances",),
     "evaluation": ("data", "models"),
     "inference": ("data", "models", "evaluation"),

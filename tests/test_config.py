@@ -3,7 +3,7 @@ from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 
-from siamese_tf.config import CHANGES, TOWER_DEFAULTS, TOWER_NAMES, TrainConfig
+from siamese_tf.config import CHANGES, OPTIMIZERS, SCHEDULES, TOWER_DEFAULTS, TOWER_NAMES, TrainConfig
 from siamese_tf.errors import ConfigError
 
 # A value other than the default for every knob but one, which the objective triplet does not go with.
@@ -12,6 +12,10 @@ OTHERS = {
     "data_dir": "/data",
     "pairs": "train.npz",
     "test_pairs": "test.npz",
+    "images": "lfw",
+    "image_size": "112x92",
+    "color": "grey",
+    "resize": "crop",
     "one_vs_rest": "7",
     "rest_is_a_class": True,
     "objective": "triplet",
@@ -26,9 +30,14 @@ OTHERS = {
     "epochs": 100_000,
     "images_shown": 10**10,
     "batch_pairs": 65_536,
+    "optimizer": "sgd",
     "learning_rate": 1e-9,
     "schedule": "constant",
     "weight_decay": 1e-4,
+    "l2": 1e-5,
+    "start_from": "earlier.keras",
+    "train_last": 3,
+    "layer_decay": 0.9,
     "average": 0,
     "augment": "erase-flip",
     "views": "auto",
@@ -109,7 +118,8 @@ def test_a_config_does_not_change():
         ("pairs_per_step", "pairs_per_step must be one of all, listed; got 'nonsense'"),
         ("mining", "mining must be one of semi-hard, hard, all; got 'nonsense'"),
         ("losses", "losses must be one of addons, native; got 'nonsense'"),
-        ("schedule", "schedule must be one of cosine, constant; got 'nonsense'"),
+        ("optimizer", "optimizer must be one of adam, sgd; got 'nonsense'"),
+        ("schedule", "schedule must be one of cosine, step, plateau, constant; got 'nonsense'"),
         ("views", "views must be one of one, mirror, turn, auto; got 'nonsense'"),
         ("precision", "precision must be one of float32, bfloat16; got 'nonsense'"),
     ],
@@ -131,6 +141,7 @@ def test_choices(name, expected):
         ("batch_pairs", 1, 65_536, "1 to 65,536"),
         ("classes_per_batch", 2, 65_536, "2 to 65,536"),
         ("images_per_class", 2, 65_536, "2 to 65,536"),
+        ("train_last", 1, 10_000, "1 to 10,000"),
         ("seed", 0, 2**32 - 1, "0 to 4,294,967,295"),
     ],
 )
@@ -144,7 +155,8 @@ def test_whole_numbers(name, low, high, span):
 
 
 HAVE_A_DEFAULT = (
-    "batch_pairs seed weight_decay mining dataset rest_is_a_class images_shown average augment precision".split()
+    "batch_pairs seed weight_decay l2 mining dataset rest_is_a_class images_shown average augment precision resize"
+    " optimizer schedule".split()
 )
 
 
@@ -160,6 +172,7 @@ def test_what_has_a_default_cannot_be_none(name):
         ("margin", 1e-12, "a number above 0, or soft"),
         ("learning_rate", 1e-12, "a number above 0"),
         ("weight_decay", 0, "a number from 0 on"),
+        ("l2", 0, "a number from 0 on"),
     ],
 )
 def test_numbers(name, least, expected):
@@ -180,8 +193,24 @@ def test_the_average_is_a_share():
         assert str(caught.value) == f"average must be a number from 0 on, below 1; got {wrong!r}"
 
 
+def test_the_decay_from_layer_to_layer_lies_between_0_and_1():
+    for right in (None, 1e-9, 0.5, 0.9999):
+        assert TrainConfig(layer_decay=right).layer_decay == right
+    for wrong in (0, 1, 1.0, -0.1, 2, float("nan"), "0.9", True):
+        with pytest.raises(ConfigError) as caught:
+            TrainConfig(layer_decay=wrong)
+        assert str(caught.value) == f"layer_decay must be a number above 0, below 1; got {wrong!r}"
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_schedule_goes_with_either_optimiser(schedule, optimizer):
+    config = TrainConfig(schedule=schedule, optimizer=optimizer)
+    assert (config.schedule, config.optimizer) == (schedule, optimizer)
+
+
 @pytest.mark.parametrize(
-    "augment", ["auto", "strong", "none", *CHANGES, "flip-shift", "shift-flip", "erase-shift-affine-flip"]
+    "augment", ["auto", "strong", "none", *CHANGES, "flip-shift", "shift-flip", "erase-color-vflip-shift-affine-flip"]
 )
 def test_changes_of_images_can_be_put_together(augment):
     assert TrainConfig(augment=augment).augment == augment
@@ -195,8 +224,8 @@ def test_other_changes_of_images_are_refused(augment):
     with pytest.raises(ConfigError) as caught:
         TrainConfig(augment=augment)
     assert str(caught.value) == (
-        "augment must be auto, strong, none, or some of flip, affine, shift, erase with hyphens between them, as in"
-        f" shift-flip; got {augment!r}"
+        "augment must be auto, strong, none, or some of flip, vflip, color, affine, shift, erase with hyphens between"
+        f" them, as in shift-flip; got {augment!r}"
     )
 
 
@@ -257,7 +286,10 @@ def test_every_tower_has_its_defaults():
     assert tuple(TOWER_DEFAULTS) == (*TOWER_NAMES, "custom")
 
 
-@pytest.mark.parametrize("name", ["dataset", "data_dir", "pairs", "test_pairs", "one_vs_rest"])
+TEXTS = "dataset data_dir pairs test_pairs images image_size color resize start_from one_vs_rest".split()
+
+
+@pytest.mark.parametrize("name", TEXTS)
 def test_paths_and_names_are_text_since_they_are_written_as_json(tmp_path, name):
     assert getattr(TrainConfig(**{name: str(tmp_path)}), name) == str(tmp_path)
     with pytest.raises(ConfigError, match=rf"{name} must be text.*; got .*Path\(.*Use str\(path\)"):

@@ -68,6 +68,7 @@ def plot_embeddings(
     import numpy as np
 
     from siamese_tf.data.open import open_pairs
+    from siamese_tf.data.pair_lists import is_list
     from siamese_tf.data.sources import form_for
     from siamese_tf.evaluation.embedding_plot import save_embedding_plot, tsne
     from siamese_tf.evaluation.embedding_report import as_compared, embedding_lines, embedding_report
@@ -76,7 +77,8 @@ def plot_embeddings(
     from siamese_tf.models.model_file import load_model
 
     loaded = load_model(model)
-    form = form_for(dataset or "", loaded.form)
+    listed = pairs is not None and is_list(pairs)
+    form = loaded.form if listed else form_for(dataset or "", loaded.form)
     opened = open_pairs(dataset or "auto", data_dir=data_dir, pairs=pairs, test_pairs=test_pairs, form=form)
     print("\n".join(opened.lines()), file=sys.stderr if as_json else sys.stdout)
     test = _test_images(opened, one_vs_rest)

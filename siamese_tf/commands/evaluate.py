@@ -53,7 +53,8 @@ def evaluate(
     listed = pairs is not None and is_list(pairs)
     rule = None if threshold_at is None else as_rule(threshold_at)
     _check_classes(listed or rule is not None, one_vs_rest, rest_is_a_class)
-    _check_list(listed, test_pairs, images)
+    if listed and test_pairs is not None:
+        raise SiameseError("a list of pairs brings its own test pairs: leave out --test-pairs")
     start_tensorflow()
     from siamese_tf.data.open import open_pairs
     from siamese_tf.data.sources import form_for
@@ -64,7 +65,14 @@ def evaluate(
         opened, fold = open_list(pairs, loaded.form, images)
     else:
         form = form_for(dataset or "", loaded.form)
-        opened = open_pairs(dataset or "auto", data_dir=data_dir, pairs=pairs, test_pairs=test_pairs, form=form)
+        opened = open_pairs(
+            dataset or "auto",
+            data_dir=data_dir,
+            pairs=pairs,
+            test_pairs=test_pairs,
+            form=form,
+            images_folder=images,
+        )
     if listed or rule is not None:
         _verify(loaded, opened, as_json, fold=fold, rule=rule, folder=out, seed=seed)
     else:
@@ -86,13 +94,6 @@ def _check_classes(verification: bool, one_vs_rest: str | None, rest_is_a_class:
         raise SiameseError(
             "--one-vs-rest asks for a class, a list of pairs or --threshold-at for pairs as they are: leave out one"
         )
-
-
-def _check_list(listed: bool, test_pairs: str | None, images: str | None) -> None:
-    if listed and test_pairs is not None:
-        raise SiameseError("a list of pairs brings its own test pairs: leave out --test-pairs")
-    if images is not None and not listed:
-        raise SiameseError(f"--images is for LFW's pairs.txt, and no list came: leave out --images {images}")
 
 
 def _compare(model: Path, image1: Path | None, image2: Path | None, others: list[str], as_json: bool) -> None:

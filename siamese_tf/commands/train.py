@@ -68,6 +68,9 @@ def train(
     views: Annotated[str, Option(help="Of an image, embedded as their mean: one, mirror, turn or auto.")] = "one",
     precision: Annotated[str, Option(help="float32, or bfloat16 where the processor is faster in it.")] = "float32",
     seed: Annotated[int, Option(help="Of weights, batch order and augmentation.")] = 0,
+    folds: Annotated[
+        int | None, Option(help="Train a model for each of so many folds of the people.", show_default="one model")
+    ] = None,
     workdir: Annotated[Path | None, Option(help="Of the run.", show_default="runs/<dataset>/<objective>")] = None,
     resume: Annotated[bool, Option("--resume", help="Continue the run in the workdir.")] = False,
     quiet: Quiet = False,
@@ -78,13 +81,18 @@ def train(
     config = config_from(recipe, _given(context))
     start_tensorflow()
 
+    from siamese_tf.training.folds import fold_lines, train_folds
     from siamese_tf.training.train import train_and_evaluate
 
     script = Path(sys.argv[0]).name
     arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
     command = shlex.join([*(["python"] if script.endswith(".py") else []), script, *arguments])
     with stopping("The same command with --resume continues after the last finished epoch."):
-        train_and_evaluate(config, workdir, resume=resume, quiet=quiet, command=command)
+        if folds is None:
+            train_and_evaluate(config, workdir, resume=resume, quiet=quiet, command=command)
+        else:
+            report = train_folds(config, folds, workdir, resume=resume, quiet=quiet, command=command)
+            print("\n".join(["", *fold_lines(report)]))
 
 
 def _given(context: typer.Context) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """From labelled images to the two pair files of a data set: one for training and validation, one for the test."""
 
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from siamese_tf.data.audit import Audit, audit_pairs
+from siamese_tf.data.image_cache import cache_folder
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm
 from siamese_tf.data.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairFile, save_pair_file
 from siamese_tf.data.pair_text import write_csv_pairs
@@ -19,6 +22,7 @@ from siamese_tf.version import __version__
 FORMAT = 1
 STANDARD_PAIRS = {"train": 70_000, "validation": 30_000, "test": 50_000}
 PAIRS_PER_IMAGE = 10
+BLOCK = 1024  # images copied at a time
 
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]  # img1 and img2 as positions in the source, similarity
 
@@ -91,7 +95,8 @@ def generate_pair_files(
     source = dataset if isinstance(dataset, Source) else load_source(dataset, data_dir, form)
     asked = {"train": train_pairs, "validation": validation_pairs, "test": test_pairs}
     mode = split or default_mode(source)
-    drawn = _draw(source, asked, mode, seed)
+    split_seed, pair_seeds = _seeds(seed)
+    drawn = _draw(source, split_images(source, mode, split_seed), asked, pair_seeds)
     files = _files(source, drawn, mode, seed)
     audit = audit_pairs(files)
     if audit.leaks or audit.contradictions:
@@ -113,7 +118,22 @@ def generate_pair_files(
 
 def build_pairs(source: Source, asked: dict[str, int | None], mode: str, seed: int) -> list[PairFile]:
     """Makes the two files in memory: training with validation pairs, and test pairs."""
-    return _files(source, _draw(source, asked, mode, seed), mode, seed)
+    split_seed, pair_seeds = _seeds(seed)
+    return _files(source, _draw(source, split_images(source, mode, split_seed), asked, pair_seeds), mode, seed)
+
+
+def pairs_of_split(source: Source, split: ImageSplit, mode: str, seed: int) -> list[PairFile]:
+    """As `build_pairs` for images that are split already; `mode` says how, for the manifest."""
+    _, pair_seeds = _seeds(seed)
+    return _files(source, _draw(source, split, dict.fromkeys(STANDARD_PAIRS), pair_seeds), mode, seed)
+
+
+def _seeds(seed: int) -> tuple[np.random.SeedSequence, list[np.random.SeedSequence]]:
+    """Of the split, and of each part's pairs."""
+    if seed < 0:
+        raise ConfigError(f"seed is {seed}; expected 0 or more.")
+    split_seed, *pair_seeds = np.random.SeedSequence(seed).spawn(1 + len(PARTS))
+    return split_seed, pair_seeds
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +143,9 @@ class _Drawn:
     pairs: dict[int, Pairs]  # part -> its pairs
 
 
-def _draw(source: Source, asked: dict[str, int | None], mode: str, seed: int) -> _Drawn:
-    if seed < 0:
-        raise ConfigError(f"seed is {seed}; expected 0 or more.")
-    split_seed, *pair_seeds = np.random.SeedSequence(seed).spawn(1 + len(PARTS))
-    split = split_images(source, mode, split_seed)
+def _draw(
+    source: Source, split: ImageSplit, asked: Mapping[str, int | None], pair_seeds: list[np.random.SeedSequence]
+) -> _Drawn:
     images = {TRAIN: split.train, VALIDATION: split.validation, TEST: split.test}
     pairs = {
         part: _pairs_of_part(source, positions, PARTS[part], asked[PARTS[part]], pair_seeds[part])
@@ -178,7 +196,7 @@ def _pair_file(
     kept = np.sort(np.concatenate([images[part] for part in parts]))
     img1, img2, similarity = (np.concatenate(column) for column in zip(*(pairs[part] for part in parts), strict=True))
     return PairFile(
-        images=source.images[kept],
+        images=_rows(source.images, kept),
         labels=source.labels[kept],
         img1=np.searchsorted(kept, img1).astype(np.int32),
         img2=np.searchsorted(kept, img2).astype(np.int32),
@@ -186,6 +204,19 @@ def _pair_file(
         split=np.repeat(np.array(parts, np.uint8), [len(pairs[part][2]) for part in parts]),
         manifest=manifest,
     )
+
+
+def _rows(images: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Some of the images; of those on the disk, in a file beside the cache that has no name and goes when they do."""
+    if not isinstance(images, np.memmap):
+        return images[kept]
+    shape = (len(kept), *images.shape[1:])
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=cache_folder()) as file:
+        rows = np.memmap(file, np.uint8, "w+", shape=shape)
+    for start in range(0, len(kept), BLOCK):
+        rows[start : start + BLOCK] = images[kept[start : start + BLOCK]]
+    return rows
 
 
 def default_count(labels: np.ndarray, standard: int) -> int:

@@ -1,6 +1,7 @@
 """Arrays in a zip that `np.load` reads: written with the same bytes every time, read with nothing taken on trust."""
 
 import math
+import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from siamese_tf.files import atomic_write
 MOST_BYTES = 2**34
 MOST_EXPANSION = 200  # a zip bomb expands a thousandfold, images tenfold
 SLACK_BYTES = 2**26
+BLOCK_BYTES = 2**20
+LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # of a member, before its name
 
 
 def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -32,7 +35,7 @@ def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
                 np.lib.format.write_array(out, little_endian, version=(1, 0), allow_pickle=False)
 
 
-def read_npz(file: IO[bytes], name: str, known: tuple[str, ...]) -> dict[str, np.ndarray]:
+def read_npz(file: IO[bytes], name: str, known: tuple[str, ...], mapped: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
     """Reads the known arrays of an open file; sizes and types are checked before memory is taken.
 
     Members of any other name are passed over: they are neither decompressed nor parsed, and their size does not count.
@@ -41,6 +44,7 @@ def read_npz(file: IO[bytes], name: str, known: tuple[str, ...]) -> dict[str, np
         file: open for reading, at its start.
         name: what to call it in messages.
         known: the names of the arrays to read; none needs to be there.
+        mapped: those of them that stay in the file, memory-mapped and read-only, where they are not compressed.
 
     Raises:
         PairFileError: not a zip, damaged, or a known array stands there twice, holds objects or is larger than it says.
@@ -50,7 +54,11 @@ def read_npz(file: IO[bytes], name: str, known: tuple[str, ...]) -> dict[str, np
             wanted = {f"{array}.npy" for array in known}
             members = [info for info in archive.infolist() if info.filename in wanted]
             _check_members(members, name, on_disk=file.seek(0, 2))
-            return {info.filename.removesuffix(".npy"): _read_array(archive, info, name) for info in members}
+            arrays = {}
+            for info in members:
+                key = info.filename.removesuffix(".npy")
+                arrays[key] = _read_array(archive, info, name, file if key in mapped else None)
+            return arrays
     except PairFileError:
         raise
     except Exception as error:  # zipfile, zlib and NumPy's header parser raise a dozen kinds on damaged bytes
@@ -68,17 +76,31 @@ def _check_members(members: list[zipfile.ZipInfo], name: str, on_disk: int) -> N
         raise PairFileError(f"{name} would expand from {on_disk:,} to {size:,} bytes; at most {most:,} are read.")
 
 
-def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.ndarray:
+def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, file: IO[bytes] | None) -> np.ndarray:
+    """An array of the archive, from memory, or from the file it is in, if that is given and holds it as it is."""
     with archive.open(info) as member:
         readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         version = np.lib.format.read_magic(member)
         if version not in readers:
             raise PairFileError(f"{name}: {info.filename} has format version {version}; versions 1 and 2 are read.")
-        shape, _, dtype = readers[version](member)
+        shape, fortran_order, dtype = readers[version](member)
         if dtype.kind not in "biuU":
             raise PairFileError(f"{name}: {info.filename} has dtype {dtype}; expected whole numbers or text.")
-        announced, held = math.prod(shape) * dtype.itemsize, info.file_size - member.tell()
+        header = member.tell()
+        announced, held = math.prod(shape) * dtype.itemsize, info.file_size - header
         if announced != held:
             raise PairFileError(f"{name}: {info.filename} announces {announced:,} bytes and holds {held:,}.")
+        if file is not None and held and info.compress_type == zipfile.ZIP_STORED and not fortran_order:
+            while member.read(BLOCK_BYTES):  # to the end, where zipfile compares the checksum
+                pass
+            start = _start(file, info) + header
+            return np.asarray(np.memmap(file, dtype, "r", start, shape))
     with archive.open(info) as member:
         return np.lib.format.read_array(member, allow_pickle=False)
+
+
+def _start(file: IO[bytes], info: zipfile.ZipInfo) -> int:
+    """Where the bytes of a member begin: behind its own header, whose two last fields tell how long it is."""
+    file.seek(info.header_offset + LOCAL_HEADER.size - 4)
+    name, extra = struct.unpack("<HH", file.read(4))
+    return info.header_offset + LOCAL_HEADER.size + name + extra

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +11,9 @@ from siamese_tf.data.generate import generate_pair_files
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm, check_not_asked
 from siamese_tf.data.known import KNOWN
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, check_labels_agree, load_pair_file
-from siamese_tf.data.pair_lists import is_list, load_pairs
-from siamese_tf.data.sources import load_source
-from siamese_tf.errors import PairFileError
+from siamese_tf.data.pair_lists import is_lfw, is_list, load_pairs
+from siamese_tf.data.sources import Source, load_source
+from siamese_tf.errors import ConfigError, PairFileError
 
 DATASET_FOLDER = Path("dataset")
 TRAIN_FILE, TEST_FILE = "train_pairs.npz", "test_pairs.npz"
@@ -74,21 +75,25 @@ def open_pairs(
     Raises:
         DatasetError: the data set cannot be had.
         PairFileError: a file is missing, damaged, lacks the rows it is needed for, or was made from other images.
-        ConfigError: a form for what has no image files.
+        ConfigError: a form for what has no image files, or `images_folder` without a `.txt`.
     """
+    if images_folder is not None and not any(path is not None and is_lfw(path) for path in (pairs, test_pairs)):
+        raise ConfigError(
+            f"images {images_folder}: that is for a list in the form of LFW's pairs.txt, and no such list came. Leave"
+            " it out, or, to make pairs of a folder of images, name it as the dataset"
+        )
     if pairs is not None:
         if not is_list(pairs):
             check_not_asked(form, f"{pairs}")
         return _open_files(Path(pairs), test_pairs, f"using the pairs of {pairs}", form, images_folder)
     known = "mnist" if dataset == "auto" else dataset
+    source: Source | None = None
     if known in KNOWN and _both_stand_in(folder / known, dataset):
         check_not_asked(form, known)
         here, files, note, how = folder / known, dict(KNOWN[known].sha256), f"using {known}", "found there"
-        unreadable: tuple[str, ...] = ()
     else:
         source = load_source(dataset, data_dir, form)
         here, files, note, how = folder / source.name, source.files, source.note, "found there"
-        unreadable = source.unreadable
         if not _both_stand_in(here, dataset):
             generate_pair_files(source, out=folder)
             how = "made now"
@@ -96,12 +101,20 @@ def open_pairs(
     opened = _open_files(here / TRAIN_FILE, test_pairs, note, form, images_folder)
     made_from = opened.train.manifest.get("files", files)
     if made_from != files:
-        forms = "" if [*made_from] == [*files] else f" ({', '.join(made_from)}; now {', '.join(files)})"
-        raise PairFileError(
-            f"the pairs in {here} were made from other images than {dataset} has now{forms}. Make them again: python"
-            f" dataset_generation.py --dataset {dataset}, with --image-size, --color and --resize where you give them"
-        )
-    return replace(opened, unreadable=unreadable)
+        raise PairFileError(_made_from_others(here, dataset, made_from, files, source))
+    return opened if source is None else replace(opened, unreadable=source.unreadable)
+
+
+def _made_from_others(here: Path, dataset: str, before: Any, now: dict[str, str], source: Source | None) -> str:
+    """What is wrong with the pairs of a folder, and the cure; of image files, only the form may be another."""
+    made = f"the pairs in {here} were made from other images than {dataset} has now"
+    again = f"Make them again: python dataset_generation.py --dataset {dataset}"
+    if source is None or source.form is None:
+        return f"{made}. {again}"
+    if isinstance(before, dict) and [*before.values()] == [*now.values()]:
+        made = f"the pairs in {here} are of {dataset} in another form ({', '.join(before)}; now {', '.join(now)})"
+    height, width, _ = source.form.shape
+    return f"{made}. {again} --image-size {height}x{width} --color {source.form.color} --resize {source.form.resize}"
 
 
 def _both_stand_in(here: Path, dataset: str) -> bool:

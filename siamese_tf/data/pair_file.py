@@ -24,7 +24,7 @@ class PairFile:
     """What a pair file holds.
 
     Attributes:
-        images: (n, h, w, c) uint8.
+        images: (n, h, w, c) uint8; of a file, memory-mapped and read-only.
         labels: (n,) int64, the class of each image; None in files that do not say.
         img1, img2: (m,) int32, the two images of each pair, positions in `images`.
         similarity: (m,) uint8, 1 = same class, 0 = different.
@@ -97,7 +97,7 @@ def load_pair_file(path: str | Path) -> PairFile:
         with open(path, "rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
-            arrays = read_npz(file, str(path), REQUIRED + OPTIONAL)
+            arrays = read_npz(file, str(path), REQUIRED + OPTIONAL, mapped=("images",))
     except OSError as error:
         raise PairFileError(
             f"cannot read the pair file {path}: {error.strerror}. Make pair files with dataset_generation.py."

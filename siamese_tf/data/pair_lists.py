@@ -13,6 +13,7 @@ from siamese_tf.data.pair_text import ListedPairs, parse_csv, parse_lfw, read_te
 from siamese_tf.errors import PairFileError
 
 NAMED = 3  # unreadable images named in a message
+CURE = "Correct the paths, mend the files, or take their pairs out"
 
 
 def read_csv_pairs(path: str | Path, height: int, width: int, channels: int, resize: str = "pad") -> PairFile:
@@ -69,12 +70,19 @@ def lfw_pairs(path: str | Path, images_folder: str | Path, form: ImageForm) -> t
     files = {name: _lfw_file(Path(images_folder), name) for name in [*listed.img1, *listed.img2]}
     number = {person: label for label, person in enumerate(sorted({name.split("/")[0] for name in files}))}
     labels = {name: number[name.split("/")[0]] for name in files}
-    return _pair_file(path, listed, files, form, labels), np.array(listed.fold, np.int64)
+    cure = f"They are looked for in {images_folder}, as NAME/NAME_0001.jpg or .png: name another"
+    cure += " folder with --images, or mend the files"
+    return _pair_file(path, listed, files, form, labels, cure), np.array(listed.fold, np.int64)
 
 
 def is_list(path: str | Path) -> bool:
     """Whether a name is that of a list of image files, and not of a pair file."""
-    return Path(path).suffix.lower() in (".csv", ".txt")
+    return Path(path).suffix.lower() == ".csv" or is_lfw(path)
+
+
+def is_lfw(path: str | Path) -> bool:
+    """Whether a name is that of a list in the form of LFW's `pairs.txt`, whose images may stand elsewhere."""
+    return Path(path).suffix.lower() == ".txt"
 
 
 def load_pairs(
@@ -95,20 +103,24 @@ def load_pairs(
     """
     if not is_list(path):
         return load_pair_file(path), None
-    if Path(path).suffix.lower() == ".csv":
+    if not is_lfw(path):
         return csv_pairs(path, form), None
     return lfw_pairs(path, Path(path).parent if images_folder is None else images_folder, form)
 
 
 def _pair_file(
-    path: Path, listed: ListedPairs, files: Mapping[str, Path], form: ImageForm, labels: Mapping[str, int] | None = None
+    path: Path,
+    listed: ListedPairs,
+    files: Mapping[str, Path],
+    form: ImageForm,
+    labels: Mapping[str, int] | None = None,
+    cure: str = CURE,
 ) -> PairFile:
     found = cached_images(path, files, form)
     if found.unreadable:
         first = "; ".join(f"{name}: {why}" for name, why in list(found.unreadable.items())[:NAMED])
         raise PairFileError(
-            f"{path}: {len(found.unreadable):,} of its {len(files):,} images cannot be read ({first}). Correct the"
-            " paths, mend the files, or take their pairs out"
+            f"{path}: {len(found.unreadable):,} of its {len(files):,} images cannot be read ({first}). {cure}"
         )
     row = {name: number for number, name in enumerate(found.sha256)}
     return PairFile(

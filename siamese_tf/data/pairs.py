@@ -47,6 +47,12 @@ def make_pairs(
     return pairs[rows, 0].astype(np.int32), pairs[rows, 1].astype(np.int32), similarity[rows]
 
 
+def all_pairs(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every pair of different images once, as `make_pairs` gives them; with many classes, most are dissimilar."""
+    img1, img2 = np.triu_indices(len(labels), 1)
+    return img1.astype(np.int32), img2.astype(np.int32), (labels[img1] == labels[img2]).astype(np.uint8)
+
+
 def existing_pairs(labels: np.ndarray, rest: int | None = None) -> tuple[int, int]:
     """Counts the different pairs that labels (n,) allow: (similar, dissimilar); `rest` as for `make_pairs`."""
     classes, size = np.unique(labels, return_counts=True)

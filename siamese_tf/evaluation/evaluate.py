@@ -61,7 +61,7 @@ class EmbeddedPairs:
         self.model, self.pairs = model, pairs
         used = np.unique(np.concatenate([pairs.img1, pairs.img2]))
         self.embeddings = np.zeros((len(pairs.images), model.embedding_dim), np.float32)
-        self.embeddings[used] = model.embed(pairs.images if len(used) == len(pairs.images) else pairs.images[used])
+        self.embeddings[used] = model.embed_rows(pairs.images, used)
 
     def logits(self, split: int) -> np.ndarray:
         """(m,) float64 logits of the pairs of TRAIN, VALIDATION or TEST, higher is more similar."""

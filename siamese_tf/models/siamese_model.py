@@ -138,6 +138,21 @@ class SiameseModel(keras.Model):
             embeddings[block] = self._embed_batch(pixels if stack.dtype == np.uint8 else 255.0 * pixels).numpy()
         return embeddings[0] if single else embeddings
 
+    def embed_rows(self, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The embeddings of some images of a stack that may lie on the disk: no more than a block is ever copied.
+
+        Args:
+            images: (n, h, w, c) uint8 or float, see `as_images`.
+            rows: (k,) integers, positions in `images`.
+
+        Returns:
+            (k, d) float32, one row a position.
+        """
+        embeddings = np.empty((len(rows), self.embedding_dim), np.float32)
+        for block in blocks(len(rows), EMBED_BATCH):
+            embeddings[block] = self.embed(images[rows[block]])
+        return embeddings
+
     def score(self, img1: Images, img2: Images) -> np.ndarray | float:
         """How probable it is that two images match.
 
@@ -169,12 +184,12 @@ class SiameseModel(keras.Model):
         Returns:
             (m,) float64 probabilities in [0, 1], higher is more similar.
         """
-        used = np.zeros(len(images), bool)
-        used[img1] = used[img2] = True
-        embeddings, rows = self.embed(images if used.all() else images[used]), np.cumsum(used) - 1
+        used = np.unique(np.concatenate([img1, img2]))
+        embeddings = np.empty((len(images), self.embedding_dim), np.float32)
+        embeddings[used] = self.embed_rows(images, used)
         scores = np.empty(len(img1))
         for block in blocks(len(img1), PAIR_BLOCK):
-            scores[block] = probability(self.pair_logits(embeddings, rows[img1[block]], rows[img2[block]]))
+            scores[block] = probability(self.pair_logits(embeddings, img1[block], img2[block]))
         return scores
 
     def pair_logits(self, embeddings: np.ndarray, rows1: np.ndarray, rows2: np.ndarray) -> np.ndarray:

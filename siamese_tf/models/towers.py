@@ -12,7 +12,7 @@ from siamese_tf.errors import ConfigError
 from siamese_tf.models.blocks import check_size, convolution, embedding, flat, residual
 from siamese_tf.models.imagenet import mobilenet_v2, resnet50
 from siamese_tf.models.inception_resnet import inception_resnet_v1
-from siamese_tf.models.koch import koch
+from siamese_tf.models.koch import koch, koch_parameters
 
 MNIST_MEAN, MNIST_DEVIATION = 0.1307, 0.3081
 
@@ -126,6 +126,9 @@ TOWERS: dict[str, Callable[[tuple[int, int, int], int], keras.Model]] = {
     "mobilenet_v2": mobilenet_v2,
     "resnet50": resnet50,
 }
+
+# Of towers whose size depends so much on the image's that it is told before they are built.
+PARAMETERS: dict[str, Callable[[tuple[int, int, int], int], int]] = {"koch": koch_parameters}
 
 
 def build_tower(tower: str | keras.Model, input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:

@@ -77,9 +77,9 @@ def _affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 def _color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Each image's distance to its own mean grows or shrinks, and so does that of its colours to their grey."""
-    draws = tf.random.stateless_uniform([3, tf.shape(images)[0], 1, 1, 1], seed + [0, 7], -1.0, 1.0)
+    draws = tf.random.stateless_uniform([3, tf.shape(images)[0], 1, 1, 1], seed + [0, 7], -1.0, 1.0, images.dtype)
     if images.shape[3] == 3:
-        grey = tf.tensordot(images, tf.constant(LUMA), axes=1)[..., tf.newaxis]
+        grey = tf.tensordot(images, tf.constant(LUMA, images.dtype), axes=1)[..., tf.newaxis]
         images = grey + tf.exp(MOST_SATURATION * draws[2]) * (images - grey)
     mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
     images = mean + tf.exp(MOST_CONTRAST * draws[1]) * (images - mean) + MOST_BRIGHTER * draws[0]
@@ -104,5 +104,5 @@ def _erase(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return tf.where(erased, noise, images)
 
 
-# In the order in which they are made.
-CHANGES = {"flip": _flip, "vflip": _vflip, "affine": _affine, "shift": _shift, "color": _color, "erase": _erase}
+# In the order in which they are made: what moves in from outside comes after the colours change, and stays black.
+CHANGES = {"flip": _flip, "vflip": _vflip, "color": _color, "affine": _affine, "shift": _shift, "erase": _erase}

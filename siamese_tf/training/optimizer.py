@@ -1,5 +1,6 @@
 """The optimiser of a run and how its learning rate goes."""
 
+import math
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -54,11 +55,11 @@ def plateau_rate(config: TrainConfig, accuracies: Sequence[float]) -> float:
 def _rate(config: TrainConfig, steps_per_epoch: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
     assert config.epochs is not None  # `settle` has set both
     assert config.learning_rate is not None
-    rate, steps = config.learning_rate, config.epochs * steps_per_epoch
+    rate, steps = float(config.learning_rate), config.epochs * steps_per_epoch
     if config.schedule in ("constant", "plateau"):
         return rate
     if config.schedule == "step":
-        boundaries = [round(share * steps) for share in STEPS_DOWN]
+        boundaries = [math.ceil(share * steps) - 1 for share in STEPS_DOWN]  # the last steps before
         return keras.optimizers.schedules.PiecewiseConstantDecay(
             boundaries, [rate, *(share * rate for share in STEPS_DOWN.values())]
         )

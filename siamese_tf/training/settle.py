@@ -36,14 +36,17 @@ def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> Tra
     Raises:
         PairFileError: a split without rows or with rows of one kind only, or no labels although `pairs_per_step` is
             `all` or the objective `triplet`.
-        ConfigError: the config says `custom` and there is no `tower`, or it has nothing to train, or a precision was
-            asked for besides; there are fewer classes than it asks for in a step; see `losses_from`.
+        ConfigError: the config says `custom` and there is no `tower`, or it has nothing to train, or a precision or a
+            file to start from was asked for besides; there are fewer classes than it asks for in a step; see
+            `losses_from`.
     """
     pairs = run.seen
     if config.tower == "custom" and tower is None:
         raise ConfigError("tower 'custom' is the one you give in Python: train_and_evaluate(config, tower=...)")
     if tower is not None and config.precision != "float32":
         raise ConfigError(f"precision {config.precision!r} is for towers by name; yours brings its own. Leave it out")
+    if tower is not None and config.start_from is not None:
+        raise ConfigError("start_from is for towers by name; give yours the weights it starts with. Leave it out")
     if tower is not None and not tower.trainable_weights:
         raise ConfigError("your tower has no trainable weights, so there is nothing to train")
     _check_kinds(pairs.train, TRAIN, "training")

@@ -14,6 +14,7 @@ from siamese_tf.config import TrainConfig
 from siamese_tf.errors import ConfigError, SiameseError
 from siamese_tf.files import atomic_write
 from siamese_tf.models.siamese_model import SiameseModel
+from siamese_tf.models.towers import PARAMETERS
 from siamese_tf.training.begin import begin
 from siamese_tf.training.callbacks import HalveOnPlateau, KeepBest, ProgressBar, RestartDraws
 from siamese_tf.training.checkpoint import CHECKPOINT, RunState, load_checkpoint
@@ -66,6 +67,10 @@ def train_and_evaluate(
     config = settle(config, pairs, tower)
     for line in pairs.lines(config):
         say(line)
+    if config.tower in PARAMETERS:
+        assert config.embedding_dim is not None  # `settle` has set it
+        count = PARAMETERS[config.tower](pairs.seen.train.form.shape, config.embedding_dim)
+        say(f"tower {config.tower}, which has {count:,} parameters for these images")
     workdir = Path(workdir) if workdir is not None else Path("runs") / pairs.seen.dataset / config.objective
     opened = pairs.opened
     hashes = {"train_sha256": opened.train.sha256, "test_sha256": opened.test and opened.test.sha256}

@@ -71,7 +71,7 @@ class Trainer(keras.Model):
             measures = self.step(embeddings, batch)
             loss = measures["loss"]
             if self.config.l2:
-                loss += self.config.l2 * tf.add_n([tf.reduce_sum(tf.square(one)) for one in kernels(self.model)])
+                loss += self.config.l2 * sum(tf.reduce_sum(tf.square(one)) for one in kernels(self.model))
         gradients = tape.gradient(loss, variables)
         # An objective on distances has no gradient for the head's scale and bias: the calibration sets them.
         reached = [

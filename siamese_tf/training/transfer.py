@@ -33,7 +33,7 @@ def start_tower(tower: keras.Model, path: str) -> None:
         )
     model = load_model(path)
     here, there = _shape(tower), _shape(model.tower)
-    if model.tower_name == "custom" or here != there:
+    if here != there:
         raise ConfigError(
             f"start_from {path}: its tower is {there}, and the one to train is {here}. Give both the same --tower,"
             " --embedding-dim and images"

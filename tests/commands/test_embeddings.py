@@ -3,11 +3,13 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from siamese_tf.data.images import load_image
 from siamese_tf.data.pair_file import TEST, TRAIN, load_pair_file, save_pair_file
 from siamese_tf.evaluation import embedding_plot
 from siamese_tf.evaluation.embedding_report import as_compared, embedding_lines, embedding_report
@@ -112,6 +114,43 @@ def test_the_picture_and_the_projector_are_written(run, tmp_path):
     written = sorted(path.name for path in (tmp_path / "projector").iterdir())
     assert written == ["metadata.tsv", "projector_config.pbtxt", "sprite.png", "tensors.tsv"]
     assert len((tmp_path / "projector" / "metadata.tsv").read_text().splitlines()) == 30
+
+
+def test_a_folder_of_people_is_embedded_in_the_models_form(of_people, run, monkeypatch, tmp_path):
+    monkeypatch.chdir(of_people.folder)
+    done = run(f"embed {MODEL} --dataset people --out {tmp_path / 'people.npz'}")
+    assert done.code == 0
+    assert done.out.splitlines()[0].endswith("28 grey images of 8x8 in 7 classes; 28 had another size (crop)")
+    files = sorted(of_people.folder.glob("people/*/*.png"))
+    with np.load(tmp_path / "people.npz", allow_pickle=False) as stored:
+        np.testing.assert_allclose(stored["embeddings"], of_people.model.embed(files), atol=1e-6)
+        assert [stored["class_names"][label] for label in stored["labels"]] == [file.parent.name for file in files]
+
+
+def test_the_people_of_the_test_are_drawn(of_people, run, plotted, monkeypatch):
+    monkeypatch.chdir(of_people.folder)
+    done = run(f"plot embeddings {MODEL} --dataset people --thumbnails")
+    assert done.code == 0
+    assert "8 images of 2 classes" in done.out  # four each of two people
+    drawn = plotted[0]
+    names = {drawn["names"][label] for label in drawn["labels"]}
+    brought = {
+        load_image(file, 8, 8, 1, "crop").tobytes() for name in names for file in Path("people", name).glob("*.png")
+    }
+    assert {image.tobytes() for image in drawn["images"]} == brought
+
+
+def test_a_list_of_folds_is_drawn_in_the_models_form(of_people, run, plotted, monkeypatch):
+    """The last fold is for the test: p4 and p5."""
+    monkeypatch.chdir(of_people.folder)
+    folds = [f"{one} 1 2\n{one} 3 {two} 1" for one, two in (("p0", "p1"), ("p2", "p3"), ("p4", "p5"))]
+    Path("people/drawn.txt").write_text("\n".join(["3 1", *folds]))
+    done = run(f"plot embeddings {MODEL} --pairs people/drawn.txt --json")
+    assert done.code == 0
+    assert json.loads(done.out)["images"] == 4
+    files = [f"people/p4/p4_000{k}.png" for k in (1, 2, 3)] + ["people/p5/p5_0001.png"]
+    expected = as_compared(of_people.model, of_people.model.embed(files))
+    np.testing.assert_allclose(np.sort(plotted[0]["points"], axis=0), np.sort(expected, axis=0), atol=1e-6)
 
 
 def test_a_file_without_class_names_is_drawn_with_numbers(run, plotted, tmp_path):

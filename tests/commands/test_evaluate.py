@@ -1,12 +1,15 @@
 """Evaluating a saved model, against what its own run reported and against its scores."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from siamese_tf.data.images import load_image
 from siamese_tf.data.pair_file import load_pair_file
 from siamese_tf.data.sources import load_source
 from siamese_tf.models.model_file import load_model, save_model
@@ -194,7 +197,8 @@ def test_pair_files_are_verified_where_a_threshold_is_asked_for(run):
         ("", ["--image1 FILE and --image2 FILE", "got neither"]),
         ("--dataset digits --threshold-at best", ["accuracy, f1, eer", "such as 0.01", "'best'"]),
         ("--dataset digits --threshold-at f1 --one-vs-rest 3", ["--one-vs-rest", "leave out one"]),
-        ("--dataset digits --images run", ["--images is for LFW's pairs.txt", "leave out --images run"]),
+        ("--dataset digits --images run", ["images run: that is for a list in the form of LFW's", "Leave it out"]),
+        ("--pairs none.npz --images run", ["images run: that is for a list in the form of LFW's", "Leave it out"]),
         ("--pairs none.csv --one-vs-rest 3", ["--one-vs-rest", "leave out one"]),
         ("--pairs none.csv --test-pairs x.npz", ["its own test pairs", "leave out --test-pairs"]),
         ("--pairs none.csv", ["cannot read the pairs none.csv", "No such file"]),
@@ -205,3 +209,61 @@ def test_what_does_not_go_together_is_refused(run, line, words):
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("error: ")
     assert all(word in done.err for word in words), done.err
+
+
+# The model of a folder of people
+
+IN_A_NEW_PROCESS = """
+import sys
+from siamese_tf.cli import main
+from siamese_tf.models.model_file import load_model
+print(load_model("run/siamese.keras").score("people/p0/p0_0001.png", "people/p1/p1_0002.png"))
+sys.argv = ["siamese-tf", "evaluate", "run/siamese.keras", "--dataset", "people", "--json"]
+main()
+"""
+
+
+def test_a_new_process_finds_what_the_run_on_a_folder_reported(of_people):
+    """It knows nothing but the model file, and so to what the pictures must be brought."""
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_NEW_PROCESS], cwd=of_people.folder, capture_output=True, text=True, check=True
+    )
+    score, _, reports = done.stdout.partition("\n")
+    pictures = [
+        load_image(of_people.folder / "people" / name, 8, 8, 1, "crop") for name in ("p0/p0_0001.png", "p1/p1_0002.png")
+    ]
+    assert float(score) == pytest.approx(of_people.model.score(*pictures), abs=1e-6)
+    record = json.loads((of_people.folder / "run" / "record.json").read_text())
+    reports = json.loads(reports)
+    assert list(reports) == ["train", "validation", "test"]
+    for part, report in reports.items():
+        assert report["accuracy"] == record["accuracy"][part]
+        assert report["confusion"] == record["metrics"][part]["confusion"]
+        assert report["auc"] == pytest.approx(record["metrics"][part]["auc"])
+    assert reports["test"]["ci95"] == record["accuracy"]["test_ci95"]
+    assert "pairs in dataset/people (found there)" in done.stderr
+
+
+def test_pairs_of_a_folder_in_another_form_are_not_measured_on(of_people, run, monkeypatch, tmp_path):
+    """The model crops its pictures to 8x8, and these pairs are of padded ones."""
+    (tmp_path / "people").symlink_to(of_people.folder / "people")
+    monkeypatch.chdir(tmp_path)
+    assert run("pairs generate --dataset people --image-size 8 --resize pad").code == 0
+    model = of_people.folder / "run" / "siamese.keras"
+    done = run(f"evaluate {model} --dataset people")
+    assert (done.code, done.out) == (2, "")
+    assert "(images, 8x8 grey, pad; now images, 8x8 grey, crop)" in done.err
+    cure = "pairs generate " + done.err.split("dataset_generation.py ")[1]
+    assert run(cure).code == 0
+    assert "accuracy" in run(f"evaluate {model} --dataset people").out
+
+
+def test_a_list_in_the_form_of_lfw_may_be_the_test_of_other_pairs(of_people, run, monkeypatch, tmp_path):
+    monkeypatch.chdir(of_people.folder)
+    (tmp_path / "test.txt").write_text("1 2\np0 1 2\np1 1 2\np0 1 p1 1\np0 2 p1 3")
+    line = f"evaluate run/siamese.keras --dataset people --test-pairs {tmp_path / 'test.txt'} --images people --json"
+    report = json.loads(run(line).out)["test"]
+    one, two = ("p0_0001", "p1_0001", "p0_0001", "p0_0002"), ("p0_0002", "p1_0002", "p1_0001", "p1_0003")
+    files = [[f"people/{name[:2]}/{name}.png" for name in side] for side in (one, two)]
+    said = of_people.model.score(*files) >= of_people.model.threshold
+    assert (report["pairs"], report["accuracy"]) == (4, np.mean(said == [True, True, False, False]))

@@ -1,9 +1,11 @@
 """Training: what a run leaves and prints, how every flag arrives, and going on with a run."""
 
+import hashlib
 import inspect
 import json
 import shutil
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +50,10 @@ OF_TRIPLETS = {
     "data_dir": "data",
     "pairs": "a.npz",
     "test_pairs": "b.npz",
+    "images": "people",
+    "image_size": "112x92",
+    "color": "rgb",
+    "resize": "crop",
     "one_vs_rest": "7",
     "rest_is_a_class": True,
     "objective": "triplet",
@@ -62,9 +68,14 @@ OF_TRIPLETS = {
     "epochs": 3,
     "images_shown": 1000,
     "batch_pairs": 9,
+    "optimizer": "sgd",
     "learning_rate": 0.25,
     "schedule": "constant",
     "weight_decay": 0.125,
+    "l2": 0.0625,
+    "start_from": "a.keras",
+    "train_last": 2,
+    "layer_decay": 0.5,
     "average": 0.75,
     "augment": "erase-flip",
     "views": "turn",
@@ -168,3 +179,146 @@ def test_resume_goes_on_with_its_own_settings_only(run, trained, tmp_path):
     assert other.code == 2
     assert other.err.startswith(f"error: {copy / 'checkpoint.npz'} is of another run: seed was 0 and is now 3.")
     assert "own settings" in other.err
+
+
+# Folders and lists of image files
+
+
+def test_a_folder_of_people_is_trained_on(of_people):
+    """Nobody is in two parts, and the run says what it did with the pictures."""
+    assert of_people.code == 0
+    first = of_people.printed.splitlines()[0]
+    assert first.startswith("using people from people, 28 grey images of 8x8 in 7 classes; 28 had another size (crop);")
+    assert "pairs in dataset/people (made now), split by class, seed 0, tested with test_pairs.npz" in first
+    record = json.loads((of_people.folder / "run" / "record.json").read_text())
+    assert (record["dataset"], record["pairs"]["split"], record["pairs"]["leaks"]) == ("people", "class", 0)
+    assert of_people.model.record == record
+    assert (of_people.model.input_size, of_people.model.resize) == ((8, 8, 1), "crop")
+    config = TrainConfig.load(of_people.folder / "run" / "config.json")
+    assert (config.dataset, config.image_size, config.color, config.resize) == ("people", "8", None, "crop")
+    listed = (of_people.folder / "dataset" / "people" / "pairs.csv").read_text().splitlines()[1:]
+    parts = {}
+    for one, two, _, part in (line.split(",") for line in listed):
+        parts.setdefault(part, set()).update(path.split("/")[-2] for path in (one, two))
+    assert {part: len(people) for part, people in parts.items()} == {"train": 3, "validation": 2, "test": 2}
+    assert set.union(*parts.values()) == {f"p{number}" for number in range(7)}
+
+
+PARTS_OF_PEOPLE = {"train": (0, 1, 2), "validation": (3, 4), "test": (5, 6)}
+
+
+def own_csv(folder):
+    """All pairs of the pictures of each part's people; the rows by part."""
+    lines = ["img1,img2,similarity,split"]
+    for part, people in PARTS_OF_PEOPLE.items():
+        pictures = [f"people/p{person}/p{person}_{k:04d}.png" for person in people for k in range(1, 5)]
+        same = {(one, two): int(one.split("/")[1] == two.split("/")[1]) for one, two in combinations(pictures, 2)}
+        lines += [f"{one},{two},{similarity},{part}" for (one, two), similarity in same.items()]
+    (folder / "own.csv").write_text("\n".join(lines))
+
+
+def own_folds(folder):
+    """Three folds of two people each, with four pairs of either kind."""
+    lines = ["3\t4"]
+    for one, two in ((0, 1), (2, 3), (4, 5)):
+        lines += [f"p{person}\t{k}\t{k + 1}" for person in (one, two) for k in (1, 3)]
+        lines += [f"p{one}\t{k}\tp{two}\t{k}" for k in (1, 2, 3, 4)]
+    (folder / "folds.txt").write_text("\n".join(lines))
+
+
+def test_a_list_of_ones_own_is_trained_on(of_people, run, monkeypatch, tmp_path):
+    monkeypatch.chdir(of_people.folder)
+    own_csv(of_people.folder)
+    line = f"train --pairs own.csv {of_people.settings} --quiet --workdir {tmp_path}"
+    refused = run(line)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.endswith("can be learned from: --pairs-per-step listed\n")
+    done = run(f"{line} --pairs-per-step listed")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert {part: record["pairs"][part] for part in PARTS_OF_PEOPLE} == {"train": 66, "validation": 28, "test": 28}
+    sha256 = hashlib.sha256(Path("own.csv").read_bytes()).hexdigest()
+    assert record["pairs"]["sha256"] == {"train": sha256, "test": sha256}
+    assert (record["dataset"], record["pairs"]["leaks"]) == ("own", 0)
+    again = json.loads(run(f"evaluate {tmp_path / 'siamese.keras'} --pairs own.csv --json").out)
+    assert (again["accuracy"], again["confusion"]) == (
+        record["accuracy"]["test"],
+        record["metrics"]["test"]["confusion"],
+    )
+
+
+def test_folds_in_the_form_of_lfw_are_trained_on(of_people, run, monkeypatch, tmp_path):
+    monkeypatch.chdir(of_people.folder)
+    own_folds(of_people.folder)
+    line = f"train --pairs folds.txt {of_people.settings} --quiet --workdir {tmp_path}"
+    refused = run(line)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("error: folds.txt: 24 of its 24 images cannot be read (p0/p0_0001: there is no such")
+    assert "name another folder with --images" in refused.err
+    done = run(f"{line} --images people")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert {part: record["pairs"][part] for part in PARTS_OF_PEOPLE} == {"train": 8, "validation": 8, "test": 8}
+    assert (record["dataset"], record["pairs"]["leaks"]) == ("folds", 0)
+    model = load_model(tmp_path / "siamese.keras")
+    held_out = [line.split("\t") for line in Path("folds.txt").read_text().splitlines()[-8:]]
+    rows = [(row[0], row[1], row[0 if len(row) == 3 else 2], row[-1]) for row in held_out]
+    files = [[f"people/{name}/{name}_000{k}.png" for name, k in (row[:2], row[2:])] for row in rows]
+    said = model.score(*zip(*files, strict=True)) >= model.threshold
+    assert record["accuracy"]["test"] == np.mean(said == np.array([len(row) == 3 for row in held_out]))
+
+
+@pytest.fixture
+def folded(monkeypatch):
+    """What folds would be trained of; the report that comes of it."""
+    from siamese_tf.training import folds
+
+    seen = []
+    rate = {"mean": 0.25, "standard_error": 0.125}
+    rows = [{"seconds": 7.0}] * 3
+    report = {"people": 7, "folds": rows, **dict.fromkeys(("eer", "accuracy", "auc", "fmr", "fnmr"), rate)}
+    monkeypatch.setattr(folds, "train_folds", lambda *args, **more: seen.append((args, more)) or report)
+    return seen
+
+
+def test_folds_are_trained_where_they_are_asked_for(run, folded):
+    done = run("train --dataset people --epochs 3 --folds 3 --workdir there --resume --quiet")
+    ((config, folds, workdir), options) = folded[0]
+    assert (config, folds, workdir) == (TrainConfig(dataset="people", epochs=3), 3, Path("there"))
+    command = "siamese-tf train --dataset people --epochs 3 --folds 3 --workdir there --quiet"
+    assert options == {"resume": True, "quiet": True, "command": command}
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[1:3] == [
+        "3 folds of 7 people, each tested by a model that never saw them:",
+        "EER (lower is better)     0.2500 +- 0.1250",
+    ]
+    assert run("train --folds 3").code == 0
+    assert folded[1] == (
+        (TrainConfig(), 3, None),
+        {"resume": False, "quiet": False, "command": "siamese-tf train --folds 3"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--dataset people --folds 2", "folds is 2; expected a whole number from 3 on"),
+        ("--dataset people --folds 4", "there are 7 people for 4 folds"),
+        ("--dataset people --folds 3 --one-vs-rest p0", "got one_vs_rest. Leave out that, or folds"),
+        ("--pairs own.csv --folds 3", "got pairs. Leave out that, or folds"),
+        ("--dataset people --image-size 8x", "image size '8x'; expected HEIGHTxWIDTH, as in 112x92"),
+        ("--dataset people --color gray", "color is 'gray'; expected grey or rgb"),
+        ("--dataset people --resize fit", "resize is 'fit'; expected pad, crop or stretch"),
+        ("--dataset people --image-size 9", "(images, 8x8 grey, crop; now images, 9x9 grey, pad)"),
+        ("--dataset digits --image-size 9", "and digits is neither. Leave them out"),
+        ("--images people", "images people: that is for a list in the form of LFW's pairs.txt"),
+        ("--pairs people/none.csv", "cannot read the pairs people/none.csv: No such file"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_said_and_nothing_is_written(of_people, run, monkeypatch, tmp_path, line, words):
+    monkeypatch.chdir(of_people.folder)
+    done = run(f"train {line} --tower reference --workdir {tmp_path / 'run'}")
+    assert done.code == 2
+    assert done.err.startswith("error: ")
+    assert words in done.err
+    assert not (tmp_path / "run").exists()

@@ -8,12 +8,13 @@ from PIL import Image
 
 from siamese_tf.data import generate
 from siamese_tf.data.audit import audit_pairs
-from siamese_tf.data.generate import build_pairs, default_count, generate_pair_files
+from siamese_tf.data.generate import build_pairs, default_count, generate_pair_files, pairs_of_split
 from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, load_pair_file
 from siamese_tf.data.pair_lists import read_csv_pairs
 from siamese_tf.data.pairs import make_pairs
 from siamese_tf.data.sources import Source, load_source
+from siamese_tf.data.split import ImageSplit, split_images
 from siamese_tf.errors import ConfigError, DatasetError
 from siamese_tf.version import __version__
 
@@ -150,6 +151,51 @@ def test_by_class_no_class_stands_on_two_sides():
     assert [len(side) for side in sides] == [4, 2, 2]
     assert set.union(*sides) == set(range(8))
     assert train.manifest["split"] == "class"
+
+
+def test_pairs_of_a_split_are_of_its_parts_and_of_all_of_them():
+    source = drawn_source()
+    parts = np.split(np.arange(20, 140), [70, 95])  # without the twins
+    train, test = pairs_of_split(source, ImageSplit(*parts, duplicates={"copies": 7}), "by hand", seed=3)
+    assert audit_pairs([train, test]).leaks == audit_pairs([train, test]).contradictions == 0
+    for file, part, positions in ((train, TRAIN, parts[0]), (train, VALIDATION, parts[1]), (test, TEST, parts[2])):
+        expected = {image.tobytes() for image in source.images[positions]}
+        assert {image.tobytes() for image in file.images[file.images_of(part)]} <= expected
+        count = default_count(source.labels[positions], 50_000)
+        assert (len(file.rows(part)), file.similarity[file.rows(part)].sum()) == (count, count // 2)
+    np.testing.assert_array_equal(train.images, source.images[20:115])
+    np.testing.assert_array_equal(test.labels, source.labels[115:140])
+    manifest = train.manifest
+    assert (manifest["split"], manifest["seed"], manifest["duplicates"]) == ("by hand", 3, {"copies": 7})
+    assert manifest["images"] == {"train": 70, "validation": 25, "test": 25}
+
+
+@pytest.mark.parametrize("mode", ["image", "class"])
+def test_pairs_of_the_split_that_would_be_made_are_those_that_would_be_made(mode):
+    source = drawn_source()
+    split_seed = np.random.SeedSequence(5).spawn(4)[0]
+    made = pairs_of_split(source, split_images(source, mode, split_seed), mode, seed=5)
+    for file, built in zip(made, build_pairs(source, UNASKED, mode, seed=5), strict=True):
+        for name in ("images", "labels", "img1", "img2", "similarity", "split"):
+            np.testing.assert_array_equal(getattr(file, name), getattr(built, name))
+        assert file.manifest == built.manifest
+
+
+def test_the_seed_draws_other_pairs_of_the_same_split():
+    source = drawn_source()
+    split = split_images(source)
+    one, same, other = (pairs_of_split(source, split, "image", seed)[1] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one.img1, same.img1)
+    assert not np.array_equal(one.img1, other.img1)
+    np.testing.assert_array_equal(one.images, other.images)
+    with pytest.raises(ConfigError, match="seed is -1; expected 0 or more"):
+        pairs_of_split(source, split, "image", -1)
+
+
+def test_a_part_of_a_split_without_pairs_is_refused():
+    parts = np.arange(24), np.arange(24, 26), np.arange(26, 46)
+    with pytest.raises(DatasetError, match="drawn, validation part: 2 images make 0 similar and 1 dissimilar"):
+        pairs_of_split(drawn_source(), ImageSplit(*parts, duplicates={}), "class", seed=0)
 
 
 def test_default_count_by_hand():

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm, check_not_asked
+from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm, check_not_asked, form_of_images
 from siamese_tf.errors import ConfigError
 
 
@@ -57,6 +57,30 @@ def test_the_images_decide_what_is_left_open(shapes, size, color):
 def test_what_is_asked_for_stays():
     form = ImageForm((3, 4), "rgb", "stretch")
     assert form.settled([(9, 9, 1)]) == form
+
+
+@pytest.mark.parametrize(("channels", "color"), [(1, "grey"), (3, "rgb")])
+@pytest.mark.parametrize("resize", ["pad", "crop", "stretch"])
+def test_the_form_of_images_brings_others_to_their_shape(channels, color, resize):
+    form = form_of_images((7, 5, channels), resize)
+    assert form == ImageForm((7, 5), color, resize)
+    assert form.shape == (7, 5, channels)
+    assert form.settled([(9, 9, 3)]) == form
+    assert form_of_images((7, 5, channels)).resize == "pad"
+
+
+@pytest.mark.parametrize(
+    ("shape", "resize", "message"),
+    [
+        ((7, 5, 2), "pad", r"cannot be brought to 2 channels; expected 1 \(grey\) or 3 \(colour\)"),
+        ((7, 5, 4), "pad", "to 4 channels"),
+        ((0, 5, 1), "pad", "from 1 to 4096"),
+        ((7, 5, 1), "fit", "resize is 'fit'; expected pad, crop or stretch"),
+    ],
+)
+def test_images_that_no_file_can_be_like_have_no_form(shape, resize, message):
+    with pytest.raises(ConfigError, match=message):
+        form_of_images(shape, resize)
 
 
 def test_as_plain_values():

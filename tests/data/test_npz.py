@@ -166,3 +166,38 @@ def test_an_encrypted_member_is_refused():
     content[6] |= 1
     with pytest.raises(PairFileError, match="encrypted"):
         read(io.BytesIO(content))
+
+
+def test_a_mapped_array_stays_in_the_file(tmp_path):
+    path = tmp_path / "it.npz"
+    written = {"images": np.arange(5000, dtype=np.uint8).reshape(10, 500), "more": np.arange(3)}
+    write_npz(path, written)
+    with open(path, "rb") as file:
+        arrays = read_npz(file, "it", ("images", "more"), mapped=("images",))
+    np.testing.assert_array_equal(arrays["images"], written["images"])
+    np.testing.assert_array_equal(arrays["more"], written["more"])
+    assert isinstance(arrays["images"].base, np.memmap)
+    assert arrays["more"].flags.writeable
+    with pytest.raises(ValueError, match="read-only"):
+        arrays["images"][0] = 0
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_mapped_array_of_another_maker_is_the_same(tmp_path, save, order):
+    path = tmp_path / "it.npz"
+    written = np.asarray(np.arange(60, dtype=np.uint8).reshape(3, 4, 5), order=order)
+    save(path, first=np.zeros(7), images=written)
+    with open(path, "rb") as file:
+        arrays = read_npz(file, "it", ("images",), mapped=("images",))
+    np.testing.assert_array_equal(arrays["images"], written)
+
+
+def test_a_mapped_array_that_was_damaged_is_refused(tmp_path):
+    path = tmp_path / "it.npz"
+    write_npz(path, {"images": np.full((4, 100), 7, np.uint8)})
+    content = bytearray(path.read_bytes())
+    content[content.index(bytes([7] * 100)) + 5] = 8
+    path.write_bytes(content)
+    with open(path, "rb") as file, pytest.raises(PairFileError, match="it cannot be read as a pair file.*CRC"):
+        read_npz(file, "it", ("images",), mapped=("images",))

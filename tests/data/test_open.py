@@ -266,10 +266,34 @@ def test_a_folder_of_image_files(people, place):
     found = open_pairs(str(people))
     assert "(found there), split by class" in found.note
     assert found.unreadable == made.unreadable
-    with pytest.raises(PairFileError, match=r"dataset/people were made from other images than .*people has now"):
-        open_pairs(str(people), form=ImageForm((9, 9)))
-    Image.fromarray(np.zeros((6, 5), np.uint8)).save(people / "a" / "bad.png")
-    with pytest.raises(PairFileError, match="made from other images"):
+
+
+def test_pairs_of_other_image_files_or_of_another_form_are_refused_with_what_makes_the_right_ones(people, place):
+    open_pairs(str(people))
+    with pytest.raises(PairFileError) as caught:
+        open_pairs(str(people), form=ImageForm((9, 8), None, "crop"))
+    assert str(caught.value) == (
+        f"the pairs in dataset/people are of {people} in another form (images, 6x5 grey, pad; now images, 9x8 grey,"
+        f" crop). Make them again: python dataset_generation.py --dataset {people} --image-size 9x8 --color grey"
+        " --resize crop"
+    )
+    Image.fromarray(np.zeros((6, 5), np.uint8)).save(people / "a" / "new.png")
+    with pytest.raises(PairFileError) as caught:
+        open_pairs(str(people))
+    assert str(caught.value) == (
+        f"the pairs in dataset/people were made from other images than {people} has now. Make them again: python"
+        f" dataset_generation.py --dataset {people} --image-size 6x5 --color grey --resize pad"
+    )
+    cured = generate_pair_files(str(people), form=ImageForm((6, 5), "grey", "pad"))
+    assert open_pairs(str(people)).train.path == cured.train_path
+
+
+@pytest.mark.parametrize("before", [["images"], "images", 3, {}, {"images": 3}, {"images, 6x5 grey, pad": "0" * 64}])
+def test_what_a_manifest_says_of_its_files_may_be_anything(people, before):
+    made = open_pairs(str(people))
+    save_pair_file(made.train.path, replace(made.train, manifest={**made.train.manifest, "files": before}))
+    save_pair_file(made.test.path, replace(made.test, manifest={**made.test.manifest, "files": before}))
+    with pytest.raises(PairFileError, match=r"dataset/people were made from other images .*--image-size 6x5"):
         open_pairs(str(people))
 
 
@@ -299,6 +323,19 @@ def test_lists_in_the_form_of_lfw(people, place):
     assert opened.leaks == 0
     beside = lfw_list(people / "pairs.txt", "ab", "cd", "ef", "gh")
     np.testing.assert_array_equal(open_pairs("auto", pairs=beside).train.images, opened.train.images)
+
+
+@pytest.mark.parametrize("names", [{}, {"pairs": "list.csv"}, {"pairs": "a.npz", "test_pairs": "b.npz"}])
+def test_a_folder_for_a_list_that_nobody_named_is_refused(people, names):
+    """It would be passed over, and who meant a data set by it would get the pairs of another."""
+    with pytest.raises(ConfigError, match=r"images people: that is for .*no such list came.*as the dataset"):
+        open_pairs("digits", **names, images_folder="people")
+
+
+def test_the_folder_may_be_of_the_test_list_alone(people, place):
+    listed = lfw_list(place / "pairs.txt", "ab")
+    path = saved(place / "my.npz", TRAIN, VALIDATION, size=(6, 5, 1))
+    assert len(open_pairs("auto", pairs=path, test_pairs=listed, images_folder=people).test.images) == 4
 
 
 def test_two_folds_are_too_few_to_train_on_but_not_to_test_with(people, place):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.pair_file import (
     TEST,
     TRAIN,
@@ -95,6 +96,23 @@ def test_without_that_the_images_that_no_pair_uses_may_be_anything(images):
     one = replace(example(), img1=np.zeros(4, np.int32), img2=np.ones(4, np.int32), split=np.full(4, TEST, np.uint8))
     assert replace(one, manifest={"images": images}).images_of(TEST).tolist() == [0, 1]
     assert one.images_of(TEST).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("how", ["pad", "crop", "stretch"])
+def test_the_form_is_what_other_images_must_be_brought_to(tmp_path, how):
+    """Of what was asked for, the manifest tells how; size and colour are those the images have."""
+    manifest = {"form": {"size": [2, 3], "color": "grey", "resize": how}}
+    save_pair_file(tmp_path / "pairs.npz", replace(example(), manifest=manifest))
+    loaded = load_pair_file(tmp_path / "pairs.npz")
+    assert loaded.form == ImageForm((2, 3), "grey", how)
+    colour = replace(loaded, images=np.repeat(loaded.images, 3, axis=-1))
+    assert colour.form == ImageForm((2, 3), "rgb", how)
+
+
+@pytest.mark.parametrize("form", [None, {}, "crop", ["crop"], {"resize": None}, {"resize": "fit"}, {"resize": ["pad"]}])
+def test_a_manifest_that_does_not_say_how_or_says_nonsense_means_pad(form):
+    for manifest in ({"form": form}, {}):
+        assert replace(example(), manifest=manifest).form == ImageForm((2, 3), "grey", "pad")
 
 
 def test_what_other_people_leave_out(tmp_path):

@@ -9,14 +9,14 @@ from siamese_tf.data.images import load_image
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, check_labels_agree, save_pair_file
 from siamese_tf.data.pair_lists import (
     csv_pairs,
-    form_of,
+    is_lfw,
     is_list,
     lfw_pairs,
     load_pairs,
     read_csv_pairs,
     read_lfw_pairs,
 )
-from siamese_tf.errors import ConfigError, ImageError, PairFileError
+from siamese_tf.errors import ConfigError, PairFileError
 
 PEOPLE = {"Ann_Lee": 2, "Bob": 3}
 
@@ -84,7 +84,7 @@ def test_an_image_that_cannot_be_read_is_named(place):
     for words in ("list.csv: 1 of its 3 images", "lfw/Bob/Bob_0003.png: it is no image", "take their pairs out"):
         assert words in str(caught.value)
     (place / "lfw" / "Bob" / "Bob_0001.jpg").unlink()
-    with pytest.raises(PairFileError, match=r"pairs.txt: 2 of its 5 images .*Bob/Bob_0001: there is no such file"):
+    with pytest.raises(PairFileError, match=r"txt: 2 of its 5 .*Bob/Bob_0001: there is no such file.*with --images"):
         read_lfw_pairs(place / "pairs.txt", place / "lfw", 5, 4, 1)
 
 
@@ -94,9 +94,9 @@ def test_a_name_that_no_file_has(place):
         read_csv_pairs(place / "list.csv", 5, 4, 1)
 
 
-@pytest.mark.parametrize(("form", "error"), [((5, 4, 2), ImageError), ((0, 4, 1), ConfigError)])
-def test_a_form_that_no_image_has(place, form, error):
-    with pytest.raises(error, match="expected"):
+@pytest.mark.parametrize("form", [(5, 4, 2), (0, 4, 1)])
+def test_a_form_that_no_image_has(place, form):
+    with pytest.raises(ConfigError, match="expected"):
         read_csv_pairs(place / "list.csv", *form)
 
 
@@ -104,6 +104,7 @@ def test_by_the_end_of_the_name(place):
     assert is_list("a.csv")
     assert is_list("A.TXT")
     assert not is_list("a.npz")
+    assert [is_lfw(name) for name in ("a.csv", "A.TXT", "a.npz")] == [False, True, False]
     assert load_pairs(place / "list.csv", AS_THEY_ARE)[1] is None
     pairs, fold = load_pairs(place / "pairs.txt", AS_THEY_ARE, place / "lfw")
     assert fold is not None
@@ -115,4 +116,4 @@ def test_by_the_end_of_the_name(place):
     save_pair_file(place / "a.npz", PairFile(pairs.images[:2], None, one, one + 1, one == 0, one))
     loaded, fold = load_pairs(place / "a.npz", AS_THEY_ARE)
     assert fold is None
-    assert form_of(loaded, "crop") == ImageForm((5, 4), "grey", "crop")
+    np.testing.assert_array_equal(loaded.images, pairs.images[:2])

@@ -4,7 +4,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from siamese_tf.data.pairs import _decode_triangle, _quotas, existing_pairs, make_pairs
+from siamese_tf.data.pairs import _decode_triangle, _quotas, all_pairs, existing_pairs, make_pairs
 from siamese_tf.errors import DatasetError
 
 
@@ -23,6 +23,31 @@ def test_three_images_by_hand():
 def test_existing_pairs_by_hand():
     assert existing_pairs(np.array([5, 8, 5])) == (1, 2)
     assert existing_pairs(np.array([1, 1, 1, 2, 2])) == (3 + 1, 3 * 2)
+
+
+def test_all_pairs_by_hand():
+    img1, img2, similarity = all_pairs(np.array([5, 8, 5, 8]))
+    assert list(zip(img1.tolist(), img2.tolist(), similarity.tolist(), strict=True)) == [
+        (0, 1, 0),
+        (0, 2, 1),
+        (0, 3, 0),
+        (1, 2, 0),
+        (1, 3, 1),
+        (2, 3, 0),
+    ]
+    assert (img1.dtype, img2.dtype, similarity.dtype) == (np.int32, np.int32, np.uint8)
+
+
+@pytest.mark.parametrize("images", [0, 1, 2, 30])
+def test_all_pairs_are_as_many_as_exist_and_those_made_are_among_them(images):
+    labels = np.random.default_rng(images).integers(0, 4, images)
+    img1, img2, similarity = all_pairs(labels)
+    assert as_set(img1, img2) == {frozenset(pair) for pair in combinations(range(images), 2)}
+    assert (similarity.sum(), (similarity == 0).sum()) == existing_pairs(labels)
+    if images == 30:
+        one, two, same = make_pairs(labels, 40, seed=0)
+        every = dict(zip(map(frozenset, zip(img1.tolist(), img2.tolist(), strict=True)), similarity, strict=True))
+        assert [every[frozenset(pair)] for pair in zip(one.tolist(), two.tolist(), strict=True)] == same.tolist()
 
 
 def test_half_are_similar_and_the_labels_agree():

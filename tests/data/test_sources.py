@@ -12,9 +12,9 @@ from sklearn.datasets import load_digits
 
 from siamese_tf.data import known
 from siamese_tf.data.idx import idx_sha256
-from siamese_tf.data.image_form import ImageForm
+from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm
 from siamese_tf.data.known import KNOWN, KnownSet
-from siamese_tf.data.sources import NAMES, load_source
+from siamese_tf.data.sources import NAMES, form_for, load_source
 from siamese_tf.errors import ConfigError, DatasetError
 
 PARTS = {
@@ -247,3 +247,21 @@ def test_what_is_no_folder_of_image_files_takes_no_form(place):
     for name in ("digits", "auto", "mnist", str(folder), str(place / "absent")):
         with pytest.raises(ConfigError, match="is neither. Leave them out"):
             load_source(name, form=ImageForm(color="rgb"))
+
+
+def test_a_form_is_for_a_folder_of_image_files_and_for_nothing_else(place, monkeypatch):
+    """What a model wants its image files brought to must not be asked of a data set that has none."""
+    monkeypatch.chdir(place)
+    form = ImageForm((8, 8), "rgb", "crop")
+    people, idx = draw_people(place / "people"), fill(place / "idx")
+    draw_people(place / "digits")  # a name goes before a folder
+    draw_people(place / "both")
+    for part in PARTS:
+        (place / "both" / f"{part}.gz").write_bytes((idx / f"{part}.gz").read_bytes())
+    (place / "file").write_text("text")
+    for name in (str(people), "people", "./digits"):
+        assert form_for(name, form) == form
+        assert load_source(name, form=form_for(name, form)).images.shape[1:] == (8, 8, 3)
+    for name in ("", *NAMES, str(idx), "idx", "both", "file", "absent", "nul\0"):
+        assert form_for(name, form) == AS_THEY_ARE
+    assert load_source("both", form=form_for("both", form)).images.shape[1:] == (2, 3, 1)

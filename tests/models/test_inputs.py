@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from siamese_tf.data.images import load_image
+from siamese_tf.data.resize import RESIZES
 from siamese_tf.errors import ImageError
 from siamese_tf.models.inputs import as_images
 
@@ -113,6 +115,28 @@ def test_a_path_is_read_as_an_image_of_the_models_size(tmp_path, kind, size):
     assert stack.dtype == np.uint8
     assert stack.shape == (1, *size)
     np.testing.assert_array_equal(stack, 90)
+
+
+def test_a_file_of_another_shape_is_brought_to_the_models_as_it_says(tmp_path):
+    """From dark to bright, twice as wide as the model's: padded it gets black above, cropped it loses its sides."""
+    Image.fromarray(np.tile(np.linspace(100, 250, 24).astype(np.uint8), (16, 1))).save(tmp_path / "a.png")
+    stacks = {how: as_images(tmp_path / "a.png", GREY, how)[0][0, ..., 0] for how in RESIZES}
+    assert (stacks["pad"][0] == 0).all()
+    for how in ("crop", "stretch"):
+        assert stacks[how].min() >= 100
+    np.testing.assert_array_equal(as_images(tmp_path / "a.png", GREY)[0][0, ..., 0], stacks["pad"])
+    for how, image in stacks.items():
+        np.testing.assert_array_equal(image, load_image(tmp_path / "a.png", *GREY, how)[..., 0])
+        several, _ = as_images([tmp_path / "a.png"] * 2, GREY, how)
+        np.testing.assert_array_equal(several[..., 0], [image, image])
+    assert np.ptp(stacks["crop"]) < np.ptp(stacks["stretch"]) - 50
+
+
+@pytest.mark.parametrize("how", RESIZES)
+def test_pixels_are_never_resized(how):
+    np.testing.assert_array_equal(as_images(pixels(8, 6), GREY, how)[0], as_images(pixels(8, 6), GREY)[0])
+    with pytest.raises(ImageError, match="to have it brought to that size"):
+        as_images(pixels(9, 6), GREY, how)
 
 
 def test_a_path_to_nothing_or_to_no_image_is_refused(tmp_path):

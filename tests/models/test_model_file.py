@@ -14,6 +14,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 from tensorflow import keras
 
 from siamese_tf.errors import ModelFileError
@@ -99,6 +100,28 @@ def test_what_a_model_looks_at_comes_back(drawn, tmp_path, views):
         loaded = load(tmp_path / "a.keras")
         assert loaded.views == views
         np.testing.assert_allclose(scores(loaded), scores(model), atol=1e-6)
+
+
+@pytest.mark.parametrize("resize", ["pad", "crop", "stretch"])
+def test_how_a_model_takes_image_files_comes_back(drawn, tmp_path, resize):
+    model = drawn(SiameseModel(SIZE, "reference", 4, resize=resize))
+    save_model(model, tmp_path / "a.keras")
+    Image.fromarray(np.hstack(images(2, seed=1))[..., 0]).save(tmp_path / "wide.png")
+    for load in (load_model, keras.models.load_model):
+        loaded = load(tmp_path / "a.keras")
+        assert loaded.resize == resize
+        np.testing.assert_allclose(loaded.embed(tmp_path / "wide.png"), model.embed(tmp_path / "wide.png"), atol=1e-6)
+
+
+@pytest.mark.parametrize("missing", ['"resize": "pad"', '"views": "one"', '"views": "one", "resize": "pad"'])
+def test_a_file_from_before_there_was_a_choice_looks_once_and_pads(good, tmp_path, missing):
+    assert with_config(good, f", {missing}", "") != good
+    (tmp_path / "first.keras").write_bytes(with_config(good, f", {missing}", ""))
+    (tmp_path / "now.keras").write_bytes(good)
+    first, now = load_model(tmp_path / "first.keras"), load_model(tmp_path / "now.keras")
+    assert (first.views, first.resize) == ("one", "pad")
+    assert first.get_config() == now.get_config()
+    np.testing.assert_array_equal(scores(first), scores(now))
 
 
 def test_a_file_holds_three_members_and_plain_arrays_of_our_names(each, tmp_path):
@@ -386,6 +409,10 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
         ('"views": "one"', '"views": "all"', "views in the config cannot be 'all'"),
         ('"views": "one"', '"views": ["one"]', "views in the config cannot be"),
         ('"views": "one"', '"views": "auto"', "views in the config cannot be 'auto'"),
+        ('"resize": "pad"', '"resize": "fit"', "resize in the config cannot be 'fit'"),
+        ('"resize": "pad"', '"resize": null', "resize in the config cannot be None"),
+        ('"resize": "pad"', '"resize": ["pad"]', r"resize in the config cannot be \['pad'\]"),
+        ('"resize": "pad"', '"resize": {"pad": 1}', "resize in the config cannot be"),
         ("[8, 8, 1]", "[12, 8, 1]", r"tower.02.kernel must have shape \(128, 4\); got \(64, 4\)"),
         ("[8, 8, 1]", "[8, 8, 3]", r"tower.00.kernel must have shape \(3, 3, 3, 8\)"),
         ("[8, 8, 1]", "[5, 5, 1]", "needs images of at least 6x6"),

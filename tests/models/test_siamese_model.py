@@ -5,6 +5,9 @@ import pytest
 from PIL import Image
 from tensorflow import keras
 
+from siamese_tf.data.image_form import ImageForm
+from siamese_tf.data.images import load_image
+from siamese_tf.data.resize import RESIZES
 from siamese_tf.errors import ConfigError, ImageError
 from siamese_tf.models import siamese_model
 from siamese_tf.models.siamese_model import SiameseModel, probability
@@ -190,6 +193,33 @@ def test_an_image_and_its_mirror_image_may_be_the_same_to_a_model(drawn):
     assert np.abs(plain.embed(stack) - plain.embed(mirrored)).max() > 0.01
 
 
+# Image files of another size
+
+
+@pytest.mark.parametrize("resize", RESIZES)
+def test_image_files_are_brought_to_the_models_size_as_it_says(drawn, tmp_path, resize):
+    model = drawn(SiameseModel((8, 8, 1), "reference", 4, resize=resize))
+    assert (model.resize, model.form) == (resize, ImageForm((8, 8), "grey", resize))
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for path, image in zip(paths, images(3), strict=True):
+        Image.fromarray(np.hstack([image, 255 - image])[..., 0]).save(path)  # twice as wide as high
+    brought = np.stack([load_image(path, 8, 8, 1, resize) for path in paths])
+    np.testing.assert_allclose(model.embed(paths), model.embed(brought), atol=1e-6)
+    assert model.score(paths[0], paths[1]) == pytest.approx(model.score(brought[0], brought[1]), abs=1e-6)
+    np.testing.assert_allclose(model.score_matrix(paths, paths), model.score_matrix(brought, brought), atol=1e-5)
+    padded = np.stack([load_image(path, 8, 8, 1) for path in paths])
+    assert np.allclose(model.embed(paths), model.embed(padded), atol=1e-3) == (resize == "pad")
+
+
+def test_the_form_of_a_model_for_colour():
+    assert SiameseModel((8, 9, 3), "reference", 4).form == ImageForm((8, 9), "rgb", "pad")
+
+
+def test_another_way_to_resize_is_refused():
+    with pytest.raises(ConfigError, match="resize must be one of pad, crop, stretch; got 'fit'"):
+        SiameseModel((8, 8, 1), "reference", 4, resize="fit")
+
+
 # All images against all
 
 
@@ -279,8 +309,9 @@ def test_the_config_builds_the_same_network_again(each):
         "threshold": 0.5,
         "record": {},
         "views": "one",
+        "resize": "pad",
     }
-    other = {"threshold": 0.25, "record": {"seed": 3}, "views": "turn"}
+    other = {"threshold": 0.25, "record": {"seed": 3}, "views": "turn", "resize": "crop"}
     again = SiameseModel.from_config(config | other)
     assert again.get_config() == config | other
     assert [tuple(weight.shape) for weight in again.weights] == [tuple(weight.shape) for weight in each.weights]

@@ -7,7 +7,7 @@ import tensorflow as tf
 from siamese_tf import config
 from siamese_tf.training.augmentation import CHANGES, augment
 
-KINDS = ["none", *CHANGES, "shift-flip", "affine-shift-erase"]
+KINDS = ["none", *CHANGES, "shift-flip", "affine-shift-erase", "vflip-color-shift"]
 # No pixel is black, and no image is another one moved or mirrored.
 IMAGES = np.random.default_rng(0).uniform(0.1, 1.0, (200, 20, 31, 3)).astype(np.float32)
 MOST_DOWN, MOST_RIGHT = 2, 3  # a tenth of 20 and of 31
@@ -76,6 +76,20 @@ def test_flip_mirrors_left_and_right_about_half_of_the_images():
     assert 70 <= mirrored.sum() <= 130  # 100 expected, standard deviation 7
 
 
+def test_vflip_turns_about_half_of_the_images_upside_down_and_not_those_that_flip_mirrors():
+    after = changed("vflip")
+    turned = np.array([np.array_equal(after[i], IMAGES[i, ::-1]) for i in range(200)])
+    same = np.array([np.array_equal(after[i], IMAGES[i]) for i in range(200)])
+    assert (turned != same).all()
+    assert 70 <= turned.sum() <= 130  # 100 expected, standard deviation 7
+    mirrored = (changed("flip") != IMAGES).any(axis=(1, 2, 3))
+    assert 30 <= (turned & mirrored).sum() <= 70  # drawn apart: 50 expected, standard deviation 6
+    both = changed("vflip-flip")
+    for image, before, upside_down, aside in zip(both, IMAGES, turned, mirrored, strict=True):
+        before = before[::-1] if upside_down else before
+        np.testing.assert_array_equal(image, before[:, ::-1] if aside else before)
+
+
 def test_shift_moves_each_image_in_its_own_way_by_at_most_a_tenth_and_fills_with_black():
     after = changed("shift")
     shifts = [shift_between(IMAGES[i], after[i]) for i in range(200)]
@@ -114,6 +128,101 @@ def test_a_batch_of_one_moves_as_the_twin_says():
     twins = [moved(before[0], down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
     assert all(any(np.array_equal(after, twin) for twin in twins) for after in afters)
     assert len({after.tobytes() for after in afters}) > 3
+
+
+# Brighter, darker, paler.
+
+FAINT = np.random.default_rng(1).uniform(0.4, 0.6, (300, 6, 7, 3)).astype(np.float32)  # nothing of it is cut off
+
+
+def recoloured(images, seed=(1, 2)):
+    """The twin, before what is outside [0, 1] is cut off, pixel by pixel; and what was drawn."""
+    count = len(images)
+    draws = tf.random.stateless_uniform([3, count, 1, 1, 1], [seed[0], seed[1] + 7], -1.0, 1.0).numpy()
+    draws = draws.reshape(3, count).astype(float)
+    result = images.astype(float)
+    for image, brighter, contrast, saturation in zip(result, *draws, strict=True):
+        if image.shape[-1] == 3:
+            grey = (0.299 * image[..., 0] + 0.587 * image[..., 1] + 0.114 * image[..., 2])[..., np.newaxis]
+            image[:] = grey + 1.3**saturation * (image - grey)
+        image[:] = image.mean() + 1.3**contrast * (image - image.mean()) + 0.2 * brighter
+    return result, draws
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_color_is_its_twin(channels):
+    images = IMAGES[:50, ..., :channels]
+    expected, _ = recoloured(images)
+    assert expected.min() < 0
+    assert expected.max() > 1
+    np.testing.assert_allclose(changed("color", images=images), np.clip(expected, 0, 1), atol=1e-5)
+
+
+def test_color_keeps_every_value_between_black_and_white():
+    for images in (IMAGES, np.zeros_like(IMAGES), np.ones_like(IMAGES), IMAGES > 0.5):
+        after = changed("color", images=np.asarray(images, np.float32))
+        assert after.min() >= 0
+        assert after.max() <= 1
+
+
+def test_the_mean_moves_with_the_brightness_by_at_most_a_fifth_and_with_nothing_else():
+    """For a grey image; saturation moves the mean of the channels of a colour image a little, too."""
+    grey = FAINT[..., :1]
+    moved_by = changed("color", images=grey).mean((1, 2, 3)) - grey.mean((1, 2, 3))
+    np.testing.assert_allclose(moved_by, 0.2 * recoloured(grey)[1][0], atol=1e-5)
+    assert -0.2 <= moved_by.min() < -0.17
+    assert 0.17 < moved_by.max() <= 0.2
+    assert len(set(moved_by.tolist())) > 290  # each image in its own way
+
+
+def test_contrast_spreads_or_narrows_by_at_most_three_tenths_in_either_way():
+    grey = FAINT[..., :1]
+    factors = changed("color", images=grey).std((1, 2, 3)) / grey.std((1, 2, 3))
+    assert 1 / 1.3 - 1e-4 < factors.min() < 0.8
+    assert 1.27 < factors.max() < 1.3 + 1e-4
+    assert 120 <= (factors > 1).sum() <= 180  # 150 expected, standard deviation 9
+
+
+def test_images_without_colour_get_none():
+    """Of one channel or of three alike, they change alike, and by brightness and contrast alone."""
+    grey = IMAGES[..., :1]
+    alike = changed("color", images=grey.repeat(3, axis=-1))
+    np.testing.assert_allclose(alike, changed("color", images=grey).repeat(3, axis=-1), atol=1e-5)
+
+
+def test_saturation_moves_colours_towards_their_grey_or_away():
+    after = changed("color", images=FAINT)
+    before, after = (np.ptp(images, axis=-1).mean((1, 2)) for images in (FAINT, after))
+    _, (_, contrast, saturation) = recoloured(FAINT)
+    np.testing.assert_allclose(after / before, 1.3 ** (contrast + saturation), rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["shift-color", "affine-color"])
+def test_what_moves_in_is_black_however_bright_the_rest_becomes(kind):
+    light = np.ones((100, 20, 20, 1), np.float32)
+    brighter = changed("color", images=light)[:, 0, 0, 0]
+    after = changed(kind, images=light)
+    assert (after == 0).any(axis=(1, 2, 3)).mean() > 0.7
+    np.testing.assert_allclose(after[:, 10, 10, 0], brighter, atol=1e-5)
+    np.testing.assert_array_equal(after == 0, changed(kind.removesuffix("-color"), images=light) == 0)
+
+
+@pytest.mark.parametrize("kind", ["vflip", "color"])
+@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16, tf.float32, tf.float64])
+def test_the_dtype_of_the_images_stays(kind, dtype):
+    images = tf.cast(IMAGES[:5], dtype)
+    after = augment(images, kind, tf.constant((1, 2)))
+    assert after.dtype == dtype
+    assert after.shape == images.shape
+    assert 0 <= float(tf.reduce_min(after)) < float(tf.reduce_max(after)) <= 1
+
+
+@pytest.mark.parametrize("kind", ["vflip", "color"])
+@pytest.mark.parametrize("shape", [(0, 20, 31, 3), (5, 1, 1, 1), (1, 1, 1, 3)])
+def test_no_image_at_all_or_one_of_a_single_pixel_is_no_trouble(kind, shape):
+    after = changed(kind, images=np.full(shape, 0.5, np.float32))
+    assert after.shape == shape
+    assert np.isfinite(after).all()
 
 
 # Turned, slanted and stretched.

@@ -7,6 +7,8 @@ from tensorflow import keras
 
 from siamese_tf.config import TrainConfig
 from siamese_tf.errors import ConfigError
+from siamese_tf.models.model_file import save_model
+from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.begin import begin
 from siamese_tf.training.pipeline import training_batches, training_steps
 from siamese_tf.training.settle import settle
@@ -94,68 +96,61 @@ def test_only_what_is_kept_looks_at_other_views_too(begun, views):
     assert (trainer.model.views, trainer.kept.views) == ("one", views)
 
 
-# The learning rate.
+def test_the_learning_rate_goes_down_over_all_steps_of_the_run(begun):
+    """40 of them (160 pairs, 16 a step, 4 epochs), 2 of them up; with a gradient of 1, Adam goes as far as the rate."""
+    trainer, places = begun(CONFIG), [5.0]
+    for _ in range(40):
+        trainer.optimizer.apply_gradients([(tf.ones(()), trainer.model.head.bias)])
+        places.append(float(trainer.model.head.bias))
+    expected = [0.005, 0.01, 0.005 * (1 + np.cos(np.pi * 19 / 38)), 0.005 * (1 + np.cos(np.pi * 37 / 38))]
+    np.testing.assert_allclose(-np.diff(places)[[0, 2, 21, 39]], expected, atol=1e-6)
 
 
-def rates(trainer, count):
-    """Of so many steps, as far as each goes: Adam goes as far as the learning rate where the gradient is always 1."""
-    weight, found = trainer.model.head.bias, []
-    for _ in range(count):
-        weight.assign(0.0)
-        trainer.optimizer.apply_gradients([(tf.ones(()), weight)])
-        found.append(-float(weight))
-    return found
+# What is there already, and what stays as it is.
 
 
-def test_the_learning_rate_rises_over_a_twentieth_of_the_steps_and_falls_to_nothing(begun):
-    """10 steps an epoch (160 pairs, 16 a step), 20 epochs: up in 10 steps, down in 190, by half at 105."""
-    found = rates(begun(replace(CONFIG, epochs=20)), 200)
-    last = 0.005 * (1 + np.cos(np.pi * 189 / 190))
-    expected = {0: 0.001, 5: 0.0055, 10: 0.01, 105: 0.005, 199: last}
-    np.testing.assert_allclose([found[step] for step in expected], list(expected.values()), rtol=1e-3)
-    assert 0 < last < 1e-6
-    assert (np.diff(found)[:10] > 0).all()
-    assert (np.diff(found)[10:] < 0).all()
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory):
+    """A model with random batch-norm statistics, and its file."""
+    keras.utils.set_random_seed(7)
+    model = SiameseModel((8, 8, 1), "small_cnn", 4, "euclidean")
+    rng = np.random.default_rng(7)
+    model.tower.set_weights([rng.uniform(0.5, 1.0, one.shape) for one in model.tower.get_weights()])
+    path = tmp_path_factory.mktemp("earlier") / "earlier.keras"
+    save_model(model, path)
+    return model, str(path)
 
 
-@pytest.mark.parametrize(("epochs", "batch_pairs", "warmup"), [(1, 20, 0), (1, 16, 0), (2, 16, 1), (3, 16, 2)])
-def test_short_runs_begin_near_the_height(begun, epochs, batch_pairs, warmup):
-    """Of 8, 10, 20 and 30 steps, a twentieth rounds to 0, 0, 1 and 2."""
-    steps = epochs * (160 // batch_pairs)
-    found = rates(begun(replace(CONFIG, epochs=epochs, batch_pairs=batch_pairs)), steps)
-    last = 0.005 * (1 + np.cos(np.pi * (1 - 1 / (steps - warmup))))
-    expected = [0.01 / max(1, warmup), 0.01, last]
-    np.testing.assert_allclose([found[step] for step in (0, warmup, -1)], expected, rtol=1e-3)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_run_starts_from_the_tower_of_a_file_and_a_head_of_its_own(begun, earlier, precision):
+    model, path = earlier
+    trainer = begun(replace(CONFIG, start_from=path, precision=precision))
+    with trainer.keeping() as kept:
+        for tower in (trainer.model.tower, kept.tower):
+            for one, other in zip(tower.get_weights(), model.tower.get_weights(), strict=True):
+                np.testing.assert_array_equal(one, other)
+    new = begun(CONFIG).model
+    assert (trainer.model.head_name, float(trainer.model.head.scale)) == ("cosine", float(new.head.scale))
+    assert not np.array_equal(new.get_weights()[0], model.get_weights()[0])
 
 
-def test_a_constant_learning_rate_is_that_from_the_first_step_on(begun):
-    np.testing.assert_allclose(rates(begun(replace(CONFIG, schedule="constant")), 40), 0.01, rtol=1e-3)
+def test_a_tower_of_another_size_is_no_start(begun, earlier):
+    with pytest.raises(ConfigError, match=r"its tower is small_cnn \(8, 8, 1\) -> 4, and the one to train is .* -> 5"):
+        begun(replace(CONFIG, start_from=earlier[1], embedding_dim=5))
 
 
-# Weight decay.
+def test_what_is_kept_freezes_what_the_model_does_so_that_their_variables_stand_in_one_order(begun):
+    trainer = begun(replace(CONFIG, train_last=2))
+    names = [[variable.name for variable in one.trainable_variables] for one in (trainer.model, trainer.kept)]
+    assert names[0] == names[1]
+    assert len(names[0]) == 2 + 2 + 2  # embedding, block4_norm and the head's own two
+    assert shapes(trainer.kept) == shapes(trainer.model) == shapes(begun(CONFIG).model)
+    assert len(trainer.averages) == len(trainer.model.variables)
 
 
-@pytest.mark.parametrize(("head", "kinds"), [("euclidean", {0, 1, 2, 4}), ("concat", {1, 2, 4})])
-def test_weight_decay_takes_its_share_of_the_towers_kernels_and_leaves_vectors_and_the_head_alone(begun, head, kinds):
-    """A step without gradients: 0.01 * 0.5 of every kernel of the tower goes."""
-    trainer = begun(replace(CONFIG, weight_decay=0.5, schedule="constant", head=head))
-    variables = trainer.model.trainable_variables
-    for variable in variables:
-        variable.assign(tf.fill(variable.shape, 2.0))
-    trainer.optimizer.apply_gradients([(tf.zeros(variable.shape), variable) for variable in variables])
-    assert {len(variable.shape) for variable in variables} == kinds
-    of_head = {id(variable) for variable in trainer.model.head.trainable_variables}
-    for variable in variables:
-        left = 2.0 * (1 - 0.01 * 0.5) if len(variable.shape) > 1 and id(variable) not in of_head else 2.0
-        np.testing.assert_allclose(variable.numpy(), left, rtol=1e-6)
-
-
-def test_without_weight_decay_nothing_goes(begun):
-    trainer = begun(replace(CONFIG, schedule="constant"))
-    before = trainer.model.get_weights()
-    trainer.optimizer.apply_gradients([(tf.zeros(one.shape), one) for one in trainer.model.trainable_variables])
-    for one, other in zip(before, trainer.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+def test_a_tower_with_fewer_layers_than_are_to_be_trained_is_refused(begun):
+    with pytest.raises(ConfigError, match="train_last is 10, and the tower has 9 layers with weights"):
+        begun(replace(CONFIG, train_last=10))
 
 
 # The precision.

@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
+from siamese_tf.config import TrainConfig
 from siamese_tf.data.pair_file import VALIDATION
-from siamese_tf.training.callbacks import KeepBest, ProgressBar, RestartDraws, write_history
+from siamese_tf.training.callbacks import HalveOnPlateau, KeepBest, ProgressBar, RestartDraws, write_history
 from siamese_tf.training.checkpoint import RunState, load_checkpoint
 
 RUN = {"seed": 0}
@@ -178,6 +179,32 @@ def test_what_a_tower_draws_at_random_begins_anew_in_every_epoch():
             break
     assert not np.array_equal(epochs[0][0], epochs[0][1])
     assert state or np.array_equal(epochs[0], epochs[1])
+
+
+def rates_of_epochs(accuracies, state):
+    """The learning rate in each epoch, where these come of them, of an optimiser as `fit` has one."""
+    optimizer = keras.optimizers.SGD(0.01)
+    callback = HalveOnPlateau(TrainConfig(learning_rate=0.01, schedule="plateau"), state)
+    callback.set_model(SimpleNamespace(optimizer=optimizer))
+    rates = []
+    for accuracy in accuracies:
+        callback.on_epoch_begin(len(state.history), {})
+        rates.append(float(np.asarray(optimizer.learning_rate)))
+        state.history.append({"validation_accuracy": accuracy})
+    return rates
+
+
+def test_the_learning_rate_halves_when_the_accuracy_stays():
+    accuracies = [0.6, 0.8, *[0.7] * 10, 0.9, 0.9]
+    assert rates_of_epochs(accuracies, RunState(RUN)) == pytest.approx([0.01] * 7 + [0.005] * 5 + [0.0025] * 2)
+
+
+@pytest.mark.parametrize("stopped", [1, 6, 7, 8, 12])
+def test_a_resumed_run_goes_on_with_the_learning_rate_it_had(stopped):
+    """Whatever the optimiser has when it is built anew."""
+    accuracies = [0.6, 0.8, *[0.7] * 10, 0.9, 0.9]
+    unbroken, state = rates_of_epochs(accuracies, RunState(RUN)), RunState(RUN)
+    assert rates_of_epochs(accuracies[:stopped], state) + rates_of_epochs(accuracies[stopped:], state) == unbroken
 
 
 TRIPLET_LOGS = {"active_fraction": 0.1234, "positive_distance": 0.456, "negative_distance": 1.3, "anything": 1.0}

@@ -2,8 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from siamese_tf.config import TrainConfig
+from siamese_tf.data.image_form import ImageForm
+from siamese_tf.data.images import load_image
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, save_pair_file
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.training.run_pairs import open_run_pairs
@@ -85,6 +88,66 @@ def test_what_is_said_of_all_pairs_of_one_class_and_the_rest(path):
     config = replace(config, pairs_per_step="listed")
     run = open_run_pairs(config)
     assert run.lines(config) == run.seen.lines()
+
+
+@pytest.fixture
+def people(tmp_path, monkeypatch):
+    """Six people, three pictures of each, 6 high and 4 wide, and a list of three folds with two people each."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for person in "abcdef":
+        (tmp_path / "people" / person).mkdir(parents=True)
+        for k in range(1, 4):
+            picture = Image.fromarray(rng.integers(0, 256, (6, 4), np.uint8))
+            picture.save(tmp_path / "people" / person / f"{person}_{k:04d}.png")
+    folds = [f"{one} 1 2\n{one} 3 {two} 1" for one, two in ("ab", "cd", "ef")]
+    (tmp_path / "pairs.txt").write_text("\n".join(["3 1", *folds]))
+    return tmp_path / "people"
+
+
+@pytest.mark.parametrize(
+    ("settings", "form"),
+    [
+        ({}, ImageForm((6, 4), "grey", "pad")),
+        ({"image_size": "8", "color": "rgb", "resize": "crop"}, ImageForm((8, 8), "rgb", "crop")),
+        ({"image_size": "5x4", "resize": "stretch"}, ImageForm((5, 4), "grey", "stretch")),
+    ],
+)
+def test_image_files_come_in_the_form_that_is_asked_for(people, settings, form):
+    listed = {"pairs": "pairs.txt", "images": str(people)}
+    for where in ({"dataset": str(people)}, listed, {"pairs": "dataset/people/pairs.csv"}):
+        run = open_run_pairs(TrainConfig(**where, **settings))
+        assert run.seen.train.form == run.seen.test.form == form
+        assert run.seen.train.images.shape[1:] == form.shape
+        image = load_image(people / "a" / "a_0001.png", *form.shape, form.resize)
+        files = [run.seen.train, run.seen.test]
+        assert any((file.images == image).all(axis=(1, 2, 3)).any() for file in files)
+
+
+def test_of_three_folds_one_is_trained_on(people):
+    run = open_run_pairs(TrainConfig(pairs="pairs.txt", images=str(people)))
+    train = run.opened.train
+    assert [len(train.rows(part)) for part in (TRAIN, VALIDATION, TEST)] == [2, 2, 2]
+    np.testing.assert_array_equal(run.pool, train.images_of(TRAIN))
+    assert set(train.labels[run.pool].tolist()) == {0, 1}
+    assert run.opened.dataset == "pairs"
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"dataset": "people", "image_size": "5 x 4"}, ConfigError, "image size '5 x 4'; expected HEIGHTxWIDTH"),
+        ({"dataset": "people", "color": "gray"}, ConfigError, "color is 'gray'; expected grey or rgb"),
+        ({"dataset": "people", "resize": "fit"}, ConfigError, "resize is 'fit'; expected pad, crop or stretch"),
+        ({"dataset": "digits", "image_size": "9"}, ConfigError, "and digits is neither. Leave them out"),
+        ({"dataset": "digits", "images": "people"}, ConfigError, "images people: .*as the dataset"),
+        ({"pairs": "pairs.txt"}, PairFileError, r"12 of its 12 images .*looked for in \., as NAME"),
+        ({"pairs": "pairs.txt", "images": "none"}, PairFileError, "looked for in none, as NAME/.* with --images"),
+    ],
+)
+def test_what_cannot_be_had_of_image_files_is_said(people, settings, error, message):
+    with pytest.raises(error, match=message):
+        open_run_pairs(TrainConfig(**settings))
 
 
 def test_what_is_wrong_with_the_class_is_said(quarters, path, tmp_path):

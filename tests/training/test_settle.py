@@ -152,6 +152,13 @@ def test_a_precision_is_for_towers_by_name(pairs):
         settle(config, pairs(), own_tower())
 
 
+def test_what_to_start_from_is_for_towers_by_name(pairs):
+    config = TrainConfig(start_from="earlier.keras")
+    assert settle(config, pairs(), None).start_from == "earlier.keras"
+    with pytest.raises(ConfigError, match="start_from is for towers by name; give yours the weights it starts with"):
+        settle(config, pairs(), own_tower())
+
+
 def test_a_tower_with_nothing_to_train_is_refused(pairs):
     tower = own_tower()
     tower.trainable = False

@@ -253,6 +253,55 @@ def test_a_run_stopped_again_and_again_ends_like_the_unbroken_one(whole, config,
 
 
 @pytest.mark.usefixtures("without_pictures")
+def test_a_run_whose_learning_rate_halves_ends_alike_when_it_was_stopped(toy_pairs, tmp_path, monkeypatch):
+    """Every image is soon told from the others, so after one epoch without a better one the rate halves each time."""
+    monkeypatch.setattr("siamese_tf.training.optimizer.PATIENCE", 1)
+    save_pair_file(tmp_path / "toys.npz", toy_pairs)
+    sgd = {"optimizer": "sgd", "schedule": "plateau", "learning_rate": 0.02, "average": 0.5}
+    config = TrainConfig(
+        pairs=str(tmp_path / "toys.npz"), tower="reference", embedding_dim=4, epochs=6, batch_pairs=35, **sgd
+    )
+    unbroken = train_and_evaluate(config, tmp_path / "unbroken", quiet=True)
+    rates = [row["learning_rate"] for row in history(tmp_path / "unbroken")]
+    for stop in (1, 3):  # after epoch 1, and after 4
+        with monkeypatch.context() as patch:
+            stop_after_checkpoint(patch, stop)
+            with pytest.raises(KeyboardInterrupt):
+                train_and_evaluate(config, tmp_path / "stopped", resume=True, quiet=True)
+    assert rates[0] == rates[1] == pytest.approx(0.02)
+    assert rates[4] < rates[3] < rates[0]  # had halved before the second stop, and halves right after it
+    resumed = train_and_evaluate(config, tmp_path / "stopped", resume=True, quiet=True)
+    assert_same_bits(resumed, unbroken)
+    assert history(tmp_path / "stopped") == history(tmp_path / "unbroken")
+    states = [np.load(tmp_path / folder / CHECKPOINT) for folder in ("unbroken", "stopped")]
+    for name in set(states[0].files) - {"facts"}:
+        np.testing.assert_array_equal(states[0][name], states[1][name])
+    assert not np.array_equal(states[0]["variables.0"], states[0]["best.0"])  # it went on after its best epoch
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_run_that_trains_the_last_layers_of_an_earlier_model(whole, config, tmp_path, monkeypatch):
+    """The rest stays bit for bit, the statistics of batch normalisation included, resumed or not."""
+    earlier = whole[0].tower.get_weights()
+    transfer = {"start_from": str(whole[1] / "siamese.keras"), "train_last": 3, "layer_decay": 0.5}
+    config = replace(config, epochs=2, batch_pairs=200, objective="bce", **transfer)
+    model = train_and_evaluate(config, tmp_path / "unbroken", quiet=True)
+    same = [np.array_equal(one, other) for one, other in zip(model.tower.get_weights(), earlier, strict=True)]
+    assert same == [True] * 3 * 5 + [False] * (5 + 2)
+    assert_same_bits(load_model(tmp_path / "unbroken" / "siamese.keras"), model)
+
+    with monkeypatch.context() as patch:
+        stop_after_checkpoint(patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            train_and_evaluate(config, tmp_path / "stopped", quiet=True)
+    resumed = train_and_evaluate(config, tmp_path / "stopped", resume=True, quiet=True)
+    assert_same_bits(resumed, model)
+    assert history(tmp_path / "stopped") == history(tmp_path / "unbroken")
+    with pytest.raises(ConfigError, match="train_last was 3 and is now 2"):
+        train_and_evaluate(replace(config, train_last=2), tmp_path / "stopped", resume=True, quiet=True)
+
+
+@pytest.mark.usefixtures("without_pictures")
 def test_a_finished_run_resumed_reports_again(whole, config, tmp_path, capsys):
     shutil.copytree(whole[1], tmp_path, dirs_exist_ok=True)
     (tmp_path / "siamese.keras").unlink()

@@ -2,11 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.config import OBJECTIVE_NAMES, TrainConfig
+from siamese_tf.config import OBJECTIVE_NAMES, OPTIMIZERS, TrainConfig
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.objectives import OBJECTIVES
+from siamese_tf.training.optimizer import MOMENTUM, build_optimizer
 from siamese_tf.training.pipeline import training_batches
 from siamese_tf.training.trainer import Trainer
 
@@ -39,6 +41,15 @@ def trainer_of(model, config, learning_rate=0.0):
     trainer = Trainer(model, another(model), config)
     trainer.compile(optimizer=keras.optimizers.Adam(learning_rate), jit_compile=False)
     trainer.optimizer.build(model.trainable_variables)
+    return trainer
+
+
+def built_trainer(config, tower=linear_tower):
+    """With the optimiser of its config."""
+    config = replace(config, epochs=1, schedule="constant")
+    model = model_of(config, tower)
+    trainer = Trainer(model, another(model), config)
+    trainer.compile(optimizer=build_optimizer(config, model, 10), jit_compile=False)
     return trainer
 
 
@@ -90,6 +101,14 @@ def test_a_step_measures_what_the_objective_does_on_the_embeddings_of_the_batch(
 def test_the_loss_falls(run, config):
     trainer = trainer_of(model_of(config), config, learning_rate=0.03)
     batch = first_batch(run, config)
+    losses = [measured(trainer, batch)["loss"] for _ in range(12)]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_loss_falls_with_either_optimiser(run, optimizer):
+    trainer = built_trainer(replace(config_of("bce"), optimizer=optimizer, learning_rate=0.03))
+    batch = first_batch(run)
     losses = [measured(trainer, batch)["loss"] for _ in range(12)]
     assert losses[-1] < 0.7 * losses[0]
 
@@ -294,3 +313,106 @@ def test_the_state_is_every_variable_a_step_changes(run):
         trainer.train_step(batch)
     assert len(before) == 2 * len(trainer.model.variables)
     assert all(not np.array_equal(one, other) for one, other in zip(before, values(trainer.state), strict=True))
+
+
+# What the loss counts of the kernels' squares.
+
+
+def deep_tower():
+    """Kernels, biases, a scale and a shift; three layers with a kernel."""
+    image = keras.Input((8, 8, 1))
+    x = keras.layers.Dense(8, activation="tanh", name="first")(keras.layers.Flatten()(image))
+    x = keras.layers.BatchNormalization(name="norm")(keras.layers.Dense(8, use_bias=False, name="second")(x))
+    return keras.Model(image, keras.layers.Dense(4, name="third")(x))
+
+
+def test_l2_pulls_at_kernels_by_twice_themselves_and_at_nothing_else(run):
+    """The first step of SGD with Nesterov's momentum is 1.9 times rate and gradient."""
+    ends, reported = [], []
+    for l2 in (0.0, 0.25):
+        config = replace(config_of("bce"), l2=l2, optimizer="sgd", learning_rate=0.01)
+        trainer = built_trainer(config, deep_tower)
+        begun = values(trainer.model.trainable_variables)
+        reported.append(measured(trainer, first_batch(run)))
+        ends.append(values(trainer.model.trainable_variables))
+    assert reported[0] == reported[1]  # the loss of the objective, with which others can be compared
+    assert [one.ndim for one in begun].count(2) == 3
+    for before, without, with_l2 in zip(begun, *ends, strict=True):
+        pulled = (1 + MOMENTUM) * 0.01 * 0.25 * 2 * before if before.ndim == 2 else np.zeros_like(before)
+        np.testing.assert_allclose(without - with_l2, pulled, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_l2_makes_kernels_smaller(run, optimizer):
+    sizes = []
+    for l2 in (0.0, 0.1):
+        trainer = built_trainer(replace(config_of("bce"), l2=l2, optimizer=optimizer, learning_rate=0.02))
+        for batch in training_batches(run, CONFIG, range(1)).take(6):
+            trainer.train_step(batch)
+        sizes.append(float(np.square(trainer.model.get_weights()[0]).sum()))
+    assert sizes[1] < 0.9 * sizes[0]
+
+
+def only_normalised_tower():
+    image = keras.Input((8, 8, 1))
+    x = keras.layers.Dense(4, trainable=False)(keras.layers.Flatten()(image))
+    return keras.Model(image, keras.layers.BatchNormalization()(x))
+
+
+def test_l2_of_a_tower_without_kernels_to_train_is_none(run):
+    """The last layer of some towers is a normalisation, and `train_last` may leave it alone to be trained."""
+    ends = []
+    for l2 in (0.0, 1.0):
+        config = replace(config_of("bce"), l2=l2, learning_rate=0.01)
+        trainer = built_trainer(config, only_normalised_tower)
+        trainer.train_step(first_batch(run))
+        ends.append(values(trainer.model.trainable_variables))
+    assert [one.ndim for one in ends[0]] == [1, 1, 0, 0]
+    assert all(np.array_equal(one, other) for one, other in zip(*ends, strict=True))
+
+
+# Layers that learn less.
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_variable_with_a_share_moves_by_that_share_of_what_it_would(run, optimizer):
+    """Weight decay and l2 included; in a graph, as `fit` makes one, too."""
+    knobs = {"optimizer": optimizer, "learning_rate": 0.02, "weight_decay": 0.5, "l2": 0.01}
+    config, batch = replace(config_of("bce"), **knobs), first_batch(run)
+    moves = []
+    for layer_decay, in_graph in ((None, False), (0.5, False), (0.5, True)):
+        trainer = built_trainer(replace(config, layer_decay=layer_decay), deep_tower)
+        before = values(trainer.model.trainable_variables)
+        (tf.function(trainer.train_step) if in_graph else trainer.train_step)(batch)
+        after = values(trainer.model.trainable_variables)
+        moves.append([new - old for old, new in zip(before, after, strict=True)])
+    full, slow, slow_in_graph = moves
+    shares = [0.25] * 2 + [0.5] * 3 + [1.0] * 4  # first; second and norm; third, and the head's two
+    assert trainer.shares == shares
+    for whole, part, again, share in zip(full, slow, slow_in_graph, shares, strict=True):
+        assert np.abs(whole).max() > 1e-5
+        np.testing.assert_allclose(part, share * whole, rtol=1e-3, atol=2e-7)
+        np.testing.assert_allclose(again, part, rtol=1e-3, atol=2e-7)
+
+
+def test_the_statistics_of_normalisation_have_no_share(run):
+    """They are no weights that learn."""
+    ends = []
+    for layer_decay in (None, 0.5):
+        trainer = built_trainer(replace(config_of("bce"), learning_rate=0.01, layer_decay=layer_decay), deep_tower)
+        trainer.train_step(first_batch(run))
+        ends.append([weight.numpy() for weight in trainer.model.tower.get_layer("norm").non_trainable_weights])
+    assert len(ends[0]) == 2
+    assert all(np.array_equal(one, other) for one, other in zip(*ends, strict=True))
+
+
+def test_without_a_layer_decay_a_step_is_the_optimisers_bit_for_bit(run, monkeypatch):
+    ends = []
+    for plainly in (False, True):
+        if plainly:
+            monkeypatch.setattr(Trainer, "_apply", lambda self, reached: self.optimizer.apply_gradients(reached))
+        trainer = built_trainer(replace(config_of("bce"), learning_rate=0.01), deep_tower)
+        for batch in training_batches(run, CONFIG, range(1)).take(3):
+            trainer.train_step(batch)
+        ends.append(trainer.model.get_weights())
+    assert all(np.array_equal(one, other) for one, other in zip(*ends, strict=True))

@@ -1,0 +1,239 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow import keras
+
+from siamese_tf.config import TrainConfig
+from siamese_tf.errors import ConfigError, ModelFileError
+from siamese_tf.models.model_file import save_model
+from siamese_tf.models.siamese_model import SiameseModel
+from siamese_tf.models.towers import build_tower
+from siamese_tf.training.optimizer import build_optimizer
+from siamese_tf.training.pipeline import training_batches
+from siamese_tf.training.trainer import Trainer
+from siamese_tf.training.transfer import freeze_all_but_last, rate_shares, start_tower
+
+SIZE = (8, 8, 1)
+CONFIG = TrainConfig(objective="bce", batch_pairs=16, embedding_dim=4, epochs=4, learning_rate=0.05)
+
+
+def small_model(head="euclidean"):
+    return SiameseModel(SIZE, "small_cnn", 4, head)
+
+
+def tower_of(*layers):
+    image = keras.Input(SIZE)
+    x = keras.layers.Flatten()(image)
+    for layer in layers:
+        x = layer(x)
+    return keras.Model(image, x)
+
+
+def same(weights, others):
+    return [np.array_equal(one, other) for one, other in zip(weights, others, strict=True)]
+
+
+# What a tower starts with.
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory):
+    """A model, no array of whose tower is as it is when new, and its file."""
+    model, rng = small_model(), np.random.default_rng(0)
+    model.tower.set_weights([rng.uniform(0.5, 1.5, one.shape) for one in model.tower.get_weights()])
+    path = tmp_path_factory.mktemp("earlier") / "earlier.keras"
+    save_model(model, path)
+    return model, str(path)
+
+
+@pytest.fixture(scope="module")
+def tower():
+    return build_tower("small_cnn", SIZE, 4)
+
+
+def test_a_tower_starts_with_all_weights_of_the_one_in_a_model_file(earlier, tower):
+    model, path = earlier
+    assert not any(same(tower.get_weights(), model.tower.get_weights()))
+    start_tower(tower, path)
+    assert len(tower.get_weights()) == 4 * 5 + 2  # the statistics of batch normalisation, too
+    assert all(same(tower.get_weights(), model.tower.get_weights()))
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "dimensions", "words"),
+    [
+        ("reference", SIZE, 4, r"reference \(8, 8, 1\) -> 4"),
+        ("small_cnn", SIZE, 5, r"small_cnn \(8, 8, 1\) -> 5"),
+        ("small_cnn", (9, 8, 1), 4, r"small_cnn \(9, 8, 1\) -> 4"),
+        ("small_cnn", (8, 8, 3), 4, r"small_cnn \(8, 8, 3\) -> 4"),
+    ],
+)
+def test_a_tower_of_another_name_or_form_is_refused(earlier, name, size, dimensions, words):
+    """A tower that averages over its images has the same arrays for 9x8 images, and was not trained for them."""
+    other, path = build_tower(name, size, dimensions), earlier[1]
+    before = other.get_weights()
+    with pytest.raises(ConfigError) as caught:
+        start_tower(other, path)
+    assert caught.match(rf"start_from {path}: its tower is small_cnn \(8, 8, 1\) -> 4, and the one to train is {words}")
+    assert caught.match(r"Give both the same --tower, --embedding-dim and images")
+    assert all(same(before, other.get_weights()))
+
+
+@pytest.mark.parametrize("name", ["weights.npz", "earlier.KERAS", "folder", "", "model.keras.zip"])
+def test_a_file_of_another_kind_is_refused(tower, name):
+    with pytest.raises(ConfigError) as caught:
+        start_tower(tower, name)
+    assert str(caught.value) == (
+        f"start_from {name!r}: expected a model (.keras), or ImageNet weights of keras.applications (.h5)"
+    )
+
+
+def test_a_missing_file_is_named(tower, tmp_path):
+    with pytest.raises(ModelFileError, match=r"cannot read the model .*nowhere\.keras: No such file.*Check the path"):
+        start_tower(tower, str(tmp_path / "nowhere.keras"))
+
+
+def test_a_file_that_is_no_model_is_refused(tower, tmp_path):
+    (tmp_path / "text.keras").write_text("not a model")
+    with pytest.raises(ModelFileError, match=r"text\.keras is not a model this version can load: it is not a zip"):
+        start_tower(tower, str(tmp_path / "text.keras"))
+
+
+def test_a_model_with_a_tower_of_its_makers_own_is_refused(tower, tmp_path):
+    """Even one that calls itself like the other: nothing in the file says what it is made of."""
+    own = tower_of(keras.layers.Dense(4))
+    save_model(SiameseModel(SIZE, keras.Model(own.input, own.output, name="small_cnn")), tmp_path / "own.keras")
+    with pytest.raises(ModelFileError, match=r"own\.keras is not a model .*: this model has a tower of its maker"):
+        start_tower(tower, str(tmp_path / "own.keras"))
+
+
+@pytest.mark.parametrize("name", ["imagenet.h5", "imagenet.weights.h5"])
+def test_imagenet_weights_are_for_their_towers_alone(tower, name):
+    with pytest.raises(ConfigError, match="ImageNet weights are for the towers .*; got 'small_cnn'"):
+        start_tower(tower, name)
+
+
+# Layers that are not trained.
+
+LAYERS = [f"block{number}_{kind}" for number in range(1, 5) for kind in ("conv", "norm")] + ["embedding"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 9])
+def test_the_last_layers_are_trained_and_the_head(count):
+    model = small_model()
+    freeze_all_but_last(model, count)
+    trained = [weight for name in LAYERS[-count:] for weight in model.tower.get_layer(name).trainable_weights]
+    expected = [id(one) for one in (*trained, model.head.scale, model.head.bias)]
+    assert [id(one) for one in model.trainable_variables] == expected
+    assert not [name for name in LAYERS[:-count] if model.tower.get_layer(name).trainable_weights]
+
+
+def test_more_layers_than_there_are_are_refused():
+    model = small_model()
+    with pytest.raises(ConfigError) as caught:
+        freeze_all_but_last(model, 10)
+    assert str(caught.value) == "train_last is 10, and the tower has 9 layers with weights"
+
+
+def nested_tower():
+    """Dense 6, then Dense 5 and a normalisation in a network inside, then Dense 4."""
+    inside = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5), keras.layers.BatchNormalization()])
+    return tower_of(keras.layers.Dense(6), inside, keras.layers.Dropout(0.1), keras.layers.Dense(4))
+
+
+@pytest.mark.parametrize(
+    ("count", "widths"), [(1, [4, 4]), (2, [5, 5, 4, 4]), (3, [5, 5, 5, 5, 4, 4]), (4, [6, 6, 5, 5, 5, 5, 4, 4])]
+)
+def test_layers_of_a_network_inside_are_counted_one_by_one(count, widths):
+    model = SiameseModel(SIZE, nested_tower())
+    freeze_all_but_last(model, count)
+    assert [variable.shape[-1] for variable in model.tower.trainable_variables] == widths
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+@pytest.mark.parametrize("knobs", [{}, {"optimizer": "sgd", "weight_decay": 0.1, "l2": 0.1, "layer_decay": 0.5}])
+def test_what_is_frozen_does_not_move_and_the_rest_does(quarters, run_of, average, knobs):
+    """In the model and in what is kept of it, the statistics of batch normalisation included."""
+    config = replace(CONFIG, average=average, train_last=3, **knobs)
+    model, kept = small_model(), small_model()
+    before = model.get_weights()
+    for one in (model, kept):
+        freeze_all_but_last(one, 3)
+    trainer = Trainer(model, kept, config)
+    trainer.compile(optimizer=build_optimizer(config, model, 10), jit_compile=False)
+    step = tf.function(trainer.train_step)
+    for batch in training_batches(run_of(quarters), config, range(1)).take(3):
+        step(batch)
+    frozen = [name for name in LAYERS[:-3] for _ in model.tower.get_layer(name).weights]
+    assert len(frozen) == 3 * 5
+    with trainer.keeping():
+        for after in (model.get_weights(), kept.get_weights()):
+            assert same(before, after) == [True] * 15 + [False] * (5 + 2 + 2)
+    assert all(same(model.get_weights(), [one.numpy() for one in trainer.averages])) is (average == 0)
+
+
+# Layers that learn less.
+
+
+def shares_of(model, layer_decay):
+    """By the layer's name, for those of the tower; and those of the head."""
+    shares = rate_shares(model, replace(CONFIG, layer_decay=layer_decay))
+    by_variable = {id(one): share for one, share in zip(model.trainable_variables, shares, strict=True)}
+    by_layer = {
+        layer.name: {by_variable[id(weight)] for weight in layer.trainable_weights}
+        for layer in model.tower.layers
+        if layer.trainable_weights
+    }
+    return by_layer, {by_variable[id(weight)] for weight in model.head.trainable_weights}
+
+
+@pytest.mark.parametrize("head", ["euclidean", "concat"])
+def test_each_layer_learns_at_a_share_of_the_rate_of_the_one_after_it(head):
+    """A normalisation goes with the convolution before it."""
+    by_layer, of_head = shares_of(small_model(head), 0.5)
+    assert by_layer == {
+        "block1_conv": {0.0625},
+        "block1_norm": {0.0625},
+        "block2_conv": {0.125},
+        "block2_norm": {0.125},
+        "block3_conv": {0.25},
+        "block3_norm": {0.25},
+        "block4_conv": {0.5},
+        "block4_norm": {0.5},
+        "embedding": {1.0},
+    }
+    assert of_head == {1.0}
+
+
+def test_without_a_decay_all_learn_at_the_full_rate():
+    model = small_model()
+    assert rate_shares(model, CONFIG) == [1.0] * len(model.trainable_variables)
+
+
+def test_what_stands_before_the_first_kernel_learns_least_and_what_stands_after_the_last_at_the_full_rate():
+    norms = [keras.layers.BatchNormalization(name=name) for name in ("first", "last")]
+    dense = [keras.layers.Dense(4, name=name) for name in ("one", "two")]
+    model = SiameseModel(SIZE, tower_of(norms[0], *dense, norms[1]))
+    assert shares_of(model, 0.25) == ({"first": {0.0625}, "one": {0.25}, "two": {1.0}, "last": {1.0}}, {1.0})
+
+
+def test_a_tower_without_a_kernel_learns_at_the_full_rate():
+    model = SiameseModel(SIZE, tower_of(keras.layers.BatchNormalization()))
+    assert rate_shares(model, replace(CONFIG, layer_decay=0.5)) == [1.0] * 4
+
+
+def test_layers_of_a_network_inside_have_their_own_shares():
+    """Kernel and bias of Dense 6, those and the normalisation of Dense 5, Dense 4, scale and bias of the head."""
+    model = SiameseModel(SIZE, nested_tower())
+    shares = rate_shares(model, replace(CONFIG, layer_decay=0.5))
+    assert shares == [0.25] * 2 + [0.5] * 4 + [1.0] * 2 + [1.0] * 2
+
+
+def test_layers_that_are_not_trained_have_no_share_and_the_others_keep_theirs():
+    model = small_model()
+    freeze_all_but_last(model, 4)
+    by_layer, of_head = shares_of(model, 0.5)
+    assert by_layer == {"block3_norm": {0.25}, "block4_conv": {0.5}, "block4_norm": {0.5}, "embedding": {1.0}}
+    assert of_head == {1.0}
