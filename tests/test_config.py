@@ -178,7 +178,7 @@ def test_the_average_is_a_share():
 
 
 @pytest.mark.parametrize(
-    "augment", ["auto", "strong", "none", *CHANGES, "flip-shift", "shift-flip", "erase-shift-affine-flip"]
+    "augment", ["auto", "light", "strong", "none", *CHANGES, "flip-shift", "shift-flip", "erase-shift-affine-flip"]
 )
 def test_changes_of_images_can_be_put_together(augment):
     assert TrainConfig(augment=augment).augment == augment
@@ -192,8 +192,8 @@ def test_other_changes_of_images_are_refused(augment):
     with pytest.raises(ConfigError) as caught:
         TrainConfig(augment=augment)
     assert str(caught.value) == (
-        "augment must be auto, strong, none, or some of flip, affine, shift, erase with hyphens between them, as in"
-        f" shift-flip; got {augment!r}"
+        "augment must be auto, light, strong, none, or some of flip, affine, shift, erase with hyphens between them, as"
+        f" in shift-flip; got {augment!r}"
     )
 
 

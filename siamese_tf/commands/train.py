@@ -42,7 +42,7 @@ def train(
     weight_decay: Annotated[float, Option(help="Share of each kernel, times the learning rate, a step takes.")] = 0.0,
     pairs_per_step: Annotated[str, Option(help="all pairs among a step's images, or the listed ones.")] = "all",
     average: Annotated[float, Option(help="Decay of the moving average of the weights, which is kept.")] = 0.99,
-    augment: Annotated[str, Option(help="auto, strong, none, or of flip-affine-shift-erase.")] = "auto",
+    augment: Annotated[str, Option(help="auto, light, strong, none, or of flip-affine-shift-erase.")] = "auto",
     views: Annotated[str, Option(help="Of an image, embedded as their mean: one, mirror, turn or auto.")] = "one",
     precision: Annotated[str, Option(help="float32, or bfloat16 where the processor is faster in it.")] = "float32",
     seed: Annotated[int, Option(help="Of weights, batch order and augmentation.")] = 0,

@@ -91,7 +91,7 @@ def test_pairs_are_gone_through_until_so_many_images_are_shown(toy_pairs, run_of
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "digits", "mine"])
-@pytest.mark.parametrize("asked", ["auto", "strong"])
+@pytest.mark.parametrize("asked", ["auto", "light", "strong"])
 def test_only_clothing_is_mirrored_unasked_and_looked_at_as_it_was_shown(pairs, dataset, asked):
     """Mirrored digits are not digits, and of other data nothing is known."""
     settled = {
@@ -130,7 +130,7 @@ def test_changes_and_views_asked_for_stay_whatever_the_data(pairs, augment):
 
 
 def test_the_reference_tower_sees_images_as_they_are_unless_told_otherwise(pairs):
-    for asked, settled in (("auto", "none"), ("shift", "shift"), ("strong", "flip-shift-erase")):
+    for asked, settled in (("auto", "none"), ("light", "flip"), ("shift", "shift"), ("strong", "flip-shift-erase")):
         assert settle(TrainConfig(tower="reference", augment=asked), pairs(CLOTHING), None).augment == settled
 
 
