@@ -81,8 +81,9 @@ class TrainConfig:
         average: decay per step of the moving average of the weights, in [0, 1): the average is what is validated and
             kept; 0 keeps the weights themselves.
         augment: what is done to the images of a step: `flip`, `affine`, `shift`, `erase` with hyphens between them
-            (see `augment`), or `none`. `light` mirrors clothing and shifts everything else (mirrored digits are not
-            digits), `strong` does all that fits the data set; `auto` is `light`, and `none` for the reference tower.
+            (see `augment`), or `none`. `auto` mirrors clothing and shifts everything else (mirrored digits are not
+            digits), and leaves images as they are for the reference tower; `light` mirrors clothing and is `affine` for
+            everything else; `strong` does all that fits the data set.
         views: what the model looks at of an image, to embed it as their mean: `one`, itself; `mirror`, its mirror image
             besides; `turn`, itself turned by 12 degrees either way besides; `auto`, what the augmentation taught it.
         precision: what the tower computes in while it trains: `float32`, or `bfloat16`, faster on processors that have

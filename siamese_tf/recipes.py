@@ -67,6 +67,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "augment": "light",
                 "views": "auto",
             },
+            by_objective={"triplet": {"mining": "all"}},
         ),
         "tnn": Recipe(
             command="siamese-tf train --recipe tnn",

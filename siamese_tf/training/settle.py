@@ -19,10 +19,11 @@ MOST_CLASSES = {"semi-hard": 16, "all": 8, "hard": 32}
 HARD_SHARE, LEAST_HARD = 4, 4
 # By the data set and how much is asked for. Mirrored clothes are clothes, mirrored digits are not digits.
 AUGMENTATION = {
+    "auto": {"fashion-mnist": "flip"},
     "light": {"fashion-mnist": "flip"},
     "strong": {"fashion-mnist": "flip-shift-erase"},
 }
-UNKNOWN_DATA = {"light": "shift", "strong": "affine-shift-erase"}
+UNKNOWN_DATA = {"auto": "shift", "light": "affine", "strong": "affine-shift-erase"}
 
 
 def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> TrainConfig:
@@ -75,8 +76,8 @@ def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> Tra
 
 
 def _augmentation(asked: str, dataset: str, augments: bool) -> str:
-    if asked == "auto":
-        asked = "light" if augments else "none"
+    if asked == "auto" and not augments:
+        return "none"
     return AUGMENTATION[asked].get(dataset, UNKNOWN_DATA[asked]) if asked in AUGMENTATION else asked
 
 
