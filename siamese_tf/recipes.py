@@ -59,7 +59,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             command="siamese-tf train --recipe reference",
             about="the tower and the budget of the implementation this project measures itself against",
             takes="1 to 2 minutes with --epochs 10",
-            expect="then MNIST 0.994, Fashion-MNIST 0.946",
+            expect="MNIST 0.994, Fashion-MNIST 0.946",
             settings={
                 "tower": "reference",
                 "images_shown": 40 * 139_776,  # 40 epochs of MNIST's pairs
