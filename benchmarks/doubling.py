@@ -11,6 +11,7 @@ from processes import in_a_process, peak, seconds, serve
 from rows import Row, duration, memory
 
 from siamese_tf.config import TrainConfig
+from siamese_tf.data.generate import PAIRS_PER_IMAGE
 from siamese_tf.data.pair_file import PairFile, load_pair_file, save_pair_file
 from siamese_tf.data.pairs import make_pairs
 
@@ -69,8 +70,8 @@ def measure(prepare: str, first: int, train_file: str) -> list[list[float]]:
 
 
 def drawing(file: PairFile, sizes: list[int], folder: Path) -> Action:
-    labels = np.resize(file.labels, 240_000)
-    return lambda pairs: make_pairs(labels, pairs, seed=0)
+    labels = np.resize(file.labels, sizes[-1] // PAIRS_PER_IMAGE)
+    return lambda pairs: make_pairs(labels[: pairs // PAIRS_PER_IMAGE], pairs, seed=0)
 
 
 def reading(file: PairFile, sizes: list[int], folder: Path) -> Action:
@@ -123,6 +124,7 @@ def scoring_memory() -> list[float]:
     for size in sizes:
         scores = model.score_pairs(images, img1[:size], img2[:size])
         peaks.append(peak() - img1.nbytes - img2.nbytes - scores.nbytes)
+        del scores  # or the next size would count it, too
     return peaks
 
 
@@ -139,7 +141,7 @@ def _drawn_pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 SERIES = (
-    ("drawing pairs", "pairs", 250_000, drawing),
+    ("drawing pairs", "pairs, ten an image", 250_000, drawing),
     ("reading pair files", "images and pairs", 10_000, reading),
     ("embedding", "images", 4_000, embedding),
     ("scoring listed pairs", "pairs", PAIRS, scoring),

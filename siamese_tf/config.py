@@ -100,8 +100,8 @@ class TrainConfig:
             kept; 0 keeps the weights themselves.
         augment: what is done to the images of a step: `flip`, `vflip`, `color`, `affine`, `shift`, `erase` with hyphens
             between them (see `augment`), or `none`. `auto` mirrors clothing and shifts everything else (mirrored digits
-            are not digits), and leaves images as they are for the reference tower; `strong` does all that fits the data
-            set.
+            are not digits), and leaves images as they are for the reference tower; `light` mirrors clothing and is
+            `affine` for everything else; `strong` does all that fits the data set.
         views: what the model looks at of an image, to embed it as their mean: `one`, itself; `mirror`, its mirror image
             besides; `turn`, itself turned by 12 degrees either way besides; `auto`, what the augmentation taught it.
         precision: what the tower computes in while it trains: `float32`, or `bfloat16`, faster on processors that have
@@ -225,11 +225,13 @@ class TrainConfig:
     def _check_augment(self) -> None:
         check_text("augment", self.augment)
         names = self.augment.split("-")
-        if self.augment in ("auto", "strong", "none") or (set(names) <= set(CHANGES) and len(set(names)) == len(names)):
+        if self.augment in ("auto", "light", "strong", "none") or (
+            set(names) <= set(CHANGES) and len(set(names)) == len(names)
+        ):
             return
         raise ConfigError(
-            f"augment must be auto, strong, none, or some of {', '.join(CHANGES)} with hyphens between them, as in"
-            f" shift-flip; got {self.augment!r}"
+            f"augment must be auto, light, strong, none, or some of {', '.join(CHANGES)} with hyphens between them, as"
+            f" in shift-flip; got {self.augment!r}"
         )
 
     def _check_together(self) -> None:

@@ -44,7 +44,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             command="siamese-tf train --recipe best",
             about="the most accurate models this project makes",
             takes="15 minutes with --precision bfloat16",
-            expect="MNIST 0.9977, Fashion-MNIST 0.963",
+            expect="MNIST 0.9976, Fashion-MNIST 0.963",
             settings={
                 "tower": "resnet",
                 "images_shown": 1_400_000,
@@ -58,9 +58,16 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "reference": Recipe(
             command="siamese-tf train --recipe reference",
             about="the tower and the budget of the implementation this project measures itself against",
-            takes="not measured",
-            expect="not measured",
-            settings={"tower": "reference", "images_shown": 40 * 139_776},  # 40 epochs of MNIST's pairs
+            takes="1 to 2 minutes with --epochs 10",
+            expect="MNIST 0.994, Fashion-MNIST 0.946",
+            settings={
+                "tower": "reference",
+                "images_shown": 40 * 139_776,  # 40 epochs of MNIST's pairs
+                "learning_rate": 3e-3,
+                "augment": "light",
+                "views": "auto",
+            },
+            by_objective={"triplet": {"mining": "all"}},
         ),
         "tnn": Recipe(
             command="siamese-tf train --recipe tnn",

@@ -210,7 +210,8 @@ def test_every_schedule_goes_with_either_optimiser(schedule, optimizer):
 
 
 @pytest.mark.parametrize(
-    "augment", ["auto", "strong", "none", *CHANGES, "flip-shift", "shift-flip", "erase-color-vflip-shift-affine-flip"]
+    "augment",
+    ["auto", "light", "strong", "none", *CHANGES, "flip-shift", "shift-flip", "erase-color-vflip-shift-affine-flip"],
 )
 def test_changes_of_images_can_be_put_together(augment):
     assert TrainConfig(augment=augment).augment == augment
@@ -224,8 +225,8 @@ def test_other_changes_of_images_are_refused(augment):
     with pytest.raises(ConfigError) as caught:
         TrainConfig(augment=augment)
     assert str(caught.value) == (
-        "augment must be auto, strong, none, or some of flip, vflip, color, affine, shift, erase with hyphens between"
-        f" them, as in shift-flip; got {augment!r}"
+        "augment must be auto, light, strong, none, or some of flip, vflip, color, affine, shift, erase with hyphens"
+        f" between them, as in shift-flip; got {augment!r}"
     )
 
 

@@ -118,6 +118,23 @@ def test_the_numbers_of_the_sevens_are_the_records() -> None:
     assert f"with {record['references']} reference images" in README
 
 
+def test_every_number_of_the_comparison_is_that_of_its_file() -> None:
+    text = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ((?:fashion-)?mnist) \| (\w+) \| (.*) \|$", text, re.MULTILINE)
+    expected = []
+    for dataset in ("mnist", "fashion-mnist"):
+        found = json.loads((ROOT / "docs" / "comparison" / f"{dataset}.json").read_text(encoding="utf-8"))
+        assert found["command"] in text
+        assert len(found["seeds"]) == 5
+        assert found["tower_parameters"] == 75_008
+        for objective, numbers in found["objectives"].items():
+            accuracy, others = numbers["test_accuracy"], ("validation_accuracy", "auc", "eer")
+            cells = ["{:.4f} ({:.4f} to {:.4f})".format(accuracy["mean"], *accuracy["ci95"])]
+            cells += [f"{numbers[one]['mean']:.4f}" for one in others]
+            expected.append((dataset, objective, " | ".join(cells)))
+    assert rows == expected
+
+
 def test_links_and_pictures_exist() -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", README)
     assert targets

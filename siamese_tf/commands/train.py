@@ -64,7 +64,9 @@ def train(
     layer_decay: Annotated[float | None, Option(help="Of the rate, from each layer to the one before.")] = None,
     pairs_per_step: Annotated[str, Option(help="all pairs among a step's images, or the listed ones.")] = "all",
     average: Annotated[float, Option(help="Decay of the moving average of the weights, which is kept.")] = 0.99,
-    augment: Annotated[str, Option(help="auto, strong, none, or of flip-vflip-affine-shift-color-erase.")] = "auto",
+    augment: Annotated[
+        str, Option(help="auto, light, strong, none, or of flip-vflip-color-affine-shift-erase.")
+    ] = "auto",
     views: Annotated[str, Option(help="Of an image, embedded as their mean: one, mirror, turn or auto.")] = "one",
     precision: Annotated[str, Option(help="float32, or bfloat16 where the processor is faster in it.")] = "float32",
     seed: Annotated[int, Option(help="Of weights, batch order and augmentation.")] = 0,

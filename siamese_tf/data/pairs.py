@@ -39,12 +39,12 @@ def make_pairs(
     rng = np.random.Generator(np.random.PCG64(seed))
     similar = _similar(start[alike], size[alike], count // 2, rng)
     dissimilar = _dissimilar(start, size, count - count // 2, rng)
-    pairs = order[np.concatenate([similar, dissimilar])]
+    pairs = order.astype(np.int32)[np.concatenate([similar, dissimilar])]  # half the bytes to jump about in
     similarity = np.repeat(np.array([1, 0], np.uint8), [len(similar), len(dissimilar)])
     swap = rng.random(count) < 0.5
     pairs[swap] = pairs[swap, ::-1]
-    rows = rng.permutation(count)
-    return pairs[rows, 0].astype(np.int32), pairs[rows, 1].astype(np.int32), similarity[rows]
+    rows = rng.permutation(np.arange(count, dtype=np.int32))
+    return pairs[rows, 0], pairs[rows, 1], similarity[rows]
 
 
 def all_pairs(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

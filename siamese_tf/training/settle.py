@@ -20,9 +20,10 @@ HARD_SHARE, LEAST_HARD = 4, 4
 # By the data set and how much is asked for. Mirrored clothes are clothes, mirrored digits are not digits.
 AUGMENTATION = {
     "auto": {"fashion-mnist": "flip"},
+    "light": {"fashion-mnist": "flip"},
     "strong": {"fashion-mnist": "flip-shift-erase"},
 }
-UNKNOWN_DATA = {"auto": "shift", "strong": "affine-shift-erase"}
+UNKNOWN_DATA = {"auto": "shift", "light": "affine", "strong": "affine-shift-erase"}
 
 
 def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> TrainConfig:

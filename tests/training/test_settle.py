@@ -91,16 +91,16 @@ def test_pairs_are_gone_through_until_so_many_images_are_shown(toy_pairs, run_of
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "digits", "mine"])
-@pytest.mark.parametrize("asked", ["auto", "strong"])
+@pytest.mark.parametrize("asked", ["auto", "light", "strong"])
 def test_only_clothing_is_mirrored_unasked_and_looked_at_as_it_was_shown(pairs, dataset, asked):
     """Mirrored digits are not digits, and of other data nothing is known."""
     settled = {
         name: settle(TrainConfig(augment=asked, views="auto"), pairs(name), None) for name in (dataset, CLOTHING)
     }
     assert {name: "flip" in config.augment for name, config in settled.items()} == {dataset: False, CLOTHING: True}
-    turned = "turn" if asked == "strong" else "one"
+    turned = "one" if asked == "auto" else "turn"
     assert {name: config.views for name, config in settled.items()} == {dataset: turned, CLOTHING: "mirror"}
-    assert "shift" in settled[dataset].augment
+    assert {"auto": "shift", "light": "affine", "strong": "shift"}[asked] in settled[dataset].augment
     for config in settled.values():
         assert TrainConfig(**config.to_dict()) == config  # made of changes there are
 
@@ -130,7 +130,7 @@ def test_changes_and_views_asked_for_stay_whatever_the_data(pairs, augment):
 
 
 def test_the_reference_tower_sees_images_as_they_are_unless_told_otherwise(pairs):
-    for asked, settled in (("auto", "none"), ("shift", "shift"), ("strong", "flip-shift-erase")):
+    for asked, settled in (("auto", "none"), ("light", "flip"), ("shift", "shift"), ("strong", "flip-shift-erase")):
         assert settle(TrainConfig(tower="reference", augment=asked), pairs(CLOTHING), None).augment == settled
 
 
