@@ -7,9 +7,9 @@ from typing import Any
 
 from siamese_tf.checks import check_choice, check_number, check_text, check_whole
 from siamese_tf.errors import ConfigError
+from siamese_tf.tower_defaults import TOWER_NAMES
 
 OBJECTIVE_NAMES = ("bce", "mse", "contrastive", "triplet")
-TOWER_NAMES = ("small_cnn", "resnet", "reference", "tnn", "koch", "inception_resnet_v1", "mobilenet_v2", "resnet50")
 HEAD_NAMES = ("cosine", "euclidean", "concat")
 PAIRS_PER_STEP = ("all", "listed")
 MINING_NAMES = ("semi-hard", "hard", "all")
@@ -21,28 +21,6 @@ OPTIMIZERS = ("adam", "sgd")
 SCHEDULES = ("cosine", "step", "plateau", "constant")
 VIEW_NAMES = ("one", "mirror", "turn")
 PRECISIONS = ("float32", "bfloat16")
-
-
-@dataclass(frozen=True)
-class TowerDefaults:
-    """What a tower is trained with unless the config says otherwise."""
-
-    embedding_dim: int = 128
-    learning_rate: float = 6e-3
-    augments: bool = True
-
-
-TOWER_DEFAULTS = {
-    "small_cnn": TowerDefaults(),
-    "resnet": TowerDefaults(learning_rate=3e-3),
-    "reference": TowerDefaults(embedding_dim=32, learning_rate=1e-3, augments=False),
-    "tnn": TowerDefaults(learning_rate=1e-4),
-    "koch": TowerDefaults(embedding_dim=4096, learning_rate=1e-4),
-    "inception_resnet_v1": TowerDefaults(embedding_dim=512, learning_rate=1e-3),
-    "mobilenet_v2": TowerDefaults(learning_rate=1e-3),
-    "resnet50": TowerDefaults(learning_rate=1e-3),
-    "custom": TowerDefaults(),
-}
 
 
 @dataclass(frozen=True)

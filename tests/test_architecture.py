@@ -20,7 +20,8 @@ PACKAGE = ROOT / "siamese_tf"
 GROUND = ("errors", "version", "files", "registration")  # known to all
 FLOORS = (
     *GROUND,
-    *("checks", "config", "recipes", "data", "models", "losses", "evaluation", "training", "inference"),
+    *("checks", "tower_defaults", "config", "recipes"),
+    *("data", "models", "losses", "evaluation", "training", "inference"),
     *("console", "commands", "cli"),
     *("__main__", "__init__"),  # the doors of the package: nobody inside comes in through them
 )

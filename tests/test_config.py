@@ -3,8 +3,9 @@ from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 
-from siamese_tf.config import CHANGES, OPTIMIZERS, SCHEDULES, TOWER_DEFAULTS, TOWER_NAMES, TrainConfig
+from siamese_tf.config import CHANGES, OPTIMIZERS, SCHEDULES, TrainConfig
 from siamese_tf.errors import ConfigError
+from siamese_tf.tower_defaults import TOWER_NAMES
 
 # A value other than the default for every knob but one, which the objective triplet does not go with.
 OTHERS = {
@@ -281,10 +282,6 @@ def test_a_rest_needs_a_class():
     assert TrainConfig(one_vs_rest="7", rest_is_a_class=True).rest_is_a_class
     with pytest.raises(ConfigError, match="rest_is_a_class says how to take the rest of one_vs_rest; name that class"):
         TrainConfig(rest_is_a_class=True)
-
-
-def test_every_tower_has_its_defaults():
-    assert tuple(TOWER_DEFAULTS) == (*TOWER_NAMES, "custom")
 
 
 TEXTS = "dataset data_dir pairs test_pairs images image_size color resize start_from one_vs_rest".split()

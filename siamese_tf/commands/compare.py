@@ -9,7 +9,7 @@ from typing import Annotated
 
 from typer import Option
 
-from siamese_tf.commands.options import DataDir, Dataset, Pairs, TestPairs
+from siamese_tf.commands.options import Color, DataDir, Dataset, Images, ImageSize, Pairs, Resize, TestPairs
 from siamese_tf.commands.stopping import stopping
 from siamese_tf.console import start_tensorflow
 
@@ -19,6 +19,10 @@ def compare(
     data_dir: DataDir = None,
     pairs: Pairs = None,
     test_pairs: TestPairs = None,
+    images: Images = None,
+    image_size: ImageSize = None,
+    color: Color = None,
+    resize: Resize = "pad",
     objectives: Annotated[str, Option(help="With commas between them.")] = "bce,mse,contrastive,triplet",
     seeds: Annotated[int, Option(help="Runs of each objective, with the seeds 0, 1, and so on.")] = 5,
     recipe: Annotated[str, Option(help="quick, best or reference.")] = "quick",
@@ -41,6 +45,10 @@ def compare(
         "data_dir": data_dir,
         "pairs": pairs,
         "test_pairs": test_pairs,
+        "images": images,
+        "image_size": image_size,
+        "color": color,
+        "resize": resize,
         "tower": tower,
         "epochs": epochs,
         "precision": precision,

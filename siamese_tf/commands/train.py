@@ -23,8 +23,8 @@ from siamese_tf.commands.options import (
     TestPairs,
 )
 from siamese_tf.commands.stopping import stopping
-from siamese_tf.config import TOWER_NAMES
 from siamese_tf.console import start_tensorflow
+from siamese_tf.tower_defaults import TOWER_NAMES
 
 
 def train(

@@ -11,7 +11,7 @@ from siamese_tf.errors import ConfigError
 COLORS = {"grey": 1, "rgb": 3}
 USUAL_SIZE = (112, 112)
 MOST_SHARED = 512  # pictures from a camera share a size that no network is for
-MOST_SIDE = 4096
+MOST_SIDE = 2048  # as `model_file` allows
 
 
 @dataclass(frozen=True)

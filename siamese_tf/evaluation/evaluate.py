@@ -14,7 +14,8 @@ from siamese_tf.evaluation.pair_plots import save_mistakes_plot, save_sample_plo
 from siamese_tf.evaluation.plots import save_roc_plot, save_scores_plot
 from siamese_tf.evaluation.report import split_report
 from siamese_tf.files import atomic_write
-from siamese_tf.models.siamese_model import SiameseModel, probability
+from siamese_tf.models.pair_logits import probability
+from siamese_tf.models.siamese_model import SiameseModel
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,8 @@ from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.evaluation import metrics
 from siamese_tf.evaluation.evaluate import check_images
 from siamese_tf.evaluation.thresholds import best_f1_threshold
-from siamese_tf.models.siamese_model import SiameseModel, probability
+from siamese_tf.models.pair_logits import probability
+from siamese_tf.models.siamese_model import SiameseModel
 
 
 def membership_scores(model: SiameseModel, references: np.ndarray, images: np.ndarray) -> np.ndarray:

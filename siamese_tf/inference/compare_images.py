@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from siamese_tf.models.inputs import Images
-from siamese_tf.models.siamese_model import SiameseModel, probability
+from siamese_tf.models.pair_logits import probability
+from siamese_tf.models.siamese_model import SiameseModel
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import numpy as np
 
 from siamese_tf.data.images import load_image
 from siamese_tf.errors import ImageError, PairFileError
-from siamese_tf.models.siamese_model import EMBED_BATCH, PAIR_BLOCK, SiameseModel, probability
+from siamese_tf.models.pair_logits import PAIR_BLOCK, probability
+from siamese_tf.models.siamese_model import EMBED_BATCH, SiameseModel
 
 ADDED = ("probability", "same", "error")
 

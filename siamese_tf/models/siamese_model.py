@@ -16,12 +16,12 @@ from siamese_tf.errors import ConfigError, ImageError
 from siamese_tf.models.all_pairs import AllPairs, blocks
 from siamese_tf.models.heads import build_head
 from siamese_tf.models.inputs import Images, as_images
+from siamese_tf.models.pair_logits import PAIR_BLOCK, PairLogits, probability
 from siamese_tf.models.towers import build_tower
 from siamese_tf.models.views import scale_pixels, views_of
 from siamese_tf.models.weights import read_weights, write_weights
 
 EMBED_BATCH = 512
-PAIR_BLOCK = 65_536
 
 
 @keras.utils.register_keras_serializable(package="siamese_tf", name="SiameseModel")
@@ -85,8 +85,7 @@ class SiameseModel(keras.Model):
             lambda images: self._embeddings(images, training=False),
             input_signature=[tf.TensorSpec((None, *self.input_size), tf.float32)],
         )
-        vectors = tf.TensorSpec((None, self.embedding_dim), tf.float32)
-        self._head_block = tf.function(lambda a, b: self.head((a, b)), input_signature=[vectors, vectors])
+        self._pair_logits = PairLogits(self.head, self.embedding_dim)
         self.all_pairs = AllPairs(self.head, self.embedding_dim)
         self.built = True
 
@@ -139,15 +138,7 @@ class SiameseModel(keras.Model):
         return embeddings[0] if single else embeddings
 
     def embed_rows(self, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """The embeddings of some images of a stack that may lie on the disk: no more than a block is ever copied.
-
-        Args:
-            images: (n, h, w, c) uint8 or float, see `as_images`.
-            rows: (k,) integers, positions in `images`.
-
-        Returns:
-            (k, d) float32, one row a position.
-        """
+        """(k, d) embeddings of the images (n, h, w, c) at `rows` (k,); a stack on the disk is read block by block."""
         embeddings = np.empty((len(rows), self.embedding_dim), np.float32)
         for block in blocks(len(rows), EMBED_BATCH):
             embeddings[block] = self.embed(images[rows[block]])
@@ -184,7 +175,7 @@ class SiameseModel(keras.Model):
         Returns:
             (m,) float64 probabilities in [0, 1], higher is more similar.
         """
-        used = np.unique(np.concatenate([img1, img2]))
+        used = np.flatnonzero(np.bincount(np.concatenate([img1, img2])))
         embeddings = np.empty((len(images), self.embedding_dim), np.float32)
         embeddings[used] = self.embed_rows(images, used)
         scores = np.empty(len(img1))
@@ -193,19 +184,8 @@ class SiameseModel(keras.Model):
         return scores
 
     def pair_logits(self, embeddings: np.ndarray, rows1: np.ndarray, rows2: np.ndarray) -> np.ndarray:
-        """The head's answer for pairs of embeddings, in blocks, so that memory does not grow with the pairs.
-
-        Args:
-            embeddings: (n, d) float32.
-            rows1, rows2: (m,) integers, rows of `embeddings`.
-
-        Returns:
-            (m,) float64 logits, higher is more similar.
-        """
-        logits = np.empty(len(rows1))
-        for block in blocks(len(rows1), PAIR_BLOCK):
-            logits[block] = self._head_block(embeddings[rows1[block]], embeddings[rows2[block]]).numpy()
-        return logits
+        """(m,) float64 logits of listed pairs of embeddings, higher is more similar, see `PairLogits`."""
+        return self._pair_logits(embeddings, rows1, rows2)
 
     def score_matrix(self, images_a: Images, images_b: Images) -> np.ndarray:
         """The scores of all images of one stack against all of another; each image is embedded once.
@@ -265,9 +245,3 @@ class SiameseModel(keras.Model):
             "views": self.views,
             "resize": self.resize,
         }
-
-
-def probability(logits: np.ndarray) -> np.ndarray:
-    """Float64 logits to probabilities, without overflow at either end."""
-    small = np.exp(-np.abs(logits))  # in (0, 1]
-    return np.where(logits >= 0, 1.0, small) / (1.0 + small)

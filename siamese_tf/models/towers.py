@@ -1,7 +1,7 @@
 """Towers: one network that turns an image into an embedding, the same for both images of a pair.
 
 A tower is a `keras.Model` that takes float32 images (n, h, w, c) with values in [0, 1] and gives (n, embedding_dim)
-float embeddings. To add one: write its builder, put it into TOWERS, and its name into `config.TOWER_NAMES`.
+float embeddings. To add one: write its builder, put it into TOWERS, and its name into TOWER_DEFAULTS.
 """
 
 from collections.abc import Callable

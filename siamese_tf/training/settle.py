@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 from tensorflow import keras
 
-from siamese_tf.config import TOWER_DEFAULTS, TrainConfig
+from siamese_tf.config import TrainConfig
 from siamese_tf.data.class_batches import class_batches
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
 from siamese_tf.errors import ConfigError, PairFileError
+from siamese_tf.tower_defaults import TOWER_DEFAULTS
 from siamese_tf.training.objectives import OBJECTIVES
 from siamese_tf.training.pipeline import images_per_epoch
 from siamese_tf.training.run_pairs import RunPairs

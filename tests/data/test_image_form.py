@@ -7,7 +7,7 @@ from siamese_tf.errors import ConfigError
 
 
 @pytest.mark.parametrize(
-    ("words", "size"), [("112x92", (112, 92)), ("112X92", (112, 92)), ("64", (64, 64)), ("1x4096", (1, 4096))]
+    ("words", "size"), [("112x92", (112, 92)), ("112X92", (112, 92)), ("64", (64, 64)), ("1x2048", (1, 2048))]
 )
 def test_sizes_in_words(words, size):
     assert ImageForm.parse(words, "grey", "crop") == ImageForm(size, "grey", "crop")
@@ -26,8 +26,8 @@ def test_other_words_are_refused(words):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"size": (0, 5)}, "from 1 to 4096"),
-        ({"size": (5, 4097)}, "from 1 to 4096"),
+        ({"size": (0, 5)}, "from 1 to 2048"),
+        ({"size": (5, 2049)}, "from 1 to 2048"),
         ({"color": "gray"}, "color is 'gray'; expected grey or rgb"),
         ({"resize": "fit"}, "resize is 'fit'; expected pad, crop or stretch"),
     ],
@@ -74,7 +74,7 @@ def test_the_form_of_images_brings_others_to_their_shape(channels, color, resize
     [
         ((7, 5, 2), "pad", r"cannot be brought to 2 channels; expected 1 \(grey\) or 3 \(colour\)"),
         ((7, 5, 4), "pad", "to 4 channels"),
-        ((0, 5, 1), "pad", "from 1 to 4096"),
+        ((0, 5, 1), "pad", "from 1 to 2048"),
         ((7, 5, 1), "fit", "resize is 'fit'; expected pad, crop or stretch"),
     ],
 )

@@ -15,7 +15,8 @@ from siamese_tf.inference.gallery_file import GalleryFile
 from siamese_tf.inference.matching import raised_threshold
 from siamese_tf.models.heads import HEADS
 from siamese_tf.models.model_file import load_model, save_model
-from siamese_tf.models.siamese_model import SiameseModel, probability
+from siamese_tf.models.pair_logits import probability
+from siamese_tf.models.siamese_model import SiameseModel
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
-from siamese_tf.config import TOWER_DEFAULTS
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.inception_resnet import LEAST, inception_resnet_v1
+from siamese_tf.tower_defaults import TOWER_DEFAULTS
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from siamese_tf.config import TOWER_DEFAULTS
 from siamese_tf.errors import ConfigError
 from siamese_tf.models import koch as module
 from siamese_tf.models.koch import LEAST, koch, koch_parameters
+from siamese_tf.tower_defaults import TOWER_DEFAULTS
 
 
 def test_the_published_network_has_the_parameters_of_its_layers():

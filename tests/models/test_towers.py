@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from siamese_tf.config import TOWER_NAMES
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.towers import TOWERS, reference, resnet, small_cnn, tnn
+from siamese_tf.tower_defaults import TOWER_NAMES
 
 
 def images(size: tuple[int, int, int], count: int = 2) -> np.ndarray:

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from siamese_tf.config import OBJECTIVE_NAMES, TOWER_NAMES, TrainConfig
+from siamese_tf.config import OBJECTIVE_NAMES, TrainConfig
 from siamese_tf.models.towers import build_tower
+from siamese_tf.tower_defaults import TOWER_NAMES
 from siamese_tf.training.budget import Budget, budget, budget_lines, tower_parameters, with_one_budget
 from siamese_tf.training.pipeline import training_batches
 from siamese_tf.training.settle import settle

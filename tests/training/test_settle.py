@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
-from siamese_tf.config import MINING_NAMES, TOWER_NAMES, TrainConfig
+from siamese_tf.config import MINING_NAMES, TrainConfig
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.models.siamese_model import SiameseModel
+from siamese_tf.tower_defaults import TOWER_NAMES
 from siamese_tf.training.settle import settle
 
 TRIPLETS = TrainConfig(objective="triplet", losses="native")

@@ -1,0 +1,39 @@
+"""Scores of listed pairs of embeddings."""
+
+import numpy as np
+import tensorflow as tf
+
+from siamese_tf.models.all_pairs import blocks
+from siamese_tf.models.heads import Head
+
+PAIR_BLOCK = 65_536
+
+
+class PairLogits:
+    """Asks a head about pairs of embeddings already made, as `SiameseModel.embed` gives them."""
+
+    def __init__(self, head: Head, embedding_dim: int):
+        """Takes the head of a model, for embeddings (n, embedding_dim)."""
+        vectors = tf.TensorSpec((None, embedding_dim), tf.float32)
+        self._head_block = tf.function(lambda a, b: head((a, b)), input_signature=[vectors, vectors])
+
+    def __call__(self, embeddings: np.ndarray, rows1: np.ndarray, rows2: np.ndarray) -> np.ndarray:
+        """The head's answer for pairs of embeddings, in blocks, so that memory does not grow with the pairs.
+
+        Args:
+            embeddings: (n, d) float32.
+            rows1, rows2: (m,) integers, rows of `embeddings`.
+
+        Returns:
+            (m,) float64 logits, higher is more similar.
+        """
+        logits = np.empty(len(rows1))
+        for block in blocks(len(rows1), PAIR_BLOCK):
+            logits[block] = self._head_block(embeddings[rows1[block]], embeddings[rows2[block]]).numpy()
+        return logits
+
+
+def probability(logits: np.ndarray) -> np.ndarray:
+    """Float64 logits to probabilities, without overflow at either end."""
+    small = np.exp(-np.abs(logits))  # in (0, 1]
+    return np.where(logits >= 0, 1.0, small) / (1.0 + small)
