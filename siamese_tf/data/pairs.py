@@ -44,7 +44,8 @@ def make_pairs(
     swap = rng.random(count) < 0.5
     pairs[swap] = pairs[swap, ::-1]
     rows = rng.permutation(np.arange(count, dtype=np.int32))
-    return pairs[rows, 0], pairs[rows, 1], similarity[rows]
+    img1, img2 = np.take(pairs, rows, axis=0).T  # of millions of rows, `take` is several times as fast as an index
+    return np.ascontiguousarray(img1), np.ascontiguousarray(img2), np.take(similarity, rows)
 
 
 def existing_pairs(labels: np.ndarray, rest: int | None = None) -> tuple[int, int]:
