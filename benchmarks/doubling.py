@@ -11,15 +11,17 @@ from processes import in_a_process, peak, seconds, serve
 from rows import Row, duration, memory
 
 from siamese_tf.config import TrainConfig
-from siamese_tf.data.generate import PAIRS_PER_IMAGE
+from siamese_tf.data.generate import generate_pair_files
 from siamese_tf.data.pair_file import PairFile, load_pair_file, save_pair_file
 from siamese_tf.data.pairs import make_pairs
+from siamese_tf.data.sources import Source
 
 SIZES = 5
 TURNS, LONG_ENOUGH = 3, 5.0  # at least so many turns, and more until so many seconds have passed
 LEAST, MOST = 1.8, 2.2  # times the seconds for twice the work
 FLAT = 4.0  # bytes that the memory grows by for each more pair, at most: not one number
 SIZE = (28, 28, 1)
+IMAGES = 70_000  # to draw pairs of, as many as MNIST has
 FEW = 128  # images, so that hardly anything but pairs is scored
 PAIRS = 262_144  # the fewest
 SIDE = 4096  # rows of the matrix of scores
@@ -62,16 +64,30 @@ def measure(prepare: str, first: int, train_file: str) -> list[list[float]]:
     sizes = [first * 2**size for size in range(SIZES)]
     with tempfile.TemporaryDirectory() as folder:
         action = globals()[prepare](load_pair_file(train_file), sizes, Path(folder))
-        action(first)
         turns: list[list[float]] = []
         while len(turns) < TURNS or sum(map(sum, turns)) < LONG_ENOUGH:
+            action(first)  # after the largest size memory is given back, and the next to ask for some would pay
             turns.append([seconds(lambda size=size: action(size)) for size in sizes])
         return turns
 
 
 def drawing(file: PairFile, sizes: list[int], folder: Path) -> Action:
-    labels = np.resize(file.labels, sizes[-1] // PAIRS_PER_IMAGE)
-    return lambda pairs: make_pairs(labels[: pairs // PAIRS_PER_IMAGE], pairs, seed=0)
+    labels = np.resize(file.labels, IMAGES)
+    return lambda pairs: make_pairs(labels, pairs, seed=0)
+
+
+def generating(file: PairFile, sizes: list[int], folder: Path) -> Action:
+    rng = np.random.default_rng(0)
+    images = rng.integers(256, size=(sizes[-1], *SIZE), dtype=np.uint8)  # no two alike
+    labels, is_test = np.resize(np.arange(10), sizes[-1]), rng.random(sizes[-1]) < 1 / 7
+
+    def generate(size: int) -> None:
+        source = Source("noise", images[:size], labels[:size], is_test[:size], tuple("0123456789"), "", {}, "noise")
+        generate_pair_files(
+            source, out=folder / str(size), train_pairs=5 * size, validation_pairs=2 * size, test_pairs=3 * size
+        )
+
+    return generate
 
 
 def reading(file: PairFile, sizes: list[int], folder: Path) -> Action:
@@ -141,7 +157,8 @@ def _drawn_pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 SERIES = (
-    ("drawing pairs", "pairs, ten an image", 250_000, drawing),
+    ("drawing pairs", f"pairs of {IMAGES:,} images", 125_000, drawing),
+    ("generating pair files", "images, ten pairs an image", 5_000, generating),
     ("reading pair files", "images and pairs", 10_000, reading),
     ("embedding", "images", 4_000, embedding),
     ("scoring listed pairs", "pairs", PAIRS, scoring),

@@ -59,9 +59,15 @@ def network(input_size: tuple[int, int, int]) -> Any:
     """The reference tower on two inputs, both embeddings side by side, Dense 16 - 4 - 1; compiled."""
     from tensorflow import keras
 
-    from siamese_tf.models.towers import build_tower
-
-    tower = build_tower("reference", input_size, 32)
+    tower = keras.Sequential(
+        [
+            keras.layers.Conv2D(8, 3, activation="relu"),
+            keras.layers.Conv2D(16, 3, activation="relu"),
+            keras.layers.MaxPooling2D(2),
+            keras.layers.Flatten(),
+            keras.layers.Dense(32, activation="relu"),
+        ]
+    )
     images = [keras.Input(input_size), keras.Input(input_size)]
     x = keras.layers.Concatenate()([tower(image) for image in images])
     for width in (16, 4):

@@ -97,6 +97,18 @@ def test_actions_take_turns(module, serving):
         processes.take_turns(1, (serving.act, ()), (serving.fail, ()))
 
 
+def test_an_action_may_say_what_of_its_time_counts(module):
+    processes = module("processes")
+    assert processes.seconds(lambda: 7.5) == 7.5
+    assert 0 < processes.seconds(lambda: "answer") < 1
+
+
+def test_the_plain_network_is_the_reference_network(module):
+    model = module("reference").network((28, 28, 1))
+    # Of two embeddings of 32: 64 * 16 + 16 = 1,040, 16 * 4 + 4 = 68, 4 + 1 = 5.
+    assert model.count_params() == 75_008 + 1_040 + 68 + 5
+
+
 def test_pairs_as_text_are_three_lines_each_and_come_back(module, tmp_path):
     reference = module("reference")
     images = np.array([[[0, 7]], [[255, 51]]], np.uint8)[..., np.newaxis]  # two of 1x2x1
@@ -198,8 +210,8 @@ def test_training_runs(module, files, monkeypatch, tmp_path):
     assert np.shape(doubling.measure("training", 1, files[0])) == (1, doubling.SIZES)
     for constant, value in {"BATCH": 64, "STEPS": 2, "EVERY": 3, "TARGET": 0.5}.items():
         monkeypatch.setattr(training, constant, value)
-    training.our_fit(files[0], "float32")()
-    training.plain_fit(files[0], "float32")()
+    for way in (training.our_fit, training.plain_fit):
+        assert 0 < way(files[0], "float32")() < 60  # seconds
     monkeypatch.chdir(tmp_path)
     answer = training.race("digits")
     assert answer["steps"] % 3 == 0

@@ -88,26 +88,38 @@ def audit_pairs(files: Sequence[PairFile]) -> Audit:
     img1 = np.concatenate([own[file.img1] for own, file in zip(ids, files, strict=True)])
     img2 = np.concatenate([own[file.img2] for own, file in zip(ids, files, strict=True)])
     split = np.concatenate([file.split for file in files])
-    used = {part: np.union1d(img1[split == part], img2[split == part]) for part in np.unique(split).tolist()}
-    overlap = {
-        f"{PARTS[one]}-{PARTS[two]}": len(np.intersect1d(used[one], used[two])) for one, two in combinations(used, 2)
-    }
-    pair = np.minimum(img1, img2) * (max(img1.max(), img2.max()) + 1) + np.maximum(img1, img2)  # one number a pair
+    images = int(max(img1.max(), img2.max())) + 1
+    used = {part: _used(img1[split == part], img2[split == part], images) for part in np.unique(split).tolist()}
+    overlap = {f"{PARTS[one]}-{PARTS[two]}": int((used[one] & used[two]).sum()) for one, two in combinations(used, 2)}
+    pair = np.minimum(img1, img2) * images + np.maximum(img1, img2)  # one number a pair
     answer = 2 * pair + np.concatenate([file.similarity for file in files])
-    distinct = len(np.unique(pair))
+    distinct = _distinct(pair)
     return Audit(
-        parts={PARTS[part]: _audit_part(files, part, len(images)) for part, images in used.items()},
+        parts={PARTS[part]: _audit_part(files, part, int(of_it.sum())) for part, of_it in used.items()},
         overlap=overlap,
         duplicate_pairs=len(pair) - distinct,
         self_pairs=int((img1 == img2).sum()),
-        contradictions=sum(_against_labels(file) for file in files) + len(np.unique(answer)) - distinct,
-        shared_between_files=_shared(files, ids),
+        contradictions=sum(_against_labels(file) for file in files) + _distinct(answer) - distinct,
+        shared_between_files=_shared(files, ids, images),
     )
 
 
-def _shared(files: Sequence[PairFile], ids: Sequence[np.ndarray]) -> int:
-    used = [np.union1d(own[file.img1], own[file.img2]) for own, file in zip(ids, files, strict=True)]
-    return int((np.unique(np.concatenate(used), return_counts=True)[1] > 1).sum())
+def _used(img1: np.ndarray, img2: np.ndarray, images: int) -> np.ndarray:
+    """(images,) bool: which of them stand in a pair."""
+    used = np.zeros(images, bool)
+    used[img1] = used[img2] = True
+    return used
+
+
+def _distinct(values: np.ndarray) -> int:
+    """How many different values; by sorting, since `np.unique` of NumPy 2.3 is many times as slow for whole numbers."""
+    ordered = np.sort(values)
+    return 1 + int((ordered[1:] != ordered[:-1]).sum())
+
+
+def _shared(files: Sequence[PairFile], ids: Sequence[np.ndarray], images: int) -> int:
+    used = [_used(own[file.img1], own[file.img2], images) for own, file in zip(ids, files, strict=True)]
+    return int((np.sum(used, axis=0) > 1).sum())
 
 
 def _against_labels(file: PairFile) -> int:

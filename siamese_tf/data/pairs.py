@@ -5,9 +5,13 @@ numbered without gaps, each group gets its quota of different numbers, and a num
 image meets itself and no pair stands twice, by construction.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from siamese_tf.errors import DatasetError
+
+BLOCK = 1 << 14
 
 
 def make_pairs(
@@ -35,16 +39,17 @@ def make_pairs(
     _check_count(labels, count, rest)
     order = np.argsort(labels, kind="stable")
     classes, start, size = np.unique(labels[order], return_index=True, return_counts=True)
+    order = order.astype(np.int32)  # half the bytes to jump about in
     alike = _is_class(classes, rest)
     rng = np.random.Generator(np.random.PCG64(seed))
-    similar = _similar(start[alike], size[alike], count // 2, rng)
-    dissimilar = _dissimilar(start, size, count - count // 2, rng)
-    pairs = order.astype(np.int32)[np.concatenate([similar, dissimilar])]  # half the bytes to jump about in
-    similarity = np.repeat(np.array([1, 0], np.uint8), [len(similar), len(dissimilar)])
-    swap = rng.random(count) < 0.5
-    pairs[swap] = pairs[swap, ::-1]
-    rows = rng.permutation(np.arange(count, dtype=np.int32))
-    return pairs[rows, 0], pairs[rows, 1], similarity[rows]
+    pairs = np.empty((count, 2), np.int32)
+    _similar(order, start[alike], size[alike], rng, pairs[: count // 2])
+    _dissimilar(order, start, size, rng, pairs[count // 2 :])
+    numbers = pairs.view(np.int64)[:, 0]  # both sides as one number: several times as fast to move as rows
+    _turn_half(numbers, rng)
+    rng.shuffle(numbers)
+    img1, img2 = np.ascontiguousarray(pairs.T)
+    return img1, img2, (labels[img1] == labels[img2]).astype(np.uint8)
 
 
 def all_pairs(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -75,24 +80,43 @@ def _check_count(labels: np.ndarray, count: int, rest: int | None) -> None:
         raise DatasetError(f"{count} pairs asked, half of them similar; {found}. Ask for 2 to {most}.")
 
 
-def _similar(start: np.ndarray, size: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """(count, 2) positions in the images ordered by class; class k stands at start[k] and has size[k] images."""
-    group, number = _draw(size * (size - 1) // 2, count, rng)
-    first, second = _decode_triangle(number, size[group])
-    return np.stack([start[group] + first, start[group] + second], axis=1)
+def _similar(
+    order: np.ndarray, start: np.ndarray, size: np.ndarray, rng: np.random.Generator, pairs: np.ndarray
+) -> None:
+    """Fills `pairs` (m, 2) from `order`, the images by class: those of class k are the size[k] from start[k] on."""
+    group, number = _draw(size * (size - 1) // 2, len(pairs), rng)
+    for rows in _blocks(len(pairs)):
+        first, second = _decode_triangle(number[rows], size[group[rows]])
+        pairs[rows, 0], pairs[rows, 1] = order[start[group[rows]] + first], order[start[group[rows]] + second]
 
 
-def _dissimilar(start: np.ndarray, size: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """(count, 2) positions in the images ordered by class."""
-    existing = len(size) * (len(size) - 1) // 2
+def _dissimilar(
+    order: np.ndarray, start: np.ndarray, size: np.ndarray, rng: np.random.Generator, pairs: np.ndarray
+) -> None:
+    """Fills `pairs` (m, 2) as `_similar` does, with images of two classes."""
+    existing, count = len(size) * (len(size) - 1) // 2, len(pairs)
     # With thousands of classes no class pair is needed twice: choose those that are, and never list the others.
     class_pairs = (
         np.arange(existing) if existing <= count else rng.choice(existing, count, replace=False, shuffle=False)
     )
     class1, class2 = _decode_triangle(class_pairs, len(size))
     group, number = _draw(size[class1] * size[class2], count, rng)
-    class1, class2 = class1[group], class2[group]
-    return np.stack([start[class1] + number // size[class2], start[class2] + number % size[class2]], axis=1)
+    for rows in _blocks(count):
+        one, other = class1[group[rows]], class2[group[rows]]
+        first, second = np.divmod(number[rows], size[other])
+        pairs[rows, 0], pairs[rows, 1] = order[start[one] + first], order[start[other] + second]
+
+
+def _turn_half(numbers: np.ndarray, rng: np.random.Generator) -> None:
+    """Swaps the halves of about every second int64, in place; none is negative."""
+    for rows in _blocks(len(numbers)):
+        block = numbers[rows]
+        np.copyto(block, block << 32 | block >> 32, where=rng.random(len(block)) < 0.5)
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    """Slices of `count` rows, few enough at a time for what is computed from them to stay in the processor's cache."""
+    return (slice(first, first + BLOCK) for first in range(0, count, BLOCK))
 
 
 def _draw(capacity: np.ndarray, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

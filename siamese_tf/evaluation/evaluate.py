@@ -60,7 +60,7 @@ class EmbeddedPairs:
         """
         check_images(model, pairs)
         self.model, self.pairs = model, pairs
-        used = np.unique(np.concatenate([pairs.img1, pairs.img2]))
+        used = np.flatnonzero(np.bincount(np.concatenate([pairs.img1, pairs.img2])))
         self.embeddings = np.zeros((len(pairs.images), model.embedding_dim), np.float32)
         self.embeddings[used] = model.embed_rows(pairs.images, used)
 

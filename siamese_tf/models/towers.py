@@ -86,8 +86,9 @@ def reference(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Mod
     check_size("reference", input_size, 6)
     image = keras.Input(input_size, name="image")
     x = keras.layers.Conv2D(8, 3, activation="relu", name="conv1")(image)
-    x = keras.layers.Conv2D(16, 3, activation="relu", name="conv2")(x)
+    x = keras.layers.Conv2D(16, 3, name="conv2")(x)
     x = keras.layers.MaxPooling2D(2, name="pool")(x)
+    x = keras.layers.ReLU(name="relu2")(x)  # after the pool the answer is the same, for a quarter of the work
     x = flat(x, embedding_dim, "reference")
     return keras.Model(image, embedding(x, embedding_dim, activation="relu"), name="reference")
 

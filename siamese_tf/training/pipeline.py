@@ -66,7 +66,10 @@ def training_batches(pairs: RunPairs, config: TrainConfig, epochs: range) -> tf.
         "seed": tf.TensorSpec((2,), tf.int32),
         **more,
     }
-    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
+    options = tf.data.Options()
+    # There is nothing to tune here, and `fit` would not end before the tuning thread wakes from ever longer sleeps.
+    options.autotune.enabled = False
+    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2).with_options(options)
 
 
 def _known_labels(pairs: RunPairs, config: TrainConfig) -> np.ndarray:

@@ -67,7 +67,7 @@ class Trainer(keras.Model):
         images = augment(scale_pixels(batch["images"]), self.config.augment, batch["seed"])
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
-            embeddings = self.model.tower(images, training=True)  # (n, d): one batch-norm statistic for all
+            embeddings = self._embed(images)  # (n, d)
             measures = self.step(embeddings, batch)
             loss = measures["loss"]
             if self.config.l2:
@@ -95,6 +95,13 @@ class Trainer(keras.Model):
         self.optimizer.apply_gradients(reached)
         for (variable, share), value in zip(slow, before, strict=True):
             variable.assign(value + share * (tf.convert_to_tensor(variable) - value))
+
+    def _embed(self, images: tf.Tensor) -> tf.Tensor:
+        """Where no image depends on the others, in halves, which the processor works at side by side."""
+        tower = self.model.tower
+        if tower.non_trainable_variables or images.shape[0] % 2:  # of batch normalisation: one statistic for all
+            return tower(images, training=True)
+        return tf.concat([tower(half, training=True) for half in tf.split(images, 2)], axis=0)
 
     def _average(self) -> None:
         """Moves the averages toward the weights; at first fast, since those of a new network say nothing."""

@@ -172,6 +172,17 @@ def test_all_images_of_a_step_meet_one_batch_norm_statistic(run):
     np.testing.assert_allclose(mean, batch["images"].numpy().reshape(32, 64).mean(axis=0) / 255, rtol=1e-4)
 
 
+@pytest.mark.parametrize("count", [32, 7])
+def test_where_no_image_depends_on_others_it_makes_no_difference_with_which_it_is_embedded(count):
+    """Such a step goes through the tower in halves, and one of an odd number of images in one."""
+    config = replace(CONFIG, tower="reference")
+    model = SiameseModel((8, 8, 1), "reference", 4)
+    images = np.random.default_rng(0).random((count, 8, 8, 1), np.float32)
+    embeddings = trainer_of(model, config)._embed(tf.constant(images))
+    np.testing.assert_allclose(embeddings, model.tower(images), atol=1e-6)
+    assert np.ptp(embeddings, axis=0).max() > 0.01
+
+
 @pytest.mark.parametrize("config", [CONFIG, TRIPLETS], ids=["pairs", "triplets"])
 def test_the_images_are_augmented_by_the_seed_of_the_batch(run, config):
     augmented = replace(config, augment="shift-flip")
