@@ -69,6 +69,20 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             },
             by_objective={"triplet": {"mining": "all"}},
         ),
+        "faces": Recipe(
+            command="siamese-tf train --recipe faces --dataset people",
+            about="a folder with few pictures of each person: small steps, mirrored, turned, brighter and darker",
+            takes="not measured",
+            expect="not measured",
+            settings={
+                "batch_pairs": 32,
+                "learning_rate": 2e-3,
+                "images_shown": 80_000,
+                "weight_decay": 0.02,
+                "augment": "flip-affine-color",
+                "views": "mirror",
+            },
+        ),
         "tnn": Recipe(
             command="siamese-tf train --recipe tnn",
             about="the reference triplet network: batch-all, margin 0.5, 64 images a step, 10 epochs",

@@ -9,7 +9,7 @@ from siamese_tf.recipes import QUICK, RECIPES, config_from
 
 
 def test_the_recipes_and_what_they_say_of_themselves():
-    assert list(RECIPES) == [QUICK, "best", "reference", "tnn"]
+    assert list(RECIPES) == [QUICK, "best", "reference", "faces", "tnn"]
     for name, recipe in RECIPES.items():
         assert recipe.command.startswith("python main") or f"train --recipe {name}" in recipe.command
         assert min(len(recipe.about), len(recipe.takes), len(recipe.expect)) > 5
