@@ -71,7 +71,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         ),
         "faces": Recipe(
             command="siamese-tf train --recipe faces --dataset people",
-            about="a folder with few pictures of each person: small steps, mirrored, turned, brighter and darker",
+            about="a folder with a few pictures of each person",
             takes="not measured",
             expect="not measured",
             settings={
