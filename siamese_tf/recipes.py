@@ -70,7 +70,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             by_objective={"triplet": {"mining": "all"}},
         ),
         "faces": Recipe(
-            command="siamese-tf train --recipe faces --dataset people",
+            command="siamese-tf train --recipe faces",
             about="a folder with a few pictures of each person",
             takes="not measured",
             expect="not measured",
