@@ -17,7 +17,7 @@ from siamese_tf.data.pairs import make_pairs
 from siamese_tf.data.sources import Source
 
 SIZES = 5
-TURNS, LONG_ENOUGH = 5, 5.0  # at least so many turns, and more until so many seconds have passed
+TURNS, LONG_ENOUGH = 5, 15.0  # at least so many turns, and more until so many seconds have passed
 LEAST, MOST = 1.8, 2.2  # times the seconds for twice the work
 FLAT = 4.0  # bytes that the memory grows by for each more pair, at most: not one number
 SIZE = (28, 28, 1)
