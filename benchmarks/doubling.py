@@ -17,7 +17,7 @@ from siamese_tf.data.pairs import make_pairs
 from siamese_tf.data.sources import Source
 
 SIZES = 5
-TURNS, LONG_ENOUGH = 3, 5.0  # at least so many turns, and more until so many seconds have passed
+TURNS, LONG_ENOUGH = 5, 15.0  # at least so many turns, and more until so many seconds have passed
 LEAST, MOST = 1.8, 2.2  # times the seconds for twice the work
 FLAT = 4.0  # bytes that the memory grows by for each more pair, at most: not one number
 SIZE = (28, 28, 1)
@@ -160,10 +160,10 @@ SERIES = (
     ("drawing pairs", f"pairs of {IMAGES:,} images", 125_000, drawing),
     ("generating pair files", "images, ten pairs an image", 5_000, generating),
     ("reading pair files", "images and pairs", 10_000, reading),
-    ("embedding", "images", 4_000, embedding),
+    ("embedding", "images", 3_000, embedding),
     ("scoring listed pairs", "pairs", PAIRS, scoring),
     ("score_matrix", "pairs", SIDE * SIDE // 4, matrix),
-    ("training", "steps of 64 images", 40, training),
+    ("training", "steps of 64 images", 25, training),
 )
 
 if __name__ == "__main__":
