@@ -146,7 +146,8 @@ def test_a_doubling_that_takes_too_long_misses_its_bar(module, monkeypatch, last
 
 
 @pytest.mark.parametrize(
-    ("name", "first"), [("drawing", 4000), ("reading", 16), ("scoring", 16), ("matrix", 16), ("embedding", 16)]
+    ("name", "first"),
+    [("drawing", 4000), ("generating", 2500), ("reading", 16), ("scoring", 16), ("matrix", 16), ("embedding", 16)],
 )
 def test_what_is_doubled_runs(module, files, name, first, monkeypatch):
     doubling = module("doubling")
