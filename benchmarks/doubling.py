@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from processes import in_a_process, peak, seconds, serve
+from processes import ENVIRONMENT, in_a_process, peak, seconds, serve
 from rows import Row, duration, memory
 
 from siamese_tf.config import TrainConfig
@@ -25,6 +25,9 @@ IMAGES = 70_000  # to draw pairs of, as many as MNIST has
 FEW = 128  # images, so that hardly anything but pairs is scored
 PAIRS = 262_144  # the fewest
 SIDE = 4096  # rows of the matrix of scores
+# glibc: memory once used stays with the process. An answer of hundreds of MiB handed out anew each time costs what the
+# system, or the machine under it, happens to do for it.
+KEEPING_MEMORY = {**ENVIRONMENT, "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 
 Action = Callable[[int], Any]
 
@@ -35,7 +38,8 @@ def rows(files: list[Path]) -> list[Row]:
 
 
 def _row(what: str, of: str, first: int, prepare: Callable[..., Action], train_file: str) -> Row:
-    turns = in_a_process(measure, prepare.__name__, first, train_file).answer
+    environment = KEEPING_MEMORY if prepare is matrix else ENVIRONMENT
+    turns = in_a_process(measure, prepare.__name__, first, train_file, environment=environment).answer
     ratios = [statistics.median(turn[size + 1] / turn[size] for turn in turns) for size in range(SIZES - 1)]
     least, most = (statistics.median(turn[size] for turn in turns) for size in (0, -1))
     return Row(
@@ -159,7 +163,7 @@ def _drawn_pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
 SERIES = (
     ("drawing pairs", f"pairs of {IMAGES:,} images", 125_000, drawing),
     ("generating pair files", "images, ten pairs an image", 5_000, generating),
-    ("reading pair files", "images and pairs", 10_000, reading),
+    ("reading pair files", "images and pairs", 20_000, reading),
     ("embedding", "images", 3_000, embedding),
     ("scoring listed pairs", "pairs", PAIRS, scoring),
     ("score_matrix", "pairs", SIDE * SIDE // 4, matrix),

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,12 +36,12 @@ class Run(NamedTuple):
         return json.loads(self.printed.splitlines()[-1])
 
 
-def run(*arguments: str, cwd: Path | None = None) -> Run:
+def run(*arguments: str, cwd: Path | None = None, environment: Mapping[str, str] = ENVIRONMENT) -> Run:
     """Runs Python with these arguments, to the end."""
     command = [sys.executable, "-W", "ignore", *arguments]
     with tempfile.TemporaryFile("w+") as errors:
         started = time.perf_counter()
-        with subprocess.Popen(command, cwd=cwd, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=errors) as process:
+        with subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=errors) as process:
             assert process.stdout is not None
             printed = process.stdout.read().decode()
             _, status, usage = os.wait4(process.pid, 0)
@@ -62,9 +62,14 @@ def median_run(runs: int, *arguments: str, cwd: Path | None = None) -> Run:
     return Run(*(statistics.median(one[field] for one in done) for field in range(3)), done[-1].printed)
 
 
-def in_a_process(function: Callable[..., Any], *arguments: Any, cwd: Path | None = None) -> Run:
+def in_a_process(
+    function: Callable[..., Any],
+    *arguments: Any,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] = ENVIRONMENT,
+) -> Run:
     """Calls a function of a module that serves, with plain values, in a process of its own."""
-    return run(*_command(function, arguments), cwd=cwd)
+    return run(*_command(function, arguments), cwd=cwd, environment=environment)
 
 
 def take_turns(turns: int, *prepared: tuple[Callable[..., Callable[[], Any]], tuple]) -> list[list[float]]:

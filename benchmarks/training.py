@@ -21,7 +21,7 @@ ENOUGH = 1.5  # times the images a second of plain `fit`
 TARGET = 0.9751  # what the reference set-up has after 40 epochs
 IN_TIME = 27.0  # seconds: a thirtieth of what it needs for that
 RACES = 3  # of which the middle one counts
-PATIENCE = 60.0  # seconds that the plain way gets
+PATIENCE = 30.0  # seconds that the plain way gets
 EVERY, WATCHED = 25, 2_000  # steps between two looks at the validation pairs, and how many of these are looked at
 
 

@@ -138,7 +138,7 @@ def test_a_doubling_that_takes_too_long_misses_its_bar(module, monkeypatch, last
     doubling, processes = module("doubling"), module("processes")
     turns = [[0.5, 1.0, 2.0, 4.0, last], [5.0, 10.0, 20.0, 40.0, 10 * last], [1.0, 2.0, 4.0, 8.0, 99.0]]
     answer = processes.Run(0, 0, 0, f"{turns}")
-    monkeypatch.setattr(doubling, "in_a_process", lambda *arguments: answer)
+    monkeypatch.setattr(doubling, "in_a_process", lambda *arguments, **options: answer)
     row = doubling._row("drawing", "pairs", 100, doubling.drawing, "")
     assert row.what == "drawing: 100 to 1,600 pairs"
     assert row.times == f"2.00 2.00 2.00 {last / 4:.2f}"
@@ -146,7 +146,8 @@ def test_a_doubling_that_takes_too_long_misses_its_bar(module, monkeypatch, last
 
 
 @pytest.mark.parametrize(
-    ("name", "first"), [("drawing", 4000), ("reading", 16), ("scoring", 16), ("matrix", 16), ("embedding", 16)]
+    ("name", "first"),
+    [("drawing", 4000), ("generating", 2500), ("reading", 16), ("scoring", 16), ("matrix", 16), ("embedding", 16)],
 )
 def test_what_is_doubled_runs(module, files, name, first, monkeypatch):
     doubling = module("doubling")
