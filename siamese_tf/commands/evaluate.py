@@ -45,11 +45,11 @@ def evaluate(
         others |= {"threshold-at": threshold_at, "one-vs-rest": one_vs_rest}
         _compare(model, image1, image2, [name for name, value in others.items() if value is not None], as_json)
         return
+    _check_one_source(pairs, dataset)
     from siamese_tf.data.open_list import open_list
     from siamese_tf.data.pair_lists import is_list
     from siamese_tf.evaluation.thresholds import as_rule
 
-    _check_one_source(pairs, dataset)
     listed = pairs is not None and is_list(pairs)
     rule = None if threshold_at is None else as_rule(threshold_at)
     _check_classes(listed or rule is not None, one_vs_rest, rest_is_a_class)

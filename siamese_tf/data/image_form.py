@@ -5,10 +5,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
-from siamese_tf.data.resize import RESIZES
 from siamese_tf.errors import ConfigError
 
 COLORS = {"grey": 1, "rgb": 3}
+RESIZES = ("pad", "crop", "stretch")
 USUAL_SIZE = (112, 112)
 MOST_SHARED = 512  # pictures from a camera share a size that no network is for
 MOST_SIDE = 2048  # as `model_file` allows

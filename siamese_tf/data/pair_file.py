@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from siamese_tf.data.image_form import ImageForm, form_of_images
+from siamese_tf.data.image_form import RESIZES, ImageForm, form_of_images
 from siamese_tf.data.npz import read_npz, write_npz
-from siamese_tf.data.resize import RESIZES
 from siamese_tf.errors import PairFileError
 
 TRAIN, VALIDATION, TEST = 0, 1, 2

@@ -2,9 +2,8 @@
 
 from PIL import Image, ImageOps
 
+from siamese_tf.data.image_form import RESIZES
 from siamese_tf.errors import ImageError
-
-RESIZES = ("pad", "crop", "stretch")
 
 
 def resize_image(image: Image.Image, height: int, width: int, how: str = "pad") -> Image.Image:

@@ -18,7 +18,7 @@ import numpy as np
 from tensorflow import keras
 
 from siamese_tf.config import VIEW_NAMES
-from siamese_tf.data.resize import RESIZES
+from siamese_tf.data.image_form import RESIZES
 from siamese_tf.errors import ModelFileError, SiameseError
 from siamese_tf.files import atomic_write
 from siamese_tf.models.siamese_model import SiameseModel

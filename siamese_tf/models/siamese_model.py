@@ -10,8 +10,7 @@ from tensorflow import keras
 
 from siamese_tf.checks import check_choice
 from siamese_tf.config import VIEW_NAMES
-from siamese_tf.data.image_form import ImageForm, form_of_images
-from siamese_tf.data.resize import RESIZES
+from siamese_tf.data.image_form import RESIZES, ImageForm, form_of_images
 from siamese_tf.errors import ConfigError, ImageError
 from siamese_tf.models.all_pairs import AllPairs, blocks
 from siamese_tf.models.heads import build_head

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siamese_tf.data.resize import RESIZES, resize_image
+from siamese_tf.data.image_form import RESIZES
+from siamese_tf.data.resize import resize_image
 from siamese_tf.errors import ImageError
 
 

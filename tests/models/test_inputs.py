@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from siamese_tf.data.image_form import RESIZES
 from siamese_tf.data.images import load_image
-from siamese_tf.data.resize import RESIZES
 from siamese_tf.errors import ImageError
 from siamese_tf.models.inputs import as_images
 

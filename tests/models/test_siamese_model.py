@@ -5,9 +5,8 @@ import pytest
 from PIL import Image
 from tensorflow import keras
 
-from siamese_tf.data.image_form import ImageForm
+from siamese_tf.data.image_form import RESIZES, ImageForm
 from siamese_tf.data.images import load_image
-from siamese_tf.data.resize import RESIZES
 from siamese_tf.errors import ConfigError, ImageError
 from siamese_tf.models import pair_logits, siamese_model
 from siamese_tf.models.pair_logits import probability
