@@ -14,6 +14,7 @@ from siamese_tf.data.pairs import existing_pairs, make_pairs
 from siamese_tf.errors import ConfigError, DatasetError, PairFileError
 
 REST, ONE = 0, 1
+MOST_NAMED = 20  # classes in a message
 
 
 def class_label(pairs: PairFile, name: str) -> int:
@@ -24,7 +25,7 @@ def class_label(pairs: PairFile, name: str) -> int:
         name: what the manifest calls the class, or its number; a name goes before a number.
 
     Raises:
-        ConfigError: no image of the file is of that class; the message names the classes there are.
+        ConfigError: no image of the file is of that class; the message names the classes there are, or the first.
         PairFileError: the file has no labels.
     """
     names = _names(pairs)
@@ -34,7 +35,10 @@ def class_label(pairs: PairFile, name: str) -> int:
     for label in names:
         if str(label) == name:
             return label
-    raise ConfigError(f"there is no class {name!r:.100}; expected one of {', '.join(names.values())}, or its number.")
+    shown = [*names.values()][:MOST_NAMED]
+    if len(names) > MOST_NAMED:
+        shown.append(f"{len(names) - MOST_NAMED:,} more")
+    raise ConfigError(f"there is no class {name!r:.100}; expected one of {', '.join(shown)}, or its number.")
 
 
 def one_vs_rest(opened: OpenedPairs, name: str, *, rest_is_a_class: bool, seed: int) -> OpenedPairs:

@@ -175,6 +175,13 @@ def test_a_class_without_images_is_not_there():
         class_label(replace(file, labels=file.labels % 3), "bag")
 
 
+def test_of_many_classes_the_message_names_the_first():
+    file = pair_file([TRAIN])
+    many = replace(file, images=np.zeros((25, *file.images.shape[1:]), np.uint8), labels=np.arange(25), manifest={})
+    with pytest.raises(ConfigError, match="expected one of 0, 1, .*, 19, 5 more, or its number"):
+        class_label(many, "bag")
+
+
 def test_files_without_labels_are_refused(opened):
     with pytest.raises(PairFileError, match=r"my\.npz: there are no labels"):
         class_label(replace(opened.train, labels=None), "bag")
