@@ -70,9 +70,10 @@ class TrainConfig:
         l2: what the loss counts of the sum of the kernels' squares; 0 or more.
         start_from: a model (`.keras`) whose tower's weights to start with, or a file of ImageNet weights (`.h5`) for
             the towers of `keras.applications`; None starts with new ones.
-        train_last: how many of the tower's layers are trained, the last ones with weights; None trains all.
-        layer_decay: between 0 and 1: each layer learns at this share of the rate of the one after it; None lets all
-            learn at the same.
+        train_last: how many of the tower's layers with weights, or blocks of layers, are trained, the last ones; None
+            trains all.
+        layer_decay: between 0 and 1: each layer or block learns at this share of the rate of the one after it; None
+            lets all learn at the same.
         pairs_per_step: `all` pairs among the images of a step (needs labels), or only the `listed` ones (not triplet).
         average: decay per step of the moving average of the weights, in [0, 1): the average is what is validated and
             kept; 0 keeps the weights themselves.

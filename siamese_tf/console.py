@@ -5,31 +5,46 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper
 
 from siamese_tf.errors import SiameseError
 
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 CURES = {
     errno.EEXIST: "It is a file where a folder is needed: name another folder",
+    errno.EPIPE: "What read the output ended before it was written: let it read to the end",
     errno.ENOSPC: "Free some space, or write to another disk",
 }
 CURE = "Check the path and its rights, or name another"
 
 
 def run_command(command: Callable[[], None]) -> None:
-    """Runs a command; what a user can cure ends in one message on standard error and exit code 2."""
+    """Runs a command; what a user can cure ends in one message on standard error and exit code 2.
+
+    A letter that the terminal's encoding has not is printed as its number.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         command()
     except SiameseError as error:
         _fail(str(error))
     except OSError as error:
-        where = error.filename2 or error.filename
-        _fail(f"{f'{where}: ' if where else ''}{error.strerror or error}. {CURES.get(error.errno or 0, CURE)}")
+        _fail(in_words(error))
+
+
+def in_words(error: OSError) -> str:
+    """What the system refused, of which file, and the cure."""
+    where = error.filename2 or error.filename
+    return f"{f'{where}: ' if where else ''}{error.strerror or error}. {CURES.get(error.errno or 0, CURE)}"
 
 
 def _fail(message: str) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    with suppress(OSError):  # nobody may be there to read it; the exit code stays
+        print(f"error: {message}", file=sys.stderr)
     raise SystemExit(2)
 
 

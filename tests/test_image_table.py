@@ -207,6 +207,24 @@ def test_a_bomb_is_refused(tmp_path, name):
         assert "at most 50,000,000 pixels; make it smaller" in str(caught.value)
 
 
+def test_pillow_does_not_warn_of_what_is_refused(tmp_path, recwarn):
+    """It warns of more pixels than 89 million."""
+    (tmp_path / "large.png").write_bytes(png(10_000, 10_000, 8, 0, b""))
+    with pytest.raises(ImageError, match="it has 10000 x 10000 pixels; expected at most 50,000,000 pixels"):
+        decode_image(tmp_path / "large.png")
+    assert not recwarn.list
+
+
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+    def refuses(*_):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "a.png").write_bytes(saved([[1]], "PNG"))
+    monkeypatch.setattr("builtins.open", refuses)
+    with pytest.raises(ImageError, match=r"a\.png: it may not be read; .*; check its rights"):
+        decode_image(tmp_path / "a.png")
+
+
 def test_bombs_take_no_memory(tmp_path):
     """The peak of resident memory while all are refused, in a process of its own; each would need gigabytes."""
     for name, content in BOMBS.items():

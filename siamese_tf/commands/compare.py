@@ -25,10 +25,8 @@ def compare(
     resize: Resize = "pad",
     objectives: Annotated[str, Option(help="With commas between them.")] = "bce,mse,contrastive,triplet",
     seeds: Annotated[int, Option(help="Runs of each objective, with the seeds 0, 1, and so on.")] = 5,
-    recipe: Annotated[str, Option(help="quick, best or reference.")] = "quick",
-    tower: Annotated[
-        str | None, Option(help="small_cnn, resnet, reference or tnn.", show_default="the recipe's")
-    ] = None,
+    recipe: Annotated[str, Option(help="One that siamese-tf recipes lists.")] = "quick",
+    tower: Annotated[str | None, Option(help="As for siamese-tf train.", show_default="the recipe's")] = None,
     epochs: Annotated[int | None, Option(help="Passes over the pairs.", show_default="the recipe's")] = None,
     precision: Annotated[str | None, Option(help="float32 or bfloat16.", show_default="the recipe's")] = None,
     workdir: Annotated[Path | None, Option(help="Of all runs.", show_default="runs/<dataset>/compare")] = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
+from siamese_tf.commands.gallery import NO_DETECTION
 from siamese_tf.commands.options import DataDir, DatasetOrNone, Images, Model, OneVsRest, Pairs, RestIsAClass, TestPairs
 from siamese_tf.console import start_tensorflow
 from siamese_tf.errors import SiameseError
@@ -41,8 +42,9 @@ def evaluate(
     With a list of pairs, or --threshold-at, the report is that of a verification: FMR, FNMR, intervals over people.
     """
     if image1 is not None or image2 is not None:
-        others = {"pairs": pairs, "test-pairs": test_pairs, "images": images, "dataset": dataset, "out": out}
-        others |= {"threshold-at": threshold_at, "one-vs-rest": one_vs_rest}
+        others: dict[str, object] = {"pairs": pairs, "test-pairs": test_pairs, "images": images, "dataset": dataset}
+        others |= {"out": out, "threshold-at": threshold_at, "one-vs-rest": one_vs_rest, "data-dir": data_dir}
+        others |= {"rest-is-a-class": rest_is_a_class or None}
         _compare(model, image1, image2, [name for name, value in others.items() if value is not None], as_json)
         return
     _check_one_source(pairs, dataset)
@@ -105,6 +107,7 @@ def _compare(model: Path, image1: Path | None, image2: Path | None, others: list
     from siamese_tf.models.model_file import load_model
 
     found = compare_images(load_model(model), image1, image2)
+    print(NO_DETECTION, file=sys.stderr)
     if as_json:
         print(json.dumps(asdict(found)))
         return

@@ -13,6 +13,11 @@ from siamese_tf.commands.options import GalleryModel, GalleryPath, MatchBy
 if TYPE_CHECKING:
     from siamese_tf.inference.matching import Match
 
+CANNOT_KNOW = (
+    "among {:,} people this model can call nobody known: not even an enrolled picture beside itself reaches the"
+    " threshold, which rises with the people. Take a better or calibrated model, or fewer people"
+)
+
 
 def identify(
     gallery: GalleryPath,
@@ -29,11 +34,16 @@ def identify(
     embeddings = loaded.embed(images)
     with Gallery.open(gallery, loaded) as opened:
         found = opened.identify(embeddings, top, match)
+        people = len(opened.names())
+        can_know = any(_name(matches) for matches in found) or opened.can_know(match)
     if as_json:
         told = [_as_plain(image, matches) for image, matches in zip(images, found, strict=True)]
-        print(json.dumps({"images": told, "match": match, "presentation_attack_detection": False}, indent=2))
+        about = {"match": match, "can_know_anybody": can_know, "presentation_attack_detection": False}
+        print(json.dumps({"images": told, **about}, indent=2))
     else:
         print("\n".join(line for image, matches in zip(images, found, strict=True) for line in _lines(image, matches)))
+    if people and not can_know:
+        print(CANNOT_KNOW.format(people), file=sys.stderr)
     print(NO_DETECTION, file=sys.stderr)
 
 

@@ -38,7 +38,7 @@ def train(
     image_size: ImageSize = None,
     color: Color = None,
     resize: Resize = "pad",
-    recipe: Annotated[str, Option(help="quick, best, reference or tnn; other flags override it.")] = "quick",
+    recipe: Annotated[str, Option(help="One that siamese-tf recipes lists; other flags override it.")] = "quick",
     one_vs_rest: OneVsRest = None,
     rest_is_a_class: RestIsAClass = False,
     epochs: Annotated[int | None, Option(help="Passes over the data.", show_default="what shows that many")] = None,
@@ -60,8 +60,10 @@ def train(
     weight_decay: Annotated[float, Option(help="Share of each kernel, times the learning rate, a step takes.")] = 0.0,
     l2: Annotated[float, Option(help="Weight of the kernels' squares in the loss.")] = 0.0,
     start_from: Annotated[str | None, Option(help="A model (.keras), or ImageNet weights (.h5).")] = None,
-    train_last: Annotated[int | None, Option(help="Layers of the tower to train.", show_default="all")] = None,
-    layer_decay: Annotated[float | None, Option(help="Of the rate, from each layer to the one before.")] = None,
+    train_last: Annotated[
+        int | None, Option(help="Layers or blocks of the tower to train.", show_default="all")
+    ] = None,
+    layer_decay: Annotated[float | None, Option(help="Of the rate, from a layer or block to the one before.")] = None,
     pairs_per_step: Annotated[str, Option(help="all pairs among a step's images, or the listed ones.")] = "all",
     average: Annotated[float, Option(help="Decay of the moving average of the weights, which is kept.")] = 0.99,
     augment: Annotated[

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from siamese_tf.data.audit import Audit, audit_pairs
-from siamese_tf.data.image_cache import cache_folder
+from siamese_tf.data.image_cache import block_size, make_cache_folder
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm
 from siamese_tf.data.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairFile, save_pair_file
 from siamese_tf.data.pair_text import write_csv_pairs
 from siamese_tf.data.pairs import existing_pairs, make_pairs
-from siamese_tf.data.sources import Source, load_source
+from siamese_tf.data.sources import NAMES, Source, load_source
 from siamese_tf.data.split import ImageSplit, default_mode, split_images
 from siamese_tf.errors import ConfigError, DatasetError
 from siamese_tf.version import __version__
@@ -22,7 +22,7 @@ from siamese_tf.version import __version__
 FORMAT = 1
 STANDARD_PAIRS = {"train": 70_000, "validation": 30_000, "test": 50_000}
 PAIRS_PER_IMAGE = 10
-BLOCK = 1024  # images copied at a time
+BLOCK = 1024  # images copied at a time; fewer if they are large
 
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]  # img1 and img2 as positions in the source, similarity
 
@@ -89,10 +89,16 @@ def generate_pair_files(
         form: of a folder of image files, what to bring them to.
 
     Raises:
-        DatasetError: the data set cannot be had, is too small to split, or has fewer pairs than asked for.
+        DatasetError: the data set cannot be had, is too small to split, or has fewer pairs than asked for; or a folder
+            of image files is named as a known data set.
         ConfigError: a split that is neither, a negative seed, or a form for what is no folder of image files.
     """
     source = dataset if isinstance(dataset, Source) else load_source(dataset, data_dir, form)
+    if source.paths is not None and source.name in NAMES:
+        raise DatasetError(
+            f"{source.origin} is a folder of images named as the data set {source.name}, whose pairs stand in"
+            f" {Path(out) / source.name}; expected another name; rename the folder"
+        )
     asked = {"train": train_pairs, "validation": validation_pairs, "test": test_pairs}
     mode = split or default_mode(source)
     split_seed, pair_seeds = _seeds(seed)
@@ -105,14 +111,14 @@ def generate_pair_files(
         )
     folder = Path(out) / source.name
     paths = folder / "train_pairs.npz", folder / "test_pairs.npz"
-    for path, file in zip(paths, files, strict=True):
-        save_pair_file(path, replace(file, manifest={**file.manifest, "audit": audit.as_dict()}))
     note, csv_path = source.note, None
     if source.paths is not None:
         csv_path = folder / "pairs.csv"
         write_csv_pairs(csv_path, source.origin, source.paths, drawn.pairs)
         why = ", for by class there are too few" if split is None and mode == "image" else ""
         note += f"; split by {mode}{why}"
+    for path, file in zip(paths, files, strict=True):
+        save_pair_file(path, replace(file, manifest={**file.manifest, "audit": audit.as_dict()}))
     return GeneratedPairs(*paths, note, files[0].manifest["duplicates"], audit, csv_path, source.unreadable)
 
 
@@ -211,11 +217,11 @@ def _rows(images: np.ndarray, kept: np.ndarray) -> np.ndarray:
     if not isinstance(images, np.memmap):
         return images[kept]
     shape = (len(kept), *images.shape[1:])
-    cache_folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=cache_folder()) as file:
+    with tempfile.TemporaryFile(dir=make_cache_folder()) as file:
         rows = np.memmap(file, np.uint8, "w+", shape=shape)
-    for start in range(0, len(kept), BLOCK):
-        rows[start : start + BLOCK] = images[kept[start : start + BLOCK]]
+    size = block_size(images.shape[1:], BLOCK)
+    for start in range(0, len(kept), size):
+        rows[start : start + size] = images[kept[start : start + size]]
     return rows
 
 

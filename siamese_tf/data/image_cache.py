@@ -4,10 +4,12 @@ A file that has the size and the time it had is not opened again; one that was m
 its SHA-256.
 """
 
+import errno
 import hashlib
 import json
+import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,7 +30,8 @@ from siamese_tf.data.image_store import (
 from siamese_tf.data.images import image_shape, load_image
 from siamese_tf.errors import ImageError
 
-BLOCK = 256  # images decoded before they are written, so that no more are ever in memory
+BLOCK = 256  # images decoded before they are written, so that no more are ever in memory; fewer if they are large
+BLOCK_BYTES = 2**26
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,18 @@ class CachedImages:
 def cache_folder() -> Path:
     """Where caches are: `$SIAMESE_TF_CACHE`, else `~/.cache/siamese_tf`."""
     return Path(os.environ.get("SIAMESE_TF_CACHE") or "~/.cache/siamese_tf").expanduser()
+
+
+def make_cache_folder() -> Path:
+    """Makes it for its owner's eyes only, since pictures of faces are private."""
+    folder = cache_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def block_size(shape: Sequence[int], most: int) -> int:
+    """How many images of a shape to take at a time."""
+    return max(1, min(most, BLOCK_BYTES // math.prod(shape)))
 
 
 def cached_images(about: str | Path, files: Mapping[str, Path], form: ImageForm) -> CachedImages:
@@ -82,6 +97,7 @@ def _renew(
     folder: Path, files: Mapping[str, Path], stamps: Mapping[str, Stamp], form: ImageForm, old: Store | None
 ) -> Store:
     """Looks at the files that changed, and writes the store again; what was decoded before is copied."""
+    make_cache_folder()
     known = old.entries if old else {}
     changed = [name for name in files if name not in known or known[name].stamp != stamps[name]]
     with ThreadPoolExecutor() as pool:
@@ -103,7 +119,7 @@ def _look(path: Path, stamp: Stamp) -> Entry:
         with open(path, "rb") as file:
             return Entry(stamp, hashlib.file_digest(file, "sha256").hexdigest(), shape)
     except (ImageError, OSError) as error:
-        return Entry(stamp, error=_why(error, path))
+        return _failed(Entry(stamp), error, path)
 
 
 def _decoded(
@@ -122,14 +138,20 @@ def _decoded(
             return error
 
     names = [name for name, entry in entries.items() if not entry.error]
-    for start in range(0, len(names), BLOCK):
-        block = names[start : start + BLOCK]
+    size = block_size(form.shape, BLOCK)
+    for start in range(0, len(names), size):
+        block = names[start : start + size]
         for name, image in zip(block, pool.map(decode, block), strict=True):
             if isinstance(image, ImageError):
-                entries[name] = replace(entries[name], error=_why(image, files[name]))
+                entries[name] = _failed(entries[name], image, files[name])
             else:
                 yield image
 
 
-def _why(error: Exception, path: Path) -> str:
-    return str(error).removeprefix(f"{path}: ")
+def _failed(entry: Entry, error: Exception, path: Path) -> Entry:
+    """With the error; without the stamp, so that the file is looked at again, where the fault may not be the file's."""
+    cause = error.__cause__ or error
+    # Damage brings an OSError without a number, or with EINVAL.
+    of_system = isinstance(cause, OSError) and cause.errno not in (None, errno.EINVAL)
+    stamp = None if of_system or isinstance(cause, MemoryError) else entry.stamp
+    return replace(entry, stamp=stamp, error=str(error).removeprefix(f"{path}: "))

@@ -15,6 +15,10 @@ from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm
 from siamese_tf.data.images import SUFFIXES, is_image
 from siamese_tf.errors import DatasetError
 
+NOT_READ = (".heic", ".heif", ".avif", ".jp2")
+ODD_NAME = "is not UTF-8, or has control characters"
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # would break the lines of lists and messages
+
 
 @dataclass(frozen=True, eq=False)
 class ImageFolder:
@@ -45,8 +49,8 @@ def read_image_folder(folder: str | Path, form: ImageForm = AS_THEY_ARE) -> Imag
     """Reads the images of a folder with one sub-folder for each class; what was decoded before comes from a cache.
 
     In a sub-folder, a file counts by its suffix or its content; hidden files and what is no image are passed over, and
-    so are folders in it. Files that cannot be read, whose names are not UTF-8, or that are links to outside of the
-    folder are left out, and listed in `unreadable`.
+    so are folders in it. Files that cannot be read (as HEIC), whose names are not UTF-8 or have control characters, or
+    that are links to outside of the folder are left out, and listed in `unreadable`.
 
     Args:
         folder: what holds the sub-folders.
@@ -93,21 +97,25 @@ def find_images(folder: str | Path) -> tuple[dict[str, Path], dict[str, str]]:
     files: dict[str, Path] = {}
     refused: dict[str, str] = {}
     for sub in _visible(folder):
-        if not sub.is_dir():
-            continue
         try:
+            if not sub.is_dir():
+                continue
             why, inside = _why_refused(sub, root), _visible(sub.path)
         except OSError as error:
-            why, inside = f"it cannot be opened ({error.strerror}); check its rights", []
+            why, inside = _cannot_be_opened(error), []
         if why:
-            refused[_shown(sub.name)] = why
+            refused[shown_name(sub.name)] = why
             continue
         for file in inside:
             name = f"{sub.name}/{file.name}"
-            if file.is_dir() or not (Path(file.name).suffix.lower() in SUFFIXES or is_image(file.path)):
-                continue
-            if why := _why_refused(file, root):
-                refused[_shown(name)] = why
+            try:
+                if file.is_dir() or not _looks_like_image(file):
+                    continue
+                why = _why_refused(file, root) or _why_not_read(file)
+            except OSError as error:
+                why = _cannot_be_opened(error)
+            if why:
+                refused[shown_name(name)] = why
             else:
                 files[name] = Path(file.path)
     return files, refused
@@ -125,15 +133,29 @@ def _natural(name: str) -> tuple[list[tuple[bool, int, str]], str]:
 
 
 def _why_refused(entry: os.DirEntry[str], root: str) -> str:
-    if _shown(entry.name) != entry.name:
-        return "its name is not UTF-8; rename it"
+    if shown_name(entry.name) != entry.name:
+        return f"its name {ODD_NAME}; rename it"
     if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
         return "it is a link that leaves the folder; copy what it points to into the folder"
     return ""
 
 
-def _shown(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+def _cannot_be_opened(error: OSError) -> str:
+    return f"it cannot be opened ({error.strerror}); check its rights, and where it leads if it is a link"
+
+
+def _looks_like_image(file: os.DirEntry[str]) -> bool:
+    return Path(file.name).suffix.lower() in SUFFIXES + NOT_READ or is_image(file.path)
+
+
+def _why_not_read(file: os.DirEntry[str]) -> str:
+    suffix = Path(file.name).suffix.lower()
+    return f"{suffix} is not read; convert it to PNG or JPEG" if suffix in NOT_READ and not is_image(file.path) else ""
+
+
+def shown_name(name: str) -> str:
+    """The name with escapes for what is not UTF-8, and for control characters."""
+    return CONTROL.sub(lambda found: repr(found[0])[1:-1], os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
 def _too_few(folder: str | Path, readable: int, classes: list[str], unreadable: Sequence[str]) -> str:

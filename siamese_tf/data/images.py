@@ -1,9 +1,12 @@
 """Image files of anyone's making, decoded safely and brought to the size of a model by one rule."""
 
 import os
+import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -18,6 +21,7 @@ MAX_FILE_BYTES = 100 * 2**20
 MAX_PIXELS = 50_000_000
 
 _ORIENTATION_TAG = 0x0112
+_WARNINGS = threading.Lock()  # catch_warnings is for one thread at a time
 _UPRIGHT = {  # EXIF orientation -> what undoes it
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -104,12 +108,14 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
     _check_file(path)
     try:
         # Given a path, not an open file, Pillow maps some TIFF into memory and garbles those that lie on their side.
-        with open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
+        with open(path, "rb") as file, _without_warning(file) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise _too_many_pixels(path, f"it has {image.width} x {image.height} pixels")
             yield image
     except ImageError:
         raise
+    except PermissionError as error:
+        raise _refusal(path, "it may not be read", "a file that you may read", "check its rights") from error
     except UnidentifiedImageError as error:
         raise _refusal(path, "it is no image of a known format", ", ".join(FORMATS), "convert it to PNG") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -117,6 +123,13 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
     except Exception as error:  # damaged files bring Pillow's decoders to raise almost anything
         reason = f"it cannot be decoded ({type(error).__name__}: {error})"
         raise _refusal(path, reason, "a whole, readable image", "save or copy it again") from error
+
+
+def _without_warning(file: IO[bytes]) -> Image.Image:
+    """Pillow warns of pictures that are refused here anyway."""
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(file, formats=FORMATS)
 
 
 def _check_file(path: str | Path) -> None:

@@ -49,7 +49,7 @@ def one_vs_rest(opened: OpenedPairs, name: str, *, rest_is_a_class: bool, seed: 
 
     Args:
         opened: pairs whose files have labels.
-        name: of the class, as for `class_label`.
+        name: of the class, as for `class_label`; the test file may have another number for it.
         rest_is_a_class: two images of the rest count as similar all the same, and make half of the similar pairs.
         seed: of the pairs; each part has a generator of its own.
 
@@ -69,7 +69,8 @@ def one_vs_rest(opened: OpenedPairs, name: str, *, rest_is_a_class: bool, seed: 
     train = _remade(opened.train, (TRAIN, VALIDATION, TEST) if one_file else (TRAIN, VALIDATION), told, seed)
     test: PairFile | None = None
     if opened.test is not None:
-        test = train if one_file else _remade(opened.test, (TEST,), told, seed)
+        told_test = {**told, "label": label_in(opened.test, opened.train, label)}
+        test = train if one_file else _remade(opened.test, (TEST,), told_test, seed)
     return OpenedPairs(
         train,
         test,
@@ -94,6 +95,15 @@ def _names(pairs: PairFile) -> dict[int, str]:
     names = pairs.manifest.get("class_names")
     names = names if isinstance(names, list) else []
     return {label: str(names[label] if label < len(names) else label) for label in np.unique(labels_of(pairs)).tolist()}
+
+
+def label_in(other: PairFile, pairs: PairFile, label: int) -> int:
+    """The label that another file has for a class: by its name where both have names; -1 where it has none of it."""
+    if not all(isinstance(file.manifest.get("class_names"), list) for file in (pairs, other)):
+        return label
+    name = _names(pairs)[label]
+    names = _names(other)
+    return label if names.get(label) == name else next((k for k, known in names.items() if known == name), -1)
 
 
 def _remade(file: PairFile, parts: Sequence[int], told: dict[str, Any], seed: int) -> PairFile:

@@ -11,7 +11,7 @@ from siamese_tf.data.generate import generate_pair_files
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm, check_not_asked
 from siamese_tf.data.known import KNOWN
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, check_labels_agree, load_pair_file
-from siamese_tf.data.pair_lists import is_lfw, is_list, load_pairs
+from siamese_tf.data.pair_lists import check_people_apart, is_lfw, is_list, load_pairs
 from siamese_tf.data.sources import Source, load_source
 from siamese_tf.errors import ConfigError, PairFileError
 
@@ -74,7 +74,8 @@ def open_pairs(
 
     Raises:
         DatasetError: the data set cannot be had.
-        PairFileError: a file is missing, damaged, lacks the rows it is needed for, or was made from other images.
+        PairFileError: a file is missing, damaged, lacks the rows it is needed for, or was made from other images; or
+            someone is in several of the three parts of LFW's folds.
         ConfigError: a form for what has no image files, or `images_folder` without a `.txt`.
     """
     if images_folder is not None and not any(path is not None and is_lfw(path) for path in (pairs, test_pairs)):
@@ -169,7 +170,9 @@ def _parts_by_fold(pairs: PairFile, fold: np.ndarray) -> PairFile:
     split = np.full(len(fold), TRAIN, np.uint8)
     split[fold == last - 1] = VALIDATION
     split[fold == last] = TEST
-    return replace(pairs, split=split)
+    pairs = replace(pairs, split=split)
+    check_people_apart(pairs)
+    return pairs
 
 
 def _check_same_source(train: PairFile, test: PairFile) -> None:

@@ -2,17 +2,18 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from siamese_tf.data.image_cache import cached_images
 from siamese_tf.data.image_form import ImageForm, form_of_images
-from siamese_tf.data.pair_file import PairFile, load_pair_file
+from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file
 from siamese_tf.data.pair_text import ListedPairs, parse_csv, parse_lfw, read_text
 from siamese_tf.errors import PairFileError
 
-NAMED = 3  # unreadable images named in a message
+NAMED = 3  # unreadable images, or people, named in a message
 CURE = "Correct the paths, mend the files, or take their pairs out"
 
 
@@ -48,7 +49,8 @@ def read_lfw_pairs(
         height, width, channels, resize: as for `load_image`.
 
     Returns:
-        The pairs, in their order, all TEST, with the people for labels; and the fold of each, (m,) int64, from 0.
+        The pairs, in their order, all TEST, with the people for labels, named in the manifest as `class_names`; and the
+        fold of each, (m,) int64, from 0.
 
     Raises:
         PairFileError: the list or one of its images cannot be read; the message says which, and the cure.
@@ -68,11 +70,33 @@ def lfw_pairs(path: str | Path, images_folder: str | Path, form: ImageForm) -> t
     path = Path(path)
     listed = parse_lfw(read_text(path), str(path))
     files = {name: _lfw_file(Path(images_folder), name) for name in [*listed.img1, *listed.img2]}
-    number = {person: label for label, person in enumerate(sorted({name.split("/")[0] for name in files}))}
+    people = sorted({name.split("/")[0] for name in files})
+    number = {person: label for label, person in enumerate(people)}
     labels = {name: number[name.split("/")[0]] for name in files}
     cure = f"They are looked for in {images_folder}, as NAME/NAME_0001.jpg or .png: name another"
     cure += " folder with --images, or mend the files"
-    return _pair_file(path, listed, files, form, labels, cure), np.array(listed.fold, np.int64)
+    pairs = _pair_file(path, listed, files, form, labels, cure)
+    pairs = replace(pairs, manifest={**pairs.manifest, "class_names": people})
+    return pairs, np.array(listed.fold, np.int64)
+
+
+def check_people_apart(pairs: PairFile) -> None:
+    """Refuses a list in the form of LFW's in which someone is in two of the parts training, validation and test.
+
+    Raises:
+        PairFileError: how many people are, the first of them, and the cure.
+    """
+    if pairs.labels is None:
+        return
+    parts = [np.unique(pairs.labels[pairs.images_of(part)]) for part in (TRAIN, VALIDATION, TEST)]
+    people, counts = np.unique(np.concatenate(parts), return_counts=True)
+    shared = [str(pairs.manifest["class_names"][label]) for label in people[counts > 1]]
+    if shared:
+        raise PairFileError(
+            f"{pairs.path}: {len(shared):,} people are in several of the training, validation and test folds"
+            f" ({', '.join(shared[:NAMED])}); expected each in one; numbers from such folds flatter the model. Put all"
+            " pairs of a person into one fold"
+        )
 
 
 def is_list(path: str | Path) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from siamese_tf.data.idx import idx_sha256
 from siamese_tf.data.idx_folder import find_idx_files, read_idx_folder, stack_parts
-from siamese_tf.data.image_folder import read_image_folder
+from siamese_tf.data.image_folder import ODD_NAME, read_image_folder, shown_name
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm, check_not_asked
 from siamese_tf.data.known import KNOWN, DatasetNotFoundError, load_known
 from siamese_tf.errors import DatasetError
@@ -93,7 +93,12 @@ def form_for(name: str, form: ImageForm) -> ImageForm:
 
 
 def _from_folder(folder: str, form: ImageForm) -> Source:
-    name = Path(folder).resolve().name
+    where = Path(folder).resolve()
+    name = where.name
+    if shown_name(folder) != folder or shown_name(f"{where}") != f"{where}":
+        raise DatasetError(
+            f"{shown_name(f'{where}')}: its name {ODD_NAME}; expected one that can be printed; rename the folder"
+        )
     if find_idx_files(folder):
         check_not_asked(form, f"{folder}, which holds IDX files,")
         return _from_parts(name, read_idx_folder(folder), folder)

@@ -63,7 +63,8 @@ def default_mode(source: Source) -> str:
     """
     if source.paths is None:
         return "image"
-    return "class" if (np.bincount(source.labels) >= 2).sum() >= LEAST_CLASSES else "image"
+    kept, _ = distinct_images(source)
+    return "class" if (np.bincount(source.labels[kept]) >= 2).sum() >= LEAST_CLASSES else "image"
 
 
 def distinct_images(source: Source) -> tuple[np.ndarray, dict[str, int]]:

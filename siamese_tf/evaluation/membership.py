@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamese_tf.data.one_vs_rest import labels_of
+from siamese_tf.data.one_vs_rest import label_in, labels_of
 from siamese_tf.data.open import OpenedPairs
 from siamese_tf.data.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairFile
 from siamese_tf.errors import ConfigError, PairFileError
@@ -79,7 +79,7 @@ def evaluate_membership(
     Args:
         model: a trained model.
         opened: pairs whose files have the true labels.
-        label: the class.
+        label: the class, in `opened.train`.
         references: how many images to compare with, at least 1; all the training images of the class where fewer.
         seed: of the drawing.
 
@@ -112,7 +112,7 @@ def evaluate_membership(
         "test": None,
     }
     if opened.test is not None:
-        images, member = _part(opened.test, TEST, label)
+        images, member = _part(opened.test, TEST, label_in(opened.test, opened.train, label))
         report["test"] = membership_report(member, membership_scores(model, shown, images), threshold)
     return report
 

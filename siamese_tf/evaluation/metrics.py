@@ -120,8 +120,10 @@ def pairs_needed(far: float) -> int:
     Raises:
         SiameseError: a rate outside (0, 1].
     """
-    if not 0 < far <= 1:
-        raise SiameseError(f"far is {far}: a false accept rate above 0 and at most 1 is needed, such as 0.01.")
+    if not 1e-300 <= far <= 1:
+        raise SiameseError(
+            f"far is {far}: a false accept rate above 0 and at most 1 is needed, such as 0.01; 1e-300 at least."
+        )
     return math.ceil(round(3 / far, 6))
 
 

@@ -5,6 +5,8 @@ The *false match rate* (FMR) is the share of the different pairs that are called
 FMR by its older name, false accept rate. Choose a threshold on other pairs than those it is reported on.
 """
 
+from decimal import ROUND_CEILING, Context
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -52,9 +54,11 @@ def threshold_at_fmr(similarity: ArrayLike, scores: ArrayLike, fmr: float) -> fl
     rates, tar, levels = metrics.roc(similarity, scores)
     different = int(np.count_nonzero(np.asarray(similarity) == 0))
     if different < needed:
+        lowest = Context(prec=2, rounding=ROUND_CEILING).divide(3, different)
         raise SiameseError(
             f"a false match rate of {fmr:g} takes {needed:,} different pairs to set a threshold by, 3 / rate (rule of"
-            f" three); there are {different:,}. Add pairs, or allow a rate of {3 / different:.2g} or more"
+            f" three); there are {different:,}. Add pairs"
+            + (f", or allow a rate of {float(lowest):g} or more" if lowest < 1 else "")
         )
     allowed = np.flatnonzero(rates <= fmr)
     return _middle(levels, int(allowed[np.argmax(tar[allowed])]))
@@ -106,7 +110,7 @@ def as_rule(text: str) -> Rule:
     except ValueError as error:
         raise SiameseError(
             f"a threshold is chosen at {', '.join(RULES)}, or at a false match rate above 0 and at most 1, such as"
-            f" 0.01; got {text!r:.100}"
+            f" 0.01, and 1e-300 at least; got {text!r:.100}"
         ) from error
     return fmr
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from siamese_tf.inference.matching import as_rows
 from siamese_tf.models.inputs import Images
 from siamese_tf.models.pair_logits import probability
 from siamese_tf.models.siamese_model import SiameseModel
@@ -36,9 +37,10 @@ def compare_images(model: SiameseModel, image1: Images, image2: Images) -> Compa
         image1, image2: one image each, see `as_images`.
 
     Raises:
-        ImageError: an image of another shape, dtype or range, or a file that cannot be read.
+        ImageError: an image of another shape, dtype or range, a file that cannot be read, or an embedding that is not
+            finite or of length 0.
     """
-    a, b = np.atleast_2d(model.embed(image1)), np.atleast_2d(model.embed(image2))
+    a, b = (as_rows(model.embed(image), model.embedding_dim) for image in (image1, image2))
     rows = np.zeros(1, int)
     score = float(probability(model.pair_logits(np.concatenate([a, b]), rows, rows + 1))[0])
     distance = (float(model.head.distance(a, b)[0]) + float(model.head.distance(b, a)[0])) / 2
@@ -46,7 +48,6 @@ def compare_images(model: SiameseModel, image1: Images, image2: Images) -> Compa
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:
-    """In float64; 0 where an embedding is all zeros, which has no angle to any other."""
+    """In float64, so that rounding leaves it within [-1, 1] but for the last digit."""
     a, b = a.astype(np.float64), b.astype(np.float64)
-    lengths = np.linalg.norm(a) * np.linalg.norm(b)
-    return float(np.clip(a @ b / lengths, -1, 1)) if lengths else 0.0
+    return float(np.clip(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)), -1, 1))

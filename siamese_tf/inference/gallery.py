@@ -7,17 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import expit
 
-from siamese_tf.errors import ConfigError, GalleryError, ImageError
+from siamese_tf.errors import GalleryError, ImageError
 from siamese_tf.inference.gallery_file import GalleryFile
 from siamese_tf.inference.gallery_schema import as_name
-from siamese_tf.inference.matching import MATCHES, Match, People, matches, nearest, raised_threshold
+from siamese_tf.inference.matching import (
+    Match,
+    People,
+    as_rows,
+    check_settings,
+    matches,
+    nearest,
+    raised_threshold,
+)
 
 if TYPE_CHECKING:
     from siamese_tf.models.siamese_model import SiameseModel
 
 SPARE = 16  # people beyond the best ones whose scores are computed with care, since quick scores are rounded
-SHORTEST = 1e-6  # a length, below which an embedding points nowhere
 
 
 class Gallery:
@@ -79,7 +87,7 @@ class Gallery:
             GalleryError: not a name, or the file cannot be written.
             ImageError: none, or embeddings of another shape, not finite, or of length 0.
         """
-        name, rows = as_name(name), self._as_rows(embeddings)
+        name, rows = as_name(name), as_rows(embeddings, self._file.embedding_dim)
         if not len(rows):
             raise ImageError(f"there is no embedding to enroll {name!r} with; expected at least one. Give a picture")
         self._file.add([name] * len(rows), rows)
@@ -119,8 +127,8 @@ class Gallery:
             ImageError: not one embedding, or one that is not finite or of length 0.
             ConfigError: another match.
         """
-        _check(match)
-        model, probe = self._model(), self._as_rows(embedding)
+        check_settings(match)
+        model, probe = self._model(), as_rows(embedding, self._file.embedding_dim)
         if len(probe) != 1:
             raise ImageError(f"verify looks at one picture; got {len(probe)} embeddings. Verify each by itself")
         name = as_name(name)
@@ -149,17 +157,25 @@ class Gallery:
         Raises:
             GalleryError: the file is damaged.
             ImageError: embeddings of another shape, not finite, or of length 0.
-            ConfigError: another match, or a top below 1.
+            ConfigError: another match, or a top that is no whole number from 1 on.
         """
-        _check(match, top)
-        model, probes, people = self._model(), self._as_rows(embeddings), self._everybody()
+        check_settings(match, top)
+        model, probes, people = self._model(), as_rows(embeddings, self._file.embedding_dim), self._everybody()
         if not people.names:
             return [[] for _ in probes]
-        threshold = raised_threshold(model.threshold, len(people.rows if match == "best" else people.names))
+        threshold = people.threshold(model.threshold, match)
         return [
             matches(model, probe, [(people.names[j], people.of(j)) for j in sorted(near)], match, threshold)[:top]
             for probe, near in nearest(model, probes, people, top + SPARE, match)
         ]
+
+    def can_know(self, match: str = "mean") -> bool:
+        """Whether any enrolled picture, beside itself, reaches the threshold of `identify`: if not, nobody is known."""
+        check_settings(match)
+        model, people = self._model(), self._everybody()
+        itself = np.arange(len(people.rows))
+        scores = expit(model.pair_logits(people.rows, itself, itself).astype(np.float64))
+        return bool((scores >= people.threshold(model.threshold, match)).any())
 
     def _everybody(self) -> People:
         version = self._file.version()
@@ -174,26 +190,8 @@ class Gallery:
             raise GalleryError("this gallery was opened without a model, to list and remove. Open it with its model")
         return self._given
 
-    def _as_rows(self, embeddings: np.ndarray) -> np.ndarray:
-        """Embeddings as (n, d) float32 that can be compared."""
-        rows = np.atleast_2d(np.asarray(embeddings, np.float32))
-        expected = (len(rows), self._file.embedding_dim)
-        if rows.shape != expected:
-            raise ImageError(f"embeddings have the shape {rows.shape}; expected {expected}. Take the model's own embed")
-        squares = np.einsum("ij,ij->i", rows, rows)  # of the lengths; a number that is not finite makes it so
-        if not (np.isfinite(squares) & (squares > SHORTEST**2)).all():
-            raise ImageError("an embedding is 0 or not finite, and shows nobody. Look at the picture, and at the model")
-        return rows
-
     def _nobody(self, name: str) -> GalleryError:
         return GalleryError(
             f"{self._file.path}: there is nobody called {name!r:.100}. Check the name (siamese-tf gallery list), or"
             " enroll the person first"
         )
-
-
-def _check(match: str, top: int = 1) -> None:
-    if match not in MATCHES:
-        raise ConfigError(f"match must be one of {', '.join(MATCHES)}; got {match!r:.100}")
-    if top < 1:
-        raise ConfigError(f"top must be 1 or more, since it says how many people to name; got {top!r:.100}")

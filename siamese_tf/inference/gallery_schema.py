@@ -1,6 +1,5 @@
 """What a gallery's data base looks like: its tables, its marks, and the names that may stand in it."""
 
-import re
 import sqlite3
 import unicodedata
 from typing import Any
@@ -15,7 +14,8 @@ TABLES = (
     "CREATE INDEX pictures_by_name ON pictures (name)",
 )
 LONGEST_NAME = 200
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control characters, invisible ones, halves of others, ends of lines
+JOINERS = "\u200c\u200d"  # of those, what some scripts and emoji are spelt with
 CURE = "Enroll the pictures again into a new gallery, or take a copy that is whole"
 
 
@@ -39,7 +39,8 @@ def read_model(base: sqlite3.Connection) -> tuple[str, int]:
         raise GalleryError("it is not a gallery that siamese_tf made. Check the path")
     if version != VERSION:
         raise GalleryError(f"it is a gallery of version {version}, and this siamese_tf reads version {VERSION}. {CURE}")
-    tables = [sql for (sql,) in base.execute("SELECT sql FROM sqlite_master ORDER BY rowid")]
+    ours = "SELECT sql FROM sqlite_master WHERE name NOT GLOB 'sqlite_stat*' ORDER BY rowid"  # those are of ANALYZE
+    tables = [sql for (sql,) in base.execute(ours)]
     models = base.execute("SELECT sha256, embedding_dim FROM model").fetchall() if tables == list(TABLES) else []
     if len(models) != 1 or [type(value) for value in models[0]] != [str, int]:
         raise GalleryError(f"it has other tables than siamese_tf gives a gallery. {CURE}")
@@ -49,15 +50,19 @@ def read_model(base: sqlite3.Connection) -> tuple[str, int]:
 def as_name(name: str) -> str:
     """A name as a gallery keeps it: letters with marks in one form, however a keyboard or a file system spells them.
 
+    Blanks at its ends are left out.
+
     Raises:
         GalleryError: no text, nothing but blanks, too long, or with characters that no terminal should be sent.
     """
-    if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME or UNPRINTABLE.search(name):
+    kept = unicodedata.normalize("NFC", name).strip(" ") if isinstance(name, str) else ""
+    odd = any(unicodedata.category(letter) in UNPRINTABLE and letter not in JOINERS for letter in kept)
+    if not kept.strip() or len(kept) > LONGEST_NAME or odd:
         raise GalleryError(
             f"a name must be text of 1 to {LONGEST_NAME} characters on one line, without control characters;"
             f" got {name!r:.100}. Choose another"
         )
-    return unicodedata.normalize("NFC", name)
+    return kept
 
 
 def one(base: sqlite3.Connection, query: str) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit
 
-from siamese_tf.errors import ImageError
+from siamese_tf.errors import ConfigError, ImageError
 
 if TYPE_CHECKING:
     from siamese_tf.models.siamese_model import SiameseModel
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MATCHES = ("mean", "best")
 _OVER_PICTURES: dict[str, np.ufunc] = {"mean": np.add, "best": np.maximum}
 _PROBES = 64  # at a time, against everybody
+_SHORTEST = 1e-6  # a length, below which an embedding points nowhere
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,39 @@ class People:
     def of(self, person: int) -> np.ndarray:
         """The rows (r, d) of one person."""
         return self.rows[self.ends[person - 1] if person else 0 : self.ends[person]]
+
+    def threshold(self, of_one: float, match: str) -> float:
+        """The threshold for the best of them all, from that for one pair; see `raised_threshold`."""
+        return raised_threshold(of_one, len(self.rows if match == "best" else self.names))
+
+
+def check_settings(match: str, top: int = 1) -> None:
+    """Raises a ConfigError for a match that is none of MATCHES, and a top that is no whole number from 1 on."""
+    if match not in MATCHES:
+        raise ConfigError(f"match must be one of {', '.join(MATCHES)}; got {match!r:.100}")
+    if not isinstance(top, int | np.integer) or isinstance(top, bool) or top < 1:
+        raise ConfigError(
+            f"top must be a whole number from 1 on, since it says how many people to name; got {top!r:.100}"
+        )
+
+
+def as_rows(embeddings: np.ndarray, embedding_dim: int) -> np.ndarray:
+    """Embeddings (n, d) or (d,) as (n, d) float32 that can be compared.
+
+    Raises:
+        ImageError: embeddings that are no numbers, of another shape, not finite, or of length 0.
+    """
+    try:
+        rows = np.atleast_2d(np.asarray(embeddings, np.float32))
+    except (TypeError, ValueError) as error:
+        raise ImageError(f"embeddings must be numbers, (n, d): {error}. Take the model's own embed") from error
+    expected = (len(rows), embedding_dim)
+    if rows.shape != expected:
+        raise ImageError(f"embeddings have the shape {rows.shape}; expected {expected}. Take the model's own embed")
+    squares = np.einsum("ij,ij->i", rows, rows)  # of the lengths; a number that is not finite makes it so
+    if not (np.isfinite(squares) & (squares > _SHORTEST**2)).all():
+        raise ImageError("an embedding is 0 or not finite, and shows nobody. Look at the picture, and at the model")
+    return rows
 
 
 def raised_threshold(threshold: float, comparisons: int) -> float:

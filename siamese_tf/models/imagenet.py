@@ -69,7 +69,7 @@ def _on_top_of(
 ) -> keras.Model:
     check_size(name, input_size, LEAST)
     if input_size[2] != 3:
-        raise ConfigError(f"tower {name} needs colour images, of 3 channels; got {input_size[2]}. Take another tower")
+        raise ConfigError(f"tower {name} needs colour images, of 3 channels; got {input_size[2]}. Take --color rgb")
     image = keras.Input(input_size, name="image")
     built = network(include_top=False, weights=None, input_tensor=to_pixels(image), pooling="avg")
     for layer in built.layers:

@@ -96,14 +96,15 @@ def _as_keras(name: str, array: np.ndarray, variable: tf.Variable) -> np.ndarray
     expected = tuple(shape[axis] for axis in np.argsort(axes))
     if array.shape != expected:
         raise ModelFileError(f"{name} must have shape {expected}; got {array.shape}")
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+        array = array.astype(np.float32)
     least = 0.0 if name.endswith("running_var") else -np.inf
     if not (np.isfinite(array).all() and array.min() >= least):
         raise ModelFileError(f"{name} must hold finite numbers{', none below 0' if least == 0 else ''}; it does not")
-    return array.transpose(axes).astype(np.float32)
+    return array.transpose(axes)
 
 
 def _some(names: set[str]) -> str:
-    """How many, and the first three of them."""
-    return (
-        f"{len(names)} ({', '.join(sorted(names)[:3])!s:.200}{', ...' if len(names) > 3 else ''})" if names else "none"
-    )
+    """How many, and the first three of them; a foreign name may hold what a terminal would obey."""
+    first = [f"{name!r:.60}" for name in sorted(names)[:3]]
+    return f"{len(names)} ({', '.join(first)}{', ...' if len(names) > 3 else ''})" if names else "none"

@@ -87,7 +87,8 @@ def _read(arrays: dict[str, h5py.Dataset], variables: dict[str, tf.Variable]) ->
             raise ModelFileError(f"{name} must have shape {tuple(variable.shape)}; got {array.shape}")
         if array.is_virtual or array.external or array.dtype.kind != "f":
             raise ModelFileError(f"{name} must be an array of numbers in this very file; it is not")
-        read[name] = array[()].astype(np.float32)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+            read[name] = array[()].astype(np.float32)
         if not np.isfinite(read[name]).all():
             raise ModelFileError(f"{name} must hold finite numbers; it does not")
     return read

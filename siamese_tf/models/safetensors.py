@@ -16,6 +16,7 @@ from siamese_tf.errors import ModelFileError
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4"}
 MOST_HEADER_BYTES = 2**20
 MOST_AXES = 8
+MOST_NUMBER = 2**40  # of an axis or a place: what is longer cannot be written out
 CURE = "Copy or convert the file again"
 
 
@@ -32,6 +33,8 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
         ModelFileError: damaged, or with arrays of other types than DTYPES.
     """
     content = path.read_bytes()
+    if not content:
+        raise ModelFileError(f"it is empty. {CURE}")
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > min(len(content) - 8, MOST_HEADER_BYTES):
         raise ModelFileError(
@@ -78,9 +81,10 @@ def _header(text: bytes) -> dict[str, Any]:
 
 
 def _whole(numbers: Any, least: int, most: int) -> bool:
-    """A list of at most so many whole numbers, none below the least."""
-    whole = isinstance(numbers, list) and all(type(number) is int and number >= least for number in numbers)
-    return whole and len(numbers) <= most
+    """A list of at most so many whole numbers, none below the least or above MOST_NUMBER."""
+    if not isinstance(numbers, list) or len(numbers) > most:
+        return False
+    return all(type(number) is int and least <= number <= MOST_NUMBER for number in numbers)
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,8 +58,10 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
             return {name: _read_npy(archive, member) for name, member in zip(names, members, strict=True)}
     except (ModelFileError, OSError):
         raise
-    except Exception as error:  # zipfile, zlib and NumPy's header parser raise a dozen kinds on damaged bytes
-        raise ModelFileError(f"the archive is damaged: {error}. {CURE}") from error
+    except Exception as error:  # zipfile, zlib and NumPy's header parser raise a dozen kinds, some with bad advice
+        raise ModelFileError(
+            f"the archive is damaged, or not as np.savez writes one ({type(error).__name__}). {CURE}"
+        ) from error
 
 
 def _read_npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
@@ -68,9 +71,11 @@ def _read_npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
         shape, by_columns, dtype = readers[np.lib.format.read_magic(file)](file)
         content = file.read()
     if dtype.kind not in "fiu":
-        raise ModelFileError(f"{member.filename!r:.100} has dtype {dtype}; expected numbers. {CURE}")
+        raise ModelFileError(f"{member.filename!r:.100} has dtype {dtype!s:.60}; expected numbers. {CURE}")
     if math.prod(shape) * dtype.itemsize != len(content):
-        raise ModelFileError(f"{member.filename!r:.100} says it has shape {shape} and holds {len(content):,} bytes")
+        raise ModelFileError(
+            f"{member.filename!r:.100} says it has shape {shape!s:.60} and holds {len(content):,} bytes"
+        )
     return np.frombuffer(content, dtype).reshape(shape, order="F" if by_columns else "C")
 
 
@@ -85,11 +90,23 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
     if tuple(map(int, torch.__version__.split(".")[:2])) < SAFE_TORCH:
         raise ModelFileError(f"PyTorch {torch.__version__} does not read such files safely; install 2.6 or newer")
     try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
+        return _from_torch(torch, torch.load(path, map_location="cpu", weights_only=True))
+    except ModelFileError:
+        raise
     except Exception as error:  # so does torch
         raise ModelFileError(
             f"PyTorch finds damage, or more than tensors, in it ({type(error).__name__}). Save model.state_dict()"
         ) from error
+
+
+def _from_torch(torch: Any, weights: Any) -> dict[str, np.ndarray]:
+    """Arrays of the tensors, once their sizes have been counted: a few stored numbers can stand for many."""
     if not isinstance(weights, Mapping) or not all(isinstance(weight, torch.Tensor) for weight in weights.values()):
         raise ModelFileError("it must hold a state_dict alone, a tensor under each name. Save model.state_dict()")
+    for name, weight in weights.items():
+        if weight.layout != torch.strided:
+            raise ModelFileError(f"{name!r:.100} has layout {weight.layout}; expected torch.strided. Save it dense")
+    size = sum(4 * weight.numel() for weight in weights.values())
+    if size > MOST_BYTES:
+        raise ModelFileError(f"its tensors need {size:,} bytes; at most {MOST_BYTES:,} are read. {CURE}")
     return {str(name): weight.detach().float().numpy() for name, weight in weights.items()}

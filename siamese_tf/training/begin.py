@@ -16,8 +16,10 @@ from siamese_tf.training.trainer import Trainer
 from siamese_tf.training.transfer import freeze_all_but_last, start_tower
 
 
-def begin(config: TrainConfig, pairs: RunPairs, tower: keras.Model | None) -> Trainer:
+def begin(config: TrainConfig, pairs: RunPairs, tower: keras.Model | None, *, resumed: bool = False) -> Trainer:
     """What `fit` drives, before the first step; the same at every call.
+
+    A `resumed` run gets its weights from its checkpoint, and needs the file it once started from no more.
 
     Raises:
         ConfigError: the tower does not take these images, or is not that of the file to start from.
@@ -37,7 +39,7 @@ def begin(config: TrainConfig, pairs: RunPairs, tower: keras.Model | None) -> Tr
     kept = SiameseModel(
         size, tower or config.tower, config.embedding_dim, config.head, views=config.views, resize=form.resize
     )
-    if config.start_from is not None:
+    if config.start_from is not None and not resumed:
         start_tower(trained, config.start_from)
     if config.train_last is not None:
         for one in (model, kept):

@@ -76,7 +76,7 @@ def train_and_evaluate(
     hashes = {"train_sha256": opened.train.sha256, "test_sha256": opened.test and opened.test.sha256}
     run = {name: value for name, value in config.to_dict().items() if name not in PATHS} | hashes
     state = (load_checkpoint(workdir, run) if resume else None) or RunState(run)
-    trainer = begin(config, pairs, tower)  # before anything of an earlier run is touched
+    trainer = begin(config, pairs, tower, resumed=state.epochs_done > 0)  # before anything of an earlier run is touched
     if state.epochs_done:
         say(f"Resuming after epoch {state.epochs_done} of {config.epochs}.")
         _assign(trainer.state, state.variables, workdir)

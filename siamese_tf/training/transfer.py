@@ -1,6 +1,8 @@
 """Transfer learning: a tower that starts with the weights of another, and layers that learn less or not at all."""
 
+import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from tensorflow import keras
@@ -10,6 +12,9 @@ from siamese_tf.errors import ConfigError
 from siamese_tf.models.import_imagenet import import_imagenet
 from siamese_tf.models.model_file import load_model
 from siamese_tf.models.siamese_model import SiameseModel
+
+# Of a name, what says its block: all up to a "blockN" or "block_N", or else up to the first ".".
+BLOCK = re.compile(r"\w*?block_?\d+|[^.]+(?=\.)")
 
 
 def start_tower(tower: keras.Model, path: str) -> None:
@@ -42,34 +47,56 @@ def start_tower(tower: keras.Model, path: str) -> None:
 
 
 def freeze_all_but_last(model: SiameseModel, count: int) -> None:
-    """Leaves the last `count` layers of the tower that have weights trainable, and no other; the head stays as it is.
+    """Leaves the last `count` steps of the tower trainable, see `_steps`, and no other; the head stays as it is.
 
     Batch normalisation that is not trained keeps its statistics.
 
     Raises:
         ConfigError: the tower has not that many.
     """
-    layers = [layer for layer in _layers(model.tower) if layer.weights]
-    if count > len(layers):
-        raise ConfigError(f"train_last is {count}, and the tower has {len(layers)} layers with weights")
-    for layer in layers[:-count]:
+    steps = _steps(model.tower)
+    if count > len(steps):
+        raise ConfigError(
+            f"train_last is {count}, and the tower has {len(steps)} layers or blocks. Take at most {len(steps)}"
+        )
+    for layer in chain.from_iterable(steps[:-count]):
         layer.trainable = False
 
 
 def rate_shares(model: SiameseModel, config: TrainConfig) -> list[float]:
-    """At what share of the learning rate each trainable variable of a model learns: 1 for the tower's last layer.
+    """At what share of the learning rate each trainable variable of a model learns: 1 for the tower's last step.
 
-    A layer with a kernel begins a new share; what stands between two of them, such as batch normalisation, goes with
-    the one before. The head learns at the full rate.
+    Each step, see `_steps`, learns at `layer_decay` of the rate of the one after it; the head at the full rate.
     """
-    depth: dict[int, int] = {}
-    for layer in _layers(model.tower):
-        begins = any(len(weight.shape) > 1 for weight in layer.weights)
-        at = max(depth.values(), default=0) + begins
-        depth |= {id(weight): at for weight in layer.weights}
-    last = max(depth.values(), default=0)
     decay = config.layer_decay or 1.0
-    return [decay ** (last - depth.get(id(variable), last)) for variable in model.trainable_variables]
+    back = {
+        id(weight): steps
+        for steps, layers in enumerate(reversed(_steps(model.tower)))
+        for layer in layers
+        for weight in layer.weights
+    }
+    return [decay ** back.get(id(variable), 0) for variable in model.trainable_variables]
+
+
+def _steps(tower: keras.Model) -> list[list[keras.layers.Layer]]:
+    """The layers with weights, in their order and by steps: a block is one, however many branches it has.
+
+    Layers one after the other whose names begin with the same BLOCK are one step. Among the others, one with a kernel
+    begins a step; what stands between two of them, such as batch normalisation, goes with the one before.
+    """
+    steps: list[list[keras.layers.Layer]] = []
+    last = None
+    for layer in _layers(tower):
+        if not layer.weights:
+            continue
+        found = BLOCK.match(layer.name)
+        block = found and found[0]
+        begins = block != last if block else any(len(weight.shape) > 1 for weight in layer.weights)
+        if begins or not steps:
+            steps.append([])
+            last = block
+        steps[-1].append(layer)
+    return steps
 
 
 def _layers(network: keras.Model) -> Iterator[keras.layers.Layer]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from siamese_tf.commands.gallery import NO_DETECTION
 from siamese_tf.data.images import load_image
 from siamese_tf.data.pair_file import load_pair_file
 from siamese_tf.data.sources import load_source
@@ -121,6 +122,7 @@ def test_two_images_are_compared(run, trained):
     assert (done.code, list(told)) == (0, ["cosine", "distance", "probability", "threshold", "same"])
     assert told["probability"] == pytest.approx(trained.model.score("0.png", "1.png"))
     assert told["same"] == (told["probability"] >= told["threshold"] == trained.model.threshold)
+    assert done.err == f"{NO_DETECTION}\n"
     lines = run("evaluate run/siamese.keras --image1 0.png --image2 1.png").out.splitlines()
     assert [line.split()[:2] for line in lines] == [
         ["cosine", f"{told['cosine']:.4f}"],
@@ -193,6 +195,9 @@ def test_pair_files_are_verified_where_a_threshold_is_asked_for(run):
     [
         ("--image1 0.png", ["--image1 FILE and --image2 FILE", "one of the two"]),
         ("--image1 0.png --image2 1.png --dataset digits", ["nothing else", "--dataset as well"]),
+        ("--image1 0.png --image2 1.png --rest-is-a-class", ["nothing else", "--rest-is-a-class as well"]),
+        ("--image1 0.png --image2 1.png --data-dir run", ["nothing else", "--data-dir as well"]),
+        ("--dataset digits --threshold-at 1e-310", ["1e-300 at least", "'1e-310'"]),
         ("--image1 0.png --image2 none.png", ["none.png", "no such file"]),
         ("", ["--image1 FILE and --image2 FILE", "got neither"]),
         ("--dataset digits --threshold-at best", ["accuracy, f1, eer", "such as 0.01", "'best'"]),

@@ -1,5 +1,6 @@
 """Listing and removing people, without a model and without TensorFlow."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,20 @@ def test_list_names_everybody(run, people):
     assert done.code == 0
     assert done.out == "     2  Zoë Ö\n     1  anna\n     3  ben\n"
     assert done.err == "people: 3, pictures: 6\n"
+
+
+def test_a_letter_that_the_terminal_has_not_is_its_number(people):
+    model = SimpleNamespace(file_sha256="ab" * 32, embedding_dim=4)
+    with Gallery.open(people, model) as gallery:
+        gallery.enroll("\u0410", np.eye(4)[0])
+    done = subprocess.run(
+        [sys.executable, "-c", "from siamese_tf.cli import main; main()", "gallery", "list", str(people)],
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+        cwd=ROOT,
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"\\u0410" in done.stdout
 
 
 def test_remove_takes_a_person_out(run, people):

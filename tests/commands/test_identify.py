@@ -5,6 +5,7 @@ import json
 import pytest
 
 from siamese_tf.commands.gallery import NO_DETECTION
+from siamese_tf.commands.identify import CANNOT_KNOW
 from siamese_tf.inference.matching import raised_threshold
 from siamese_tf.models.model_file import load_model, save_model
 
@@ -49,6 +50,7 @@ def test_for_programs(run, people, steep, match):
     done = run(f"identify {people} {steep} 1.png 2.png --json --match {match}")
     found = json.loads(done.out)
     assert (found["match"], found["presentation_attack_detection"]) == (match, False)
+    assert found["can_know_anybody"] is True
     one, two = found["images"]
     assert (one["image"], one["name"]) == ("1.png", "ben")
     assert (two["image"], two["name"]) == ("2.png", None)
@@ -56,6 +58,21 @@ def test_for_programs(run, people, steep, match):
     assert [person["name"] for person in one["people"]] == ["ben", "anna"]
     assert one["people"][0]["probability"] > one["threshold"] > one["people"][1]["probability"] >= 0
     assert done.err == f"{NO_DETECTION}\n"
+
+
+def test_it_says_when_there_are_too_many_people_for_the_model(run, tmp_path):
+    model = load_model("run/siamese.keras")
+    model.head.bias.assign(0.5)  # the logit of a picture beside itself, below log(2)
+    model.threshold = 0.5
+    save_model(model, tmp_path / "flat.keras")
+    gallery = f"{tmp_path / 'g'} --model {tmp_path / 'flat.keras'}"
+    for name, picture in (("anna", 0), ("ben", 1)):
+        assert run(f"enroll {gallery} --name {name} {picture}.png").code == 0
+    done = run(f"identify {gallery} 1.png --json")
+    assert done.code == 0
+    assert json.loads(done.out)["can_know_anybody"] is False
+    assert done.err == f"{CANNOT_KNOW.format(2)}\n{NO_DETECTION}\n"
+    assert run(f"identify {gallery} 1.png").out.startswith("1.png: unknown")
 
 
 def test_top_says_how_many_are_named(run, people, steep):

@@ -104,3 +104,23 @@ def test_a_folder_of_images(run, tmp_path, monkeypatch):
         assert (refused.code, refused.out) == (2, "")
         assert words in refused.err
         assert not (tmp_path / "new").exists()
+
+
+def test_lists_are_checked(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("SIAMESE_TF_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for person in "ab":
+        (tmp_path / "faces" / person).mkdir(parents=True)
+        for k in (1, 2, 3):
+            picture = Image.fromarray(rng.integers(0, 256, (9, 7), np.uint8))
+            picture.save(tmp_path / "faces" / person / f"{person}_000{k}.png")
+    row = "faces/a/a_0001.png,faces/a/a_0002.png,1"
+    (tmp_path / "good.csv").write_text(f"img1,img2,similarity,split\n{row},train\n")
+    (tmp_path / "bad.csv").write_text(f"img1,img2,similarity,split\n{row},train\n{row},test\n")
+    (tmp_path / "pairs.txt").write_text("1 1\na 1 2\na 3 b 1\n")
+    for words, code in (("good.csv", 0), ("bad.csv", 1), (f"pairs.txt --images {tmp_path}/faces", 0)):
+        checked = run(f"pairs check {tmp_path}/{words}")
+        assert (checked.code, checked.err) == (code, "")
+    refused = run(f"pairs check {tmp_path}/good.csv --images {tmp_path}/faces")
+    assert (refused.code, refused.out) == (2, "")
+    assert "no such list came; leave it out" in refused.err

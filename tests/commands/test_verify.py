@@ -1,6 +1,9 @@
 """Exit code 0 for the same, 1 for another, 2 for everything else: scripts unlock doors by it."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -10,6 +13,7 @@ from siamese_tf.inference.matching import raised_threshold
 from siamese_tf.models.model_file import load_model, save_model
 
 MODEL = "--model run/siamese.keras"
+PROGRAM = "from siamese_tf.cli import main; main()"
 
 
 @pytest.fixture
@@ -113,7 +117,28 @@ def test_without_a_model_it_is_2_and_says_where_models_come_from(run, people, mo
     assert run(f"verify {people} --name anna 0.png").code in (0, 1)
 
 
-@pytest.mark.parametrize("error", [RuntimeError, MemoryError, KeyboardInterrupt, BrokenPipeError, SystemExit])
+def test_a_path_that_the_system_refuses_is_one_line_and_2(run, tmp_path):
+    done = run(f"verify {tmp_path / ('x' * 300)} {MODEL} --name anna 0.png")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: ")
+    assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_output_that_nobody_reads_is_2(people, stream):
+    words = ["verify", people, *MODEL.split(), "--name", "anna", "2.png"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    ends = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE} | {stream: writer}
+    done = subprocess.run([sys.executable, "-c", PROGRAM, *map(str, words)], text=True, **ends)
+    os.close(writer)
+    assert done.returncode == 2
+    if stream == "stdout":
+        assert done.stderr.splitlines()[-1].startswith("error: Broken pipe")
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError, KeyboardInterrupt, SystemExit])
 def test_no_fault_and_no_stop_is_taken_for_a_different_person(run, people, monkeypatch, error):
     def fail(*arguments):
         raise error("in the middle")

@@ -298,6 +298,20 @@ def test_two_classes_are_split_by_image_and_it_is_said(people, tmp_path):
         generate_pair_files(str(people), out=tmp_path / "other", split="class")
 
 
+def test_where_the_list_cannot_be_written_nothing_is(people, tmp_path):
+    (tmp_path / "out" / "people" / "pairs.csv").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"pairs\.csv"):
+        generate_pair_files(str(people), out=tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out" / "people").iterdir()] == ["pairs.csv"]
+
+
+def test_a_folder_of_images_does_not_replace_a_known_data_set(people, tmp_path):
+    folder = people.rename(people.with_name("mnist"))
+    with pytest.raises(DatasetError, match="named as the data set mnist, whose pairs stand in .*; rename the folder"):
+        generate_pair_files(str(folder), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_form_for_digits_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="and digits is neither"):
         generate_pair_files("digits", out=tmp_path, form=ImageForm((9, 9)))

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from siamese_tf.data import image_cache
-from siamese_tf.data.image_cache import cache_folder, cached_images
+from siamese_tf.data.image_cache import block_size, cache_folder, cached_images
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm
 from siamese_tf.data.images import load_image
+from siamese_tf.errors import ImageError
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (6, 5, 4), np.uint8)
 
@@ -129,6 +130,41 @@ def test_files_that_cannot_be_read_are_left_out_by_name(read, files, tmp_path):
         np.testing.assert_array_equal(found.images[..., 0], PICTURES[[1, 2, 4, 5]])
     Image.fromarray(PICTURES[0]).save(files["0.png"])
     assert [*read().unreadable] == ["3.png", "absent.png"]
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "denied"), OSError(5, "disk"), MemoryError()])
+@pytest.mark.parametrize("reader", ["image_shape", "load_image"])
+def test_a_fault_that_may_pass_is_not_remembered(read, monkeypatch, error, reader):
+    """The file itself may be whole, and stays as it is when the fault is gone."""
+    works = getattr(image_cache, reader)
+
+    def fails(path, *args):
+        if path.name == "2.png":
+            raise ImageError(f"{path}: it failed") from error
+        return works(path, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(image_cache, reader, fails)
+        assert read().unreadable == {"2.png": "it failed"}
+    found = read()
+    assert found.unreadable == {}
+    np.testing.assert_array_equal(found.images[..., 0], PICTURES)
+
+
+def test_damage_is_remembered(read, files, monkeypatch):
+    files["3.png"].write_bytes(files["3.png"].read_bytes()[:-30])
+    first = read()
+    monkeypatch.setattr(image_cache, "_renew", lambda *_: pytest.fail("it was looked at again"))
+    assert read().unreadable == first.unreadable
+
+
+def test_the_cache_is_for_its_owner_alone(read, cache):
+    read()
+    assert cache.stat().st_mode & 0o777 == 0o700
+
+
+def test_large_images_are_taken_fewer_at_a_time():
+    assert [block_size((side, side, 1), 256) for side in (1, 512, 1024, 2**14)] == [256, 256, 64, 1]
 
 
 def test_a_damaged_file_does_not_decide_the_size(read, files):

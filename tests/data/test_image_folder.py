@@ -108,8 +108,45 @@ def test_names_that_are_not_utf8_are_left_out(folder):
     except OSError:
         pytest.skip("this file system has only names in UTF-8")
     found = read_image_folder(folder)
-    assert found.unreadable == ("s1/\\xe4.png: its name is not UTF-8; rename it",)
+    assert found.unreadable == ("s1/\\xe4.png: its name is not UTF-8, or has control characters; rename it",)
     assert len(found.paths) == 5
+
+
+@pytest.mark.parametrize(("name", "shown"), [("a\n.png", r"a\n.png"), ("\x1b[1m.png", r"\x1b[1m.png"), ("\r", r"\r")])
+def test_names_with_control_characters_are_left_out(folder, name, shown):
+    """They would break the lines of a list and of a message; a narrow space, as in names of screenshots, does not."""
+    draw(folder / "s1" / "c\u202f1.png")
+    draw(folder / "s1" / "d.png", 9)
+    (folder / "s1" / "d.png").rename(folder / "s1" / name)
+    (folder / "s10").rename(folder / "s1\n0")
+    found = read_image_folder(folder)
+    assert found.unreadable == tuple(
+        f"{where}: its name is not UTF-8, or has control characters; rename it" for where in (f"s1/{shown}", r"s1\n0")
+    )
+    assert "s1/c\u202f1.png" in found.paths
+
+
+def test_links_that_lead_to_themselves_stop_nothing(folder):
+    for name in ("me", "s2/me.png", "s2/me"):
+        (folder / name).symlink_to(Path(name).name)
+    found = read_image_folder(folder)
+    assert [line.split(" (")[0] for line in found.unreadable] == [
+        f"{name}: it cannot be opened" for name in ("me", "s2/me", "s2/me.png")
+    ]
+    assert len(found.paths) == 5
+
+
+def test_formats_that_are_not_read_are_named_with_the_cure(folder):
+    for suffix in ("HEIC", "heif", "avif", "jp2"):
+        (folder / "s1" / f"c.{suffix}").write_bytes(b"\0\0\0\x18ftypheic")
+    draw(folder / "s1" / "c.png")
+    (folder / "s1" / "c.png").rename(folder / "s1" / "d.heic")  # a PNG, whatever its name
+    found = read_image_folder(folder)
+    assert found.unreadable == tuple(
+        f"s1/c.{suffix}: .{suffix.lower()} is not read; convert it to PNG or JPEG"
+        for suffix in ("avif", "HEIC", "heif", "jp2")
+    )
+    assert "s1/d.heic" in found.paths
 
 
 def test_a_folder_that_may_not_be_opened(folder):

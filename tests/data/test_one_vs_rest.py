@@ -133,8 +133,20 @@ def test_what_it_says_of_itself(opened):
 )
 def test_any_name_is_safe_in_a_folder(opened, name, folder):
     train = replace(opened.train, manifest={"class_names": ["a", "b", "c", name]})
-    made = one_vs_rest(replace(opened, train=train), name, rest_is_a_class=False, seed=0)
+    made = one_vs_rest(replace(opened, train=train, test=None), name, rest_is_a_class=False, seed=0)
     assert made.dataset == f"clothes-{folder}-vs-rest"
+
+
+def test_the_test_file_may_number_its_classes_otherwise(opened):
+    test = pair_file([TEST], seed=1, names=["bag", "T-shirt/top", "shoe", "trouser"])
+    made = one_vs_rest(replace(opened, test=test), "trouser", rest_is_a_class=False, seed=0)
+    np.testing.assert_array_equal(made.test.labels, np.arange(40) % 4 == 3)
+    assert [pairs.manifest["one_vs_rest"]["label"] for pairs in (made.train, made.test)] == [1, 3]
+    with pytest.raises(DatasetError, match="the test part has 0 images of 0 and 40 of the rest"):
+        one_vs_rest(replace(opened, test=test), "0", rest_is_a_class=False, seed=0)
+    unnamed = replace(test, manifest={})
+    made = one_vs_rest(replace(opened, test=unnamed), "trouser", rest_is_a_class=False, seed=0)
+    np.testing.assert_array_equal(made.test.labels, np.arange(40) % 4 == 1)
 
 
 def test_the_seed_decides_and_each_part_has_its_own():

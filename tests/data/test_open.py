@@ -325,6 +325,20 @@ def test_lists_in_the_form_of_lfw(people, place):
     np.testing.assert_array_equal(open_pairs("auto", pairs=beside).train.images, opened.train.images)
 
 
+@pytest.mark.parametrize(
+    ("folds", "found"), [(("ab", "bc", "de"), r"1 people .*\(b\)"), (("ab", "ab", "ab"), r"2 people .*\(a, b\)")]
+)
+def test_someone_in_two_parts_is_refused(people, place, folds, found):
+    path = lfw_list(place / "pairs.txt", *folds)
+    with pytest.raises(PairFileError, match=f"{found}; expected each in one.*into one fold"):
+        open_pairs("auto", pairs=path, images_folder=people)
+
+
+def test_someone_in_two_training_folds_is_not_refused(people, place):
+    path = lfw_list(place / "pairs.txt", "ab", "bc", "de", "fg")
+    assert len(open_pairs("auto", pairs=path, images_folder=people).train.split) == 8
+
+
 @pytest.mark.parametrize("names", [{}, {"pairs": "list.csv"}, {"pairs": "a.npz", "test_pairs": "b.npz"}])
 def test_a_folder_for_a_list_that_nobody_named_is_refused(people, names):
     """It would be passed over, and who meant a data set by it would get the pairs of another."""

@@ -65,6 +65,7 @@ def test_csv_in_another_form(place):
 def test_lfw(place):
     pairs, fold = read_lfw_pairs(place / "pairs.txt", place / "lfw", 5, 4, 1)
     assert fold.tolist() == [0, 0, 0, 0]
+    assert pairs.manifest["class_names"] == ["Ann_Lee", "Bob"]
     assert fold.dtype == np.int64
     assert pairs.similarity.tolist() == [1, 1, 0, 0]
     assert pairs.split.tolist() == [TEST] * 4

@@ -265,3 +265,15 @@ def test_a_form_is_for_a_folder_of_image_files_and_for_nothing_else(place, monke
     for name in ("", *NAMES, str(idx), "idx", "both", "file", "absent", "nul\0"):
         assert form_for(name, form) == AS_THEY_ARE
     assert load_source("both", form=form_for("both", form)).images.shape[1:] == (2, 3, 1)
+
+
+@pytest.mark.parametrize(("name", "shown"), [("non\udcffutf", r"non\xffutf"), ("two\nlines", r"two\nlines")])
+def test_a_folder_whose_name_cannot_be_printed_is_refused(place, name, shown):
+    try:
+        (place / name / "below").mkdir(parents=True)
+    except OSError:
+        pytest.skip("this file system has only names in UTF-8")
+    for folder in (place / name, place / name / "below"):
+        with pytest.raises(DatasetError, match="its name is not UTF-8, or .*rename the folder") as caught:
+            load_source(str(folder))
+        assert shown in str(caught.value)

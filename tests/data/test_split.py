@@ -176,3 +176,9 @@ def test_unasked_image_files_are_split_by_class_where_they_can_be(counts, mode):
     drawn = source(np.repeat(np.arange(len(counts)), counts))
     assert default_mode(drawn) == "image"  # no files of their own
     assert default_mode(replace(drawn, paths=("",) * len(drawn.labels))) == mode
+
+
+def test_a_class_of_copies_does_not_count_for_a_split_by_class():
+    labels = np.repeat(np.arange(6), 2)
+    drawn = source(labels, values=[*range(11), 10])
+    assert default_mode(replace(drawn, paths=("",) * len(labels))) == "image"

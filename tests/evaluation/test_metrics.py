@@ -136,7 +136,7 @@ def test_tar_at_far_is_refused_below_the_rule_of_three(far, needed):
     assert metrics.tar_at_far(similarity[:-1], scores[:-1], far) is None
 
 
-@pytest.mark.parametrize("far", [0, -0.1, 1.5, float("nan")])
+@pytest.mark.parametrize("far", [0, 1e-310, -0.1, 1.5, float("nan")])
 def test_tar_at_far_refuses_a_rate_that_is_none(far):
     with pytest.raises(SiameseError, match="far is"):
         metrics.tar_at_far(SIMILARITY, SCORES, far)

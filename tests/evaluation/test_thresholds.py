@@ -92,6 +92,22 @@ def test_a_rate_that_the_pairs_cannot_carry_is_refused_with_the_number_it_takes(
         threshold_at_fmr(*pairs, 0)
 
 
+@pytest.mark.parametrize(
+    ("different", "advice"), [(4, "0.75"), (7, "0.43"), (9, "0.34"), (30, "0.1"), (70_000, "4.3e-05")]
+)
+def test_the_rate_advised_is_one_that_the_pairs_carry(different, advice):
+    pairs = [1] + [0] * different, [0.9] + [0.1] * different
+    with pytest.raises(SiameseError, match=rf"Add pairs, or allow a rate of {advice} or more$"):
+        threshold_at_fmr(*pairs, 1e-9)
+    assert threshold_at_fmr(*pairs, float(advice)) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("different", [1, 3])
+def test_too_few_pairs_for_any_rate_are_told_to_be_more(different):
+    with pytest.raises(SiameseError, match=r"Add pairs$"):
+        threshold_at_fmr([1] + [0] * different, [0.9] + [0.1] * different, 0.1)
+
+
 def test_f1_threshold_by_hand():
     # 0.1 no | 0.3 yes | 0.4 no | 0.8 yes: from 0.3 up F1 is 2*2/(3+2) = 0.8, from 0.8 up 2*1/(1+2), from 0 up 4/6.
     assert best_f1_threshold([0, 1, 0, 1], [0.1, 0.3, 0.4, 0.8]) == pytest.approx(0.2)
@@ -146,7 +162,7 @@ def test_rules_by_name_and_by_number():
     assert [rule_text(rule) for rule in ("f1", 0.05)] == ["at the best F1", "at an FMR of 0.05"]
 
 
-@pytest.mark.parametrize("text", ["", "best", "F1", "0", "-0.1", "1.5", "nan", "inf", "1%"])
+@pytest.mark.parametrize("text", ["", "best", "F1", "0", "-0.1", "1.5", "nan", "inf", "1%", "1e-310"])
 def test_other_rules_are_refused(text):
     with pytest.raises(SiameseError, match="accuracy, f1, eer, or at a false match rate .* got"):
         as_rule(text)

@@ -160,6 +160,21 @@ def test_somebody_known_is_found_and_somebody_else_is_unknown(tmp_path):
     assert not other[0].same
 
 
+@pytest.mark.parametrize("match", ["mean", "best"])
+def test_it_is_seen_when_there_are_too_many_people_for_the_model(tmp_path, match):
+    model = SiameseModel((8, 8, 1), "small_cnn", 8, head="cosine", threshold=0.5)
+    model.head.bias.assign(2.0)  # the logit of a picture beside itself: 7 people are fewer than e ** 2, 8 are more
+    save_model(model, tmp_path / "a.keras")
+    model = load_model(tmp_path / "a.keras")
+    rows = model.embed(images(8, seed=1))
+    with Gallery.open(tmp_path / "g", model, create=True) as gallery:
+        for number, row in enumerate(rows):
+            assert gallery.can_know(match) == (number > 0)
+            gallery.enroll(f"person {number}", row)
+        assert not gallery.can_know(match)
+        assert not any(best[0].same for best in gallery.identify(rows, match=match))
+
+
 # People
 
 
@@ -301,6 +316,17 @@ def test_an_embedding_of_another_shape_is_refused(filled, shape):
             refused()
 
 
+@pytest.mark.parametrize("bad", ["a face", None, [[1, 2], [3]], [object()] * 8])
+def test_what_is_no_embedding_is_refused(filled, bad):
+    for refused in (
+        lambda: filled.enroll("anna", bad),
+        lambda: filled.verify("person 3", bad),
+        lambda: filled.identify(bad),
+    ):
+        with pytest.raises(ImageError, match="embeddings must be numbers|expected"):
+            refused()
+
+
 def test_other_counts_of_embeddings_are_refused(filled):
     with pytest.raises(ImageError, match="at least one"):
         filled.enroll("anna", np.ones((0, 8)))
@@ -314,8 +340,9 @@ def test_other_settings_and_names_are_refused(filled):
     for refused in (lambda: filled.identify(one, match="worst"), lambda: filled.verify("person 3", one, "worst")):
         with pytest.raises(ConfigError, match="match must be one of mean, best; got 'worst'"):
             refused()
-    with pytest.raises(ConfigError, match="top must be 1 or more"):
-        filled.identify(one, top=0)
+    for top in (0, 2.5, "a", None, True):
+        with pytest.raises(ConfigError, match="top must be a whole number from 1 on"):
+            filled.identify(one, top=top)
     for refused in (lambda: filled.enroll("a\nb", one), lambda: filled.verify("", one), lambda: filled.remove(" ")):
         with pytest.raises(GalleryError, match="a name must be text"):
             refused()

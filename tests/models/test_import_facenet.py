@@ -96,17 +96,19 @@ def test_every_array_stands_in_its_own_place(model, arrays):
 @pytest.mark.parametrize(
     ("change", "finding"),
     [
-        ({"last_bn.bias": None}, "missing 1 (last_bn.bias); unknown none"),
-        ({"a.weight": np.zeros(2)}, "missing none; unknown 1 (a.weight)"),
+        ({"last_bn.bias": None}, "missing 1 ('last_bn.bias'); unknown none"),
+        ({"a.weight": np.zeros(2)}, "missing none; unknown 1 ('a.weight')"),
+        ({"a\n\x1b[2J" + 99 * "b": np.zeros(2)}, r"unknown 1 ('a\n\x1b[2J" + 49 * "b" + "). It takes"),
         (
             dict.fromkeys(("last_bn.bias", "last_bn.weight", "conv2d_1a.bn.bias", "conv2d_1a.bn.weight")),
-            "missing 4 (conv2d_1a.bn.bias, conv2d_1a.bn.weight, last_bn.bias, ...)",
+            "missing 4 ('conv2d_1a.bn.bias', 'conv2d_1a.bn.weight', 'last_bn.bias', ...)",
         ),
         ({"conv2d_1a.conv.weight": np.zeros((32, 1, 3, 3))}, "must have shape (32, 3, 3, 3); got (32, 1, 3, 3)"),
         ({"repeat_2.0.branch1.1.conv.weight": np.zeros((128, 128, 7, 1))}, "(128, 128, 1, 7); got (128, 128, 7, 1)"),
         ({"last_linear.weight": np.zeros((1792, 512))}, "must have shape (512, 1792); got (1792, 512)"),
         ({"last_bn.bias": np.zeros((512, 1))}, "last_bn.bias must have shape (512,); got (512, 1)"),
         ({"last_bn.bias": np.full(512, np.nan)}, "last_bn.bias must hold finite numbers; it does not"),
+        ({"last_bn.bias": np.full(512, 1e300)}, "last_bn.bias must hold finite numbers; it does not"),
         ({"last_bn.running_var": np.full(512, -1.0)}, "must hold finite numbers, none below 0; it does not"),
     ],
 )

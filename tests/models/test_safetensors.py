@@ -56,7 +56,7 @@ def test_a_file_without_arrays(read):
 
 FOUR = b"\0" * 4
 HOSTILE = {
-    "empty": (b"", "says that it has 0 bytes; the file has 0"),
+    "empty": (b"", "^it is empty. Copy or convert"),
     "short": (b"\1\0\0", "the file has 3"),
     "header longer than the file": (struct.pack("<Q", 3) + b"{}", "says that it has 3 bytes; the file has 10"),
     "header of 2**63": (struct.pack("<Q", 2**63) + b"{}", "says that it has 9,223,372,036,854,775,808 bytes"),
@@ -81,7 +81,10 @@ HOSTILE = {
     "one offset": (packed({"a": entry(0, 4, []) | {"data_offsets": [0]}}, FOUR), "a shape or a place that is none"),
     "offsets of text": (packed({"a": entry("0", "4", [])}, FOUR), "a shape or a place that is none"),
     "too few bytes": (packed({"a": entry(0, 4, [2])}, FOUR), "'a' needs 8 bytes from 0 on and stands at 0 to 4 of 4"),
-    "huge": (packed({"a": entry(0, 4, [2**62, 2**62])}, FOUR), "'a' needs .* bytes from 0 on"),
+    "huge": (packed({"a": entry(0, 4, [2**40] * 8)}, FOUR), "'a' needs .* bytes from 0 on"),
+    "huge axis": (packed({"a": entry(0, 4, [2**40 + 1])}, FOUR), "a shape or a place that is none"),
+    "4000 digits": (packed({"a": entry(0, 4, [10**4000, 10**4000])}, FOUR), "a shape or a place that is none"),
+    "far offset": (packed({"a": entry(0, 10**4000, [1])}, FOUR), "a shape or a place that is none"),
     "beyond the end": (packed({"a": entry(0, 8, [2])}, FOUR), "stands at 0 to 8 of 4"),
     "backwards": (packed({"a": entry(4, 0, [])}, FOUR), "stands at 4 to 0 of 4"),
     "a hole": (packed({"a": entry(4, 8, [])}, 2 * FOUR), "needs 4 bytes from 0 on and stands at 4 to 8"),

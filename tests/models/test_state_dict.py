@@ -95,8 +95,8 @@ def test_text_is_refused(npz):
     assert "has dtype <U1; expected numbers" in refusal(npz(a=np.array(["a"])))
 
 
-def npy(shape: tuple, data: bytes = b"\0" * 4, magic: bytes = b"\x93NUMPY\x01\x00") -> bytes:
-    header = repr({"descr": "<f4", "fortran_order": False, "shape": shape}).encode() + b"\n"
+def npy(shape: tuple, data: bytes = b"\0" * 4, magic: bytes = b"\x93NUMPY\x01\x00", spaces: int = 0) -> bytes:
+    header = repr({"descr": "<f4", "fortran_order": False, "shape": shape}).encode() + b" " * spaces + b"\n"
     return magic + len(header).to_bytes(2, "little") + header + data
 
 
@@ -108,6 +108,8 @@ def npy(shape: tuple, data: bytes = b"\0" * 4, magic: bytes = b"\x93NUMPY\x01\x0
         (npy((-1, -1)), "damaged"),
         (npy((0, 2**80), b""), "damaged"),
         (npy((1,), magic=b"\x93NUMPY\x09\x00"), "damaged"),
+        (npy((10**4000,)), r"says it has shape \(10{58} and holds 4 bytes"),
+        (npy((1,), spaces=20_000), r": the archive is damaged, or not as np.savez writes one \(ValueError\)\. Copy"),
         (b"", "damaged"),
         (b"not an array", "damaged"),
     ],
@@ -117,6 +119,8 @@ def test_headers_are_not_believed(tmp_path, content, finding):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.npy", content)
     assert re.search(finding, refusal(path))
+    assert "allow_pickle" not in refusal(path)
+    assert "\n" not in refusal(path)
 
 
 def test_a_header_that_tells_the_truth_is(tmp_path):
@@ -147,8 +151,12 @@ def test_damaged_archives_are_refused(npz):
 
 
 class Tensor:
-    def __init__(self, array):
+    def __init__(self, array, layout="strided"):
         self.array = array
+        self.layout = layout
+
+    def numel(self):
+        return self.array.size
 
     def detach(self):
         return self
@@ -172,7 +180,9 @@ def torch(tmp_path, monkeypatch):
             raise fake.answer
         return fake.answer
 
-    fake = SimpleNamespace(__version__="2.13.0+cpu", load=load, Tensor=Tensor, answer=None, path=path)
+    fake = SimpleNamespace(
+        __version__="2.13.0+cpu", load=load, Tensor=Tensor, strided="strided", answer=None, path=path
+    )
     monkeypatch.setitem(sys.modules, "torch", fake)
     return fake
 
@@ -188,6 +198,12 @@ def test_a_pt_is_read_with_weights_only(torch):
         (RuntimeError("<long and dangerous advice>"), "damage, or more than tensors, in it (RuntimeError)"),
         ({"epoch": 3, "state_dict": {}}, "it must hold a state_dict alone"),
         ([Tensor(np.zeros(2))], "it must hold a state_dict alone"),
+        ({"a": Tensor(np.array("advice"))}, "damage, or more than tensors, in it (ValueError)"),
+        ({"a": Tensor(np.zeros(2), "sparse_coo")}, "'a' has layout sparse_coo; expected torch.strided. Save it dense"),
+        (
+            dict.fromkeys("abc", Tensor(np.broadcast_to(np.float32(0), 2**26))),
+            "its tensors need 805,306,368 bytes; at most 536,870,912 are read",
+        ),
     ],
 )
 def test_a_pt_with_anything_else_is_refused(torch, answer, finding):

@@ -143,13 +143,13 @@ def test_what_is_kept_freezes_what_the_model_does_so_that_their_variables_stand_
     trainer = begun(replace(CONFIG, train_last=2))
     names = [[variable.name for variable in one.trainable_variables] for one in (trainer.model, trainer.kept)]
     assert names[0] == names[1]
-    assert len(names[0]) == 2 + 2 + 2  # embedding, block4_norm and the head's own two
+    assert len(names[0]) == 2 + 2 + 1 + 2  # embedding, block4_norm, block4_conv and the head's own two
     assert shapes(trainer.kept) == shapes(trainer.model) == shapes(begun(CONFIG).model)
     assert len(trainer.averages) == len(trainer.model.variables)
 
 
 def test_a_tower_with_fewer_layers_than_are_to_be_trained_is_refused(begun):
-    with pytest.raises(ConfigError, match="train_last is 10, and the tower has 9 layers with weights"):
+    with pytest.raises(ConfigError, match="train_last is 10, and the tower has 5 layers or blocks. Take at most 5"):
         begun(replace(CONFIG, train_last=10))
 
 
