@@ -19,7 +19,7 @@ TRIPLET_KNOBS = ("mining", "losses", "classes_per_batch", "images_per_class")
 CHANGES = ("flip", "vflip", "color", "affine", "shift", "erase")  # that `augment` can put together
 OPTIMIZERS = ("adam", "sgd")
 SCHEDULES = ("cosine", "step", "plateau", "constant")
-VIEW_NAMES = ("one", "mirror", "turn")
+VIEW_NAMES = ("one", "mirror", "turn", "shift")
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -74,6 +74,9 @@ class TrainConfig:
             trains all.
         layer_decay: between 0 and 1: each layer or block learns at this share of the rate of the one after it; None
             lets all learn at the same.
+        whiten: after the training, set the tower's last layer to one that makes images of a class differ alike in all
+            directions, see `siamese_tf.training.whitening`; where nothing else of the tower learns, in place of
+            training. None is what the tower has by default (TOWER_DEFAULTS), where the classes are known.
         pairs_per_step: `all` pairs among the images of a step (needs labels), or only the `listed` ones (not triplet).
         average: decay per step of the moving average of the weights, in [0, 1): the average is what is validated and
             kept; 0 keeps the weights themselves.
@@ -82,7 +85,8 @@ class TrainConfig:
             are not digits), and leaves images as they are for the reference tower; `light` mirrors clothing and is
             `affine` for everything else; `strong` does all that fits the data set.
         views: what the model looks at of an image, to embed it as their mean: `one`, itself; `mirror`, its mirror image
-            besides; `turn`, itself turned by 12 degrees either way besides; `auto`, what the augmentation taught it.
+            besides; `turn`, itself turned by 12 degrees either way besides; `shift`, itself moved a little in four
+            directions, and the mirror images of all five; `auto`, what the augmentation taught it.
         precision: what the tower computes in while it trains: `float32`, or `bfloat16`, faster on processors that have
             it; weights are float32 all the same, and so is whatever is reported.
         seed: of the weights, the batch order and the augmentation.
@@ -118,6 +122,7 @@ class TrainConfig:
     start_from: str | None = None
     train_last: int | None = None
     layer_decay: float | None = None
+    whiten: bool | None = None
     pairs_per_step: str = "all"
     average: float = 0.99
     augment: str = "auto"
@@ -131,6 +136,7 @@ class TrainConfig:
         for name in ("data_dir", "pairs", "test_pairs", "images", "image_size", "color", "start_from", "one_vs_rest"):
             check_text(name, getattr(self, name), optional=True)
         check_choice("rest_is_a_class", self.rest_is_a_class, (False, True))
+        check_choice("whiten", self.whiten, (False, True, None))
         check_choice("views", self.views, (*VIEW_NAMES, "auto"))
         check_choice("objective", self.objective, OBJECTIVE_NAMES)
         check_choice("tower", self.tower, (*TOWER_NAMES, "custom"))

@@ -16,8 +16,8 @@ class Recipe:
     Attributes:
         command: what to type.
         about: one line for people: what it is for.
-        takes: how long it takes on MNIST or Fashion-MNIST, on two processor cores.
-        expect: the accuracy to expect on the test pairs, where it was measured.
+        takes: how long it takes on two processor cores, on the data of `expect`.
+        expect: the accuracy to expect on the test pairs, or what else says how good it is, where it was measured.
         settings: the fields of TrainConfig that it sets; the others keep their defaults.
         by_objective: what it sets for an objective besides.
     """
@@ -71,17 +71,10 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         ),
         "faces": Recipe(
             command="siamese-tf train --recipe faces",
-            about="a folder with a few pictures of each person",
-            takes="not measured",
-            expect="not measured",
-            settings={
-                "batch_pairs": 32,
-                "learning_rate": 2e-3,
-                "images_shown": 80_000,
-                "weight_decay": 0.02,
-                "augment": "flip-affine-color",
-                "views": "mirror",
-            },
+            about="a folder with a few pictures of each person, and of some dozens of people",
+            takes="seconds",
+            expect="EER 0.025 on faces of people it has not seen (AT&T)",
+            settings={"tower": "hog", "views": "shift"},
         ),
         "tnn": Recipe(
             command="siamese-tf train --recipe tnn",

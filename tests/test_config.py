@@ -39,6 +39,7 @@ OTHERS = {
     "start_from": "earlier.keras",
     "train_last": 3,
     "layer_decay": 0.9,
+    "whiten": True,
     "average": 0,
     "augment": "erase-flip",
     "views": "auto",
@@ -121,7 +122,7 @@ def test_a_config_does_not_change():
         ("losses", "losses must be one of addons, native; got 'nonsense'"),
         ("optimizer", "optimizer must be one of adam, sgd; got 'nonsense'"),
         ("schedule", "schedule must be one of cosine, step, plateau, constant; got 'nonsense'"),
-        ("views", "views must be one of one, mirror, turn, auto; got 'nonsense'"),
+        ("views", "views must be one of one, mirror, turn, shift, auto; got 'nonsense'"),
         ("precision", "precision must be one of float32, bfloat16; got 'nonsense'"),
     ],
 )

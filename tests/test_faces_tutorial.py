@@ -14,8 +14,6 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 TUTORIAL = (ROOT / "docs/faces.md").read_text(encoding="utf-8")
 PEOPLE = ("anna", "ben", "carla", "dan", "eva", "finn")
-# Training as it stands takes minutes.
-QUICK = "--epochs 2 --tower reference --embedding-dim 8"
 
 
 def commands() -> list[str]:
@@ -42,8 +40,6 @@ def test_the_commands_run_in_their_order(folder: Path) -> None:
     for command in ran:
         program, *words = shlex.split(command)
         assert program == "siamese-tf", command
-        if words[0] == "train":
-            words += QUICK.split()
         done = subprocess.run(
             [sys.executable, "-c", "from siamese_tf.cli import main; main()", *words],
             cwd=folder,
@@ -52,8 +48,7 @@ def test_the_commands_run_in_their_order(folder: Path) -> None:
             text=True,
             check=False,
         )
-        # Which of the two a network of two epochs says does not matter here.
-        assert done.returncode in ((0, 1) if words[0] == "verify" else (0,)), f"{command}\n{done.stdout}{done.stderr}"
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"  # of `verify`: it is Anna
     for made in (
         "dataset/people/pairs.csv",
         "runs/people-folds/folds.json",

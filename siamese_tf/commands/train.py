@@ -64,12 +64,18 @@ def train(
         int | None, Option(help="Layers or blocks of the tower to train.", show_default="all")
     ] = None,
     layer_decay: Annotated[float | None, Option(help="Of the rate, from a layer or block to the one before.")] = None,
+    whiten: Annotated[
+        bool | None,
+        Option("--whiten/--no-whiten", help="Solve for the tower's last layer at the end.", show_default="the tower's"),
+    ] = None,
     pairs_per_step: Annotated[str, Option(help="all pairs among a step's images, or the listed ones.")] = "all",
     average: Annotated[float, Option(help="Decay of the moving average of the weights, which is kept.")] = 0.99,
     augment: Annotated[
         str, Option(help="auto, light, strong, none, or of flip-vflip-color-affine-shift-erase.")
     ] = "auto",
-    views: Annotated[str, Option(help="Of an image, embedded as their mean: one, mirror, turn or auto.")] = "one",
+    views: Annotated[
+        str, Option(help="Of an image, embedded as their mean: one, mirror, turn, shift or auto.")
+    ] = "one",
     precision: Annotated[str, Option(help="float32, or bfloat16 where the processor is faster in it.")] = "float32",
     seed: Annotated[int, Option(help="Of weights, batch order and augmentation.")] = 0,
     folds: Annotated[

@@ -10,6 +10,7 @@ from tensorflow import keras
 
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.blocks import check_size, convolution, embedding, flat, residual
+from siamese_tf.models.hog import hog
 from siamese_tf.models.imagenet import mobilenet_v2, resnet50
 from siamese_tf.models.inception_resnet import inception_resnet_v1
 from siamese_tf.models.koch import koch, koch_parameters
@@ -122,6 +123,7 @@ TOWERS: dict[str, Callable[[tuple[int, int, int], int], keras.Model]] = {
     "resnet": resnet,
     "reference": reference,
     "tnn": tnn,
+    "hog": hog,
     "koch": koch,
     "inception_resnet_v1": inception_resnet_v1,
     "mobilenet_v2": mobilenet_v2,

@@ -4,6 +4,7 @@ import math
 
 import tensorflow as tf
 
+SHIFT = 1 / 32  # of the longer side
 TURN = math.radians(12)  # either way; as far as the augmentation `affine` turns
 
 
@@ -17,7 +18,9 @@ def views_of(images: tf.Tensor, kind: str) -> list[tf.Tensor]:
 
     Args:
         images: (n, h, w, c) float32 in [0, 1], with static h, w and c.
-        kind: `one` adds nothing, `mirror` the mirror image, `turn` the image turned by 12 degrees to either side.
+        kind: `one` adds nothing, `mirror` the mirror image, `turn` the image turned by 12 degrees to either side,
+            `shift` the image moved by a thirty-second of its longer side in four directions, and the mirror images of
+            all five; what moves in from outside is the reflection at the edge.
 
     Returns:
         Stacks of the same shape, as many as there are views.
@@ -26,6 +29,9 @@ def views_of(images: tf.Tensor, kind: str) -> list[tf.Tensor]:
         return [images, tf.reverse(images, axis=[2])]
     if kind == "turn":
         return [images, _turned(images, TURN), _turned(images, -TURN)]
+    if kind == "shift":
+        shifted = [images, *_shifted(images)]
+        return [*shifted, *(tf.reverse(view, axis=[2]) for view in shifted)]
     return [images]
 
 
@@ -61,6 +67,14 @@ def map_about_centre(
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
     )
+
+
+def _shifted(images: tf.Tensor) -> list[tf.Tensor]:
+    height, width = images.shape[1:3]
+    by = min(max(1, round(SHIFT * max(height, width))), height, width)
+    around = tf.pad(images, [[0, 0], [by, by], [by, by], [0, 0]], "SYMMETRIC")
+    places = ((0, by), (2 * by, by), (by, 0), (by, 2 * by))
+    return [around[:, top : top + height, left : left + width] for top, left in places]
 
 
 def _turned(images: tf.Tensor, angle: float) -> tf.Tensor:

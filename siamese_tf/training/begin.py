@@ -14,6 +14,7 @@ from siamese_tf.training.pipeline import training_steps
 from siamese_tf.training.run_pairs import RunPairs
 from siamese_tf.training.trainer import Trainer
 from siamese_tf.training.transfer import freeze_all_but_last, start_tower
+from siamese_tf.training.whitening import embedding_layer
 
 
 def begin(config: TrainConfig, pairs: RunPairs, tower: keras.Model | None, *, resumed: bool = False) -> Trainer:
@@ -22,7 +23,7 @@ def begin(config: TrainConfig, pairs: RunPairs, tower: keras.Model | None, *, re
     A `resumed` run gets its weights from its checkpoint, and needs the file it once started from no more.
 
     Raises:
-        ConfigError: the tower does not take these images, or is not that of the file to start from.
+        ConfigError: the tower does not take these images, is not that of the file to start from, or cannot be whitened.
         ModelFileError: that file cannot be read.
     """
     assert config.epochs is not None  # `settle` has set all three
@@ -39,6 +40,8 @@ def begin(config: TrainConfig, pairs: RunPairs, tower: keras.Model | None, *, re
     kept = SiameseModel(
         size, tower or config.tower, config.embedding_dim, config.head, views=config.views, resize=form.resize
     )
+    if config.whiten:
+        embedding_layer(kept.tower)  # refuses before anything is trained
     if config.start_from is not None and not resumed:
         start_tower(trained, config.start_from)
     if config.train_last is not None:

@@ -19,6 +19,8 @@ from siamese_tf.files import atomic_write
 from siamese_tf.training.checkpoint import RunState, save_checkpoint
 from siamese_tf.training.optimizer import plateau_rate
 
+HISTORY = "history.csv"
+
 
 class KeepBest(keras.callbacks.Callback):
     """After each epoch: the accuracy on the validation pairs, the best weights so far, the history and the checkpoint.
@@ -76,7 +78,7 @@ class KeepBest(keras.callbacks.Callback):
         state.variables = [np.asarray(variable) for variable in self.model.state]
         state.optimizer = [np.asarray(variable) for variable in optimizer.variables]
         save_checkpoint(state, self.workdir)
-        write_history(state.history, self.workdir / "history.csv")
+        write_history(state.history, self.workdir / HISTORY)
 
 
 class RestartDraws(keras.callbacks.Callback):

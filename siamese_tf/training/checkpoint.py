@@ -23,12 +23,14 @@ class RunState:
         history: a row per finished epoch: `epoch` (from 1), `loss` and what else the objective measures,
             `validation_accuracy`, `learning_rate`, `seconds`.
         best_epoch: the epoch with the highest validation accuracy so far, the first of equals; 0 before the first.
+        whitening_seconds: that it took to whiten, after the last epoch.
         variables, optimizer, best: the arrays of the model, of its optimiser, and of the model after `best_epoch`.
     """
 
     run: dict[str, Any]
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
+    whitening_seconds: float = 0.0
     variables: list[np.ndarray] = field(default_factory=list)
     optimizer: list[np.ndarray] = field(default_factory=list)
     best: list[np.ndarray] = field(default_factory=list)
@@ -36,6 +38,11 @@ class RunState:
     @property
     def epochs_done(self) -> int:
         return len(self.history)
+
+    @property
+    def seconds(self) -> float:
+        """That the training took."""
+        return sum(row["seconds"] for row in self.history) + self.whitening_seconds
 
 
 def save_checkpoint(state: RunState, workdir: Path) -> None:

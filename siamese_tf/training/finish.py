@@ -23,6 +23,7 @@ from siamese_tf.training.run_pairs import RunPairs
 
 MODEL_FILE = "siamese.keras"
 RECORD = "record.json"
+ACCURACY = "accuracy.png"
 
 Say = Callable[[str], None]
 
@@ -63,7 +64,8 @@ def calibrate_and_report(
         json.dump(model.record, file, indent=2)
     title = f"{seen.dataset}, {config.objective}"
     save_pictures(scored, model.threshold, workdir, title=title)
-    save_accuracy_plot(state.history, workdir / "accuracy.png", title=title)
+    if state.history:
+        save_accuracy_plot(state.history, workdir / ACCURACY, title=title)
 
 
 def calibrate(model: SiameseModel, embedded: EmbeddedPairs) -> bool:

@@ -51,7 +51,7 @@ def training_batches(pairs: RunPairs, config: TrainConfig, epochs: range) -> tf.
         float32. Of images, n = P * K, the K images of one class after those of another.
     """
     file = pairs.seen.train
-    labels = _known_labels(pairs, config)
+    labels = known_labels(pairs, config)
     width = _images_per_step(pairs, config)
     batches: Callable[[], Batches]
     if config.steps_of_images:
@@ -72,8 +72,8 @@ def training_batches(pairs: RunPairs, config: TrainConfig, epochs: range) -> tf.
     return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2).with_options(options)
 
 
-def _known_labels(pairs: RunPairs, config: TrainConfig) -> np.ndarray:
-    """What is known of the class of each image: for one class against the rest, images of the rest keep their own."""
+def known_labels(pairs: RunPairs, config: TrainConfig) -> np.ndarray:
+    """(n,) What is known of the class of each image, -1 for nothing; images of the rest of one class keep their own."""
     seen, labels = pairs.seen.train.labels, pairs.opened.train.labels
     if seen is None or labels is None:
         return np.full(len(pairs.seen.train.images), -1)

@@ -35,7 +35,7 @@ def build_record(
         command: what to type to do this again.
 
     Returns:
-        Plain values; the objective triplet adds `triplet`, how its steps were made.
+        Plain values; the objective triplet adds `triplet`, how its steps were made, and whitening `whitened`.
     """
     seen = pairs.seen
     return {
@@ -54,9 +54,10 @@ def build_record(
             "seed": seen.train.manifest.get("seed"),
         },
         "training": {
-            "epochs": config.epochs,
+            "epochs": state.epochs_done,
             "best_epoch": state.best_epoch,
-            "seconds": round(sum(row["seconds"] for row in state.history), 1),
+            "seconds": round(state.seconds, 1),
+            **({"whitened": True} if config.whiten else {}),
         },
         **({"triplet": _triplet(config, pairs)} if config.objective == "triplet" else {}),
         "threshold": {"value": threshold, "chosen_on": PARTS[VALIDATION]},

@@ -37,7 +37,7 @@ def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> Tra
 
     Raises:
         PairFileError: a split without rows or with rows of one kind only, or no labels although `pairs_per_step` is
-            `all` or the objective `triplet`.
+            `all`, the objective `triplet` or `whiten` asked for.
         ConfigError: the config says `custom` and there is no `tower`, or it has nothing to train, or a precision or a
             file to start from was asked for besides; there are fewer classes than it asks for in a step; see
             `losses_from`.
@@ -69,6 +69,7 @@ def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> Tra
         margin=config.margin or objective.margins.get(head),
         embedding_dim=config.embedding_dim or defaults.embedding_dim,
         learning_rate=config.learning_rate or defaults.learning_rate,
+        whiten=_whiten(config.whiten, pairs.train, defaults.whiten),
         augment=augment,
         views=_views(augment) if config.views == "auto" else config.views,
     )
@@ -77,6 +78,12 @@ def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> Tra
     if config.steps_of_images:
         class_batches(_classes(run), *config.step_shape, config.seed)  # refuses what it could not draw
     return replace(config, epochs=config.epochs or -(-config.images_shown // images_per_epoch(run, config)))
+
+
+def _whiten(asked: bool | None, pairs: PairFile, unasked: bool) -> bool:
+    if asked and pairs.labels is None:
+        raise PairFileError(f"{pairs.path} has no labels, and whiten needs the classes of its images. Leave whiten out")
+    return unasked and pairs.labels is not None if asked is None else asked
 
 
 def _augmentation(asked: str, dataset: str, augments: bool) -> str:

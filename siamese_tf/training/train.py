@@ -16,14 +16,15 @@ from siamese_tf.files import atomic_write
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.towers import PARAMETERS
 from siamese_tf.training.begin import begin
-from siamese_tf.training.callbacks import HalveOnPlateau, KeepBest, ProgressBar, RestartDraws
+from siamese_tf.training.callbacks import HISTORY, HalveOnPlateau, KeepBest, ProgressBar, RestartDraws
 from siamese_tf.training.checkpoint import CHECKPOINT, RunState, load_checkpoint
 from siamese_tf.training.collapse import CollapseWatch
-from siamese_tf.training.finish import RECORD, Say, calibrate_and_report
-from siamese_tf.training.pipeline import training_batches, training_steps
+from siamese_tf.training.finish import ACCURACY, RECORD, Say, calibrate_and_report
+from siamese_tf.training.pipeline import known_labels, training_batches, training_steps
 from siamese_tf.training.run_pairs import RunPairs, open_run_pairs
 from siamese_tf.training.settle import settle
 from siamese_tf.training.trainer import Trainer
+from siamese_tf.training.whitening import learns_nothing_else, whiten
 
 PATHS = ("data_dir", "pairs", "test_pairs", "images")  # where the same pairs stood is not part of what a run is
 
@@ -46,7 +47,8 @@ def train_and_evaluate(
     Args:
         config: what to train on what, and how.
         workdir: gets `siamese.keras`, `record.json`, `config.json`, `history.csv`, the pictures, `logs/`, and
-            `checkpoint.npz`; None means `runs/<dataset>/<objective>`, where a data set seen as one class against the
+            `checkpoint.npz` (where nothing but a whitened layer is learned, neither these two nor a history); None
+            means `runs/<dataset>/<objective>`, where a data set seen as one class against the
             rest has a name of its own.
         tower: a tower of your own, see `SiameseModel`; built anew for every run, `resume` included.
         pairs: those of the config, where they are open already, so that several runs share them.
@@ -83,12 +85,16 @@ def train_and_evaluate(
         _assign(trainer.optimizer.variables, state.optimizer, workdir)
     elif (workdir / CHECKPOINT).exists():
         say(f"Replacing the run in {workdir} (--resume would have continued it).")
-        for name in (CHECKPOINT, RECORD):
+    if not state.epochs_done:
+        for name in (CHECKPOINT, RECORD, HISTORY, ACCURACY):
             (workdir / name).unlink(missing_ok=True)
         shutil.rmtree(workdir / "logs", ignore_errors=True)
     with atomic_write(workdir / "config.json", "w") as file:
         json.dump(config.to_dict(), file, indent=2)
-    _fit(trainer, pairs, state, workdir, quiet)
+    if not (config.whiten and learns_nothing_else(trainer.model.tower)):
+        _fit(trainer, pairs, state, workdir, quiet)
+    if config.whiten:
+        _whiten(trainer.kept, config, pairs, state, say)
     calibrate_and_report(trainer.kept, config, pairs, state, workdir, command=command, say=say)
     say(f"Everything is in {workdir} ({time.perf_counter() - started:.0f} s).")
     return trainer.kept
@@ -125,6 +131,15 @@ def _fit(trainer: Trainer, pairs: RunPairs, state: RunState, workdir: Path, quie
             f" {config.learning_rate:g}"
         )
     trainer.kept.set_weights(state.best)
+
+
+def _whiten(model: SiameseModel, config: TrainConfig, pairs: RunPairs, state: RunState, say: Say) -> None:
+    started = time.perf_counter()
+    labels = known_labels(pairs, config)
+    whiten(model, pairs.seen.train.images, pairs.pool, labels)
+    state.whitening_seconds = time.perf_counter() - started
+    known = labels[pairs.pool][labels[pairs.pool] >= 0]
+    say(f"the last layer whitens what differs in {len(known):,} images of {len(np.unique(known)):,} classes")
 
 
 def _assign(variables: list[tf.Variable], values: list[np.ndarray], workdir: Path) -> None:

@@ -76,6 +76,7 @@ OF_TRIPLETS = {
     "start_from": "a.keras",
     "train_last": 2,
     "layer_decay": 0.5,
+    "whiten": True,
     "average": 0.75,
     "augment": "erase-flip",
     "views": "turn",

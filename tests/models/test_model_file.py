@@ -92,7 +92,7 @@ def test_a_loaded_model_knows_the_hash_of_its_file(drawn, tmp_path):
     assert load_model(tmp_path / "a.keras").file_sha256 == digest
 
 
-@pytest.mark.parametrize("views", ["one", "mirror", "turn"])
+@pytest.mark.parametrize("views", ["one", "mirror", "turn", "shift"])
 def test_what_a_model_looks_at_comes_back(drawn, tmp_path, views):
     model = drawn(SiameseModel(SIZE, "reference", 4, views=views))
     save_model(model, tmp_path / "a.keras")

@@ -170,7 +170,7 @@ def test_score_pairs_of_one_image_or_no_pair(small):
 # Views
 
 
-@pytest.mark.parametrize("views", ["one", "mirror", "turn"])
+@pytest.mark.parametrize("views", ["one", "mirror", "turn", "shift"])
 def test_an_embedding_is_the_mean_over_the_views(drawn, views):
     plain, model = (drawn(SiameseModel((8, 8, 1), "reference", 4, views=some)) for some in ("one", views))
     stack = images(6, seed=1)

@@ -13,7 +13,7 @@ def test_scale_pixels_pencil():
     np.testing.assert_allclose(scale_pixels(np.uint8([0, 51, 255])), [0, 0.2, 1])
 
 
-@pytest.mark.parametrize(("kind", "count"), [("one", 1), ("mirror", 2), ("turn", 3)])
+@pytest.mark.parametrize(("kind", "count"), [("one", 1), ("mirror", 2), ("turn", 3), ("shift", 10)])
 def test_the_first_view_is_the_image_itself_and_all_have_its_shape(kind, count):
     images = drawn(4, 10, 7, 3)
     views = views_of(tf.constant(images), kind)
@@ -24,6 +24,25 @@ def test_the_first_view_is_the_image_itself_and_all_have_its_shape(kind, count):
 def test_the_mirror_image_has_left_and_right_exchanged():
     images = drawn()
     np.testing.assert_array_equal(views_of(tf.constant(images), "mirror")[1], images[:, :, ::-1])
+
+
+def test_shifting_goes_four_ways_by_a_thirty_second_of_the_longer_side_with_reflections_at_the_edge():
+    images = drawn(2, 64, 40)
+    views = [np.asarray(view) for view in views_of(tf.constant(images), "shift")]
+    inside = images[:, 2:-2, 2:-2]  # of what 64 / 32 = 2 pixels can move in
+    moved = [views[k][:, 2:-2, 2:-2] for k in range(5)]
+    np.testing.assert_array_equal(moved[0], inside)
+    for view, rows, columns in zip(moved[1:], (-2, 2, 0, 0), (0, 0, -2, 2), strict=True):
+        source = images[:, 2 + rows : 62 + rows, 2 + columns : 38 + columns]
+        np.testing.assert_array_equal(view, source)
+    np.testing.assert_array_equal(views[1][:, :2], images[:, 1::-1])
+    for view, mirrored in zip(views[:5], views[5:], strict=True):
+        np.testing.assert_array_equal(mirrored, view[:, :, ::-1])
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (6, 1), (200, 3)])
+def test_an_image_is_not_shifted_by_more_than_its_reflection_fills(height, width):
+    assert {view.shape[1:3] for view in views_of(tf.ones((1, height, width, 1)), "shift")} == {(height, width)}
 
 
 def test_turning_goes_either_way_by_twelve_degrees_about_the_centre():

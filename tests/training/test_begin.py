@@ -90,7 +90,7 @@ def test_what_is_kept_of_a_tower_of_your_own_is_that_very_tower(begun, quarters,
         np.testing.assert_array_equal(kept.embed(quarters.images[:5]), after)
 
 
-@pytest.mark.parametrize("views", ["one", "mirror", "turn"])
+@pytest.mark.parametrize("views", ["one", "mirror", "turn", "shift"])
 def test_only_what_is_kept_looks_at_other_views_too(begun, views):
     trainer = begun(replace(CONFIG, views=views))
     assert (trainer.model.views, trainer.kept.views) == ("one", views)

@@ -63,10 +63,26 @@ def test_the_reference_set_up_needs_no_more_flags_than_the_issue_names(pairs):
 @pytest.mark.parametrize("tower", TOWER_NAMES)
 def test_what_was_asked_for_stays(pairs, tower):
     asked = TrainConfig(
-        tower=tower, embedding_dim=7, learning_rate=0.5, augment="flip", epochs=3, head="concat", margin=2.0
+        tower=tower,
+        embedding_dim=7,
+        learning_rate=0.5,
+        augment="flip",
+        epochs=3,
+        head="concat",
+        margin=2.0,
+        whiten=tower != "hog",
     )
     assert settle(asked, pairs(), None) == replace(asked, dataset="mnist")
     assert settle(replace(asked, images_shown=1), pairs(), None).epochs == 3
+
+
+def test_hog_is_whitened_where_the_classes_are_known(pairs, toy_pairs, run_of):
+    assert [name for name in TOWER_NAMES if settle(TrainConfig(tower=name), pairs(), None).whiten] == ["hog"]
+    listed = TrainConfig(tower="hog", pairs_per_step="listed")
+    unlabelled = run_of(replace(toy_pairs, labels=None))
+    assert settle(listed, unlabelled, None).whiten is False
+    with pytest.raises(PairFileError, match="has no labels, and whiten needs the classes .* Leave whiten out"):
+        settle(replace(listed, whiten=True), unlabelled, None)
 
 
 def test_what_is_left_open_is_settled(toy_pairs, run_of):
@@ -123,7 +139,7 @@ def test_clothing_is_clothing_where_one_class_is_told_from_the_rest(quarters, ru
 @pytest.mark.parametrize("augment", ["none", "flip", "erase-affine"])
 def test_changes_and_views_asked_for_stay_whatever_the_data(pairs, augment):
     for dataset in ("mnist", CLOTHING):
-        for views in ("one", "mirror", "turn"):
+        for views in ("one", "mirror", "turn", "shift"):
             settled = settle(TrainConfig(augment=augment, views=views), pairs(dataset), None)
             assert (settled.augment, settled.views) == (augment, views)
         taught = {"none": "one", "flip": "mirror", "erase-affine": "turn"}[augment]

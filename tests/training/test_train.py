@@ -111,7 +111,7 @@ class TestTheUnbrokenRun:
 
     def test_the_config_is_written_as_it_was_settled(self, whole, config):
         written = TrainConfig.load(whole[1] / "config.json")
-        settled = {"head": "cosine", "augment": "shift", "learning_rate": 6e-3, "margin": 0.5}
+        settled = {"head": "cosine", "augment": "shift", "learning_rate": 6e-3, "margin": 0.5, "whiten": False}
         assert written == replace(config, dataset="digits", **settled)
 
     def test_the_history_and_the_best_epoch(self, whole):
@@ -200,6 +200,55 @@ def test_a_run_in_bfloat16_leaves_a_model_in_float32(config, tmp_path, digit_pai
     with pytest.raises(ConfigError, match="precision 'bfloat16' is for towers by name"):
         train_and_evaluate(config, tmp_path / "own", tower=tower_with_dropout(), quiet=True)
     assert not (tmp_path / "own").exists()
+
+
+# Whitened.
+
+
+def test_a_whitened_tower_with_nothing_else_to_learn_is_not_trained(whole, config, tmp_path, capsys):
+    """In the folder of an earlier run, of which nothing is left over."""
+    shutil.copytree(whole[1], tmp_path / "run")
+    settings = {"tower": "hog", "embedding_dim": 32}
+    model = train_and_evaluate(replace(config, **settings), tmp_path / "run")
+    assert "the last layer whitens what differs in" in capsys.readouterr().out
+    assert files(tmp_path / "run") == PROMISED - {"history.csv", "accuracy.png", CHECKPOINT, "logs"}
+    training = model.record["training"]
+    assert (training["epochs"], training["best_epoch"], training["whitened"]) == (0, 0, True)
+    assert training["seconds"] > 0
+    assert "whitened" not in whole[0].record["training"]
+    assert model.record["accuracy"]["test"] > 0.85
+    assert_same_bits(load_model(tmp_path / "run" / "siamese.keras"), model)
+    again = train_and_evaluate(replace(config, **settings, whiten=True), tmp_path / "again", resume=True, quiet=True)
+    assert_same_bits(again, model)
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_what_was_trained_is_whitened_last_and_anew_when_resumed(whole, config, tmp_path):
+    """The weights before the last layer are those of the run without it."""
+    whitened = replace(config, whiten=True)
+    model = train_and_evaluate(whitened, tmp_path, quiet=True)
+    *before, white, shift = model.tower.get_weights()
+    *trained, kernel, bias = whole[0].tower.get_weights()
+    for one, two in zip(before, trained, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert not np.allclose(white, kernel)
+    assert not np.allclose(shift, bias)
+    assert history(tmp_path) == history(whole[1])
+    assert_same_bits(train_and_evaluate(whitened, tmp_path, resume=True, quiet=True), model)
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_one_class_against_the_rest_is_whitened_by_what_is_known(config, tmp_path):
+    against = replace(config, tower="hog", embedding_dim=16, one_vs_rest="7")
+    model = train_and_evaluate(against, tmp_path, quiet=True)
+    assert model.record["training"]["whitened"]
+    assert model.record["one_vs_rest"]["test"]["auc"] > 0.8
+
+
+def test_a_tower_that_cannot_be_whitened_is_refused_before_anything_is_written(config, tmp_path):
+    with pytest.raises(ConfigError, match="whiten needs a tower whose last layer is a Dense one"):
+        train_and_evaluate(replace(config, tower="reference", whiten=True), tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
 
 
 # Stopped and resumed.

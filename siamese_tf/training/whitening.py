@@ -1,0 +1,148 @@
+"""Whitening: an embedding layer that is not trained but solved for, from what differs between images of one class.
+
+Directions in which images of one class differ much are shrunk, those in which they agree are stretched, until all are
+alike. The embedding layer that does so has a formula, so it cannot learn the training classes by heart as training can.
+
+Reference:
+    Hatch, Kajarekar and Stolcke 2006, "Within-class covariance normalization for SVM-based speaker recognition".
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from tensorflow import keras
+
+from siamese_tf.errors import ConfigError
+from siamese_tf.models.siamese_model import EMBED_BATCH, SiameseModel
+from siamese_tf.models.views import scale_pixels, views_of
+
+# What differs within a few classes says little of some directions, so its covariance is mixed with that of all images,
+# and with equal variances: shares, once all three have the same trace.
+OF_ALL, EQUAL = 0.1, 0.05
+ROUNDING = 1e-10  # of the largest variance; what is less, rounding made
+MOST_FEATURES = 4096  # a square of so many float64 has 128 MiB
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """How features are spread.
+
+    Attributes:
+        mean: (f,) of all.
+        total: (f, f) covariance of all.
+        within: (f, f) covariance about the mean of each class, of those whose class is known.
+    """
+
+    mean: np.ndarray
+    total: np.ndarray
+    within: np.ndarray
+
+
+def embedding_layer(tower: keras.Model) -> keras.layers.Dense:
+    """The layer of a tower that whitening sets.
+
+    Raises:
+        ConfigError: the last layer is not a Dense one with a bias and no activation, or has too many inputs.
+    """
+    layer = tower.layers[-1]
+    linear = isinstance(layer, keras.layers.Dense) and layer.use_bias and layer.activation is keras.activations.linear
+    if not linear:
+        raise ConfigError(
+            f"whiten needs a tower whose last layer is a Dense one with a bias and no activation; that of"
+            f" {tower.name} is {layer.name} ({type(layer).__name__}). Leave whiten out, or take another tower"
+        )
+    features = layer.kernel.shape[0]
+    if features > MOST_FEATURES:
+        raise ConfigError(
+            f"whiten looks at how the {features:,} numbers before the last layer of {tower.name} go together; at most"
+            f" {MOST_FEATURES:,} are allowed. Leave whiten out, or take another tower or smaller images"
+        )
+    return layer
+
+
+def learns_nothing_else(tower: keras.Model) -> bool:
+    """Whether training a tower would change no more than the layer that whitening sets."""
+    return len(tower.trainable_weights) == len(embedding_layer(tower).trainable_weights)
+
+
+def whiten(model: SiameseModel, images: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> None:
+    """Sets the embedding layer of a model so that embeddings of one class are spread alike in all directions.
+
+    Every view of an image counts as an image of its class. Of what comes before the layer, the `embedding_dim`
+    directions of the largest variance are kept; where there are fewer, the other numbers of an embedding are 0. The
+    squared length of an embedding is 1 in the mean.
+
+    Args:
+        model: its views and the layers before the last one stay as they are.
+        images: (n, h, w, c) uint8.
+        rows: (k,) integers, which of them to look at.
+        labels: (n,) integers, the class of each; -1 where it is not known.
+
+    Raises:
+        ConfigError: see `embedding_layer`; or no two images of one class differ.
+    """
+    layer = embedding_layer(model.tower)
+    before = keras.Model(model.tower.inputs, layer.input)
+    statistics = _Statistics(layer.kernel.shape[0], labels[rows])
+    for start in range(0, len(rows), EMBED_BATCH):
+        chosen = rows[start : start + EMBED_BATCH]
+        for view in views_of(scale_pixels(images[chosen]), model.views):
+            statistics.add(before(view, training=False).numpy(), labels[chosen])
+    kernel, bias = whitening(statistics.spread(), model.embedding_dim)
+    layer.set_weights([kernel.astype(np.float32), bias.astype(np.float32)])
+
+
+def whitening(spread: Spread, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
+    """The kernel (f, d) and the bias (d,) of the layer that whitens, see `whiten`.
+
+    Args:
+        spread: of the features (f,).
+        dimensions: d, at least 1.
+
+    Raises:
+        ConfigError: no two features of one class differ.
+    """
+    variances, axes = np.linalg.eigh(spread.total)
+    rank = min(dimensions, np.count_nonzero(variances > ROUNDING * variances[-1]))
+    kept, variances = axes[:, ::-1][:, :rank], variances[::-1][:rank]
+    within = kept.T @ spread.within @ kept
+    if np.trace(within) <= ROUNDING * variances.sum():
+        raise ConfigError(
+            "whiten looks at how images of one class differ, and no two of them do. Add images, or leave whiten out"
+        )
+    mixed = (1 - OF_ALL - EQUAL) * within / np.trace(within)
+    mixed += np.diag(OF_ALL * variances / variances.sum() + EQUAL / rank)
+    variances, turn = np.linalg.eigh(mixed)
+    kernel = kept @ (turn / np.sqrt(variances))
+    kernel /= np.sqrt(np.einsum("fd,fg,gd->", kernel, spread.total, kernel, optimize=True))
+    kernel = np.pad(kernel, ((0, 0), (0, dimensions - kernel.shape[1])))
+    return kernel, -spread.mean @ kernel
+
+
+class _Statistics:
+    """Sums over features (f,) from which their spread follows, so that never all of them are in memory."""
+
+    def __init__(self, features: int, labels: np.ndarray):
+        self.classes = np.unique(labels[labels >= 0])
+        self.sums = np.zeros((len(self.classes), features))
+        self.counts = np.zeros(len(self.classes))
+        self.known, self.all = np.zeros((features, features)), np.zeros((features, features))
+        self.sum, self.count = np.zeros(features), 0
+
+    def add(self, features: np.ndarray, labels: np.ndarray) -> None:
+        """(m, f) features and their (m,) labels, -1 where not known."""
+        features = features.astype(np.float64)
+        known = labels >= 0
+        self.sum += features.sum(axis=0)
+        self.count += len(features)
+        self.all += features.T @ features
+        self.known += features[known].T @ features[known]
+        which = np.searchsorted(self.classes, labels[known])
+        np.add.at(self.sums, which, features[known])
+        np.add.at(self.counts, which, 1)
+
+    def spread(self) -> Spread:
+        mean = self.sum / self.count
+        between = (self.sums / self.counts[:, np.newaxis]).T @ self.sums
+        within = (self.known - between) / max(1, self.counts.sum())
+        return Spread(mean, self.all / self.count - np.outer(mean, mean), within)

@@ -1,0 +1,188 @@
+import numpy as np
+import pytest
+from tensorflow import keras
+
+from siamese_tf.errors import ConfigError
+from siamese_tf.models.siamese_model import SiameseModel
+from siamese_tf.models.views import scale_pixels, views_of
+from siamese_tf.training import whitening as module
+from siamese_tf.training.whitening import Spread, embedding_layer, learns_nothing_else, whiten, whitening
+
+SIZE = (12, 10, 1)
+
+
+def features(classes=6, each=5, count=8, seed=0):
+    """Classes with means of their own, and directions in which each of them varies much."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(classes), each)
+    scale = np.geomspace(0.1, 3, count)
+    return rng.normal(size=(classes, count))[labels] + rng.normal(size=(len(labels), count)) * scale, labels
+
+
+def spread_of(x, labels):
+    within = np.concatenate([x[labels == one] - x[labels == one].mean(axis=0) for one in np.unique(labels)])
+    return Spread(x.mean(axis=0), np.cov(x.T, bias=True), within.T @ within / len(x))
+
+
+def within_of(embeddings, labels):
+    return spread_of(embeddings, labels).within
+
+
+@pytest.fixture
+def unmixed(monkeypatch):
+    """Whitening by the classes alone."""
+    monkeypatch.setattr(module, "OF_ALL", 0.0)
+    monkeypatch.setattr(module, "EQUAL", 0.0)
+
+
+def test_afterwards_a_class_is_spread_alike_in_all_directions(unmixed):
+    x, labels = features()
+    kernel, bias = whitening(spread_of(x, labels), 8)
+    embeddings = x @ kernel + bias
+    within = within_of(embeddings, labels)
+    np.testing.assert_allclose(within, np.eye(8) * within[0, 0], atol=1e-9)
+    np.testing.assert_allclose(embeddings.mean(axis=0), 0, atol=1e-9)
+    assert (embeddings**2).sum(axis=1).mean() == pytest.approx(1)
+
+
+def test_it_is_the_square_root_of_the_inverse_covariance(unmixed):
+    """Whatever the axes: distances are those of Mahalanobis, up to one factor."""
+    x, labels = features()
+    spread = spread_of(x, labels)
+    kernel, _ = whitening(spread, 8)
+    metric = kernel @ kernel.T
+    np.testing.assert_allclose(metric / np.trace(metric), (inverse := np.linalg.inv(spread.within)) / np.trace(inverse))
+
+
+def test_three_covariances_are_mixed_once_they_have_one_trace():
+    x, labels = features()
+    spread = spread_of(x, labels)
+    kernel, _ = whitening(spread, 8)
+    mixed = 0.85 * spread.within / np.trace(spread.within) + 0.1 * spread.total / np.trace(spread.total)
+    inverse = np.linalg.inv(mixed + 0.05 * np.eye(8) / 8)
+    metric = kernel @ kernel.T
+    np.testing.assert_allclose(metric / np.trace(metric), inverse / np.trace(inverse), atol=1e-9)
+
+
+def test_of_many_features_those_that_vary_most_are_kept():
+    x, labels = features(count=8)
+    kernel, _ = whitening(spread_of(x, labels), 3)
+    variances, axes = np.linalg.eigh(np.cov(x.T, bias=True))
+    assert kernel.shape == (8, 3)
+    np.testing.assert_allclose(axes[:, :5].T @ kernel, 0, atol=1e-9)  # of the five that vary least, nothing
+
+
+def test_where_fewer_vary_than_are_asked_for_the_rest_is_nought():
+    x, labels = features(classes=2, each=2)  # 4 points span 3 directions
+    kernel, bias = whitening(spread_of(x, labels), 8)
+    assert np.flatnonzero(np.abs(kernel).max(axis=0)).tolist() == [0, 1, 2]
+    assert not bias[3:].any()
+
+
+def test_other_scales_of_the_features_change_no_angle():
+    x, labels = features()
+    plain = x @ whitening(spread_of(x, labels), 8)[0]
+    large = 1000 * x @ whitening(spread_of(1000 * x, labels), 8)[0]
+    np.testing.assert_allclose(plain @ plain.T, large @ large.T, atol=1e-9)
+
+
+def test_classes_that_do_not_differ_within_are_refused():
+    x = np.eye(3)[[0, 0, 1, 1, 2, 2]]
+    for same in (x, np.zeros((4, 3))):
+        with pytest.raises(ConfigError, match="how images of one class differ, and no two of them do. Add images"):
+            whitening(spread_of(same, np.arange(len(same)) // 2), 2)
+
+
+def drawn(count=40, classes=8):
+    labels = np.arange(count) % classes
+    rng = np.random.default_rng(3)
+    patterns = rng.integers(0, 200, (classes, *SIZE))
+    return (patterns[labels] + rng.integers(0, 50, (count, *SIZE))).astype(np.uint8), labels
+
+
+def before(model, images):
+    """What the last layer looks at, of each view."""
+    cut = keras.Model(model.tower.inputs, model.tower.layers[-1].input)
+    return np.concatenate([np.asarray(cut(view)) for view in views_of(scale_pixels(images), model.views)])
+
+
+@pytest.mark.parametrize("views", ["one", "shift"])
+@pytest.mark.parametrize("batch", [7, 512])
+def test_every_view_of_the_chosen_images_counts_and_nothing_else(views, batch, monkeypatch):
+    monkeypatch.setattr(module, "EMBED_BATCH", batch)
+    images, labels = drawn()
+    rows = np.arange(4, 36)
+    model = SiameseModel(SIZE, "hog", 6, "cosine", views=views)
+    whiten(model, images, rows, labels)
+    x = before(model, images[rows]).astype(np.float64)
+    kernel, bias = whitening(spread_of(x, np.tile(labels[rows], len(x) // len(rows))), 6)
+    found, shift = model.tower.layers[-1].get_weights()
+    np.testing.assert_allclose(found @ found.T, kernel @ kernel.T, rtol=1e-3, atol=1e-4 * np.abs(kernel).max() ** 2)
+    np.testing.assert_allclose(np.linalg.norm(shift), np.linalg.norm(bias), rtol=1e-3)
+
+
+def test_images_of_unknown_class_count_for_how_all_are_spread(monkeypatch):
+    images, labels = drawn()
+    seen = []
+    monkeypatch.setattr(module, "whitening", lambda spread, d: (seen.append(spread), whitening(spread, d))[1])
+    model = SiameseModel(SIZE, "hog", 6, "cosine")
+    whiten(model, images, np.arange(40), np.where(labels < 3, labels, -1))
+    x = before(model, images).astype(np.float64)
+    np.testing.assert_allclose(seen[0].total, np.cov(x.T, bias=True), atol=1e-6)
+    np.testing.assert_allclose(seen[0].within, within_of(x[labels < 3], labels[labels < 3]), atol=1e-6)
+
+
+def test_embeddings_of_classes_never_seen_group_better_than_those_of_an_untrained_layer():
+    images, labels = drawn(160, 16)
+    model = SiameseModel(SIZE, "small_cnn", 16, "cosine")
+    unseen = images[labels >= 10]
+
+    def gap():
+        e = model.embed(unseen)
+        e /= np.linalg.norm(e, axis=1, keepdims=True)
+        same = labels[labels >= 10][:, np.newaxis] == labels[labels >= 10]
+        angles = e @ e.T
+        return angles[same & ~np.eye(len(e), dtype=bool)].mean() - angles[~same].mean()
+
+    untrained = gap()
+    whiten(model, images, np.flatnonzero(labels < 10), labels)
+    assert gap() > 2 * untrained
+    assert gap() > 0.3
+
+
+def test_hog_learns_nothing_else_and_small_cnn_does():
+    towers = {name: SiameseModel((20, 20, 1), name, 4).tower for name in ("hog", "small_cnn")}
+    assert [learns_nothing_else(towers[name]) for name in ("hog", "small_cnn")] == [True, False]
+    for layer in towers["small_cnn"].layers[:-1]:
+        layer.trainable = False
+    assert learns_nothing_else(towers["small_cnn"])
+
+
+def own(*layers):
+    return keras.Sequential([keras.Input(SIZE), keras.layers.Flatten(), *layers])
+
+
+@pytest.mark.parametrize(
+    "tower",
+    [
+        own(keras.layers.Dense(4, activation="relu")),
+        own(keras.layers.Dense(4, use_bias=False)),
+        own(keras.layers.Dense(4), keras.layers.LayerNormalization()),
+    ],
+)
+def test_a_tower_that_does_not_end_in_a_linear_layer_is_refused(tower):
+    with pytest.raises(ConfigError, match="whose last layer is a Dense one with a bias and no activation; that of"):
+        embedding_layer(tower)
+
+
+def test_a_layer_with_too_many_inputs_is_refused(monkeypatch):
+    monkeypatch.setattr(module, "MOST_FEATURES", 119)
+    with pytest.raises(ConfigError, match="how the 120 numbers before the last layer .* at most 119 are allowed"):
+        embedding_layer(own(keras.layers.Dense(4)))
+
+
+def test_a_tower_of_ones_own_can_be_whitened():
+    images, labels = drawn()
+    model = SiameseModel(SIZE, own(keras.layers.Dense(5)))
+    whiten(model, images, np.arange(40), labels)
+    assert np.square(model.embed(images)).sum(axis=1).mean() == pytest.approx(1, rel=1e-3)
