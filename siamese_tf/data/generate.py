@@ -1,6 +1,5 @@
 """From labelled images to the two pair files of a data set: one for training and validation, one for the test."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from siamese_tf.data.audit import Audit, audit_pairs
-from siamese_tf.data.image_cache import block_size, make_cache_folder
+from siamese_tf.data.cache_folder import scratch_images
+from siamese_tf.data.image_cache import block_size
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm
 from siamese_tf.data.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairFile, save_pair_file
 from siamese_tf.data.pair_text import write_csv_pairs
@@ -92,6 +92,7 @@ def generate_pair_files(
         DatasetError: the data set cannot be had, is too small to split, or has fewer pairs than asked for; or a folder
             of image files is named as a known data set.
         ConfigError: a split that is neither, a negative seed, or a form for what is no folder of image files.
+        SiameseError: the cache of image files cannot be written; see `in_cache`.
     """
     source = dataset if isinstance(dataset, Source) else load_source(dataset, data_dir, form)
     if source.paths is not None and source.name in NAMES:
@@ -213,12 +214,10 @@ def _pair_file(
 
 
 def _rows(images: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Some of the images; of those on the disk, in a file beside the cache that has no name and goes when they do."""
+    """Some of the images; of those on the disk, on the disk again."""
     if not isinstance(images, np.memmap):
         return images[kept]
-    shape = (len(kept), *images.shape[1:])
-    with tempfile.TemporaryFile(dir=make_cache_folder()) as file:
-        rows = np.memmap(file, np.uint8, "w+", shape=shape)
+    rows = scratch_images((len(kept), *images.shape[1:]))
     size = block_size(images.shape[1:], BLOCK)
     for start in range(0, len(kept), size):
         rows[start : start + size] = images[kept[start : start + size]]
