@@ -60,8 +60,8 @@ def open_pairs(
 ) -> OpenedPairs:
     """Opens the pairs of a file, or of a data set, whose files are made in `folder/<name>/` when they are not there.
 
-    Besides pair files (.npz), `pairs` and `test_pairs` may be lists of image files: CSV (.csv), see `read_csv_pairs`,
-    or in the form of LFW's (.txt), see `read_lfw_pairs`. Of LFW's folds, in which nobody stands twice, the last is for
+    Besides pair files (.npz), `pairs` and `test_pairs` may be lists of image files: CSV (.csv), see `csv_pairs`,
+    or in the form of LFW's (.txt), see `lfw_pairs`. Of LFW's folds, in which nobody stands twice, the last is for
     the test and the one before for validation; as `test_pairs` all are for the test.
 
     Args:

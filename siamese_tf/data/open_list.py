@@ -19,7 +19,7 @@ def open_list(
     """Reads a list and its images. The pairs of one that has a single part are all taken for test pairs.
 
     Args:
-        path: a `.csv` file, see `read_csv_pairs`, or a `.txt` file, see `read_lfw_pairs`.
+        path: a `.csv` file, see `csv_pairs`, or a `.txt` file, see `lfw_pairs`.
         form: what to bring the images to.
         images: for a `.txt` file, the folder with a folder for each person; None is the one the list is in.
 

@@ -131,7 +131,7 @@ def write_csv_pairs(
     paths: Sequence[str],
     pairs: Mapping[int, tuple[np.ndarray, np.ndarray, np.ndarray]],
 ) -> None:
-    """Writes pairs of image files as a CSV list that `read_csv_pairs` reads, with paths relative to the list's folder.
+    """Writes pairs of image files as a CSV list that `csv_pairs` reads, with paths relative to the list's folder.
 
     Args:
         path: of the list.

@@ -11,7 +11,7 @@ from siamese_tf.data.audit import audit_pairs
 from siamese_tf.data.generate import build_pairs, default_count, generate_pair_files, pairs_of_split
 from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, load_pair_file
-from siamese_tf.data.pair_lists import read_csv_pairs
+from siamese_tf.data.pair_lists import csv_pairs
 from siamese_tf.data.pairs import make_pairs
 from siamese_tf.data.sources import Source, load_source
 from siamese_tf.data.split import ImageSplit, split_images
@@ -272,7 +272,7 @@ def test_a_folder_of_image_files(people, tmp_path):
 def test_the_list_says_what_the_files_hold(people, tmp_path):
     made = generate_pair_files(str(people), out=tmp_path / "out", form=ImageForm((4, 4), "rgb", "crop"))
     files = [load_pair_file(made.train_path), load_pair_file(made.test_path)]
-    listed = read_csv_pairs(made.csv_path, 4, 4, 3, "crop")
+    listed = csv_pairs(made.csv_path, ImageForm((4, 4), "rgb", "crop"))
     assert listed.split.tolist() == [part for file in files for part in file.split.tolist()]
     assert listed.similarity.tolist() == [same for file in files for same in file.similarity.tolist()]
     for side in ("img1", "img2"):
