@@ -59,18 +59,22 @@ def block_size(shape: Sequence[int], most: int) -> int:
     return max(1, min(most, BLOCK_BYTES // math.prod(shape)))
 
 
-def cached_images(about: str | Path, files: Mapping[str, Path], form: ImageForm) -> CachedImages:
+def cached_images(
+    about: str | Path, files: Mapping[str, Path], form: ImageForm, images_folder: str | Path | None = None
+) -> CachedImages:
     """The decoded images of files; where none of them changed since the last time, nothing is opened but the cache.
 
     Args:
         about: the folder or list that the files belong to; it has one cache for each form asked for.
         files: what to call each file -> where it is.
         form: what to bring the images to; what it leaves open, the readable files decide.
+        images_folder: of a list whose images may stand in several folders; it has a cache for each of them.
 
     Raises:
         SiameseError: the cache cannot be written; see `in_cache`.
     """
-    key = json.dumps([os.path.realpath(about), asdict(form)])
+    places = [about] if images_folder is None else [about, images_folder]
+    key = json.dumps([*map(os.path.realpath, places), asdict(form)])
     folder = cache_folder() / "images" / hashlib.sha256(key.encode()).hexdigest()[:32]
     store = read_store(folder)
     stamps = {name: stamp_of(path) for name, path in files.items()}

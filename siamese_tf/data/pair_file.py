@@ -30,7 +30,7 @@ class PairFile:
         split: (m,) uint8, TRAIN, VALIDATION or TEST.
         manifest: where the file came from, plain JSON values; {} in files that do not say.
         path: where it was loaded from; None for one made in memory.
-        sha256: of the whole file, hexadecimal; None for one made in memory.
+        sha256: of the whole file, hexadecimal, of a list with its images; None for one made in memory.
     """
 
     images: np.ndarray

@@ -1,13 +1,14 @@
 """Lists of pairs of image files, CSV and LFW's `pairs.txt`, with the images they name."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from siamese_tf.data.image_cache import cached_images
+from siamese_tf.data.image_cache import CachedImages, cached_images
 from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file
 from siamese_tf.data.pair_text import ListedPairs, parse_csv, parse_lfw, read_text
@@ -63,7 +64,7 @@ def lfw_pairs(path: str | Path, images_folder: str | Path, form: ImageForm) -> t
     labels = {name: number[name.split("/")[0]] for name in files}
     cure = f"They are looked for in {images_folder}, as NAME/NAME_0001.jpg or .png: name another"
     cure += " folder with --images, or mend the files"
-    pairs = _pair_file(path, listed, files, form, labels, cure)
+    pairs = _pair_file(path, listed, files, form, labels, images_folder, cure)
     pairs = replace(pairs, manifest={**pairs.manifest, "class_names": people})
     return pairs, np.array(listed.fold, np.int64)
 
@@ -126,9 +127,10 @@ def _pair_file(
     files: Mapping[str, Path],
     form: ImageForm,
     labels: Mapping[str, int] | None = None,
+    images_folder: str | Path | None = None,
     cure: str = CURE,
 ) -> PairFile:
-    found = cached_images(path, files, form)
+    found = cached_images(path, files, form, images_folder)
     if found.unreadable:
         first = "; ".join(f"{name}: {why}" for name, why in list(found.unreadable.items())[:NAMED])
         raise PairFileError(
@@ -144,8 +146,15 @@ def _pair_file(
         split=np.array(listed.split, np.uint8),
         manifest={"form": found.form.as_dict()},
         path=path,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=_sha256(path, found),
     )
+
+
+def _sha256(path: Path, found: CachedImages) -> str:
+    """Of the list and of its images, since the same list may name other ones: in another folder, or mended since."""
+    digest = hashlib.sha256(path.read_bytes())
+    digest.update(json.dumps([found.form.as_dict(), found.sha256]).encode())
+    return digest.hexdigest()
 
 
 def _lfw_file(folder: Path, name: str) -> Path:

@@ -1,9 +1,10 @@
-import hashlib
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from siamese_tf.data import image_cache
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm
 from siamese_tf.data.images import load_image
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, check_labels_agree, save_pair_file
@@ -44,7 +45,6 @@ def test_csv(place):
             np.testing.assert_array_equal(image, load_image(place / "lfw" / name, 5, 4, 1))
     assert pairs.manifest["form"] == {"size": [5, 4], "color": "grey", "resize": "pad"}
     assert pairs.path == place / "list.csv"
-    assert pairs.sha256 == hashlib.sha256((place / "list.csv").read_bytes()).hexdigest()
     save_pair_file(place / "saved.npz", pairs)  # it is a pair file in all but name
 
 
@@ -69,6 +69,36 @@ def test_lfw(place):
     expected = load_image(place / "lfw" / "Bob" / "Bob_0003.png", 5, 4, 1)
     np.testing.assert_array_equal(pairs.images[pairs.img2[1]], expected)
     assert lfw_pairs(place / "pairs.txt", place / "lfw", AS_THEY_ARE)[0].images.shape == (5, 5, 4, 1)
+
+
+def test_the_same_list_of_images_in_two_folders(place, monkeypatch):
+    """Files of one size and one time, as two copies in a moment may be, are not taken for one another."""
+    monkeypatch.setattr(image_cache, "stamp_of", lambda _: [1, 1, 1])
+    shutil.copytree(place / "lfw", place / "other")
+    for path in (place / "other").rglob("*.*"):
+        Image.fromarray(np.zeros((5, 4), np.uint8)).save(path)
+    pairs, _ = lfw_pairs(place / "pairs.txt", place / "lfw", GREY)
+    others, _ = lfw_pairs(place / "pairs.txt", place / "other", GREY)
+    assert pairs.images.any()
+    assert not others.images.any()
+    assert pairs.sha256 != others.sha256
+
+
+def test_the_hash_is_of_the_list_and_its_images(place):
+    def sha256(form=GREY):
+        return csv_pairs(place / "list.csv", form).sha256
+
+    before = sha256()
+    assert sha256() == before
+    assert sha256(ImageForm((5, 4), "grey", "crop")) != before
+    image = place / "lfw" / "Bob" / "Bob_0003.png"
+    content = image.read_bytes()
+    Image.fromarray(np.zeros((5, 4), np.uint8)).save(image)
+    assert sha256() != before
+    image.write_bytes(content)
+    assert sha256() == before
+    (place / "list.csv").write_text((place / "list.csv").read_text().replace("1,train", "0,train"))
+    assert sha256() != before
 
 
 def test_an_image_that_cannot_be_read_is_named(place):
