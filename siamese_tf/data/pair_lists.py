@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -132,7 +133,7 @@ def _pair_file(
 ) -> PairFile:
     found = cached_images(path, files, form, images_folder)
     if found.unreadable:
-        first = "; ".join(f"{name}: {why}" for name, why in list(found.unreadable.items())[:NAMED])
+        first = "; ".join(f"{name:.200}: {why}" for name, why in list(found.unreadable.items())[:NAMED])
         raise PairFileError(
             f"{path}: {len(found.unreadable):,} of its {len(files):,} images cannot be read ({first}). {cure}"
         )
@@ -159,4 +160,4 @@ def _sha256(path: Path, found: CachedImages) -> str:
 
 def _lfw_file(folder: Path, name: str) -> Path:
     png = folder / f"{name}.png"
-    return png if png.is_file() else folder / f"{name}.jpg"
+    return png if os.path.isfile(png) else folder / f"{name}.jpg"

@@ -112,6 +112,15 @@ def test_an_image_that_cannot_be_read_is_named(place):
         lfw_pairs(place / "pairs.txt", place / "lfw", GREY)
 
 
+def test_a_name_too_long_for_a_file_is_not_printed_whole(place):
+    (place / "list.csv").write_text(f"img1,img2,similarity\nlfw/{'a' * 5000},lfw/{'b' * 5000},1\n")
+    with pytest.raises(PairFileError, match="lfw/a{196}: there is no such file.*lfw/b{196}: there is no such file"):
+        csv_pairs(place / "list.csv", GREY)
+    (place / "pairs.txt").write_text(f"1 1\n{'a' * 5000} 1 2\nAnn_Lee 1 Bob 1\n")
+    with pytest.raises(PairFileError, match=r"2 of its 4 .*\(a{200}: there is no such file"):
+        lfw_pairs(place / "pairs.txt", place / "lfw", GREY)
+
+
 def test_a_name_that_no_file_has(place):
     (place / "list.csv").write_text("img1,img2,similarity\nlfw,nul\0,1\n")
     with pytest.raises(PairFileError):
