@@ -11,7 +11,8 @@ from siamese_tf.data.audit import Audit, audit_pairs
 from siamese_tf.data.cache_folder import scratch_images
 from siamese_tf.data.image_cache import block_size
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm
-from siamese_tf.data.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairFile, save_pair_file
+from siamese_tf.data.npz import check_size
+from siamese_tf.data.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairFile, arrays_of, save_pair_file
 from siamese_tf.data.pair_text import write_csv_pairs
 from siamese_tf.data.pairs import existing_pairs, make_pairs
 from siamese_tf.data.sources import NAMES, Source, load_source
@@ -91,6 +92,7 @@ def generate_pair_files(
     Raises:
         DatasetError: the data set cannot be had, is too small to split, or has fewer pairs than asked for; or a folder
             of image files is named as a known data set.
+        PairFileError: a file would be too large to be read again; none is written.
         ConfigError: a split that is neither, a negative seed, or a form for what is no folder of image files.
         SiameseError: the cache of image files cannot be written; see `in_cache`.
     """
@@ -112,6 +114,9 @@ def generate_pair_files(
         )
     folder = Path(out) / source.name
     paths = folder / "train_pairs.npz", folder / "test_pairs.npz"
+    files = [replace(file, manifest={**file.manifest, "audit": audit.as_dict()}) for file in files]
+    for path, file in zip(paths, files, strict=True):
+        check_size(arrays_of(file), str(path))
     note, csv_path = source.note, None
     if source.paths is not None:
         csv_path = folder / "pairs.csv"
@@ -119,7 +124,7 @@ def generate_pair_files(
         why = ", for by class there are too few" if split is None and mode == "image" else ""
         note += f"; split by {mode}{why}"
     for path, file in zip(paths, files, strict=True):
-        save_pair_file(path, replace(file, manifest={**file.manifest, "audit": audit.as_dict()}))
+        save_pair_file(path, file)
     return GeneratedPairs(*paths, note, files[0].manifest["duplicates"], audit, csv_path, source.unreadable)
 
 
