@@ -1,6 +1,5 @@
 """From labelled images to the two pair files of a data set: one for training and validation, one for the test."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from siamese_tf.data.audit import Audit, audit_pairs
-from siamese_tf.data.image_cache import block_size, make_cache_folder
+from siamese_tf.data.cache_folder import scratch_images
+from siamese_tf.data.image_cache import block_size
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm
-from siamese_tf.data.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairFile, save_pair_file
+from siamese_tf.data.npz import check_size
+from siamese_tf.data.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairFile, arrays_of, save_pair_file
 from siamese_tf.data.pair_text import write_csv_pairs
 from siamese_tf.data.pairs import existing_pairs, make_pairs
 from siamese_tf.data.sources import NAMES, Source, load_source
@@ -91,7 +92,9 @@ def generate_pair_files(
     Raises:
         DatasetError: the data set cannot be had, is too small to split, or has fewer pairs than asked for; or a folder
             of image files is named as a known data set.
+        PairFileError: a file would be too large to be read again; none is written.
         ConfigError: a split that is neither, a negative seed, or a form for what is no folder of image files.
+        SiameseError: the cache of image files cannot be written; see `in_cache`.
     """
     source = dataset if isinstance(dataset, Source) else load_source(dataset, data_dir, form)
     if source.paths is not None and source.name in NAMES:
@@ -111,6 +114,9 @@ def generate_pair_files(
         )
     folder = Path(out) / source.name
     paths = folder / "train_pairs.npz", folder / "test_pairs.npz"
+    files = [replace(file, manifest={**file.manifest, "audit": audit.as_dict()}) for file in files]
+    for path, file in zip(paths, files, strict=True):
+        check_size(arrays_of(file), str(path))
     note, csv_path = source.note, None
     if source.paths is not None:
         csv_path = folder / "pairs.csv"
@@ -118,7 +124,7 @@ def generate_pair_files(
         why = ", for by class there are too few" if split is None and mode == "image" else ""
         note += f"; split by {mode}{why}"
     for path, file in zip(paths, files, strict=True):
-        save_pair_file(path, replace(file, manifest={**file.manifest, "audit": audit.as_dict()}))
+        save_pair_file(path, file)
     return GeneratedPairs(*paths, note, files[0].manifest["duplicates"], audit, csv_path, source.unreadable)
 
 
@@ -213,12 +219,10 @@ def _pair_file(
 
 
 def _rows(images: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Some of the images; of those on the disk, in a file beside the cache that has no name and goes when they do."""
+    """Some of the images; of those on the disk, on the disk again."""
     if not isinstance(images, np.memmap):
         return images[kept]
-    shape = (len(kept), *images.shape[1:])
-    with tempfile.TemporaryFile(dir=make_cache_folder()) as file:
-        rows = np.memmap(file, np.uint8, "w+", shape=shape)
+    rows = scratch_images((len(kept), *images.shape[1:]))
     size = block_size(images.shape[1:], BLOCK)
     for start in range(0, len(kept), size):
         rows[start : start + size] = images[kept[start : start + size]]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from siamese_tf.data.cache_folder import cache_folder, in_cache
 from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.image_store import (
     Entry,
@@ -53,32 +54,27 @@ class CachedImages:
     resized: int
 
 
-def cache_folder() -> Path:
-    """Where caches are: `$SIAMESE_TF_CACHE`, else `~/.cache/siamese_tf`."""
-    return Path(os.environ.get("SIAMESE_TF_CACHE") or "~/.cache/siamese_tf").expanduser()
-
-
-def make_cache_folder() -> Path:
-    """Makes it for its owner's eyes only, since pictures of faces are private."""
-    folder = cache_folder()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
-
-
 def block_size(shape: Sequence[int], most: int) -> int:
     """How many images of a shape to take at a time."""
     return max(1, min(most, BLOCK_BYTES // math.prod(shape)))
 
 
-def cached_images(about: str | Path, files: Mapping[str, Path], form: ImageForm) -> CachedImages:
+def cached_images(
+    about: str | Path, files: Mapping[str, Path], form: ImageForm, images_folder: str | Path | None = None
+) -> CachedImages:
     """The decoded images of files; where none of them changed since the last time, nothing is opened but the cache.
 
     Args:
         about: the folder or list that the files belong to; it has one cache for each form asked for.
         files: what to call each file -> where it is.
         form: what to bring the images to; what it leaves open, the readable files decide.
+        images_folder: of a list whose images may stand in several folders; it has a cache for each of them.
+
+    Raises:
+        SiameseError: the cache cannot be written; see `in_cache`.
     """
-    key = json.dumps([os.path.realpath(about), asdict(form)])
+    places = [about] if images_folder is None else [about, images_folder]
+    key = json.dumps([*map(os.path.realpath, places), asdict(form)])
     folder = cache_folder() / "images" / hashlib.sha256(key.encode()).hexdigest()[:32]
     store = read_store(folder)
     stamps = {name: stamp_of(path) for name, path in files.items()}
@@ -97,7 +93,6 @@ def _renew(
     folder: Path, files: Mapping[str, Path], stamps: Mapping[str, Stamp], form: ImageForm, old: Store | None
 ) -> Store:
     """Looks at the files that changed, and writes the store again; what was decoded before is copied."""
-    make_cache_folder()
     known = old.entries if old else {}
     changed = [name for name in files if name not in known or known[name].stamp != stamps[name]]
     with ThreadPoolExecutor() as pool:
@@ -107,9 +102,12 @@ def _renew(
         file, settled = folder / f"images-{os.urandom(8).hex()}.npy", None
         while (now := form.settled([entry.shape for entry in entries.values() if not entry.error])) != settled:
             settled = now  # a file that turns out to be damaged may have been the only one of another size
-            write_images(file, _decoded(files, entries, settled, old, pool), settled)
-    store = write_index(folder, settled, file, entries)
-    remove_left_overs(folder, file, old.file if old else None)
+            needed = math.prod(settled.shape) * sum(not entry.error for entry in entries.values())
+            with in_cache(needed):
+                write_images(file, _decoded(files, entries, settled, old, pool), settled)
+    with in_cache(needed):
+        store = write_index(folder, settled, file, entries)
+        remove_left_overs(folder, file, old.file if old else None)
     return store
 
 

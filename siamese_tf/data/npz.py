@@ -16,7 +16,26 @@ MOST_BYTES = 2**34
 MOST_EXPANSION = 200  # a zip bomb expands a thousandfold, images tenfold
 SLACK_BYTES = 2**26
 BLOCK_BYTES = 2**20
+HEADER_BYTES = 128  # of an array of four dimensions or fewer
 LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # of a member, before its name
+
+
+def check_size(arrays: Mapping[str, np.ndarray], name: str) -> None:
+    """Refuses arrays of images that are too large together for `read_npz`, before they are written.
+
+    Args:
+        arrays: what `write_npz` would be given.
+        name: what to call the file in messages.
+
+    Raises:
+        PairFileError: how large they are, how large they may be, and the cure.
+    """
+    size = sum(array.nbytes + HEADER_BYTES for array in arrays.values())
+    if size > MOST_BYTES:
+        raise PairFileError(
+            f"{name} would hold {size:,} bytes; at most {MOST_BYTES:,} are read again. Take fewer images, or smaller"
+            " ones: --image-size, --color grey"
+        )
 
 
 def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:

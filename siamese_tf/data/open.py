@@ -1,5 +1,6 @@
 """The pairs of a run: a file or list named by the user, or files found in `dataset/<name>/`, or made there."""
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,8 @@ def open_pairs(
 ) -> OpenedPairs:
     """Opens the pairs of a file, or of a data set, whose files are made in `folder/<name>/` when they are not there.
 
-    Besides pair files (.npz), `pairs` and `test_pairs` may be lists of image files: CSV (.csv), see `read_csv_pairs`,
-    or in the form of LFW's (.txt), see `read_lfw_pairs`. Of LFW's folds, in which nobody stands twice, the last is for
+    Besides pair files (.npz), `pairs` and `test_pairs` may be lists of image files: CSV (.csv), see `csv_pairs`,
+    or in the form of LFW's (.txt), see `lfw_pairs`. Of LFW's folds, in which nobody stands twice, the last is for
     the test and the one before for validation; as `test_pairs` all are for the test.
 
     Args:
@@ -109,7 +110,7 @@ def open_pairs(
 def _made_from_others(here: Path, dataset: str, before: Any, now: dict[str, str], source: Source | None) -> str:
     """What is wrong with the pairs of a folder, and the cure; of image files, only the form may be another."""
     made = f"the pairs in {here} were made from other images than {dataset} has now"
-    again = f"Make them again: python dataset_generation.py --dataset {dataset}"
+    again = f"Make them again: {_making(dataset)}"
     if source is None or source.form is None:
         return f"{made}. {again}"
     if isinstance(before, dict) and [*before.values()] == [*now.values()]:
@@ -118,12 +119,17 @@ def _made_from_others(here: Path, dataset: str, before: Any, now: dict[str, str]
     return f"{made}. {again} --image-size {height}x{width} --color {source.form.color} --resize {source.form.resize}"
 
 
+def _making(dataset: str) -> str:
+    """What to type to make the pairs of a data set."""
+    return f"python dataset_generation.py --dataset {shlex.quote(str(dataset))}"
+
+
 def _both_stand_in(here: Path, dataset: str) -> bool:
     there = [(here / name).exists() for name in (TRAIN_FILE, TEST_FILE)]
     if any(there) and not all(there):
         raise PairFileError(
             f"{here} holds only one of {TRAIN_FILE} and {TEST_FILE}, which belong together."
-            f" Make both again: python dataset_generation.py --dataset {dataset}"
+            f" Make both again: {_making(dataset)}"
         )
     return all(there)
 
@@ -180,7 +186,7 @@ def _check_same_source(train: PairFile, test: PairFile) -> None:
     if all(sources) and sources[0] != sources[1]:
         raise PairFileError(
             f"{test.path} was made from other images than {train.path}, beside which it stands."
-            " Make both again with dataset_generation.py, or name a test file with --test-pairs."
+            " Make both again with siamese-tf pairs generate, or name a test file with --test-pairs."
         )
 
 

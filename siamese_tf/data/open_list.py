@@ -9,7 +9,7 @@ from siamese_tf.data.audit import audit_pairs
 from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.open import OpenedPairs
 from siamese_tf.data.pair_file import TEST
-from siamese_tf.data.pair_lists import csv_pairs, lfw_pairs
+from siamese_tf.data.pair_lists import is_lfw, load_pairs
 from siamese_tf.errors import PairFileError
 
 
@@ -19,7 +19,7 @@ def open_list(
     """Reads a list and its images. The pairs of one that has a single part are all taken for test pairs.
 
     Args:
-        path: a `.csv` file, see `read_csv_pairs`, or a `.txt` file, see `read_lfw_pairs`.
+        path: a `.csv` file, see `csv_pairs`, or a `.txt` file, see `lfw_pairs`.
         form: what to bring the images to.
         images: for a `.txt` file, the folder with a folder for each person; None is the one the list is in.
 
@@ -29,18 +29,14 @@ def open_list(
     Raises:
         PairFileError: the list or one of its images cannot be read, or `images` is given for a CSV file.
     """
-    path = Path(path)
-    fold: np.ndarray | None = None
-    if path.suffix.lower() == ".txt":
-        pairs, fold = lfw_pairs(path, path.parent if images is None else images, form)
-        fold = fold if np.unique(fold).size > 1 else None
-    elif images is None:
-        pairs = csv_pairs(path, form)
-    else:
+    if images is not None and not is_lfw(path):
         raise PairFileError(f"the paths in {path} are relative to its own folder; leave out the folder {images}")
+    pairs, fold = load_pairs(path, form, images)
+    if fold is not None and np.unique(fold).size == 1:
+        fold = None
     if np.unique(pairs.split).size == 1:
         pairs = replace(pairs, split=np.full_like(pairs.split, TEST))
     test = pairs if len(pairs.rows(TEST)) else None
     folds = "" if fold is None else f", {np.unique(fold).size} folds"
     note = f"using {len(pairs.similarity):,} pairs of {len(pairs.images):,} images in {path}{folds}"
-    return OpenedPairs(pairs, test, path.stem, note, audit_pairs([pairs]).leaks), fold
+    return OpenedPairs(pairs, test, Path(path).stem, note, audit_pairs([pairs]).leaks), fold

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from siamese_tf.data.image_form import RESIZES, ImageForm, form_of_images
-from siamese_tf.data.npz import read_npz, write_npz
+from siamese_tf.data.npz import check_size, read_npz, write_npz
 from siamese_tf.errors import PairFileError
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
@@ -30,7 +30,7 @@ class PairFile:
         split: (m,) uint8, TRAIN, VALIDATION or TEST.
         manifest: where the file came from, plain JSON values; {} in files that do not say.
         path: where it was loaded from; None for one made in memory.
-        sha256: of the whole file, hexadecimal; None for one made in memory.
+        sha256: of the whole file, hexadecimal, of a list with its images; None for one made in memory.
     """
 
     images: np.ndarray
@@ -74,11 +74,17 @@ def save_pair_file(path: str | Path, pairs: PairFile) -> None:
     Raises:
         PairFileError: `load_pair_file` or `check_labels_agree` would refuse the contents; nothing is written.
     """
-    arrays = {name: getattr(pairs, name) for name in (*REQUIRED, "labels", "split") if getattr(pairs, name) is not None}
-    arrays["manifest"] = np.array(json.dumps(pairs.manifest, sort_keys=True, allow_nan=False))
+    arrays = arrays_of(pairs)
     _checked(arrays, str(path))
     check_labels_agree(pairs)
+    check_size(arrays, str(path))
     write_npz(path, arrays)
+
+
+def arrays_of(pairs: PairFile) -> dict[str, np.ndarray]:
+    """What stands in the file of these pairs, by name."""
+    arrays = {name: getattr(pairs, name) for name in (*REQUIRED, "labels", "split") if getattr(pairs, name) is not None}
+    return {**arrays, "manifest": np.array(json.dumps(pairs.manifest, sort_keys=True, allow_nan=False))}
 
 
 def load_pair_file(path: str | Path) -> PairFile:

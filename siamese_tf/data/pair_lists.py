@@ -1,14 +1,16 @@
 """Lists of pairs of image files, CSV and LFW's `pairs.txt`, with the images they name."""
 
 import hashlib
+import json
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from siamese_tf.data.image_cache import cached_images
-from siamese_tf.data.image_form import ImageForm, form_of_images
+from siamese_tf.data.image_cache import CachedImages, cached_images
+from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file
 from siamese_tf.data.pair_text import ListedPairs, parse_csv, parse_lfw, read_text
 from siamese_tf.errors import PairFileError
@@ -17,14 +19,14 @@ NAMED = 3  # unreadable images, or people, named in a message
 CURE = "Correct the paths, mend the files, or take their pairs out"
 
 
-def read_csv_pairs(path: str | Path, height: int, width: int, channels: int, resize: str = "pad") -> PairFile:
+def csv_pairs(path: str | Path, form: ImageForm) -> PairFile:
     """Reads a CSV list of pairs and the images it names, brought to one form.
 
     Args:
         path: a UTF-8 CSV file with the columns `img1`, `img2` (paths relative to its folder), `similarity` (1 = same,
             0 = different) and perhaps `split` (train, validation or test; without it all are train). Other columns are
             passed over.
-        height, width, channels, resize: as for `load_image`.
+        form: what to bring the images to; what it leaves open, the images decide.
 
     Returns:
         The pairs, in their order; without labels, since a list of pairs knows no classes.
@@ -32,12 +34,12 @@ def read_csv_pairs(path: str | Path, height: int, width: int, channels: int, res
     Raises:
         PairFileError: the list or one of its images cannot be read; the message says which, and the cure.
     """
-    return csv_pairs(path, form_of_images((height, width, channels), resize))
+    path = Path(path)
+    listed = parse_csv(read_text(path), str(path))
+    return _pair_file(path, listed, {name: path.parent / name for name in [*listed.img1, *listed.img2]}, form)
 
 
-def read_lfw_pairs(
-    path: str | Path, images_folder: str | Path, height: int, width: int, channels: int, resize: str = "pad"
-) -> tuple[PairFile, np.ndarray]:
+def lfw_pairs(path: str | Path, images_folder: str | Path, form: ImageForm) -> tuple[PairFile, np.ndarray]:
     """Reads a list in the form of LFW's `pairs.txt`, and the images it names, brought to one form.
 
     Its first line says how many folds there are, and how many similar pairs, and as many dissimilar ones, each has;
@@ -46,7 +48,7 @@ def read_lfw_pairs(
     Args:
         path: the list.
         images_folder: holds `NAME/NAME_0001.jpg`, or `.png`.
-        height, width, channels, resize: as for `load_image`.
+        form: what to bring the images to; what it leaves open, the images decide.
 
     Returns:
         The pairs, in their order, all TEST, with the people for labels, named in the manifest as `class_names`; and the
@@ -55,18 +57,6 @@ def read_lfw_pairs(
     Raises:
         PairFileError: the list or one of its images cannot be read; the message says which, and the cure.
     """
-    return lfw_pairs(path, images_folder, form_of_images((height, width, channels), resize))
-
-
-def csv_pairs(path: str | Path, form: ImageForm) -> PairFile:
-    """As `read_csv_pairs`; what the form leaves open, the images decide."""
-    path = Path(path)
-    listed = parse_csv(read_text(path), str(path))
-    return _pair_file(path, listed, {name: path.parent / name for name in [*listed.img1, *listed.img2]}, form)
-
-
-def lfw_pairs(path: str | Path, images_folder: str | Path, form: ImageForm) -> tuple[PairFile, np.ndarray]:
-    """As `read_lfw_pairs`; what the form leaves open, the images decide."""
     path = Path(path)
     listed = parse_lfw(read_text(path), str(path))
     files = {name: _lfw_file(Path(images_folder), name) for name in [*listed.img1, *listed.img2]}
@@ -75,7 +65,7 @@ def lfw_pairs(path: str | Path, images_folder: str | Path, form: ImageForm) -> t
     labels = {name: number[name.split("/")[0]] for name in files}
     cure = f"They are looked for in {images_folder}, as NAME/NAME_0001.jpg or .png: name another"
     cure += " folder with --images, or mend the files"
-    pairs = _pair_file(path, listed, files, form, labels, cure)
+    pairs = _pair_file(path, listed, files, form, labels, images_folder, cure)
     pairs = replace(pairs, manifest={**pairs.manifest, "class_names": people})
     return pairs, np.array(listed.fold, np.int64)
 
@@ -123,7 +113,7 @@ def load_pairs(
         The pairs; and of a `.txt` the fold of each, (m,) int64, from 0.
 
     Raises:
-        PairFileError: as `read_csv_pairs`, `read_lfw_pairs` and `load_pair_file`.
+        PairFileError: as `csv_pairs`, `lfw_pairs` and `load_pair_file`.
     """
     if not is_list(path):
         return load_pair_file(path), None
@@ -138,11 +128,12 @@ def _pair_file(
     files: Mapping[str, Path],
     form: ImageForm,
     labels: Mapping[str, int] | None = None,
+    images_folder: str | Path | None = None,
     cure: str = CURE,
 ) -> PairFile:
-    found = cached_images(path, files, form)
+    found = cached_images(path, files, form, images_folder)
     if found.unreadable:
-        first = "; ".join(f"{name}: {why}" for name, why in list(found.unreadable.items())[:NAMED])
+        first = "; ".join(f"{name:.200}: {why}" for name, why in list(found.unreadable.items())[:NAMED])
         raise PairFileError(
             f"{path}: {len(found.unreadable):,} of its {len(files):,} images cannot be read ({first}). {cure}"
         )
@@ -156,10 +147,17 @@ def _pair_file(
         split=np.array(listed.split, np.uint8),
         manifest={"form": found.form.as_dict()},
         path=path,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=_sha256(path, found),
     )
+
+
+def _sha256(path: Path, found: CachedImages) -> str:
+    """Of the list and of its images, since the same list may name other ones: in another folder, or mended since."""
+    digest = hashlib.sha256(path.read_bytes())
+    digest.update(json.dumps([found.form.as_dict(), found.sha256]).encode())
+    return digest.hexdigest()
 
 
 def _lfw_file(folder: Path, name: str) -> Path:
     png = folder / f"{name}.png"
-    return png if png.is_file() else folder / f"{name}.jpg"
+    return png if os.path.isfile(png) else folder / f"{name}.jpg"

@@ -79,7 +79,7 @@ def parse_csv(text: str, name: str) -> ListedPairs:
                     f" {','.join(fields)!r:.200}. Correct it"
                 )
             if (split := row.get("split", PARTS[TRAIN])) not in PARTS:
-                raise PairFileError(f"{line}: split is {split!r}; expected {', '.join(PARTS)}. Correct it")
+                raise PairFileError(f"{line}: split is {split!r:.200}; expected {', '.join(PARTS)}. Correct it")
             listed.add(row["img1"], row["img2"], int(row["similarity"]), PARTS.index(split))
     except csv.Error as error:
         raise PairFileError(f"{name} is not a CSV file: {error}. Save it as one") from error
@@ -131,7 +131,7 @@ def write_csv_pairs(
     paths: Sequence[str],
     pairs: Mapping[int, tuple[np.ndarray, np.ndarray, np.ndarray]],
 ) -> None:
-    """Writes pairs of image files as a CSV list that `read_csv_pairs` reads, with paths relative to the list's folder.
+    """Writes pairs of image files as a CSV list that `csv_pairs` reads, with paths relative to the list's folder.
 
     Args:
         path: of the list.

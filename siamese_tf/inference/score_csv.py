@@ -108,8 +108,8 @@ def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
     for pair, row in enumerate(rows, start=1):
         if not row.error and row.similarity not in ("", "0", "1"):
             raise PairFileError(
-                f"{path}, pair {pair}: similarity must be 1 (same), 0 (different) or empty; got {row.similarity!r}."
-                " Correct it"
+                f"{path}, pair {pair}: similarity must be 1 (same), 0 (different) or empty; got"
+                f" {row.similarity!r:.200}. Correct it"
             )
     return columns, rows
 
@@ -152,7 +152,8 @@ def _embed_files(
             images.append(load_image(folder / name, *model.input_size, model.resize))
             positions.append(position)
         except ImageError as error:
-            errors[name] = str(error)
+            shown = str(Path(name))  # as the message has it
+            errors[name] = str(error).replace(shown, f"{shown:.200}", 1)
         if images and (len(images) == EMBED_BATCH or position == len(names) - 1):
             embeddings[positions] = model.embed(np.stack(images))
             images, positions = [], []

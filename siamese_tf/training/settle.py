@@ -129,7 +129,7 @@ def _check_kinds(file: PairFile, split: int, name: str) -> None:
     kinds = np.unique(file.similarity[file.rows(split)])
     if not len(kinds):
         missing = f"{file.path} has no {name} rows (split {split}), which a run needs"
-        raise PairFileError(f"{missing}. Make a file that has: python dataset_generation.py")
+        raise PairFileError(f"{missing}. Make a file that has: siamese-tf pairs generate")
     if len(kinds) == 1:
         raise PairFileError(
             f"all {name} pairs (split {split}) of {file.path} have similarity {kinds[0]}; a run needs"

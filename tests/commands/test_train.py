@@ -1,6 +1,5 @@
 """Training: what a run leaves and prints, how every flag arrives, and going on with a run."""
 
-import hashlib
 import inspect
 import json
 import shutil
@@ -14,6 +13,7 @@ import pytest
 from siamese_tf import cli
 from siamese_tf.commands.train import train
 from siamese_tf.config import TrainConfig
+from siamese_tf.data.pair_lists import csv_pairs
 from siamese_tf.models.model_file import load_model
 from siamese_tf.recipes import RECIPES
 
@@ -238,7 +238,7 @@ def test_a_list_of_ones_own_is_trained_on(of_people, run, monkeypatch, tmp_path)
     assert (done.code, done.out, done.err) == (0, "", "")
     record = json.loads((tmp_path / "record.json").read_text())
     assert {part: record["pairs"][part] for part in PARTS_OF_PEOPLE} == {"train": 66, "validation": 28, "test": 28}
-    sha256 = hashlib.sha256(Path("own.csv").read_bytes()).hexdigest()
+    sha256 = csv_pairs("own.csv", load_model(tmp_path / "siamese.keras").form).sha256
     assert record["pairs"]["sha256"] == {"train": sha256, "test": sha256}
     assert (record["dataset"], record["pairs"]["leaks"]) == ("own", 0)
     again = json.loads(run(f"evaluate {tmp_path / 'siamese.keras'} --pairs own.csv --json").out)
@@ -267,6 +267,12 @@ def test_folds_in_the_form_of_lfw_are_trained_on(of_people, run, monkeypatch, tm
     files = [[f"people/{name}/{name}_000{k}.png" for name, k in (row[:2], row[2:])] for row in rows]
     said = model.score(*zip(*files, strict=True)) >= model.threshold
     assert record["accuracy"]["test"] == np.mean(said == np.array([len(row) == 3 for row in held_out]))
+    copied = shutil.copytree("people", tmp_path / "copied")
+    assert run(f"{line} --images {copied} --resume").code == 0
+    shutil.copy(copied / "p0" / "p0_0001.png", copied / "p1" / "p1_0001.png")
+    refused = run(f"{line} --images {copied} --resume")
+    assert (refused.code, refused.out) == (2, "")
+    assert "train_sha256 was" in refused.err
 
 
 @pytest.fixture

@@ -10,12 +10,13 @@ from siamese_tf.data import generate
 from siamese_tf.data.audit import audit_pairs
 from siamese_tf.data.generate import build_pairs, default_count, generate_pair_files, pairs_of_split
 from siamese_tf.data.image_form import ImageForm
+from siamese_tf.data.npz import check_size
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, load_pair_file
-from siamese_tf.data.pair_lists import read_csv_pairs
+from siamese_tf.data.pair_lists import csv_pairs
 from siamese_tf.data.pairs import make_pairs
 from siamese_tf.data.sources import Source, load_source
 from siamese_tf.data.split import ImageSplit, split_images
-from siamese_tf.errors import ConfigError, DatasetError
+from siamese_tf.errors import ConfigError, DatasetError, PairFileError
 from siamese_tf.version import __version__
 
 UNASKED = {"train": None, "validation": None, "test": None}
@@ -272,7 +273,7 @@ def test_a_folder_of_image_files(people, tmp_path):
 def test_the_list_says_what_the_files_hold(people, tmp_path):
     made = generate_pair_files(str(people), out=tmp_path / "out", form=ImageForm((4, 4), "rgb", "crop"))
     files = [load_pair_file(made.train_path), load_pair_file(made.test_path)]
-    listed = read_csv_pairs(made.csv_path, 4, 4, 3, "crop")
+    listed = csv_pairs(made.csv_path, ImageForm((4, 4), "rgb", "crop"))
     assert listed.split.tolist() == [part for file in files for part in file.split.tolist()]
     assert listed.similarity.tolist() == [same for file in files for same in file.similarity.tolist()]
     for side in ("img1", "img2"):
@@ -303,6 +304,19 @@ def test_where_the_list_cannot_be_written_nothing_is(people, tmp_path):
     with pytest.raises(OSError, match=r"pairs\.csv"):
         generate_pair_files(str(people), out=tmp_path / "out")
     assert [path.name for path in (tmp_path / "out" / "people").iterdir()] == ["pairs.csv"]
+
+
+@pytest.mark.parametrize("large", ["train_pairs.npz", "test_pairs.npz"])
+def test_where_a_file_would_be_too_large_nothing_is_written(people, tmp_path, monkeypatch, large):
+    def most_bytes_of_one(arrays, name):
+        with monkeypatch.context() as patch:
+            patch.setattr("siamese_tf.data.npz.MOST_BYTES", 1000 if name.endswith(large) else 10**6)
+            check_size(arrays, name)
+
+    monkeypatch.setattr(generate, "check_size", most_bytes_of_one)
+    with pytest.raises(PairFileError, match=f"people/{large} would hold .* bytes; at most 1,000 are read again"):
+        generate_pair_files(str(people), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_of_images_does_not_replace_a_known_data_set(people, tmp_path):

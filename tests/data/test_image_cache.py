@@ -1,16 +1,17 @@
 import os
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from siamese_tf.data import image_cache
-from siamese_tf.data.image_cache import block_size, cache_folder, cached_images
+from siamese_tf.data.image_cache import block_size, cached_images
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm
 from siamese_tf.data.images import load_image
-from siamese_tf.errors import ImageError
+from siamese_tf.errors import ImageError, SiameseError
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (6, 5, 4), np.uint8)
 
@@ -219,11 +220,27 @@ def test_what_is_open_outlives_what_replaces_it(read, files, cache):
     assert len([*cache.rglob("images-*.npy")]) == 1
 
 
-def test_where_it_is(cache, monkeypatch, tmp_path):
-    assert cache_folder() == cache
-    monkeypatch.setenv("SIAMESE_TF_CACHE", "")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / ".cache" / "siamese_tf"
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_a_full_disk_is_told_with_what_it_takes(read, cache, monkeypatch):
+    def on_the_full_device(**kwargs):
+        handle, name = make(**kwargs)
+        os.dup2(full, handle)
+        return handle, name
+
+    full = os.open("/dev/full", os.O_RDWR)
+    make = tempfile.mkstemp
+    monkeypatch.setattr("siamese_tf.files.tempfile.mkstemp", on_the_full_device)
+    with pytest.raises(SiameseError, match=f"{cache} has no room for 120 bytes of decoded images: No space left"):
+        read()
+    os.close(full)
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+
+
+def test_a_cache_that_cannot_be_made_is_told(read, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("it is none")
+    monkeypatch.setenv("SIAMESE_TF_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(SiameseError, match="file/cache cannot be written: Not a directory.*set SIAMESE_TF_CACHE"):
+        read()
 
 
 PROCESS = """

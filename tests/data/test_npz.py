@@ -4,7 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from siamese_tf.data.npz import read_npz, write_npz
+from siamese_tf.data.npz import check_size, read_npz, write_npz
 from siamese_tf.errors import PairFileError
 
 ARRAYS = {
@@ -70,6 +70,21 @@ def test_an_array_that_cannot_be_written_leaves_the_old_file(tmp_path):
         write_npz(path, {"images": ARRAYS["images"], "img1": np.array([{}])})
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_too_large_to_be_read_is_not_to_be_written(tmp_path, monkeypatch):
+    path = tmp_path / "x.npz"
+    write_npz(path, ARRAYS)
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    monkeypatch.setattr("siamese_tf.data.npz.MOST_BYTES", size)
+    check_size(ARRAYS, "x.npz")
+    assert list(read(io.BytesIO(path.read_bytes()))) == list(ARRAYS)
+    monkeypatch.setattr("siamese_tf.data.npz.MOST_BYTES", size - 1)
+    with pytest.raises(PairFileError, match=f"x.npz would hold {size} bytes; at most {size - 1} are .*--image-size"):
+        check_size(ARRAYS, "x.npz")
+    with pytest.raises(PairFileError, match="would expand"):
+        read(io.BytesIO(path.read_bytes()))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not a zip at all", b"\x93NUMPY" + bytes(200)])

@@ -1,3 +1,4 @@
+import shlex
 import struct
 from dataclasses import replace
 from urllib.error import URLError
@@ -109,6 +110,18 @@ def test_one_of_the_two_files_alone_is_refused(place, missing):
     assert not (place / "dataset" / "symbols" / missing).exists()
 
 
+def test_what_is_to_be_typed_names_a_folder_with_a_space(place):
+    folders = [idx_folder(place / f"it's {name}" / "my symbols", seed) for seed, name in enumerate(("one", "two"))]
+    open_pairs(folders[0])
+    with pytest.raises(PairFileError, match="were made from other images") as other:
+        open_pairs(folders[1])
+    (place / "dataset" / "my symbols" / "test_pairs.npz").unlink()
+    with pytest.raises(PairFileError, match="holds only one of") as half:
+        open_pairs(folders[1])
+    for caught in (other, half):
+        assert shlex.split(str(caught.value).split(" again: ")[1])[2:] == ["--dataset", str(folders[1])]
+
+
 def test_pairs_of_other_images_under_the_same_name_are_refused(place):
     open_pairs(idx_folder(place / "one" / "symbols", seed=1))
     with pytest.raises(PairFileError, match=r"dataset/symbols were made from other images than .*two/symbols has now"):
@@ -141,6 +154,13 @@ def test_test_rows_in_the_file_beside_it(place):
 def test_no_test_rows_anywhere(place):
     assert open_pairs("auto", pairs=saved(place / "my.npz", TRAIN, VALIDATION)).test is None
     assert open_pairs("auto", pairs=saved(place / "test_pairs.npz", TRAIN)).test is None
+
+
+def test_a_test_file_beside_it_that_was_made_from_other_images_is_refused(place):
+    saved(place / "test_pairs.npz", TEST, manifest={"files": {"images": "ab"}})
+    path = saved(place / "my.npz", TRAIN, manifest={"files": {"images": "cd"}})
+    with pytest.raises(PairFileError, match="beside which it stands. Make both again with siamese-tf pairs generate"):
+        open_pairs("auto", pairs=path)
 
 
 def test_an_explicit_test_file_goes_before_all_others(place):

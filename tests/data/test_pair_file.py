@@ -52,6 +52,13 @@ def test_a_file_comes_back_as_it_was_written(tmp_path):
     assert loaded.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def test_what_would_be_too_large_to_be_read_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("siamese_tf.data.npz.MOST_BYTES", 500)
+    with pytest.raises(PairFileError, match=r"pairs.npz would hold .* bytes; at most 500 .*Take fewer images"):
+        save_pair_file(tmp_path / "pairs.npz", example())
+    assert not [*tmp_path.iterdir()]
+
+
 def test_numpy_alone_reads_it(tmp_path):
     save_pair_file(tmp_path / "pairs.npz", example())
     with np.load(tmp_path / "pairs.npz", allow_pickle=False) as file:

@@ -50,6 +50,11 @@ def test_csv_refusals(text, words):
     assert words in str(caught.value)
 
 
+def test_a_long_field_is_not_printed_whole():
+    with pytest.raises(PairFileError, match="line 2: split is 'a{199}; expected train"):
+        parse_csv(f"img1,img2,similarity,split\na,b,1,{'a' * 5000}\n", "list")
+
+
 def test_lfw():
     listed = parse_lfw(LFW, "pairs.txt")
     assert listed.img1 == ["Ann_Lee/Ann_Lee_0001", "Ann_Lee/Ann_Lee_0001", "Bob/Bob_0001", "Bob/Bob_0003"]

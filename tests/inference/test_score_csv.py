@@ -203,6 +203,16 @@ def test_an_unreadable_image_at_the_edge_of_a_batch_shifts_nothing(model, drawn,
     assert (summary.pairs, summary.scored) == (MANY, MANY - 1)
 
 
+def test_a_name_too_long_for_a_file_is_not_told_whole(model, drawn, pairs_csv):
+    name = "a" * 5000
+    rows, summary = scored(model, pairs_csv(f"img1,img2\n./{name},1.png\n"))
+    told = f"{drawn.folder}/{name[:200]}: there is no such file; expected an image file; check the path"
+    assert (rows[0]["img1"], rows[0]["error"]) == (f"./{name}", told)
+    assert summary.lines()[1] == f"unreadable: {told}"
+    with pytest.raises(PairFileError, match=r"got 'a{199}\. Correct it"):
+        scored(model, pairs_csv(f"img1,img2,similarity\n0.png,1.png,{name}\n"))
+
+
 def test_when_no_image_can_be_read_every_line_says_so(model, pairs_csv):
     rows, summary = scored(model, pairs_csv("img1,img2,similarity\nx.png,y.png,1\ny.png,z.png,0\n"))
     assert ["x.png" in rows[0]["error"], "y.png" in rows[1]["error"]] == [True, True]

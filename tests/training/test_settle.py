@@ -288,7 +288,7 @@ def test_every_split_needs_pairs_of_both_kinds(toy_pairs, run_of, split, name):
     alike = replace(toy_pairs, similarity=toy_pairs.similarity.copy())
     alike.similarity[rows] = 1
     for pairs, words in (
-        (without, rf"has no {name} rows \(split {split}\), which a run needs. Make a file that has"),
+        (without, rf"has no {name} rows \(split {split}\), which a run needs.*: siamese-tf pairs generate"),
         (alike, rf"all {name} pairs \(split {split}\) of .* have similarity 1; a run needs pairs of both kinds"),
     ):
         seen = replace(run.seen, train=pairs, test=pairs)

@@ -1,0 +1,78 @@
+"""Where decoded images are kept, and room on the same disk for those that memory does not hold."""
+
+import errno
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from siamese_tf.errors import SiameseError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+BLOCK_BYTES = 2**20
+
+
+def cache_folder() -> Path:
+    """Where caches are: `$SIAMESE_TF_CACHE`, else `~/.cache/siamese_tf`."""
+    return Path(os.environ.get("SIAMESE_TF_CACHE") or "~/.cache/siamese_tf").expanduser()
+
+
+@contextmanager
+def in_cache(needed: int) -> Iterator[Path]:
+    """The folder of caches, made for its owner's eyes only, since pictures of faces are private; to be written in.
+
+    Args:
+        needed: bytes that the block is going to write there.
+
+    Raises:
+        SiameseError: the system does not let the folder be made, or the block write there; with the cure.
+    """
+    folder = cache_folder()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield folder
+    except OSError as error:
+        why = error.strerror or error
+        if error.errno in FULL:
+            raise SiameseError(
+                f"the cache {folder} has no room for {needed:,} bytes of decoded images: {why}. Free as much, or set"
+                " SIAMESE_TF_CACHE to a folder on a larger disk"
+            ) from error
+        raise SiameseError(
+            f"the cache {folder} cannot be written: {why}; expected a folder that you may write in. Check its rights,"
+            " or set SIAMESE_TF_CACHE to another"
+        ) from error
+
+
+def scratch_images(shape: tuple[int, ...]) -> np.ndarray:
+    """Room for images on the disk, in a file beside the cache that has no name and goes when the array does.
+
+    Args:
+        shape: (n, h, w, c), with no zero in it.
+
+    Returns:
+        That shape, uint8, 0, memory-mapped and writable; the whole of it has its place on the disk.
+
+    Raises:
+        SiameseError: as `in_cache`.
+    """
+    size = math.prod(shape)
+    with in_cache(size) as folder, tempfile.TemporaryFile(dir=folder) as file:
+        _reserve(file, size)
+        return np.memmap(file, np.uint8, "r+", shape=shape)
+
+
+def _reserve(file: IO[bytes], size: int) -> None:
+    """Takes the room now: a full disk kills a process that writes to a map of a file with holes."""
+    if hasattr(os, "posix_fallocate"):  # macOS has none
+        os.posix_fallocate(file.fileno(), 0, size)
+        return
+    zeros = bytes(BLOCK_BYTES)
+    for start in range(0, size, BLOCK_BYTES):
+        file.write(zeros[: size - start])
+    file.flush()
