@@ -8,9 +8,11 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from siamese_tf.data.generate import generate_pair_files
 from siamese_tf.data.pair_file import PairFile, load_pair_file
+from siamese_tf.data.sources import load_source
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 SERVES = """
@@ -237,3 +239,39 @@ def test_the_table_names_what_was_missed(module, monkeypatch, capsys):
     assert "at most 2 s: MISSED" in out
     with pytest.raises(SystemExit, match="the parts are these"):
         bench.main(["others"])
+
+
+def test_rates_of_identification_with_a_pencil(module):
+    identification = module("identification")
+    one = identification.Counts(known=4, best=3, named=2, strangers=6, taken=1)
+    both = identification.total([one, identification.Counts(known=4, best=4, named=4, strangers=2, taken=1)])
+    # Right are the 2 and 4 that were named, and the 5 and 1 that were not: 12 of 16.
+    assert identification.rates(both) == ["0.8750", "0.7500", "0.2500", "0.2500"]
+
+
+def test_people_the_model_has_not_seen_are_identified(module, tmp_path, monkeypatch):
+    """Each is a pattern, a little different in each picture; each trial has ten other people."""
+    identification, rng = module("identification"), np.random.default_rng(0)
+    for person in range(24):
+        pattern = np.kron(rng.integers(40, 216, (4, 4)), np.ones((4, 4)))
+        (tmp_path / f"p{person}").mkdir()
+        for k in range(5):
+            pixels = (pattern + rng.normal(0, 8, pattern.shape)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / f"p{person}" / f"{k}.png")
+    monkeypatch.setenv("SIAMESE_TF_CACHE", str(tmp_path / "cache"))
+    seen = []
+    without = identification.train_without
+
+    def spy(source, train, validation, unseen, folder):
+        seen.append([set(source.labels[part].tolist()) for part in (train, validation, unseen)])
+        return without(source, train, validation, unseen, folder)
+
+    monkeypatch.setattr(identification, "train_without", spy)
+    source = load_source(str(tmp_path))
+    counts = identification.trial(source, 7, tmp_path / "trial")
+    ((train, validation, unseen),) = seen
+    assert [len(train), len(validation), len(unseen)] == [15, 3, 6]
+    assert not (train & validation or train & unseen or validation & unseen)
+    assert (counts.known, counts.strangers) == (3 * 2, 3 * 5)  # two of five pictures are left of each enrolled person
+    assert counts.best == counts.known
+    assert counts.named > 3 > counts.taken

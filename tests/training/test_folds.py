@@ -1,5 +1,8 @@
 import json
+import os
+import re
 from itertools import combinations
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,9 +13,12 @@ from siamese_tf.config import TrainConfig
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION
 from siamese_tf.errors import ConfigError, DatasetError
 from siamese_tf.models.model_file import load_model
+from siamese_tf.recipes import config_from
 from siamese_tf.training import folds
 from siamese_tf.training.folds import fold_lines, train_folds
 
+ATT_FACES = Path(os.environ.get("SIAMESE_TF_DATA", "nowhere"), "att-faces")
+TUTORIAL = (Path(__file__).resolve().parents[2] / "docs/faces.md").read_text(encoding="utf-8")
 RATES = ("eer", "accuracy", "auc", "fmr", "fnmr")
 
 
@@ -279,3 +285,14 @@ def test_runs_of_other_folds_are_not_gone_on_with(resumed):
     """Their test people may be those that this fold was trained on."""
     with pytest.raises(ConfigError, match=r"fold-0.checkpoint\.npz is of another run: test_sha256 was .*own settings"):
         train_folds(resumed.config, 4, resumed.folder / "run", resume=True, quiet=True, say=lambda line: None)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ATT_FACES.is_dir(), reason="needs att-faces/ in $SIAMESE_TF_DATA")
+def test_faces_of_people_never_seen_are_told_apart_as_well_as_the_tutorial_says(tmp_path):
+    """A published Siamese network has an EER of 3.33% on people of this data set that it has not seen."""
+    report = train_folds(config_from("faces", {"dataset": str(ATT_FACES)}), 8, tmp_path, quiet=True)
+    tested = [person for row in report["folds"] for person in row["people"]]
+    assert len(tested) == len(set(tested)) == 40
+    assert report["eer"]["mean"] <= 0.0333
+    assert report["eer"]["mean"] == pytest.approx(float(re.search(r"the mean EER is (0\.\d+)", TUTORIAL)[1]), abs=2e-3)
