@@ -25,8 +25,8 @@ MIXED_7A: Branches = (((256, 1), (384, 3)), ((256, 1), (256, 3)), ((256, 1), (25
 def inception_resnet_v1(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
     """FaceNet's network: 23,482,624 trained parameters for 160x160x3 images and 512 dimensions.
 
-    It brings pixels to [-1, 1) itself, by (255 pixel - 127.5) / 128. Its embeddings are of any length: the heads
-    `cosine` and `euclidean` make it 1. There is no dropout, which the original had before its last layer in training.
+    It brings pixels to [-1, 1) itself, by (255 pixel - 127.5) / 128. Its embeddings are of length 1. There is no
+    dropout, which the original had before its last layer in training.
 
     Args:
         input_size: height, width and channels of an image, 160, 160 and 3 in the original; the shorter side at least
@@ -58,7 +58,8 @@ def inception_resnet_v1(input_size: tuple[int, int, int], embedding_dim: int) ->
     x = _residual(x, BLOCK_8, 1.0, "block8", activation=False)
     x = keras.layers.GlobalAveragePooling2D(name="average")(x)
     x = keras.layers.Dense(embedding_dim, use_bias=False, dtype="float32", name="last_linear")(x)
-    return keras.Model(image, _normalised(x, "last_bn", dtype="float32"), name="inception_resnet_v1")
+    x = _normalised(x, "last_bn", dtype="float32")
+    return keras.Model(image, keras.layers.UnitNormalization(dtype="float32", name="unit")(x), name="inception_resnet_v1")
 
 
 def _stem(x: tf.Tensor) -> tf.Tensor:

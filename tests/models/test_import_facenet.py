@@ -66,9 +66,7 @@ def model(path) -> SiameseModel:
 
 
 def test_the_embeddings_are_those_of_facenet_pytorch(model):
-    embeddings = model.embed(waves())
-    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-    np.testing.assert_allclose(embeddings[:, :6], EXPECTED, atol=1e-5)
+    np.testing.assert_allclose(model.embed(waves())[:, :6], EXPECTED, atol=1e-5)
 
 
 def test_it_is_a_model_like_any_other(model, path):

@@ -39,12 +39,17 @@ def test_it_has_the_parameters_of_facenet(tower):
 
 def test_an_image_becomes_an_embedding(tower, seen):
     assert tower.input_shape == (None, LEAST, LEAST, 3)
-    assert seen["last_bn"].shape == (3, 512)
-    assert seen["last_bn"].dtype == np.float32
-    assert np.isfinite(seen["last_bn"]).all()
-    assert np.ptp(seen["last_bn"], axis=0).min() > 0
+    assert seen["unit"].shape == (3, 512)
+    assert seen["unit"].dtype == np.float32
+    assert np.ptp(seen["unit"], axis=0).min() > 0
     alone = np.asarray(tower(seen["image"][:1], training=False))
-    np.testing.assert_allclose(seen["last_bn"][:1], alone, atol=1e-4)
+    np.testing.assert_allclose(seen["unit"][:1], alone, atol=1e-5)
+
+
+def test_an_embedding_is_of_length_one(seen):
+    lengths = np.linalg.norm(seen["last_bn"], axis=1, keepdims=True)
+    assert np.abs(lengths - 1).min() > 0.1
+    np.testing.assert_allclose(seen["unit"], seen["last_bn"] / lengths, atol=1e-6)
 
 
 def test_pixels_are_brought_to_where_the_weights_were_trained(seen):
