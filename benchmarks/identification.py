@@ -1,6 +1,6 @@
 """How well a few people are told apart, and from strangers, by a model that has seen none of them.
 
-    python benchmarks/identification.py FOLDER     one sub-folder of pictures for each person; 24 people or more
+    python benchmarks/identification.py FOLDER     one sub-folder for each of 24 people or more, with four pictures each
 
 The people are dealt into eight groups. In each of eight trials the people of one group are enrolled with three pictures
 each, those of the next are strangers, the one after chooses the threshold, and the others train a model by the recipe
@@ -40,8 +40,13 @@ def main(folder: str) -> None:
 
     start_tensorflow()
     from siamese_tf.data.sources import load_source
+    from siamese_tf.errors import SiameseError
 
-    source = load_source(folder)
+    try:
+        source = load_source(folder)
+    except SiameseError as error:
+        raise SystemExit(f"identification: {error}") from error
+    check_enough(source)
     print(f"{source.note}; {GROUPS} groups, {ENROLLED} pictures each of the enrolled\n", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         trials = [trial(source, number, Path(scratch) / str(number)) for number in range(TRIALS)]
@@ -51,8 +56,20 @@ def main(folder: str) -> None:
     Console(width=100).print(table)
 
 
+def check_enough(source) -> None:
+    """Ends the program where a group would have fewer than three people, or somebody nothing left to identify."""
+    from siamese_tf.data.split import distinct_images
+
+    pictures = np.unique(source.labels[distinct_images(source)[0]], return_counts=True)[1]
+    if len(pictures) < 3 * GROUPS or pictures.min() <= ENROLLED:
+        raise SystemExit(
+            f"identification: {len(pictures)} people with {pictures.min()} or more different pictures each; expected"
+            f" {3 * GROUPS} people or more, with {ENROLLED + 1} each. Add pictures"
+        )
+
+
 def trial(source, number: int, folder: Path) -> Counts:
-    """Trains without ten people and identifies them."""
+    """Trains without two groups of people and identifies them."""
     from siamese_tf.data.folds import people_folds
     from siamese_tf.data.split import distinct_images
 

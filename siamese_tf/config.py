@@ -74,9 +74,9 @@ class TrainConfig:
             trains all.
         layer_decay: between 0 and 1: each layer or block learns at this share of the rate of the one after it; None
             lets all learn at the same.
-        whiten: after the training, set the tower's last layer to one that makes images of a class differ alike in all
-            directions, see `siamese_tf.training.whitening`; where nothing else of the tower learns, in place of
-            training. None is what the tower has by default (TOWER_DEFAULTS), where the classes are known.
+        whiten: at the end, set the tower's last layer to one that makes images of a class differ alike in all
+            directions, see `siamese_tf.training.whitening`; where the tower learns nothing else, without training. None
+            takes the tower's own (TOWER_DEFAULTS), where classes are known and the head is not `concat`.
         pairs_per_step: `all` pairs among the images of a step (needs labels), or only the `listed` ones (not triplet).
         average: decay per step of the moving average of the weights, in [0, 1): the average is what is validated and
             kept; 0 keeps the weights themselves.
@@ -223,6 +223,8 @@ class TrainConfig:
         """Knobs that only make sense beside another."""
         if self.rest_is_a_class and self.one_vs_rest is None:
             raise ConfigError("rest_is_a_class says how to take the rest of one_vs_rest; name that class as well")
+        if self.whiten and self.head == "concat":
+            raise ConfigError("whiten needs the head euclidean or cosine; concat learns from embeddings. Take another")
         if self.objective != "triplet":
             changed = [name for name in TRIPLET_KNOBS if getattr(self, name) != getattr(TrainConfig, name)]
             changed += ["margin"] if self.soft else []

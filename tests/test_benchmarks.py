@@ -250,7 +250,7 @@ def test_rates_of_identification_with_a_pencil(module):
 
 
 def test_people_the_model_has_not_seen_are_identified(module, tmp_path, monkeypatch):
-    """Each is a pattern, a little different in each picture; each trial has ten other people."""
+    """Each is a pattern, a little different in each picture; of each trial three people are enrolled, and three not."""
     identification, rng = module("identification"), np.random.default_rng(0)
     for person in range(24):
         pattern = np.kron(rng.integers(40, 216, (4, 4)), np.ones((4, 4)))
@@ -268,6 +268,7 @@ def test_people_the_model_has_not_seen_are_identified(module, tmp_path, monkeypa
 
     monkeypatch.setattr(identification, "train_without", spy)
     source = load_source(str(tmp_path))
+    identification.check_enough(source)
     counts = identification.trial(source, 7, tmp_path / "trial")
     ((train, validation, unseen),) = seen
     assert [len(train), len(validation), len(unseen)] == [15, 3, 6]
@@ -275,3 +276,6 @@ def test_people_the_model_has_not_seen_are_identified(module, tmp_path, monkeypa
     assert (counts.known, counts.strangers) == (3 * 2, 3 * 5)  # two of five pictures are left of each enrolled person
     assert counts.best == counts.known
     assert counts.named > 3 > counts.taken
+    monkeypatch.setattr(identification, "ENROLLED", 5)
+    with pytest.raises(SystemExit, match="24 people with 5 or more .* expected 24 people or more, with 6 each. Add"):
+        identification.check_enough(source)

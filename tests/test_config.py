@@ -298,3 +298,11 @@ def test_paths_and_names_are_text_since_they_are_written_as_json(tmp_path, name)
 def test_a_changed_copy_is_checked_too():
     with pytest.raises(ConfigError, match="epochs must be"):
         replace(TrainConfig(), epochs=0)
+
+
+def test_a_head_that_learns_from_embeddings_is_not_for_whitening():
+    with pytest.raises(
+        ConfigError, match="whiten needs the head euclidean or cosine; concat learns from embeddings. Take another"
+    ):
+        TrainConfig(whiten=True, head="concat")
+    assert TrainConfig(whiten=False, head="concat").whiten is False

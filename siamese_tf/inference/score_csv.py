@@ -10,8 +10,9 @@ import numpy as np
 
 from siamese_tf.data.images import load_image
 from siamese_tf.errors import ImageError, PairFileError
+from siamese_tf.models.inputs import EMBED_BATCH
 from siamese_tf.models.pair_logits import PAIR_BLOCK, probability
-from siamese_tf.models.siamese_model import EMBED_BATCH, SiameseModel
+from siamese_tf.models.siamese_model import SiameseModel
 
 ADDED = ("probability", "same", "error")
 

@@ -68,7 +68,8 @@ class OrientedGradients(keras.layers.Layer):
         self.filters = filters[:, :, np.newaxis].astype(np.float32)
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
-        grey = tf.image.rgb_to_grayscale(images) if images.shape[-1] == 3 else images
+        colour = images.shape[-1] == 3
+        grey = tf.image.rgb_to_grayscale(images) if colour else tf.reduce_mean(images, axis=-1, keepdims=True)
         around = [[0, 0], [self.reach, self.reach], [self.reach, self.reach], [0, 0]]
         filters = tf.cast(self.filters, grey.dtype)
         return tf.nn.relu(tf.nn.conv2d(tf.pad(grey, around, "SYMMETRIC"), filters, strides=1, padding="VALID"))

@@ -59,7 +59,9 @@ def inception_resnet_v1(input_size: tuple[int, int, int], embedding_dim: int) ->
     x = keras.layers.GlobalAveragePooling2D(name="average")(x)
     x = keras.layers.Dense(embedding_dim, use_bias=False, dtype="float32", name="last_linear")(x)
     x = _normalised(x, "last_bn", dtype="float32")
-    return keras.Model(image, keras.layers.UnitNormalization(dtype="float32", name="unit")(x), name="inception_resnet_v1")
+    return keras.Model(
+        image, keras.layers.UnitNormalization(dtype="float32", name="unit")(x), name="inception_resnet_v1"
+    )
 
 
 def _stem(x: tf.Tensor) -> tf.Tensor:

@@ -10,6 +10,14 @@ from siamese_tf.errors import ImageError
 
 Images = np.ndarray | str | Path | Sequence[str | Path]
 
+EMBED_BATCH = 512
+EMBED_PIXELS = EMBED_BATCH * 112 * 112
+
+
+def images_at_once(input_size: tuple[int, int, int]) -> int:
+    """How many images to embed at a time: fewer of large ones, so that memory holds what a tower makes of them."""
+    return max(1, min(EMBED_BATCH, EMBED_PIXELS // (input_size[0] * input_size[1])))
+
 
 def as_images(images: Images, input_size: tuple[int, int, int], resize: str = "pad") -> tuple[np.ndarray, bool]:
     """Checks images and gives them the shape (n, h, w, c).

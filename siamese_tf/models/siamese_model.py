@@ -14,13 +14,11 @@ from siamese_tf.data.image_form import RESIZES, ImageForm, form_of_images
 from siamese_tf.errors import ConfigError, ImageError
 from siamese_tf.models.all_pairs import AllPairs, blocks
 from siamese_tf.models.heads import build_head
-from siamese_tf.models.inputs import Images, as_images
+from siamese_tf.models.inputs import Images, as_images, images_at_once
 from siamese_tf.models.pair_logits import PAIR_BLOCK, PairLogits, probability
 from siamese_tf.models.towers import build_tower
 from siamese_tf.models.views import scale_pixels, views_of
 from siamese_tf.models.weights import read_weights, write_weights
-
-EMBED_BATCH = 512
 
 
 @keras.utils.register_keras_serializable(package="siamese_tf", name="SiameseModel")
@@ -131,7 +129,7 @@ class SiameseModel(keras.Model):
         """
         stack, single = as_images(images, self.input_size, self.resize)
         embeddings = np.empty((len(stack), self.embedding_dim), np.float32)
-        for block in blocks(len(stack), EMBED_BATCH):
+        for block in blocks(len(stack), images_at_once(self.input_size)):
             pixels = stack[block].astype(np.float32)
             embeddings[block] = self._embed_batch(pixels if stack.dtype == np.uint8 else 255.0 * pixels).numpy()
         return embeddings[0] if single else embeddings
@@ -139,7 +137,7 @@ class SiameseModel(keras.Model):
     def embed_rows(self, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """(k, d) embeddings of the images (n, h, w, c) at `rows` (k,); a stack on the disk is read block by block."""
         embeddings = np.empty((len(rows), self.embedding_dim), np.float32)
-        for block in blocks(len(rows), EMBED_BATCH):
+        for block in blocks(len(rows), images_at_once(self.input_size)):
             embeddings[block] = self.embed(images[rows[block]])
         return embeddings
 

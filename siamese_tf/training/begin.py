@@ -14,7 +14,7 @@ from siamese_tf.training.pipeline import training_steps
 from siamese_tf.training.run_pairs import RunPairs
 from siamese_tf.training.trainer import Trainer
 from siamese_tf.training.transfer import freeze_all_but_last, start_tower
-from siamese_tf.training.whitening import embedding_layer
+from siamese_tf.training.whitening import before_embedding
 
 
 def begin(config: TrainConfig, pairs: RunPairs, tower: keras.Model | None, *, resumed: bool = False) -> Trainer:
@@ -41,7 +41,7 @@ def begin(config: TrainConfig, pairs: RunPairs, tower: keras.Model | None, *, re
         size, tower or config.tower, config.embedding_dim, config.head, views=config.views, resize=form.resize
     )
     if config.whiten:
-        embedding_layer(kept.tower)  # refuses before anything is trained
+        before_embedding(kept.tower)  # refuses before anything is trained
     if config.start_from is not None and not resumed:
         start_tower(trained, config.start_from)
     if config.train_last is not None:

@@ -69,7 +69,7 @@ def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> Tra
         margin=config.margin or objective.margins.get(head),
         embedding_dim=config.embedding_dim or defaults.embedding_dim,
         learning_rate=config.learning_rate or defaults.learning_rate,
-        whiten=_whiten(config.whiten, pairs.train, defaults.whiten),
+        whiten=_whiten(config, pairs.train, defaults.whiten and head != "concat"),
         augment=augment,
         views=_views(augment) if config.views == "auto" else config.views,
     )
@@ -80,10 +80,10 @@ def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> Tra
     return replace(config, epochs=config.epochs or -(-config.images_shown // images_per_epoch(run, config)))
 
 
-def _whiten(asked: bool | None, pairs: PairFile, unasked: bool) -> bool:
-    if asked and pairs.labels is None:
+def _whiten(config: TrainConfig, pairs: PairFile, unasked: bool) -> bool:
+    if config.whiten and pairs.labels is None:
         raise PairFileError(f"{pairs.path} has no labels, and whiten needs the classes of its images. Leave whiten out")
-    return unasked and pairs.labels is not None if asked is None else asked
+    return unasked and pairs.labels is not None if config.whiten is None else config.whiten
 
 
 def _augmentation(asked: str, dataset: str, augments: bool) -> str:

@@ -79,25 +79,38 @@ def train_and_evaluate(
     run = {name: value for name, value in config.to_dict().items() if name not in PATHS} | hashes
     state = (load_checkpoint(workdir, run) if resume else None) or RunState(run)
     trainer = begin(config, pairs, tower, resumed=state.epochs_done > 0)  # before anything of an earlier run is touched
+    solved = config.whiten and learns_nothing_else(trainer.model.tower)
+    if solved:
+        trainer.kept.set_weights(trainer.model.get_weights())
+        _whiten(trainer.kept, config, pairs, state, say)
     if state.epochs_done:
         say(f"Resuming after epoch {state.epochs_done} of {config.epochs}.")
         _assign(trainer.state, state.variables, workdir)
         _assign(trainer.optimizer.variables, state.optimizer, workdir)
-    elif (workdir / CHECKPOINT).exists():
-        say(f"Replacing the run in {workdir} (--resume would have continued it).")
-    if not state.epochs_done:
-        for name in (CHECKPOINT, RECORD, HISTORY, ACCURACY):
-            (workdir / name).unlink(missing_ok=True)
-        shutil.rmtree(workdir / "logs", ignore_errors=True)
+    else:
+        _clear(workdir, say)
     with atomic_write(workdir / "config.json", "w") as file:
         json.dump(config.to_dict(), file, indent=2)
-    if not (config.whiten and learns_nothing_else(trainer.model.tower)):
+    if not solved:
         _fit(trainer, pairs, state, workdir, quiet)
-    if config.whiten:
-        _whiten(trainer.kept, config, pairs, state, say)
+        if config.whiten:
+            _whiten(trainer.kept, config, pairs, state, say)
     calibrate_and_report(trainer.kept, config, pairs, state, workdir, command=command, say=say)
     say(f"Everything is in {workdir} ({time.perf_counter() - started:.0f} s).")
     return trainer.kept
+
+
+def _clear(workdir: Path, say: Say) -> None:
+    """Of an earlier run, removes what the new one might not write."""
+    trained = (workdir / CHECKPOINT).exists()
+    if trained:
+        say(f"Replacing the run in {workdir} (--resume would have continued it).")
+        shutil.rmtree(workdir / "logs", ignore_errors=True)
+    elif (workdir / RECORD).exists():
+        say(f"Replacing the run in {workdir}.")
+    if trained or (workdir / RECORD).exists():
+        for name in (CHECKPOINT, RECORD, HISTORY, ACCURACY):
+            (workdir / name).unlink(missing_ok=True)
 
 
 def _fit(trainer: Trainer, pairs: RunPairs, state: RunState, workdir: Path, quiet: bool) -> None:

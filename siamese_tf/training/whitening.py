@@ -13,13 +13,15 @@ import numpy as np
 from tensorflow import keras
 
 from siamese_tf.errors import ConfigError
-from siamese_tf.models.siamese_model import EMBED_BATCH, SiameseModel
+from siamese_tf.models.all_pairs import blocks
+from siamese_tf.models.inputs import images_at_once
+from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.views import scale_pixels, views_of
 
 # What differs within a few classes says little of some directions, so its covariance is mixed with that of all images,
 # and with equal variances: shares, once all three have the same trace.
 OF_ALL, EQUAL = 0.1, 0.05
-ROUNDING = 1e-10  # of the largest variance; what is less, rounding made
+ROUNDING = 1e-10  # of the largest variance, or of the square of the mean; what is less, rounding made
 MOST_FEATURES = 4096  # a square of so many float64 has 128 MiB
 
 
@@ -45,11 +47,10 @@ def embedding_layer(tower: keras.Model) -> keras.layers.Dense:
         ConfigError: the last layer is not a Dense one with a bias and no activation, or has too many inputs.
     """
     layer = tower.layers[-1]
-    linear = isinstance(layer, keras.layers.Dense) and layer.use_bias and layer.activation is keras.activations.linear
-    if not linear:
+    if lacking := _lacking(layer):
         raise ConfigError(
             f"whiten needs a tower whose last layer is a Dense one with a bias and no activation; that of"
-            f" {tower.name} is {layer.name} ({type(layer).__name__}). Leave whiten out, or take another tower"
+            f" {tower.name}, {layer.name}, is {lacking}. Leave whiten out, or take another tower"
         )
     features = layer.kernel.shape[0]
     if features > MOST_FEATURES:
@@ -58,6 +59,31 @@ def embedding_layer(tower: keras.Model) -> keras.layers.Dense:
             f" {MOST_FEATURES:,} are allowed. Leave whiten out, or take another tower or smaller images"
         )
     return layer
+
+
+def before_embedding(tower: keras.Model) -> keras.Model:
+    """What a tower does before the layer that whitening sets: (n, h, w, c) -> (n, f).
+
+    Raises:
+        ConfigError: see `embedding_layer`; or the tower is not that and then this layer.
+    """
+    layer = embedding_layer(tower)
+    image = np.random.default_rng(0).random((1, *tower.input_shape[1:]), np.float32)
+    try:
+        before = keras.Model(tower.inputs[0], layer.input)
+        same = np.allclose(layer(before(image, training=False)), tower(image, training=False), atol=1e-4)
+    except (
+        AssertionError,
+        AttributeError,
+        ValueError,
+    ):  # the layer is part of another model, too, or stands in several places
+        same = False
+    if not same:
+        raise ConfigError(
+            f"whiten cannot tell what comes before {layer.name}, the last layer of {tower.name}: it must stand in one"
+            " place, at the end. Give the tower a last layer of its own, or leave whiten out"
+        )
+    return before
 
 
 def learns_nothing_else(tower: keras.Model) -> bool:
@@ -70,7 +96,7 @@ def whiten(model: SiameseModel, images: np.ndarray, rows: np.ndarray, labels: np
 
     Every view of an image counts as an image of its class. Of what comes before the layer, the `embedding_dim`
     directions of the largest variance are kept; where there are fewer, the other numbers of an embedding are 0. The
-    squared length of an embedding is 1 in the mean.
+    squared length of the embedding of one view is 1 in the mean.
 
     Args:
         model: its views and the layers before the last one stay as they are.
@@ -79,13 +105,12 @@ def whiten(model: SiameseModel, images: np.ndarray, rows: np.ndarray, labels: np
         labels: (n,) integers, the class of each; -1 where it is not known.
 
     Raises:
-        ConfigError: see `embedding_layer`; or no two images of one class differ.
+        ConfigError: see `before_embedding`; or no two images of one class differ.
     """
-    layer = embedding_layer(model.tower)
-    before = keras.Model(model.tower.inputs, layer.input)
+    before, layer = before_embedding(model.tower), embedding_layer(model.tower)
     statistics = _Statistics(layer.kernel.shape[0], labels[rows])
-    for start in range(0, len(rows), EMBED_BATCH):
-        chosen = rows[start : start + EMBED_BATCH]
+    for block in blocks(len(rows), images_at_once(model.input_size)):
+        chosen = rows[block]
         for view in views_of(scale_pixels(images[chosen]), model.views):
             statistics.add(before(view, training=False).numpy(), labels[chosen])
     kernel, bias = whitening(statistics.spread(), model.embedding_dim)
@@ -103,10 +128,11 @@ def whitening(spread: Spread, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
         ConfigError: no two features of one class differ.
     """
     variances, axes = np.linalg.eigh(spread.total)
-    rank = min(dimensions, np.count_nonzero(variances > ROUNDING * variances[-1]))
+    nothing = ROUNDING * max(variances[-1], spread.mean @ spread.mean)
+    rank = min(dimensions, np.count_nonzero(variances > nothing))
     kept, variances = axes[:, ::-1][:, :rank], variances[::-1][:rank]
     within = kept.T @ spread.within @ kept
-    if np.trace(within) <= ROUNDING * variances.sum():
+    if np.trace(within) <= nothing:
         raise ConfigError(
             "whiten looks at how images of one class differ, and no two of them do. Add images, or leave whiten out"
         )
@@ -117,6 +143,14 @@ def whitening(spread: Spread, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
     kernel /= np.sqrt(np.einsum("fd,fg,gd->", kernel, spread.total, kernel, optimize=True))
     kernel = np.pad(kernel, ((0, 0), (0, dimensions - kernel.shape[1])))
     return kernel, -spread.mean @ kernel
+
+
+def _lacking(layer: keras.layers.Layer) -> str | None:
+    if not isinstance(layer, keras.layers.Dense):
+        return f"a {type(layer).__name__}"
+    if layer.activation is not keras.activations.linear:
+        return f"followed by {layer.activation.__name__}"
+    return None if layer.use_bias else "without a bias"
 
 
 class _Statistics:

@@ -11,7 +11,7 @@ from siamese_tf.data.pairs import make_pairs
 from siamese_tf.errors import PairFileError, SiameseError
 from siamese_tf.evaluation.evaluate import EmbeddedPairs, ScoredSplit, evaluate_model, save_pictures, score_files
 from siamese_tf.evaluation.report import split_report
-from siamese_tf.models import siamese_model
+from siamese_tf.models import inputs
 from siamese_tf.models.siamese_model import SiameseModel
 
 PICTURES = {"roc.png", "scores.png", "sample.png", "mistakes.png"}
@@ -82,7 +82,7 @@ def test_every_image_that_a_pair_uses_is_embedded_once_and_no_other(model, pairs
 def test_images_are_taken_from_the_file_a_block_at_a_time(model, monkeypatch):
     pairs = pairs_of(TRAIN, VALIDATION, TEST, images=24)
     expected = EmbeddedPairs(model, pairs).embeddings
-    monkeypatch.setattr(siamese_model, "EMBED_BATCH", 10)
+    monkeypatch.setattr(inputs, "EMBED_BATCH", 10)
     stacks = counted(model, monkeypatch)
     np.testing.assert_allclose(EmbeddedPairs(model, pairs).embeddings, expected, atol=1e-6)
     assert [len(stack) for stack in stacks] == [10, 10, 4]

@@ -11,7 +11,8 @@ from siamese_tf.data.images import load_image
 from siamese_tf.errors import PairFileError
 from siamese_tf.inference import score_csv as module
 from siamese_tf.inference.score_csv import CsvSummary, score_csv
-from siamese_tf.models.siamese_model import EMBED_BATCH, SiameseModel
+from siamese_tf.models.inputs import EMBED_BATCH
+from siamese_tf.models.siamese_model import SiameseModel
 
 MANY = EMBED_BATCH + 100
 

@@ -45,6 +45,12 @@ def test_colour_is_seen_as_grey():
     np.testing.assert_allclose(gradients(colour), gradients(grey[..., np.newaxis]), atol=1e-6)
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+def test_of_other_channels_the_mean_is_seen(channels):
+    images = np.random.default_rng(0).random((2, 9, 9, channels), np.float32)
+    np.testing.assert_allclose(gradients(images), gradients(images.mean(axis=-1, keepdims=True)), atol=1e-6)
+
+
 def test_contrast_is_that_of_the_cells_around():
     cells = np.zeros((1, 9, 9, 2), np.float32)
     cells[:, :, 5:] = 3.0, 4.0  # of length 5; black left of it

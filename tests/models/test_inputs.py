@@ -7,7 +7,7 @@ from PIL import Image
 from siamese_tf.data.image_form import RESIZES
 from siamese_tf.data.images import load_image
 from siamese_tf.errors import ImageError
-from siamese_tf.models.inputs import as_images
+from siamese_tf.models.inputs import as_images, images_at_once
 
 GREY, COLOUR = (8, 6, 1), (8, 6, 3)
 
@@ -164,3 +164,12 @@ def test_a_list_without_paths_is_taken_as_pixels():
     stack, single = as_images([pixels(8, 6)], GREY)
     assert stack.shape == (1, 8, 6, 1)
     assert not single
+
+
+@pytest.mark.parametrize(
+    ("size", "count"),
+    [((8, 8, 1), 512), ((112, 112, 3), 512), ((160, 160, 3), 250), ((512, 512, 1), 24), ((9999, 999, 1), 1)],
+)
+def test_fewer_large_images_are_embedded_at_once(size, count):
+    assert images_at_once(size) == count
+    assert count == 1 or count * size[0] * size[1] <= 512 * 112 * 112

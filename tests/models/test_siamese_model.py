@@ -8,7 +8,7 @@ from tensorflow import keras
 from siamese_tf.data.image_form import RESIZES, ImageForm
 from siamese_tf.data.images import load_image
 from siamese_tf.errors import ConfigError, ImageError
-from siamese_tf.models import pair_logits, siamese_model
+from siamese_tf.models import inputs, pair_logits
 from siamese_tf.models.pair_logits import probability
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.towers import build_tower
@@ -53,7 +53,7 @@ def test_a_score_does_not_depend_on_the_others_in_its_stack(small):
 def test_the_size_of_the_blocks_makes_no_difference(small, monkeypatch):
     a, b = images(23, seed=1), images(23, seed=2)
     embeddings, scores = small.embed(a), small.score(a, b)
-    monkeypatch.setattr(siamese_model, "EMBED_BATCH", 5)
+    monkeypatch.setattr(inputs, "EMBED_BATCH", 5)
     monkeypatch.setattr(pair_logits, "PAIR_BLOCK", 7)
     np.testing.assert_allclose(small.embed(a), embeddings, atol=1e-5)
     np.testing.assert_allclose(small.score(a, b), scores, atol=1e-5)

@@ -70,7 +70,7 @@ def test_what_was_asked_for_stays(pairs, tower):
         epochs=3,
         head="concat",
         margin=2.0,
-        whiten=tower != "hog",
+        whiten=False,
     )
     assert settle(asked, pairs(), None) == replace(asked, dataset="mnist")
     assert settle(replace(asked, images_shown=1), pairs(), None).epochs == 3
@@ -78,6 +78,7 @@ def test_what_was_asked_for_stays(pairs, tower):
 
 def test_hog_is_whitened_where_the_classes_are_known(pairs, toy_pairs, run_of):
     assert [name for name in TOWER_NAMES if settle(TrainConfig(tower=name), pairs(), None).whiten] == ["hog"]
+    assert settle(TrainConfig(tower="hog", head="concat"), pairs(), None).whiten is False
     listed = TrainConfig(tower="hog", pairs_per_step="listed")
     unlabelled = run_of(replace(toy_pairs, labels=None))
     assert settle(listed, unlabelled, None).whiten is False

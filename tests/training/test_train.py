@@ -245,6 +245,46 @@ def test_one_class_against_the_rest_is_whitened_by_what_is_known(config, tmp_pat
     assert model.record["one_vs_rest"]["test"]["auc"] > 0.8
 
 
+@pytest.mark.usefixtures("without_pictures")
+def test_the_weights_a_tower_starts_with_are_those_that_are_whitened(whole, config, tmp_path):
+    start = {"start_from": str(whole[1] / "siamese.keras"), "train_last": 1, "whiten": True}
+    model = train_and_evaluate(replace(config, **start), tmp_path, quiet=True)
+    assert model.record["training"]["epochs"] == 0
+    for one, two in zip(model.tower.get_weights()[:-2], whole[0].tower.get_weights()[:-2], strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_nothing_of_an_earlier_run_is_touched_where_whitening_fails(whole, config, tmp_path, monkeypatch, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(whole[1], run)
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    hog = replace(config, tower="hog")
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("siamese_tf.training.train.whiten", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train_and_evaluate(hog, run)
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    train_and_evaluate(hog, run)
+    assert f"Replacing the run in {run} (--resume" in capsys.readouterr().out
+    train_and_evaluate(hog, run)
+    assert f"Replacing the run in {run}.\n" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_files_that_are_no_runs_stay(config, tmp_path):
+    (tmp_path / "logs").mkdir()
+    mine = [tmp_path / "logs" / "mine.txt", tmp_path / "history.csv", tmp_path / "accuracy.png"]
+    for path in mine:
+        path.write_text("mine")
+    train_and_evaluate(replace(config, tower="hog"), tmp_path, quiet=True)
+    assert [path.read_text() for path in mine] == ["mine"] * 3
+
+
 def test_a_tower_that_cannot_be_whitened_is_refused_before_anything_is_written(config, tmp_path):
     with pytest.raises(ConfigError, match="whiten needs a tower whose last layer is a Dense one"):
         train_and_evaluate(replace(config, tower="reference", whiten=True), tmp_path / "run", quiet=True)

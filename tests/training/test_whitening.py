@@ -3,10 +3,18 @@ import pytest
 from tensorflow import keras
 
 from siamese_tf.errors import ConfigError
+from siamese_tf.models import inputs
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.views import scale_pixels, views_of
 from siamese_tf.training import whitening as module
-from siamese_tf.training.whitening import Spread, embedding_layer, learns_nothing_else, whiten, whitening
+from siamese_tf.training.whitening import (
+    Spread,
+    before_embedding,
+    embedding_layer,
+    learns_nothing_else,
+    whiten,
+    whitening,
+)
 
 SIZE = (12, 10, 1)
 
@@ -88,7 +96,7 @@ def test_other_scales_of_the_features_change_no_angle():
 
 def test_classes_that_do_not_differ_within_are_refused():
     x = np.eye(3)[[0, 0, 1, 1, 2, 2]]
-    for same in (x, np.zeros((4, 3))):
+    for same in (x, np.zeros((4, 3)), np.full((40, 3), np.pi)):
         with pytest.raises(ConfigError, match="how images of one class differ, and no two of them do. Add images"):
             whitening(spread_of(same, np.arange(len(same)) // 2), 2)
 
@@ -102,14 +110,14 @@ def drawn(count=40, classes=8):
 
 def before(model, images):
     """What the last layer looks at, of each view."""
-    cut = keras.Model(model.tower.inputs, model.tower.layers[-1].input)
+    cut = keras.Model(model.tower.inputs[0], model.tower.layers[-1].input)
     return np.concatenate([np.asarray(cut(view)) for view in views_of(scale_pixels(images), model.views)])
 
 
 @pytest.mark.parametrize("views", ["one", "shift"])
 @pytest.mark.parametrize("batch", [7, 512])
 def test_every_view_of_the_chosen_images_counts_and_nothing_else(views, batch, monkeypatch):
-    monkeypatch.setattr(module, "EMBED_BATCH", batch)
+    monkeypatch.setattr(inputs, "EMBED_BATCH", batch)
     images, labels = drawn()
     rows = np.arange(4, 36)
     model = SiameseModel(SIZE, "hog", 6, "cosine", views=views)
@@ -163,16 +171,30 @@ def own(*layers):
 
 
 @pytest.mark.parametrize(
-    "tower",
+    ("tower", "why"),
     [
-        own(keras.layers.Dense(4, activation="relu")),
-        own(keras.layers.Dense(4, use_bias=False)),
-        own(keras.layers.Dense(4), keras.layers.LayerNormalization()),
+        (own(keras.layers.Dense(4, activation="relu", name="last")), "last, is followed by relu"),
+        (own(keras.layers.Dense(4, use_bias=False, name="last")), "last, is without a bias"),
+        (own(keras.layers.Dense(4), keras.layers.LayerNormalization(name="last")), "last, is a LayerNormalization"),
     ],
 )
-def test_a_tower_that_does_not_end_in_a_linear_layer_is_refused(tower):
-    with pytest.raises(ConfigError, match="whose last layer is a Dense one with a bias and no activation; that of"):
+def test_a_tower_that_does_not_end_in_a_linear_layer_is_refused(tower, why):
+    with pytest.raises(ConfigError, match=f"a Dense one with a bias and no activation; that of .*, {why}. Leave"):
         embedding_layer(tower)
+
+
+def test_a_last_layer_that_stands_elsewhere_too_is_refused():
+    flat, dense = keras.layers.Flatten(), keras.layers.Dense(120)
+    image, other = keras.Input(SIZE), keras.Input((120,))
+    keras.Model(other, dense(other))
+    in_another = keras.Model(image, dense(flat(image)))
+    twice = keras.layers.Dense(120)
+    in_two_places = keras.Model(image, twice(twice(flat(image))))
+    for tower in (in_another, in_two_places):
+        with pytest.raises(
+            ConfigError, match="cannot tell what comes before .* it must stand in one place, at the end"
+        ):
+            before_embedding(tower)
 
 
 def test_a_layer_with_too_many_inputs_is_refused(monkeypatch):
