@@ -73,7 +73,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             command="siamese-tf train --recipe faces",
             about="a folder with a few pictures of each person, and of some dozens of people",
             takes="seconds",
-            expect="AT&T faces, --folds 8: EER 0.025 to 0.036 on people not seen",
+            expect="AT&T, 8 folds: EER 0.025 to 0.036",
             settings={"tower": "hog", "views": "shift"},
         ),
         "tnn": Recipe(

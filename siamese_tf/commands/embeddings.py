@@ -68,7 +68,7 @@ def plot_embeddings(
     import numpy as np
 
     from siamese_tf.data.open import open_pairs
-    from siamese_tf.data.pair_lists import is_list
+    from siamese_tf.data.pair_text import is_list
     from siamese_tf.data.sources import form_for
     from siamese_tf.evaluation.embedding_plot import save_embedding_plot, tsne
     from siamese_tf.evaluation.embedding_report import as_compared, embedding_lines, embedding_report

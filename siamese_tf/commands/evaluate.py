@@ -49,7 +49,7 @@ def evaluate(
         return
     _check_one_source(pairs, dataset)
     from siamese_tf.data.open_list import open_list
-    from siamese_tf.data.pair_lists import is_list
+    from siamese_tf.data.pair_text import is_list
     from siamese_tf.evaluation.thresholds import as_rule
 
     listed = pairs is not None and is_list(pairs)

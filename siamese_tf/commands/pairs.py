@@ -1,13 +1,16 @@
 """`siamese-tf pairs generate`, which is `dataset_generation.py`, too, and `siamese-tf pairs check`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
 
 from siamese_tf.commands.options import Color, DataDir, Dataset, Images, ImageSize, Resize
 from siamese_tf.errors import SiameseError
+
+if TYPE_CHECKING:
+    from siamese_tf.data.pair_file import PairFile
 
 
 def generate(
@@ -52,14 +55,26 @@ def check(
 ) -> None:
     """Print the audit of pair files; exit code 1 where they leak."""
     from siamese_tf.data.audit import audit_pairs
-    from siamese_tf.data.image_form import AS_THEY_ARE
-    from siamese_tf.data.pair_lists import is_lfw, load_pairs
+    from siamese_tf.data.pair_text import is_lfw
 
     if images is not None and not any(map(is_lfw, files)):
         raise SiameseError(
             f"--images {images} is for a list in the form of LFW's pairs.txt, and no such list came; leave it out"
         )
-    audit = audit_pairs([load_pairs(file, AS_THEY_ARE, images)[0] for file in files])
+    audit = audit_pairs([_load(file, images) for file in files])
     print("\n".join(audit.lines()))
     if audit.leaks:
         raise typer.Exit(1)
+
+
+def _load(file: Path, images: str | None) -> "PairFile":
+    """Without what decodes images where there are none to decode."""
+    from siamese_tf.data.pair_file import load_pair_file
+    from siamese_tf.data.pair_text import is_list
+
+    if not is_list(file):
+        return load_pair_file(file)
+    from siamese_tf.data.image_form import AS_THEY_ARE
+    from siamese_tf.data.pair_lists import load_pairs
+
+    return load_pairs(file, AS_THEY_ARE, images)[0]

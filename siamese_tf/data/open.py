@@ -12,7 +12,8 @@ from siamese_tf.data.generate import generate_pair_files
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm, check_not_asked
 from siamese_tf.data.known import KNOWN
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, check_labels_agree, load_pair_file
-from siamese_tf.data.pair_lists import check_people_apart, is_lfw, is_list, load_pairs
+from siamese_tf.data.pair_lists import check_people_apart, load_pairs
+from siamese_tf.data.pair_text import is_lfw, is_list
 from siamese_tf.data.sources import Source, load_source
 from siamese_tf.errors import ConfigError, PairFileError
 

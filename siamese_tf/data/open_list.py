@@ -9,7 +9,8 @@ from siamese_tf.data.audit import audit_pairs
 from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.open import OpenedPairs
 from siamese_tf.data.pair_file import TEST
-from siamese_tf.data.pair_lists import is_lfw, load_pairs
+from siamese_tf.data.pair_lists import load_pairs
+from siamese_tf.data.pair_text import is_lfw
 from siamese_tf.errors import PairFileError
 
 

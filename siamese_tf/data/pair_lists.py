@@ -12,7 +12,7 @@ import numpy as np
 from siamese_tf.data.image_cache import CachedImages, cached_images
 from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file
-from siamese_tf.data.pair_text import ListedPairs, parse_csv, parse_lfw, read_text
+from siamese_tf.data.pair_text import ListedPairs, is_lfw, is_list, parse_csv, parse_lfw, read_text
 from siamese_tf.errors import PairFileError
 
 NAMED = 3  # unreadable images, or people, named in a message
@@ -87,16 +87,6 @@ def check_people_apart(pairs: PairFile) -> None:
             f" ({', '.join(shared[:NAMED])}); expected each in one; numbers from such folds flatter the model. Put all"
             " pairs of a person into one fold"
         )
-
-
-def is_list(path: str | Path) -> bool:
-    """Whether a name is that of a list of image files, and not of a pair file."""
-    return Path(path).suffix.lower() == ".csv" or is_lfw(path)
-
-
-def is_lfw(path: str | Path) -> bool:
-    """Whether a name is that of a list in the form of LFW's `pairs.txt`, whose images may stand elsewhere."""
-    return Path(path).suffix.lower() == ".txt"
 
 
 def load_pairs(

@@ -39,6 +39,16 @@ class ListedPairs:
             column.append(value)
 
 
+def is_list(path: str | Path) -> bool:
+    """Whether a name is that of a list of image files, and not of a pair file."""
+    return Path(path).suffix.lower() == ".csv" or is_lfw(path)
+
+
+def is_lfw(path: str | Path) -> bool:
+    """Whether a name is that of a list in the form of LFW's `pairs.txt`, whose images may stand elsewhere."""
+    return Path(path).suffix.lower() == ".txt"
+
+
 def read_text(path: Path) -> str:
     """The text of a list.
 

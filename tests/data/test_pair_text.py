@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION
-from siamese_tf.data.pair_text import parse_csv, parse_lfw, read_text, write_csv_pairs
+from siamese_tf.data.pair_text import is_lfw, is_list, parse_csv, parse_lfw, read_text, write_csv_pairs
 from siamese_tf.errors import PairFileError
 
 LFW = "2\t1\nAnn_Lee\t1\t12\nAnn_Lee\t1\tBob\t2\n\nBob\t1\t2\nBob\t3\tAnn_Lee\t4\n"
@@ -127,3 +127,10 @@ def test_written_lists_are_read_again(tmp_path):
     listed = parse_csv(read_text(tmp_path / "link" / "pairs.csv"), "list")
     assert listed.img1 == ["../../people/s1/a.png", "../../people/s2/ä\n.png"]
     assert (listed.similarity, listed.split) == ([1, 0], [TRAIN, TEST])
+
+
+def test_what_a_file_is_stands_at_the_end_of_its_name():
+    assert is_list("a.csv")
+    assert is_list("A.TXT")
+    assert not is_list("a.npz")
+    assert [is_lfw(name) for name in ("a.csv", "A.TXT", "a.npz")] == [False, True, False]

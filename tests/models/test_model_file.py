@@ -51,6 +51,7 @@ BUILT = {
     "reference concat": (SIZE, "reference", 4, "concat"),
     "tnn euclidean": ((18, 19, 1), "tnn", 4, "euclidean"),
     "resnet euclidean": (SIZE, "resnet", 4, "euclidean"),
+    "hog cosine": ((12, 10, 1), "hog", 4, "cosine"),
     "koch cosine": ((65, 66, 1), "koch", 4, "cosine"),
     "inception_resnet_v1 cosine": ((75, 75, 3), "inception_resnet_v1", 4, "cosine"),
     "mobilenet_v2 euclidean": ((32, 33, 3), "mobilenet_v2", 4, "euclidean"),
