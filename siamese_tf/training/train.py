@@ -39,7 +39,7 @@ def train_and_evaluate(
     quiet: bool = False,
     command: str = "train_and_evaluate",
 ) -> SiameseModel:
-    """Trains, keeps the best validation checkpoint, calibrates, evaluates, and writes all of it to a folder.
+    """Trains, keeps the best validation checkpoint, whitens if asked, calibrates, evaluates, and writes it to a folder.
 
     Makes TensorFlow deterministic for this process and seeds the generators of Python, NumPy and TensorFlow: the same
     config on the same machine gives the same weights, whether or not the run was stopped and resumed in between.

@@ -72,11 +72,7 @@ def before_embedding(tower: keras.Model) -> keras.Model:
     try:
         before = keras.Model(tower.inputs[0], layer.input)
         same = np.allclose(layer(before(image, training=False)), tower(image, training=False), atol=1e-4)
-    except (
-        AssertionError,
-        AttributeError,
-        ValueError,
-    ):  # the layer is part of another model, too, or stands in several places
+    except (AssertionError, AttributeError, ValueError):  # what Keras raises where a layer stands in several places
         same = False
     if not same:
         raise ConfigError(
