@@ -4,8 +4,8 @@
 
 The people are dealt into eight groups. In each of eight trials the people of one group are enrolled with three pictures
 each, those of the next are strangers, the one after chooses the threshold, and the others train a model by the recipe
-`faces`. Every other picture of the enrolled people and every picture of the strangers is then identified. Sixty seconds
-for the 40 people of AT&T.
+`faces`. Every other picture of the enrolled people and every picture of the strangers is then identified. Under a
+minute for the 40 people of AT&T.
 
 Of the pictures of enrolled people, rank-1 is the share whose best match is the right person, whatever the threshold,
 and FNIR the share that is not named rightly; FPIR is the share of the strangers' pictures that get a name.

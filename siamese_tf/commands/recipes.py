@@ -8,9 +8,9 @@ def recipes() -> None:
 
     from siamese_tf.recipes import RECIPES
 
-    table = Table(caption="Times: MNIST or Fashion-MNIST, two processor cores.")
+    table = Table(caption="Times: two processor cores, the data of the last column.")
     table.add_column("command", no_wrap=True)
-    for name in ("what for", "takes", "test accuracy"):
+    for name in ("what for", "takes", "test accuracy, or EER"):
         table.add_column(name)
     for recipe in RECIPES.values():
         table.add_row(recipe.command, recipe.about, recipe.takes, recipe.expect)

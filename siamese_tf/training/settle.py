@@ -83,7 +83,9 @@ def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> Tra
 def _whiten(config: TrainConfig, pairs: PairFile, unasked: bool) -> bool:
     if config.whiten and pairs.labels is None:
         raise PairFileError(f"{pairs.path} has no labels, and whiten needs the classes of its images. Leave whiten out")
-    return unasked and pairs.labels is not None if config.whiten is None else config.whiten
+    if config.whiten is not None:
+        return config.whiten
+    return unasked and pairs.labels is not None
 
 
 def _augmentation(asked: str, dataset: str, augments: bool) -> str:

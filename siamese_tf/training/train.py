@@ -47,9 +47,9 @@ def train_and_evaluate(
     Args:
         config: what to train on what, and how.
         workdir: gets `siamese.keras`, `record.json`, `config.json`, `history.csv`, the pictures, `logs/`, and
-            `checkpoint.npz` (where nothing but a whitened layer is learned, neither these two nor a history); None
-            means `runs/<dataset>/<objective>`, where a data set seen as one class against the
-            rest has a name of its own.
+            `checkpoint.npz`; where nothing but a whitened layer is learned, neither `history.csv`, `accuracy.png`,
+            `logs/` nor a checkpoint. None means `runs/<dataset>/<objective>`, where a data set seen as one class
+            against the rest has a name of its own.
         tower: a tower of your own, see `SiameseModel`; built anew for every run, `resume` included.
         pairs: those of the config, where they are open already, so that several runs share them.
         resume: go on from the last finished epoch of the run in `workdir`, if it has one.
@@ -102,15 +102,15 @@ def train_and_evaluate(
 
 def _clear(workdir: Path, say: Say) -> None:
     """Of an earlier run, removes what the new one might not write."""
-    trained = (workdir / CHECKPOINT).exists()
-    if trained:
+    if (workdir / CHECKPOINT).exists():
         say(f"Replacing the run in {workdir} (--resume would have continued it).")
         shutil.rmtree(workdir / "logs", ignore_errors=True)
     elif (workdir / RECORD).exists():
         say(f"Replacing the run in {workdir}.")
-    if trained or (workdir / RECORD).exists():
-        for name in (CHECKPOINT, RECORD, HISTORY, ACCURACY):
-            (workdir / name).unlink(missing_ok=True)
+    else:
+        return
+    for name in (CHECKPOINT, RECORD, HISTORY, ACCURACY):
+        (workdir / name).unlink(missing_ok=True)
 
 
 def _fit(trainer: Trainer, pairs: RunPairs, state: RunState, workdir: Path, quiet: bool) -> None:
