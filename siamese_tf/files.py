@@ -1,6 +1,11 @@
-"""Files that are whole or not there: every write of the project goes through `atomic_write`."""
+"""Files that are whole or not there: every write of the project goes through `atomic_write`.
 
+Files of a user's are opened for reading by `open_regular`.
+"""
+
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +44,34 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO]:
             Path(temporary).unlink(missing_ok=True)
         if isinstance(error, OSError) and (error.filename is None or str(error.filename).endswith(".tmp")):
             error.filename = str(path)  # the reader of the message knows this file, not the temporary one
+        raise
+
+
+def open_regular(path: str | Path) -> IO[bytes]:
+    """Opens a regular file for reading in binary mode; never waits for a FIFO or a device.
+
+    Args:
+        path: the file; links are followed.
+
+    Returns:
+        The open file, at its start.
+
+    Raises:
+        OSError: the file is missing, is not a regular file (errno EINVAL, EISDIR for a folder), or its path cannot be
+            one (it contains a null character).
+    """
+    if "\0" in os.fspath(path):
+        raise OSError(errno.EINVAL, "The path contains a null character", os.fspath(path).replace("\0", "\\0"))
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "Not a regular file", os.fspath(path))
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
         raise
 
 

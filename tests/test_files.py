@@ -8,7 +8,7 @@ import tempfile
 
 import pytest
 
-from siamese_tf.files import atomic_write
+from siamese_tf.files import atomic_write, open_regular
 
 # Writes a megabyte over the file it is given, says so, and waits to be killed with the write unfinished.
 HALF_A_WRITE = """
@@ -162,3 +162,27 @@ def test_kill_9_in_the_middle_of_a_write_leaves_the_old_file(old):
     with atomic_write(old) as file:
         file.write(b"new")
     assert old.read_bytes() == b"new"
+
+
+def test_a_regular_file_and_a_link_to_one_are_opened_at_their_start(old):
+    link = old.with_name("link")
+    link.symlink_to(old)
+    for path in (old, str(old), link):
+        with open_regular(path) as file:
+            assert file.read() == b"the old content"
+
+
+def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    for path, number in (
+        (tmp_path / "fifo", errno.EINVAL),
+        ("/dev/zero", errno.EINVAL),
+        (tmp_path, errno.EISDIR),
+        (tmp_path / "missing", errno.ENOENT),
+        (f"{tmp_path}/a\0b", errno.EINVAL),
+    ):
+        with pytest.raises(OSError) as refused:  # noqa: PT011 (its number is compared)
+            open_regular(path)
+        assert refused.value.errno == number
+        assert refused.value.strerror
+        assert "\0" not in str(refused.value)

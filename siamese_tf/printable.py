@@ -1,0 +1,18 @@
+"""Text from files and folders, made safe to print on a terminal."""
+
+import re
+
+# Control characters (C0, DEL, C1), line and paragraph separators, bidirectional overrides, lone surrogates.
+UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+UNSAFE_BUT_LAYOUT = re.compile(r"(?![\n\t])" + UNSAFE.pattern)
+
+
+def printable(text: str, keep_layout: bool = False) -> str:
+    """Returns the text with an escape such as `\\x1b` in place of each character that could control a terminal.
+
+    Args:
+        text: any text, such as a name from a CSV file or a file name that is not UTF-8.
+        keep_layout: leaves line feeds and tabs, for messages of several lines.
+    """
+    pattern = UNSAFE_BUT_LAYOUT if keep_layout else UNSAFE
+    return pattern.sub(lambda found: ascii(found[0])[1:-1], text)

@@ -1,0 +1,23 @@
+import pytest
+
+from siamese_tf.printable import printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Anna Müller 安娜", "Anna Müller 安娜"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\nb\tc", "a\\nb\\tc"),
+        ("bell\x07 del\x7f csi\x9b", "bell\\x07 del\\x7f csi\\x9b"),
+        ("line\u2028end", "line\\u2028end"),
+        ("abc\u202ecba", "abc\\u202ecba"),
+        ("caf\udce9", "caf\\udce9"),
+    ],
+)
+def test_what_could_control_a_terminal_is_escaped(text, shown):
+    assert printable(text) == shown
+
+
+def test_a_message_of_several_lines_keeps_them():
+    assert printable("a\n\tb\x1b", keep_layout=True) == "a\n\tb\\x1b"
