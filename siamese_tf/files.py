@@ -9,6 +9,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
@@ -47,7 +48,7 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO]:
         raise
 
 
-def open_regular(path: str | Path) -> IO[bytes]:
+def open_regular(path: str | Path) -> BufferedReader:
     """Opens a regular file for reading in binary mode; never waits for a FIFO or a device.
 
     Args:
@@ -60,6 +61,10 @@ def open_regular(path: str | Path) -> IO[bytes]:
         OSError: the file is missing, is not a regular file (errno EINVAL, EISDIR for a folder), or its path cannot be
             one (it contains a null character).
     """
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise OSError(errno.EINVAL, "The path contains a character that no file name has", repr(path)) from error
     if "\0" in os.fspath(path):
         raise OSError(errno.EINVAL, "The path contains a null character", os.fspath(path).replace("\0", "\\0"))
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))

@@ -1,21 +1,26 @@
 """The pair file: images, pairs, split and where they came from, in one `.npz` that `np.load` reads without pickle."""
 
 import hashlib
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from siamese_tf.data.checksums import CHECKSUMS, check_members, encode_checksums
 from siamese_tf.data.image_form import RESIZES, ImageForm, form_of_images
-from siamese_tf.data.npz import check_size, read_npz, write_npz
+from siamese_tf.data.manifest import decode_manifest, encode_manifest
+from siamese_tf.data.npz import Header, check_size, read_npz, write_npz
 from siamese_tf.errors import PairFileError
+from siamese_tf.files import open_regular
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 PARTS = ("train", "validation", "test")
 REQUIRED = ("images", "img1", "img2", "similarity")
-OPTIONAL = ("labels", "split", "manifest")
+MAX_LABEL = np.iinfo(np.int64).max
+KNOWN = (*REQUIRED, "labels", "split", "manifest", CHECKSUMS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,39 +80,44 @@ def save_pair_file(path: str | Path, pairs: PairFile) -> None:
         PairFileError: `load_pair_file` or `check_labels_agree` would refuse the contents; nothing is written.
     """
     arrays = arrays_of(pairs)
+    _check_headers(arrays, str(path))
     _checked(arrays, str(path))
     check_labels_agree(pairs)
+    arrays[CHECKSUMS] = encode_checksums(arrays)
     check_size(arrays, str(path))
     write_npz(path, arrays)
 
 
 def arrays_of(pairs: PairFile) -> dict[str, np.ndarray]:
-    """What stands in the file of these pairs, by name."""
-    arrays = {name: getattr(pairs, name) for name in (*REQUIRED, "labels", "split") if getattr(pairs, name) is not None}
-    return {**arrays, "manifest": np.array(json.dumps(pairs.manifest, sort_keys=True, allow_nan=False))}
+    """What stands in the file of these pairs, by name, but for the checksums."""
+    arrays = {name: getattr(pairs, name) for name in KNOWN[:-2] if getattr(pairs, name) is not None}
+    return {**arrays, "manifest": encode_manifest(pairs.manifest, str(pairs.path or "these pairs"))}
 
 
 def load_pair_file(path: str | Path) -> PairFile:
     """Reads and checks a pair file, ours or anyone's.
 
     `images`, `img1`, `img2` and `similarity` must be there. Without `labels` they are None, without `split` every pair
-    is TRAIN, without `manifest` it is {}. Images may lack the channel axis. Further arrays are ignored, and similarity
-    may contradict the labels, so that any file can be audited: ask `check_labels_agree`.
+    is TRAIN, without `manifest` it is {}. Images may lack the channel axis. Similarity may contradict the labels, so
+    that any file can be audited: ask `check_labels_agree`. Further arrays are ignored, except in a file that siamese_tf
+    made, see `check_members`.
 
     Raises:
         PairFileError: missing, unreadable, damaged, or not what the format asks; the message says what, and the cure.
     """
-    path = Path(path)
     try:
-        with open(path, "rb") as file:
+        path = Path(path)
+        with open_regular(path) as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            file.seek(0)
-            arrays = read_npz(file, str(path), REQUIRED + OPTIONAL, mapped=("images",))
+            check = partial(_check_headers, name=str(path))
+            arrays, members = read_npz(file, str(path), KNOWN, mapped=("images",), check=check)
     except OSError as error:
         raise PairFileError(
             f"cannot read the pair file {path}: {error.strerror}. Make pair files with dataset_generation.py."
         ) from error
-    return PairFile(**_checked(arrays, str(path)), path=path, sha256=sha256)
+    manifest = decode_manifest(arrays["manifest"], str(path)) if "manifest" in arrays else {}
+    check_members(arrays.get(CHECKSUMS), members, KNOWN, manifest, str(path))
+    return PairFile(**_checked(arrays, str(path)), manifest=manifest, path=path, sha256=sha256)
 
 
 def check_labels_agree(pairs: PairFile) -> None:
@@ -126,61 +136,41 @@ def check_labels_agree(pairs: PairFile) -> None:
         )
 
 
-def _checked(arrays: dict[str, np.ndarray], name: str) -> dict[str, Any]:
-    """The same arrays in the types of PairFile, once everything about them has been found right."""
+def _check_headers(arrays: Mapping[str, np.ndarray | Header], name: str) -> None:
+    """Refuses arrays by their shapes and dtypes, which are known before the arrays are read."""
     if missing := [key for key in REQUIRED if key not in arrays]:
         raise PairFileError(f"{name} has no array {missing[0]!r}; a pair file needs {', '.join(REQUIRED)}.")
-    images = _checked_images(arrays["images"], name)
-    pairs = len(arrays["similarity"]) if arrays["similarity"].ndim else 0
-    if pairs == 0:
-        raise PairFileError(f"{name} holds no pairs.")
-    split = arrays.get("split", np.zeros(pairs, np.uint8))
-    checked = {
-        "images": images,
-        "img1": _integers(arrays["img1"], "img1", pairs, len(images) - 1, name).astype(np.int32, copy=False),
-        "img2": _integers(arrays["img2"], "img2", pairs, len(images) - 1, name).astype(np.int32, copy=False),
-        "similarity": _integers(arrays["similarity"], "similarity", pairs, 1, name).astype(np.uint8, copy=False),
-        "split": _integers(split, "split", pairs, TEST, name).astype(np.uint8, copy=False),
-        "labels": None,
-        "manifest": _checked_manifest(arrays["manifest"], name) if "manifest" in arrays else {},
-    }
-    if "labels" in arrays:
-        labels = _integers(arrays["labels"], "labels", len(images), np.iinfo(np.int64).max, name)
-        checked["labels"] = labels.astype(np.int64, copy=False)
-    return checked
-
-
-def _checked_images(images: np.ndarray, name: str) -> np.ndarray:
-    if images.dtype != np.uint8 or images.ndim not in (3, 4) or 0 in images.shape:
+    shape, dtype = arrays["images"].shape, arrays["images"].dtype
+    if dtype != np.uint8 or len(shape) not in (3, 4) or 0 in shape:
         raise PairFileError(
-            f"{name}: images have shape {images.shape} and dtype {images.dtype}; expected (n, h, w, c) or (n, h, w) "
+            f"{name}: images have shape {shape} and dtype {dtype}; expected (n, h, w, c) or (n, h, w) "
             "uint8, with at least one image."
         )
-    if images.ndim == 4 and images.shape[-1] not in (1, 3):
+    if len(shape) == 4 and shape[-1] not in (1, 3):
         raise PairFileError(
-            f"{name}: images have shape {images.shape}, so {images.shape[-1]} channels; expected 1 or 3."
-            " Convert them to grey or RGB."
+            f"{name}: images have shape {shape}, so {shape[-1]} channels; expected 1 or 3. Convert them to grey or RGB."
         )
-    return images[..., np.newaxis] if images.ndim == 3 else images
+    if (arrays["similarity"].shape or (0,))[0] == 0:
+        raise PairFileError(f"{name} holds no pairs.")
+    pairs = arrays["similarity"].shape[0]
+    for key, length in {**dict.fromkeys(("img1", "img2", "similarity", "split"), pairs), "labels": shape[0]}.items():
+        if key in arrays and (arrays[key].shape != (length,) or arrays[key].dtype.kind not in "biu"):
+            raise PairFileError(
+                f"{name}: {key} has shape {arrays[key].shape} and dtype {arrays[key].dtype}; expected ({length},)"
+                " integers."
+            )
 
 
-def _integers(values: np.ndarray, key: str, length: int, most: int, name: str) -> np.ndarray:
-    if values.shape != (length,) or values.dtype.kind not in "biu":
-        raise PairFileError(
-            f"{name}: {key} has shape {values.shape} and dtype {values.dtype}; expected ({length},) integers."
-        )
-    if values.min() < 0 or values.max() > most:
-        raise PairFileError(f"{name}: {key} goes from {values.min()} to {values.max()}; expected 0 to {most}.")
-    return values
-
-
-def _checked_manifest(array: np.ndarray, name: str) -> dict[str, Any]:
-    try:
-        manifest = json.loads(str(array[()]))
-    except (ValueError, RecursionError) as error:
-        raise PairFileError(
-            f"{name}: the manifest is not JSON ({error}). Leave it out, or make the file again."
-        ) from error
-    if not isinstance(manifest, dict):
-        raise PairFileError(f"{name}: the manifest is a JSON {type(manifest).__name__}; expected an object.")
-    return manifest
+def _checked(arrays: dict[str, np.ndarray], name: str) -> dict[str, Any]:
+    """The same arrays in the types of PairFile, once their values have been found right; not the manifest."""
+    images, pairs = arrays["images"], len(arrays["similarity"])
+    images = images[..., np.newaxis] if images.ndim == 3 else images
+    most = {"img1": len(images) - 1, "img2": len(images) - 1, "similarity": 1, "split": TEST, "labels": MAX_LABEL}
+    dtypes = {"img1": np.int32, "img2": np.int32, "similarity": np.uint8, "split": np.uint8, "labels": np.int64}
+    checked = {"images": images, "labels": None, "split": np.zeros(pairs, np.uint8)}
+    for key in most.keys() & arrays.keys():
+        values = arrays[key]
+        if values.min() < 0 or values.max() > most[key]:
+            raise PairFileError(f"{name}: {key} goes from {values.min()} to {values.max()}; expected 0 to {most[key]}.")
+        checked[key] = values.astype(dtypes[key], copy=False)
+    return checked

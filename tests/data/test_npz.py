@@ -1,10 +1,12 @@
 import io
+import tracemalloc
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
 
-from siamese_tf.data.npz import check_size, read_npz, write_npz
+from siamese_tf.data.npz import check_size, member_crc32, read_npz, write_npz
 from siamese_tf.errors import PairFileError
 
 ARRAYS = {
@@ -20,6 +22,12 @@ def header(text: str, version: bytes = b"\x01\x00") -> bytes:
     return b"\x93NUMPY" + version + len(body).to_bytes(2, "little") + body
 
 
+def npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
 def zip_of(*members: tuple[str, bytes], compression: int = zipfile.ZIP_STORED) -> io.BytesIO:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", compression) as archive:
@@ -30,7 +38,7 @@ def zip_of(*members: tuple[str, bytes], compression: int = zipfile.ZIP_STORED) -
 
 
 def read(file: io.BytesIO) -> dict[str, np.ndarray]:
-    return read_npz(file, "x.npz", ("images", "img1", "text", "none"))
+    return read_npz(file, "x.npz", ("images", "img1", "text", "none"))[0]
 
 
 def test_arrays_come_back_equal_here_and_with_np_load(tmp_path):
@@ -94,16 +102,14 @@ def test_what_is_no_zip_is_refused(content):
 
 
 @pytest.mark.parametrize("name", ["model.weights.npy", "images", "../images.npy", "/images.npy", "a/images.npy"])
-def test_members_of_another_name_are_passed_over_unread(name):
-    file = io.BytesIO()
-    np.savez(file, img1=ARRAYS["img1"])
-    with zipfile.ZipFile(file, "a") as archive:
-        archive.writestr(name, b"no array")
+def test_members_of_another_name_are_listed_and_not_read(name):
+    file = zip_of(("img1.npy", npy(ARRAYS["img1"])), (name, b"no array"))
     content = bytearray(file.getvalue())
     content[content.index(b"no array")] ^= 1  # reading it would find a wrong check sum
-    arrays = read(io.BytesIO(content))
+    arrays, members = read_npz(io.BytesIO(content), "x.npz", ("images", "img1"))
     assert list(arrays) == ["img1"]
     assert arrays["img1"].tolist() == [1, -2, 3]
+    assert members == {"img1.npy": zlib.crc32(npy(ARRAYS["img1"])), name: zlib.crc32(b"no array")}
 
 
 def test_objects_under_another_name_are_passed_over():
@@ -113,17 +119,60 @@ def test_objects_under_another_name_are_passed_over():
     assert list(read(file)) == ["img1"]
 
 
-def test_other_members_may_stand_twice():
+@pytest.mark.parametrize("name", ["img1.npy", "else.npy"])
+def test_two_members_of_one_name_are_refused(name):
     with pytest.warns(UserWarning, match="Duplicate name"):
-        file = zip_of(("else.npy", b""), ("else.npy", b""))
-    assert read(file) == {}
-
-
-def test_two_members_of_one_name_are_refused():
-    with pytest.warns(UserWarning, match="Duplicate name"):
-        file = zip_of(("img1.npy", b""), ("img1.npy", b""))
-    with pytest.raises(PairFileError, match="two arrays of one name"):
+        file = zip_of((name, b""), (name, b""))
+    with pytest.raises(PairFileError, match="does not list each member once"):
         read(file)
+
+
+def test_the_checksum_of_an_array_is_that_of_its_member(tmp_path):
+    write_npz(tmp_path / "x.npz", ARRAYS)
+    with open(tmp_path / "x.npz", "rb") as file:
+        _, members = read_npz(file, "x.npz", ())
+    assert members == {f"{name}.npy": member_crc32(array) for name, array in ARRAYS.items()}
+    assert member_crc32(ARRAYS["img1"].astype(">i4")) == members["img1.npy"] != member_crc32(ARRAYS["img1"] + 1)
+
+
+def test_headers_are_checked_before_an_array_is_read():
+    content = bytearray(zip_of(("images.npy", npy(np.full(70_000, 7, np.uint8)))).getvalue())
+    content[-1000] ^= 1  # the checksum would show it
+
+    def check(headers):
+        assert headers == {"images": ((70_000,), np.uint8, False, 128)}
+        raise PairFileError("these are too many")
+
+    with pytest.raises(PairFileError, match="these are too many"):
+        read_npz(io.BytesIO(content), "x.npz", ("images",), check=check)
+
+
+def test_a_directory_of_too_many_members_is_not_parsed():
+    others = [(f"{number}.npy", b"") for number in range(1000)]
+    assert list(read(zip_of(*others[1:], ("text.npy", npy(ARRAYS["text"]))))) == ["text"]
+    with pytest.raises(PairFileError, match="lists 1,001 members"):
+        read(zip_of(*others, ("text.npy", npy(ARRAYS["text"]))))
+
+
+def test_what_numpy_says_of_a_damaged_header_is_cut():
+    """It repeats the header."""
+    text = f"{{'descr': '{'x' * 4900}', 'fortran_order': False, 'shape': ()}}".ljust(5000).encode()
+    with pytest.raises(PairFileError, match="cannot be read.*xxx") as caught:
+        read(zip_of(("images.npy", b"\x93NUMPY\x01\x00" + (5000).to_bytes(2, "little") + text)))
+    assert len(str(caught.value)) < 350
+
+
+def test_the_header_of_an_array_may_not_be_long():
+    """It says itself how long it is, up to four gigabytes."""
+    content = b"\x93NUMPY\x02\x00" + (2**28).to_bytes(4, "little") + bytes(2**22)
+    file = zip_of(("images.npy", content), compression=zipfile.ZIP_DEFLATED)
+    tracemalloc.start()
+    try:
+        with pytest.raises(PairFileError, match="cannot be read"):
+            read(file)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_objects_are_refused_and_not_unpickled():
@@ -188,7 +237,7 @@ def test_a_mapped_array_stays_in_the_file(tmp_path):
     written = {"images": np.arange(5000, dtype=np.uint8).reshape(10, 500), "more": np.arange(3)}
     write_npz(path, written)
     with open(path, "rb") as file:
-        arrays = read_npz(file, "it", ("images", "more"), mapped=("images",))
+        arrays, _ = read_npz(file, "it", ("images", "more"), mapped=("images",))
     np.testing.assert_array_equal(arrays["images"], written["images"])
     np.testing.assert_array_equal(arrays["more"], written["more"])
     assert isinstance(arrays["images"].base, np.memmap)
@@ -204,7 +253,7 @@ def test_a_mapped_array_of_another_maker_is_the_same(tmp_path, save, order):
     written = np.asarray(np.arange(60, dtype=np.uint8).reshape(3, 4, 5), order=order)
     save(path, first=np.zeros(7), images=written)
     with open(path, "rb") as file:
-        arrays = read_npz(file, "it", ("images",), mapped=("images",))
+        arrays, _ = read_npz(file, "it", ("images",), mapped=("images",))
     np.testing.assert_array_equal(arrays["images"], written)
 
 

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import zipfile
 from dataclasses import replace
 
@@ -169,6 +170,10 @@ def test_other_integer_types_and_images_without_channel_axis(tmp_path):
         ({"labels": np.array(["a", "a", "b", "b"])}, "labels has shape .* dtype <U1"),
         ({"manifest": np.array("{")}, "the manifest is not JSON"),
         ({"manifest": np.array("[" * 100_000)}, "the manifest is not JSON"),
+        ({"manifest": np.array(['{"format": 1}'])}, r"the manifest has shape \(1,\)"),
+        ({"manifest": np.array('{"format": 1}'), "spli4": np.zeros(4, np.uint8)}, "holds 'spli4.npy', which no pair"),
+        ({"manifest": np.array('{"format": 1}'), "split": None}, "has no array 'split', which every pair file"),
+        ({"checksums": np.array("{}")}, "'images.npy' was added since siamese_tf wrote the file"),
         ({"manifest": np.array("[1, 2]")}, "the manifest is a JSON list; expected an object"),
     ],
 )
@@ -216,9 +221,31 @@ def test_a_missing_file_is_refused_with_the_cure(tmp_path):
         load_pair_file(tmp_path / "absent.npz")
 
 
-def test_a_folder_is_refused(tmp_path):
-    with pytest.raises(PairFileError, match="cannot read the pair file"):
-        load_pair_file(tmp_path)
+def test_what_is_no_regular_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "fifo.npz")
+    for path in (tmp_path, tmp_path / "fifo.npz", "/dev/zero", "a\0b.npz", "a\ud800.npz"):
+        with pytest.raises(PairFileError, match="cannot read the pair file"):
+            load_pair_file(path)
+
+
+def test_a_file_that_was_changed_by_hand_is_refused_unless_it_says_nothing_of_where_it_came_from(tmp_path):
+    path = tmp_path / "pairs.npz"
+    save_pair_file(path, example())
+    with np.load(path) as file:
+        changed = {name: file[name] for name in file} | {"split": np.zeros(4, np.uint8)}
+    np.savez(path, **changed)
+    with pytest.raises(PairFileError, match="'split.npy' was changed .* must have neither checksums nor manifest"):
+        load_pair_file(path)
+    np.savez(path, **{name: array for name, array in changed.items() if name not in ("checksums", "manifest")})
+    assert load_pair_file(path).split.tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_file_of_ours_may_be_written_again_by_numpy(tmp_path, save):
+    save_pair_file(tmp_path / "pairs.npz", example())
+    with np.load(tmp_path / "pairs.npz") as file:
+        save(tmp_path / "again.npz", **file)
+    assert load_pair_file(tmp_path / "again.npz").manifest == example().manifest
 
 
 def test_what_could_not_be_loaded_is_not_written(tmp_path):
@@ -256,5 +283,5 @@ def test_damaged_bytes_are_refused_or_harmless(tmp_path, compressed):
 def test_the_archive_holds_the_listed_arrays_and_nothing_else(tmp_path):
     save_pair_file(tmp_path / "pairs.npz", example())
     with zipfile.ZipFile(tmp_path / "pairs.npz") as archive:
-        names = {"images", "img1", "img2", "similarity", "labels", "split", "manifest"}
+        names = {"images", "img1", "img2", "similarity", "labels", "split", "manifest", "checksums"}
         assert set(archive.namelist()) == {f"{name}.npy" for name in names}

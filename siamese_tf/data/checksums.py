@@ -1,0 +1,64 @@
+"""The array `checksums` of a pair file: the name and the CRC-32 of every other member, as JSON text.
+
+The checksums of a zip stand beside what they protect. A member that is lost or renamed, or written again with a
+checksum that fits, goes unnoticed without a list of what must be there.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from siamese_tf.data.manifest import decode_object
+from siamese_tf.data.npz import member_crc32
+from siamese_tf.errors import PairFileError
+
+CHECKSUMS = "checksums"
+OURS = "format"  # stands in the manifest of every file that `siamese-tf pairs generate` has made
+HINT = "Copy or make the file again; a pair file with changes of your own must have neither checksums nor manifest."
+
+
+def encode_checksums(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Returns the array for the checksums of the other arrays of a file."""
+    crc32 = {f"{key}.npy": member_crc32(array) for key, array in arrays.items()}
+    return np.array(json.dumps(crc32, sort_keys=True))
+
+
+def check_members(
+    checksums: np.ndarray | None,
+    members: Mapping[str, int],
+    known: tuple[str, ...],
+    manifest: Mapping[str, Any],
+    name: str,
+) -> None:
+    """Compares the members of a pair file with its checksums.
+
+    Files of earlier releases and of others have no checksums. Those that the manifest says are of siamese_tf must hold
+    no array but the known ones, and must hold `split`; others may hold what they like.
+
+    Args:
+        checksums: as `encode_checksums` returns it, or None where there are none.
+        members: file name -> CRC-32, of all members of the file, as `zipfile` compares it with their contents.
+        known: the names of the arrays that a pair file may have.
+        manifest: of the file.
+        name: what to call the file in messages.
+
+    Raises:
+        PairFileError: a member is missing, unknown or changed.
+    """
+    if checksums is not None:
+        listed = decode_object(checksums, f"{name}: the array {CHECKSUMS}", HINT)
+        _compare(listed, {key: crc32 for key, crc32 in members.items() if key != f"{CHECKSUMS}.npy"}, name)
+    elif OURS in manifest:
+        if unknown := sorted(members.keys() - {f"{key}.npy" for key in known}):
+            raise PairFileError(f"{name} holds {unknown[0]!r:.100}, which no pair file of siamese_tf has. {HINT}")
+        if "split.npy" not in members:
+            raise PairFileError(f"{name} has no array 'split', which every pair file of siamese_tf has. {HINT}")
+
+
+def _compare(listed: dict[str, Any], found: dict[str, int], name: str) -> None:
+    for key in sorted(listed.keys() | found.keys()):
+        if listed.get(key) != found.get(key):
+            what = "is missing" if key not in found else "was added" if key not in listed else "was changed"
+            raise PairFileError(f"{name}: {key!r:.100} {what} since siamese_tf wrote the file. {HINT}")
