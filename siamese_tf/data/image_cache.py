@@ -30,6 +30,7 @@ from siamese_tf.data.image_store import (
 )
 from siamese_tf.data.images import image_shape, load_image
 from siamese_tf.errors import ImageError
+from siamese_tf.files import open_regular
 
 BLOCK = 256  # images decoded before they are written, so that no more are ever in memory; fewer if they are large
 BLOCK_BYTES = 2**26
@@ -114,7 +115,7 @@ def _renew(
 def _look(path: Path, stamp: Stamp) -> Entry:
     try:
         shape = image_shape(path)
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return Entry(stamp, hashlib.file_digest(file, "sha256").hexdigest(), shape)
     except (ImageError, OSError) as error:
         return _failed(Entry(stamp), error, path)

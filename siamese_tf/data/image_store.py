@@ -1,24 +1,27 @@
 """Decoded images on the disk: an array that is memory-mapped, and an index that says which file each row is of.
 
-Both are written aside and renamed, the index last, and the index names its array and that array's size and time. So two
-processes at once, and a kill at any moment, leave a store that is whole, or one that `read_store` finds is not.
+Both are written aside and renamed, the index last, and the index names its array and that array's size and time, and
+carries a digest of itself. So two processes at once, a kill at any moment and damage to the index leave a store that is
+whole, or one that `read_store` finds is not.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import PIL
 
 from siamese_tf.data.image_form import ImageForm
-from siamese_tf.files import atomic_write
+from siamese_tf.files import atomic_write, open_regular
 
-SCHEMA = 1
+SCHEMA = 2
 INDEX = "index.json"
+ENVELOPE = '{{"sha256": "{}", "index": {}}}'  # the index, and the digest of its JSON text
 LEFT_OVER_SECONDS = 24 * 3600  # what a killed process left is removed by the next one that writes after this time
 
 Stamp = list[int] | None  # size, time of change, and time of change of the entry itself (rights, name); None: no file
@@ -68,7 +71,7 @@ def stamp_of(path: Path) -> Stamp:
 def read_store(folder: Path) -> Store | None:
     """The store in a folder; None where there is none, none that is whole, or one of another version."""
     try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        index = _read_index(folder / INDEX)
         file = folder / Path(index["images"]).name
         if [index["schema"], index["pillow"], index["stamp"]] != [SCHEMA, PIL.__version__, stamp_of(file)]:
             return None
@@ -78,9 +81,22 @@ def read_store(folder: Path) -> Store | None:
             for name, (stamp, sha256, shape, error) in index["files"].items()
         }
         store = Store(form, file, np.lib.format.open_memmap(file, mode="r"), entries)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return store if store.images.shape == (len(store.readable), *form.shape) else None
+
+
+def _read_index(path: Path) -> dict[str, Any]:
+    with open_regular(path) as file:
+        text = file.read().decode()
+    start = len(ENVELOPE.format("0" * 64, "")) - 1
+    if text != _envelope(text[start:-1]):
+        raise ValueError(f"{path} is damaged")
+    return json.loads(text[start:-1])
+
+
+def _envelope(text: str) -> str:
+    return ENVELOPE.format(hashlib.sha256(text.encode()).hexdigest(), text)
 
 
 def write_images(file: Path, images: Iterable[np.ndarray], form: ImageForm) -> None:
@@ -113,7 +129,7 @@ def write_index(folder: Path, form: ImageForm, file: Path, entries: dict[str, En
     }
     store = Store(form, file, np.lib.format.open_memmap(file, mode="r"), entries)
     with atomic_write(folder / INDEX, "w") as out:
-        json.dump(index, out)
+        out.write(_envelope(json.dumps(index)))
     return store
 
 

@@ -57,7 +57,9 @@ def decode_object(array: np.ndarray, what: str, hint: str) -> dict[str, Any]:
         PairFileError: the array has another shape, dtype or content.
     """
     _check_array(array, what, hint)
-    if (array[np.newaxis].view(f"{array.dtype.byteorder}u4") > sys.maxunicode).any():  # for which NumPy raises a SystemError
+    if (
+        array[np.newaxis].view(f"{array.dtype.byteorder}u4") > sys.maxunicode
+    ).any():  # for which NumPy raises a SystemError
         raise PairFileError(f"{what} is not JSON (it has characters beyond U+{sys.maxunicode:X}). {hint}")
     try:
         found = json.loads(str(array))

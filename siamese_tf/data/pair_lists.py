@@ -5,15 +5,18 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
+from siamese_tf.data.csv_rows import text_lines
 from siamese_tf.data.image_cache import CachedImages, cached_images
 from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file
-from siamese_tf.data.pair_text import ListedPairs, is_lfw, is_list, parse_csv, parse_lfw, read_text
+from siamese_tf.data.pair_text import ListedPairs, is_lfw, is_list, parse_csv, parse_lfw
 from siamese_tf.errors import PairFileError
+from siamese_tf.files import open_regular
 
 NAMED = 3  # unreadable images, or people, named in a message
 CURE = "Correct the paths, mend the files, or take their pairs out"
@@ -35,8 +38,8 @@ def csv_pairs(path: str | Path, form: ImageForm) -> PairFile:
         PairFileError: the list or one of its images cannot be read; the message says which, and the cure.
     """
     path = Path(path)
-    listed = parse_csv(read_text(path), str(path))
-    return _pair_file(path, listed, {name: path.parent / name for name in [*listed.img1, *listed.img2]}, form)
+    listed = parse_csv(text_lines(path), str(path))
+    return _pair_file(path, listed, {name: path.parent / name for name in chain(listed.img1, listed.img2)}, form)
 
 
 def lfw_pairs(path: str | Path, images_folder: str | Path, form: ImageForm) -> tuple[PairFile, np.ndarray]:
@@ -57,9 +60,11 @@ def lfw_pairs(path: str | Path, images_folder: str | Path, form: ImageForm) -> t
     Raises:
         PairFileError: the list or one of its images cannot be read; the message says which, and the cure.
     """
+    if "\0" in os.fspath(images_folder):
+        raise PairFileError(f"images {os.fspath(images_folder)!r}: no folder has a null character. Name another")
     path = Path(path)
-    listed = parse_lfw(read_text(path), str(path))
-    files = {name: _lfw_file(Path(images_folder), name) for name in [*listed.img1, *listed.img2]}
+    listed = parse_lfw(text_lines(path), str(path))
+    files = {name: _lfw_file(Path(images_folder), name) for name in chain(listed.img1, listed.img2)}
     people = sorted({name.split("/")[0] for name in files})
     number = {person: label for label, person in enumerate(people)}
     labels = {name: number[name.split("/")[0]] for name in files}
@@ -143,7 +148,8 @@ def _pair_file(
 
 def _sha256(path: Path, found: CachedImages) -> str:
     """Of the list and of its images, since the same list may name other ones: in another folder, or mended since."""
-    digest = hashlib.sha256(path.read_bytes())
+    with open_regular(path) as file:
+        digest = hashlib.file_digest(file, "sha256")
     digest.update(json.dumps([found.form.as_dict(), found.sha256]).encode())
     return digest.hexdigest()
 

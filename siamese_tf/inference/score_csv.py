@@ -8,6 +8,7 @@ from typing import IO
 
 import numpy as np
 
+from siamese_tf.data.csv_rows import COLUMNS, csv_rows, text_lines, wrong_count
 from siamese_tf.data.images import load_image
 from siamese_tf.errors import ImageError, PairFileError
 from siamese_tf.models.inputs import EMBED_BATCH
@@ -63,7 +64,8 @@ def score_csv(
         The summary; its accuracy is over the scored rows that carry a similarity, None where there are none.
 
     Raises:
-        PairFileError: the CSV file is missing, empty, lacks the columns, or has one that would be added.
+        PairFileError: the CSV file is missing, empty, lacks the columns, has one of them twice, or has one that would
+            be added.
     """
     columns, rows = _read_rows(Path(path))
     names = list(dict.fromkeys(name for row in rows if not row.error for name in (row.img1, row.img2)))
@@ -94,46 +96,27 @@ def score_csv(
 
 
 def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            columns = next(reader, [])
-            _check_columns(columns, path)
-            rows = [_row(columns, fields) for fields in reader if fields]
-    except OSError as error:
-        raise PairFileError(f"cannot read the pairs {path}: {error.strerror}. Check the path") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise PairFileError(f"{path} is not a UTF-8 CSV file: {error}. Save it as one") from error
-    if not rows:
+    rows = csv_rows(text_lines(path), str(path), COLUMNS[:2])
+    _, columns = next(rows)
+    if taken := [name for name in ADDED if name in columns]:
+        raise PairFileError(
+            f"{path} has the column {taken[0]}; the columns {', '.join(ADDED)} are added to it. Rename {taken[0]}"
+        )
+    found = [_row(columns, fields) for _, fields in rows]
+    if not found:
         raise PairFileError(f"{path} holds no pairs below its first line. Write one on each line, as img1,img2")
-    for pair, row in enumerate(rows, start=1):
+    for pair, row in enumerate(found, start=1):
         if not row.error and row.similarity not in ("", "0", "1"):
             raise PairFileError(
                 f"{path}, pair {pair}: similarity must be 1 (same), 0 (different) or empty; got"
                 f" {row.similarity!r:.200}. Correct it"
             )
-    return columns, rows
-
-
-def _check_columns(columns: list[str], path: Path) -> None:
-    if not {"img1", "img2"} <= set(columns):
-        raise PairFileError(
-            f"the first line of {path} must name the columns img1,img2 or img1,img2,similarity, with commas and"
-            f" without spaces; it is {','.join(columns)!r:.100}. Correct it"
-        )
-    if taken := [name for name in ADDED if name in columns]:
-        raise PairFileError(
-            f"{path} has the column {taken[0]}; the columns {', '.join(ADDED)} are added to it. Rename {taken[0]}"
-        )
+    return columns, found
 
 
 def _row(columns: list[str], fields: list[str]) -> _Row:
-    error = ""
-    if len(fields) > len(columns):
-        error = (
-            f"the line has {len(fields)} fields and the header {len(columns)}; put paths that hold commas in double"
-            " quotes"
-        )
+    """The line as far as it goes: what it lacks at its end is empty."""
+    error = wrong_count(fields, columns) if len(fields) > len(columns) else ""
     kept = fields[: len(columns)] + [""] * (len(columns) - len(fields))
     by_name = dict(zip(columns, kept, strict=True))
     return _Row(kept, by_name["img1"], by_name["img2"], by_name.get("similarity", ""), error)

@@ -1,9 +1,11 @@
+import hashlib
 import json
 import os
 import time
 
 import numpy as np
 import pytest
+from fuzzing import damaged
 
 from siamese_tf.data import image_store
 from siamese_tf.data.image_form import ImageForm
@@ -93,16 +95,44 @@ def test_a_damaged_array_is_none(folder, damage):
     assert read_store(folder) is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"schema": 1}', "\0", "12"])
-def test_a_damaged_index_is_none(folder, text):
-    (folder / INDEX).write_text(text)
+def write_index_text(folder, text):
+    """With the digest that fits."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    (folder / INDEX).write_text(f'{{"sha256": "{digest}", "index": {text}}}')
+
+
+def index_of(folder):
+    return json.loads((folder / INDEX).read_text())["index"]
+
+
+TEXTS = ["", "{", "[]", "null", "{}", '{"schema": 2}', "\0", "12", "[" * 100_000]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("write", [write_index_text, lambda folder, text: (folder / INDEX).write_text(text)])
+def test_a_damaged_index_is_none(folder, text, write):
+    write(folder, text)
+    assert read_store(folder) is None
+
+
+def test_an_index_that_is_no_file_is_none(folder):
+    (folder / INDEX).unlink()
+    os.mkfifo(folder / INDEX)
+    assert read_store(folder) is None
+
+
+def test_an_index_with_the_digest_of_another_is_none(folder):
+    """One digit of one checksum, or of one stamp, would pass for an image that was decoded before."""
+    text = (folder / INDEX).read_text()
+    (folder / INDEX).write_text(text.replace('"1.png": [[1, 1, 1]', '"1.png": [[1, 1, 3]'))
+    assert (folder / INDEX).read_text() != text
     assert read_store(folder) is None
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"schema": 2},
+        {"schema": 1},
         {"pillow": "1.0"},
         {"images": "../images-1.npy/nowhere"},
         {"form": {"size": [2, 3], "color": "grey", "resize": "pad"}},
@@ -114,9 +144,33 @@ def test_a_damaged_index_is_none(folder, text):
     ],
 )
 def test_an_index_of_something_else_is_none(folder, wrong):
-    index = json.loads((folder / INDEX).read_text())
-    (folder / INDEX).write_text(json.dumps({**index, **wrong}))
+    index = index_of(folder)
+    write_index_text(folder, json.dumps(index))
+    assert read_store(folder) is not None
+    write_index_text(folder, json.dumps({**index, **wrong}))
     assert read_store(folder) is None
+
+
+def test_a_store_of_an_earlier_release_is_none(folder):
+    (folder / INDEX).write_text(json.dumps({**index_of(folder), "schema": 1}))
+    assert read_store(folder) is None
+
+
+@pytest.mark.parametrize("cases", [150, pytest.param(2_000, marks=pytest.mark.slow)])
+def test_damaged_indexes_are_none_or_what_was_written(folder, cases):
+    right, whole = read_store(folder), (folder / INDEX).read_bytes()
+    assert right is not None
+    for content in damaged(whole, cases):
+        (folder / INDEX).write_bytes(content)
+        store = read_store(folder)
+        assert store is None or (store.form, store.entries) == (right.form, right.entries)
+
+
+def test_damaged_indexes_with_a_digest_that_fits_raise_nothing(folder):
+    whole = json.dumps(index_of(folder)).encode()
+    for content in damaged(whole, 150):
+        write_index_text(folder, content.decode("latin-1"))
+        read_store(folder)
 
 
 def test_stamps_change_with_size_time_and_rights(tmp_path):

@@ -1,25 +1,37 @@
 import csv
+import io
 
 import numpy as np
 import pytest
 
+from siamese_tf.data.csv_rows import text_lines
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION
-from siamese_tf.data.pair_text import is_lfw, is_list, parse_csv, parse_lfw, read_text, write_csv_pairs
+from siamese_tf.data.pair_text import ListedPairs, is_lfw, is_list, write_csv_pairs
+from siamese_tf.data.pair_text import parse_csv as parse_csv_lines
+from siamese_tf.data.pair_text import parse_lfw as parse_lfw_lines
 from siamese_tf.errors import PairFileError
 
 LFW = "2\t1\nAnn_Lee\t1\t12\nAnn_Lee\t1\tBob\t2\n\nBob\t1\t2\nBob\t3\tAnn_Lee\t4\n"
 
 
+def parse_csv(text: str, name: str) -> ListedPairs:
+    return parse_csv_lines(io.StringIO(text, newline=""), name)
+
+
+def parse_lfw(text: str, name: str) -> ListedPairs:
+    return parse_lfw_lines(io.StringIO(text, newline=""), name)
+
+
 def test_csv():
     listed = parse_csv('img1,note,similarity,img2\na.png,x,1,b.png\n\n"c, d.png",y,0,a.png\n', "list")
     assert (listed.img1, listed.img2) == (["a.png", "c, d.png"], ["b.png", "a.png"])
-    assert listed.similarity == [1, 0]
-    assert listed.split == [TRAIN, TRAIN]
+    assert listed.similarity.tolist() == [1, 0]
+    assert listed.split.tolist() == [TRAIN, TRAIN]
 
 
 def test_csv_with_split():
     listed = parse_csv("split,img1,img2,similarity\ntest,a,b,1\r\ntrain,a,c,0\r\nvalidation,a,d,0", "list")
-    assert listed.split == [TEST, TRAIN, VALIDATION]
+    assert listed.split.tolist() == [TEST, TRAIN, VALIDATION]
 
 
 def test_a_name_may_hold_what_ends_a_line_elsewhere():
@@ -38,8 +50,11 @@ def test_a_name_may_hold_what_ends_a_line_elsewhere():
         ("img1,img2,similarity\na,b,1\na,b,same\n", "line 3: expected two images and a similarity of 1"),
         ("img1,img2,similarity\na,b,\n", "line 2: expected two images"),
         ("img1,img2,similarity\n,b,1\n", "line 2: expected two images"),
-        ("img1,img2,similarity\na,b\n", "line 2: 2 fields, and the first line has 3"),
-        ("img1,img2,similarity\na,b,c,1\n", "line 2: 4 fields"),
+        ("img1,img2,similarity\na,b\n", "line 2: the line has 2 fields and the header 3"),
+        (
+            "img1,img2,similarity\na,b,c,1\n",
+            "line 2: the line has 4 fields and the header 3; put paths that hold commas in",
+        ),
         ("img1,img2,similarity,split\na,b,1,dev\n", "line 2: split is 'dev'; expected train, validation, test"),
         ('img1,img2,similarity\n"a,b,1\n', "not a CSV file"),
     ],
@@ -59,9 +74,9 @@ def test_lfw():
     listed = parse_lfw(LFW, "pairs.txt")
     assert listed.img1 == ["Ann_Lee/Ann_Lee_0001", "Ann_Lee/Ann_Lee_0001", "Bob/Bob_0001", "Bob/Bob_0003"]
     assert listed.img2 == ["Ann_Lee/Ann_Lee_0012", "Bob/Bob_0002", "Bob/Bob_0002", "Ann_Lee/Ann_Lee_0004"]
-    assert listed.similarity == [1, 0, 1, 0]
-    assert listed.fold == [0, 0, 1, 1]
-    assert listed.split == [TEST] * 4
+    assert listed.similarity.tolist() == [1, 0, 1, 0]
+    assert listed.fold.tolist() == [0, 0, 1, 1]
+    assert listed.split.tolist() == [TEST] * 4
 
 
 def test_lfw_of_the_published_size():
@@ -74,7 +89,7 @@ def test_lfw_of_the_published_size():
 
 
 def test_lfw_of_one_fold():
-    assert parse_lfw("1\r\nAnn 1 2\r\nAnn 1 Bob 2\r\n", "pairs.txt").fold == [0, 0]
+    assert parse_lfw("1\r\nAnn 1 2\r\nAnn 1 Bob 2\r\n", "pairs.txt").fold.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -101,17 +116,6 @@ def test_lfw_refusals(text, words):
     assert words in str(caught.value)
 
 
-def test_the_text_of_a_file(tmp_path):
-    path = tmp_path / "list.csv"
-    path.write_bytes("\ufeffä\r\n".encode())
-    assert read_text(path).strip() == "ä"
-    with pytest.raises(PairFileError, match=r"cannot read the pairs .*absent.csv: No such file"):
-        read_text(tmp_path / "absent.csv")
-    path.write_bytes(b"\xff\xfe\xe4")
-    with pytest.raises(PairFileError, match=r"list.csv is not a UTF-8 text: .* Save it as one"):
-        read_text(path)
-
-
 def test_written_lists_are_read_again(tmp_path):
     names = ["s1/a.png", 's1/with, "marks".png', "s2/ä\n.png"]
     column = np.array
@@ -124,9 +128,9 @@ def test_written_lists_are_read_again(tmp_path):
         ["img1", "img2", "similarity", "split"],
         ["../../people/s1/a.png", '../../people/s1/with, "marks".png', "1", "train"],
     ]
-    listed = parse_csv(read_text(tmp_path / "link" / "pairs.csv"), "list")
+    listed = parse_csv_lines(text_lines(tmp_path / "link" / "pairs.csv"), "list")
     assert listed.img1 == ["../../people/s1/a.png", "../../people/s2/ä\n.png"]
-    assert (listed.similarity, listed.split) == ([1, 0], [TRAIN, TEST])
+    assert (listed.similarity.tolist(), listed.split.tolist()) == ([1, 0], [TRAIN, TEST])
 
 
 def test_what_a_file_is_stands_at_the_end_of_its_name():
