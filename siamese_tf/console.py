@@ -10,6 +10,7 @@ from importlib import import_module
 from io import TextIOWrapper
 
 from siamese_tf.errors import SiameseError
+from siamese_tf.printable import printable
 
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 CURES = {
@@ -44,7 +45,7 @@ def in_words(error: OSError) -> str:
 
 def _fail(message: str) -> None:
     with suppress(OSError):  # nobody may be there to read it; the exit code stays
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {printable(message, keep_layout=True)}", file=sys.stderr)
     raise SystemExit(2)
 
 

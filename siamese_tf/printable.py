@@ -1,10 +1,21 @@
 """Text from files and folders, made safe to print on a terminal."""
 
 import re
+from typing import TextIO
 
 # Control characters (C0, DEL, C1), line and paragraph separators, bidirectional overrides, lone surrogates.
 UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 UNSAFE_BUT_LAYOUT = re.compile(r"(?![\n\t])" + UNSAFE.pattern)
+
+
+def print_lines(*lines: str, file: TextIO | None = None) -> None:
+    """Prints each line made printable, so that no name can control the terminal or pass for a line of its own.
+
+    Args:
+        lines: without line feeds.
+        file: standard output where it is None.
+    """
+    print("\n".join(map(printable, lines)), file=file, flush=True)
 
 
 def printable(text: str, keep_layout: bool = False) -> str:

@@ -1,14 +1,24 @@
 """Damaged pair files, lists of pairs, IDX files and caches: read as they were, or refused by a typed error."""
 
+import gzip
 import io
+import os
+import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fuzzing import damaged, damaged_members, repair_checksums
 
+from siamese_tf.data.csv_rows import text_lines
+from siamese_tf.data.idx import read_idx
+from siamese_tf.data.image_form import AS_THEY_ARE
+from siamese_tf.data.known import load_known
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file, save_pair_file
-from siamese_tf.errors import PairFileError
+from siamese_tf.data.pair_lists import load_pairs
+from siamese_tf.data.pair_text import parse_csv, parse_lfw
+from siamese_tf.errors import PairFileError, SiameseError
 
 NAMES = ("images", "labels", "img1", "img2", "similarity", "split")
 
@@ -115,3 +125,61 @@ def test_a_flipped_bit_in_the_directory_makes_no_array_vanish(tmp_path, request,
             content = bytearray(whole)
             content[place + bit // 8] ^= 1 << bit % 8
             assert outcome(tmp_path / "pairs.npz", bytes(content)) is None
+
+
+CSV = 'img1,img2,similarity,split,note\na.png,"b, c.png",1,train,x\nä.png,a.png,0,test,"1\n2"\nb,c,1,validation,\n'
+LFW = "2\t1\nAnn_Lee\t1\t12\nAnn_Lee\t1\tBob\t2\n\nBob\t1\t2\nBob\t3\tAnn_Lee\t4\n"
+IDX = struct.pack(">4B3I", 0, 0, 8, 3, 4, 2, 3) + bytes(range(24))
+READERS: dict[str, tuple[bytes, Callable[[Path], object]]] = {
+    "csv": (CSV.encode(), lambda path: parse_csv(text_lines(path), str(path))),
+    "lfw": (LFW.encode(), lambda path: parse_lfw(text_lines(path), str(path))),
+    "idx": (IDX, read_idx),
+    "idx.gz": (gzip.compress(IDX, mtime=0), read_idx),
+}
+
+
+def check_typed(path: Path, whole: bytes, read: Callable[[Path], object], cases: int) -> None:
+    """Damage is read, as another text or image may be, or refused; no other error leaves the reader."""
+    path.write_bytes(whole)
+    read(path)
+    refused = 0
+    for content in damaged(whole, cases):
+        path.write_bytes(content)
+        try:
+            read(path)
+        except SiameseError:
+            refused += 1
+    assert refused > cases / 10
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_damaged_lists_and_idx_files(tmp_path, kind):
+    check_typed(tmp_path / "file", *READERS[kind], cases=150)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", READERS)
+def test_five_thousand_damaged_lists_and_idx_files(tmp_path, kind):
+    check_typed(tmp_path / "file", *READERS[kind], cases=5_000)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv", ".txt", ""])
+@pytest.mark.parametrize("name", ["fifo", "folder", "a\0b", "a\ud800b", "/dev/zero"])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path, suffix, name):
+    os.mkfifo(tmp_path / f"fifo{suffix}")
+    (tmp_path / f"folder{suffix}").mkdir()
+    path = name if name.startswith("/") else str(tmp_path / f"{name}{suffix}")
+    with pytest.raises(PairFileError):
+        load_pairs(path, AS_THEY_ARE)
+    with pytest.raises(SiameseError):
+        read_idx(path)
+
+
+def test_folders_with_a_null_character(tmp_path):
+    (tmp_path / "pairs.txt").write_text(LFW)
+    (tmp_path / "pairs.csv").write_text("img1,img2,similarity\na\0b.png,c.png,1\n")
+    for path, images in (("pairs.txt", "a\0b"), ("pairs.csv", None)):
+        with pytest.raises(PairFileError):
+            load_pairs(tmp_path / path, AS_THEY_ARE, images)
+    with pytest.raises(SiameseError):
+        load_known("mnist", "a\0b")

@@ -1,6 +1,8 @@
+import sys
+
 import pytest
 
-from siamese_tf.printable import printable
+from siamese_tf.printable import print_lines, printable
 
 
 @pytest.mark.parametrize(
@@ -21,3 +23,9 @@ def test_what_could_control_a_terminal_is_escaped(text, shown):
 
 def test_a_message_of_several_lines_keeps_them():
     assert printable("a\n\tb\x1b", keep_layout=True) == "a\n\tb\\x1b"
+
+
+def test_no_name_passes_for_a_line_of_its_own(capsys):
+    print_lines("wrote a\nerror: b\x1b", "second")
+    print_lines("third", file=sys.stderr)
+    assert capsys.readouterr() == ("wrote a\\nerror: b\\x1b\nsecond\n", "third\n")

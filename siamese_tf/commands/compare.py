@@ -12,6 +12,7 @@ from typer import Option
 from siamese_tf.commands.options import Color, DataDir, Dataset, Images, ImageSize, Pairs, Resize, TestPairs
 from siamese_tf.commands.stopping import stopping
 from siamese_tf.console import start_tensorflow
+from siamese_tf.printable import print_lines
 
 
 def compare(
@@ -57,8 +58,11 @@ def compare(
     from siamese_tf.evaluation.comparison import comparison_lines
     from siamese_tf.training.compare import compare_objectives
 
-    say = partial(print, file=sys.stderr if as_json else sys.stdout, flush=True)
+    say = partial(print_lines, file=sys.stderr if as_json else sys.stdout)
     command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
     with stopping("The same command goes on after the last finished epoch."):
         comparison = compare_objectives(configs, seeds, workdir, command=command, say=say)
-    print(json.dumps(comparison, indent=2) if as_json else "\n".join(["", *comparison_lines(comparison)]))
+    if as_json:
+        print(json.dumps(comparison, indent=2))
+    else:
+        print_lines("", *comparison_lines(comparison))

@@ -11,6 +11,7 @@ from typer import Option
 from siamese_tf.commands.options import DataDir, DatasetOrNone, GivenDataset, Model, OneVsRest, Pairs, TestPairs
 from siamese_tf.console import start_tensorflow
 from siamese_tf.errors import ConfigError, DatasetError, PairFileError, SiameseError
+from siamese_tf.printable import print_lines
 
 if TYPE_CHECKING:  # `siamese-tf --help` waits for none of these
     import numpy as np
@@ -33,11 +34,11 @@ def embed(
 
     loaded = load_model(model)
     source = load_source(dataset, data_dir, form_for(dataset, loaded.form))
-    print(source.note)
+    print_lines(source.note)
     arrays = embed_source(loaded, source)
     write_npz(out, arrays)
     count, numbers = arrays["embeddings"].shape
-    print(f"wrote {count:,} embeddings of {numbers} numbers to {out}")
+    print_lines(f"wrote {count:,} embeddings of {numbers} numbers to {out}")
 
 
 def plot_embeddings(
@@ -80,11 +81,14 @@ def plot_embeddings(
     listed = pairs is not None and is_list(pairs)
     form = loaded.form if listed else form_for(dataset or "", loaded.form)
     opened = open_pairs(dataset or "auto", data_dir=data_dir, pairs=pairs, test_pairs=test_pairs, form=form)
-    print("\n".join(opened.lines()), file=sys.stderr if as_json else sys.stdout)
+    print_lines(*opened.lines(), file=sys.stderr if as_json else sys.stdout)
     test = _test_images(opened, one_vs_rest)
     embeddings = as_compared(loaded, embed_images(loaded, test.images, opened.dataset))
     report = embedding_report(embeddings, test.labels, seed)
-    print(json.dumps(report, indent=2) if as_json else "\n".join(embedding_lines(report)), flush=True)
+    if as_json:
+        print(json.dumps(report, indent=2), flush=True)
+    else:
+        print_lines(*embedding_lines(report))
     sample = np.random.default_rng(seed).permutation(len(embeddings))[:images]
     embeddings, labels, drawn = embeddings[sample], test.labels[sample], test.images[sample]
     if projector is not None:
@@ -98,7 +102,7 @@ def plot_embeddings(
     points = tsne(embeddings, seed)
     save_embedding_plot(points, labels, test.class_names, out, title=title, images=pictures, focus=test.focus)
     if not as_json:
-        print(f"the map shows {what[-1]}: {out}")
+        print_lines(f"the map shows {what[-1]}: {out}")
 
 
 @dataclass(frozen=True, eq=False)

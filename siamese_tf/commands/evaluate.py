@@ -12,6 +12,7 @@ from siamese_tf.commands.gallery import NO_DETECTION
 from siamese_tf.commands.options import DataDir, DatasetOrNone, Images, Model, OneVsRest, Pairs, RestIsAClass, TestPairs
 from siamese_tf.console import start_tensorflow
 from siamese_tf.errors import SiameseError
+from siamese_tf.printable import print_lines
 
 if TYPE_CHECKING:
     from siamese_tf.data.open import OpenedPairs
@@ -152,5 +153,8 @@ def _report(
 
 
 def _print(opened: "OpenedPairs", report: dict[str, Any], lines: list[str], as_json: bool) -> None:
-    print("\n".join(opened.lines()), file=sys.stderr if as_json else sys.stdout)
-    print(json.dumps(report, indent=2) if as_json else "\n".join(lines))
+    print_lines(*opened.lines(), file=sys.stderr if as_json else sys.stdout)
+    if as_json:
+        print(json.dumps(report, indent=2))
+    else:
+        print_lines(*lines)

@@ -7,6 +7,7 @@ from typer import Argument
 
 from siamese_tf.console import start_tensorflow
 from siamese_tf.errors import ModelFileError
+from siamese_tf.printable import print_lines
 
 
 def import_facenet(
@@ -23,7 +24,7 @@ def import_facenet(
     model = read(file)
     save_model(model, out)
     height, width, channels = model.input_size
-    print(f"wrote {out}: faces of {height}x{width}x{channels} to embeddings of {model.embedding_dim} numbers")
+    print_lines(f"wrote {out}: faces of {height}x{width}x{channels} to embeddings of {model.embedding_dim} numbers")
     print(
         "It is not calibrated: a pair is called the same from a cosine of 0.5 on, which no pair of yours has confirmed."
     )

@@ -8,6 +8,7 @@ from typer import Argument, Option
 
 from siamese_tf.commands.options import Color, DataDir, Dataset, Images, ImageSize, Resize
 from siamese_tf.errors import SiameseError
+from siamese_tf.printable import print_lines
 
 if TYPE_CHECKING:
     from siamese_tf.data.pair_file import PairFile
@@ -46,7 +47,7 @@ def generate(
         seed=seed,
         form=ImageForm.parse(image_size, color, resize),
     )
-    print("\n".join(made.lines()))
+    print_lines(*made.lines())
 
 
 def check(
@@ -62,7 +63,7 @@ def check(
             f"--images {images} is for a list in the form of LFW's pairs.txt, and no such list came; leave it out"
         )
     audit = audit_pairs([_load(file, images) for file in files])
-    print("\n".join(audit.lines()))
+    print_lines(*audit.lines())
     if audit.leaks:
         raise typer.Exit(1)
 

@@ -12,6 +12,7 @@ from typer import Argument, Option
 from siamese_tf.commands.options import Model, Quiet
 from siamese_tf.console import start_tensorflow
 from siamese_tf.errors import SiameseError
+from siamese_tf.printable import print_lines
 
 
 def score(
@@ -62,4 +63,4 @@ def _score_csv(model: Any, pairs: Path, out: Path | None, quiet: bool) -> None:
     with atomic_write(out, "w") if out is not None else nullcontext(sys.stdout) as file:
         summary = score_csv(model, pairs, file, progress)
     if not quiet:
-        print("\n".join(summary.lines()), file=sys.stderr)
+        print_lines(*summary.lines(), file=sys.stderr)

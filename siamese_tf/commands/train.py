@@ -24,6 +24,7 @@ from siamese_tf.commands.options import (
 )
 from siamese_tf.commands.stopping import stopping
 from siamese_tf.console import start_tensorflow
+from siamese_tf.printable import print_lines
 from siamese_tf.tower_defaults import TOWER_NAMES
 
 
@@ -102,7 +103,7 @@ def train(
             train_and_evaluate(config, workdir, resume=resume, quiet=quiet, command=command)
         else:
             report = train_folds(config, folds, workdir, resume=resume, quiet=quiet, command=command)
-            print("\n".join(["", *fold_lines(report)]))
+            print_lines("", *fold_lines(report))
 
 
 def _given(context: typer.Context) -> dict[str, Any]:

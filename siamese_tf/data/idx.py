@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from siamese_tf.errors import DatasetError
+from siamese_tf.files import open_regular
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _DEFLATE_MAX_RATIO = 1032  # no deflate stream expands further
@@ -42,7 +43,7 @@ def read_idx(path: str | Path, expected_sha256: str | None = None) -> np.ndarray
         found = "it is not a file" if os.path.exists(path) else "there is no such file"
         raise _refusal(path, found, "an IDX file", "check the path")
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             header, shape, values = _read_checked(path, file)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _refusal(path, f"its gzip data is broken ({error})", "a whole gzip file", _FETCH_AGAIN) from error

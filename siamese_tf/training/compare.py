@@ -15,6 +15,7 @@ from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.evaluation.comparison import compare_records
 from siamese_tf.evaluation.comparison_plot import save_comparison_plot
 from siamese_tf.files import atomic_write
+from siamese_tf.printable import print_lines
 from siamese_tf.training.budget import budget, budget_lines, tower_parameters, with_one_budget
 from siamese_tf.training.finish import Say
 from siamese_tf.training.run_pairs import RunPairs, open_run_pairs
@@ -39,7 +40,7 @@ def compare_objectives(
     workdir: str | Path | None = None,
     *,
     command: str = "compare_objectives",
-    say: Say = print,
+    say: Say = print_lines,
 ) -> dict[str, Any]:
     """Trains every objective with the seeds 0, 1, ..., and compares their test accuracies.
 

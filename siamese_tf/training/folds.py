@@ -25,6 +25,7 @@ from siamese_tf.errors import ConfigError, DatasetError
 from siamese_tf.evaluation.verification import mean_and_error
 from siamese_tf.evaluation.verify_model import verify_model
 from siamese_tf.files import atomic_write
+from siamese_tf.printable import print_lines
 from siamese_tf.training.finish import Say
 from siamese_tf.training.run_pairs import RunPairs
 from siamese_tf.training.train import train_and_evaluate
@@ -44,7 +45,7 @@ def train_folds(
     resume: bool = False,
     quiet: bool = False,
     command: str = "train_folds",
-    say: Say = print,
+    say: Say = print_lines,
 ) -> dict[str, Any]:
     """Trains and tests a model for each fold of the people of a data set, see `people_folds`.
 

@@ -15,6 +15,7 @@ from siamese_tf.errors import ConfigError, SiameseError
 from siamese_tf.files import atomic_write
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.towers import PARAMETERS
+from siamese_tf.printable import print_lines
 from siamese_tf.training.begin import begin
 from siamese_tf.training.callbacks import HISTORY, HalveOnPlateau, KeepBest, ProgressBar, RestartDraws
 from siamese_tf.training.checkpoint import CHECKPOINT, RunState, load_checkpoint
@@ -63,7 +64,7 @@ def train_and_evaluate(
         SiameseError: the data cannot be had or lacks rows, the settings do not fit them, the loss became NaN, or
             `resume` finds a run with other settings.
     """
-    say: Say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
+    say: Say = (lambda line: None) if quiet else print_lines
     started = time.perf_counter()
     pairs = pairs or open_run_pairs(config)
     config = settle(config, pairs, tower)
