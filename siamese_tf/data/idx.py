@@ -15,10 +15,12 @@ from siamese_tf.errors import DatasetError
 from siamese_tf.files import open_regular
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_DEFLATE_MAX_RATIO = 1032  # no deflate stream expands further
+_MAX_EXPANSION = 200  # a gzip bomb expands a thousandfold, images tenfold
+_SLACK = 1 << 26
 _CHUNK = 1 << 20
 _OTHER_DTYPES = {9: "int8", 11: "int16", 12: "int32", 13: "float32", 14: "float64"}
-_FETCH_AGAIN = "the file is damaged or was not meant for here: fetch it again"
+_AGAIN = "fetch it again"
+_FETCH_AGAIN = f"the file is damaged or was not meant for here: {_AGAIN}"
 
 
 def read_idx(path: str | Path, expected_sha256: str | None = None) -> np.ndarray:
@@ -77,19 +79,27 @@ def _read_checked(path: Path, file: BufferedReader) -> tuple[bytes, tuple[int, .
     """Returns the header, the shape it declares, and as many bytes of values as that shape asks."""
     file_size = os.fstat(file.fileno()).st_size
     packed = file.read(2) == _GZIP_MAGIC
-    file.seek(0)
     if packed:
+        file.seek(max(0, file_size - 4))
+        size_at_end = int.from_bytes(file.read(4), "little")  # modulo 2**32
+        file.seek(0)
         with gzip.GzipFile(fileobj=file) as stream:
-            return _read_stream(path, stream, file_size * _DEFLATE_MAX_RATIO)
+            return _read_stream(path, stream, file_size * _MAX_EXPANSION + _SLACK, size_at_end)
+    file.seek(0)
     return _read_stream(path, file, file_size)
 
 
-def _read_stream(path: Path, stream: BufferedIOBase, most: int) -> tuple[bytes, tuple[int, ...], bytearray]:
+def _read_stream(
+    path: Path, stream: BufferedIOBase, most: int, size_at_end: int | None = None
+) -> tuple[bytes, tuple[int, ...], bytearray]:
     header, shape = _read_header(path, stream)
     declared = math.prod(shape)
     expected = f"{declared:,} for the shape {shape} in its header"
     if declared > most - len(header):
         raise _refusal(path, f"it can hold at most {most - len(header):,} bytes of values", expected, _FETCH_AGAIN)
+    if size_at_end is not None and declared > _SLACK and size_at_end != (len(header) + declared) % 2**32:
+        found = f"its gzip data ends with a size of {size_at_end:,} bytes in all"
+        raise _refusal(path, found, f"{len(header)} and {expected}", f"unpack it, for example with gunzip, or {_AGAIN}")
 
     values = bytearray()
     while chunk := stream.read(min(_CHUNK, declared + 1 - len(values))):

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -39,7 +39,7 @@ def csv_pairs(path: str | Path, form: ImageForm) -> PairFile:
     """
     path = Path(path)
     listed = parse_csv(text_lines(path), str(path))
-    return _pair_file(path, listed, {name: path.parent / name for name in chain(listed.img1, listed.img2)}, form)
+    return _pair_file(path, listed, {name: path.parent / name for name in _names(listed)}, form)
 
 
 def lfw_pairs(path: str | Path, images_folder: str | Path, form: ImageForm) -> tuple[PairFile, np.ndarray]:
@@ -64,7 +64,7 @@ def lfw_pairs(path: str | Path, images_folder: str | Path, form: ImageForm) -> t
         raise PairFileError(f"images {os.fspath(images_folder)!r}: no folder has a null character. Name another")
     path = Path(path)
     listed = parse_lfw(text_lines(path), str(path))
-    files = {name: _lfw_file(Path(images_folder), name) for name in chain(listed.img1, listed.img2)}
+    files = {name: _lfw_file(Path(images_folder), name) for name in _names(listed)}
     people = sorted({name.split("/")[0] for name in files})
     number = {person: label for label, person in enumerate(people)}
     labels = {name: number[name.split("/")[0]] for name in files}
@@ -144,6 +144,11 @@ def _pair_file(
         path=path,
         sha256=_sha256(path, found),
     )
+
+
+def _names(listed: ListedPairs) -> Iterable[str]:
+    """The images, each once, those on the left first."""
+    return dict.fromkeys(chain(listed.img1, listed.img2))
 
 
 def _sha256(path: Path, found: CachedImages) -> str:

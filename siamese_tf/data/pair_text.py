@@ -109,14 +109,16 @@ def parse_lfw(lines: Iterable[str], name: str) -> ListedPairs:
             f" {' '.join(counts)!r:.100}. Name a list in the form of LFW's pairs.txt, or a .csv file"
         )
     folds, each = int(counts[0]) if len(counts) == 2 else 1, int(counts[-1])
-    listed, number = ListedPairs(), 0
+    listed, number, expected = ListedPairs(), 0, 2 * folds * each
     for number, row in enumerate(filter(None, rows), start=1):
-        if number <= 2 * folds * each:
-            _add_lfw_pair(listed, row, number, each, name)
-    if number != 2 * folds * each:
+        if number > expected:
+            break
+        _add_lfw_pair(listed, row, number, each, name)
+    if number != expected:
+        found = f"more than {expected:,}" if number > expected else f"{number:,}"
         raise PairFileError(
-            f"{name} has {number:,} pairs; expected {2 * folds * each:,}: {folds} folds with {each} similar and"
-            f" {each} dissimilar pairs. Fetch or write it again"
+            f"{name} has {found} pairs; expected {expected:,}: {folds} folds with {each} similar and {each} dissimilar"
+            " pairs. Fetch or write it again"
         )
     return listed
 

@@ -119,6 +119,15 @@ def test_a_small_gzip_that_goes_on_forever_is_cut(refuse):
         tracemalloc.stop()
 
 
+def test_a_gzip_that_expands_too_far_or_to_another_size_is_not_unpacked(refuse, monkeypatch):
+    monkeypatch.setattr("siamese_tf.data.idx._SLACK", 1000)
+    monkeypatch.setattr("siamese_tf.data.idx._read_header", lambda path, stream: (stream.read(8), (2_000_000,)))
+    bomb = gzip.compress(header(2_000_000) + bytes(2_000_000))
+    refuse(bomb, "it can hold at most", "2,000,000")
+    random = np.random.default_rng(0).bytes(100_000)
+    refuse(gzip.compress(random), "ends with a size of 100,000 bytes", "8 and 2,000,000 for the shape", "gunzip")
+
+
 def test_every_truncation_of_a_gzip_is_refused(refuse):
     packed = gzip.compress(PENCIL)
     for size in range(2, len(packed)):
@@ -153,6 +162,6 @@ def test_unreadable_file(tmp_path, monkeypatch):
     def denied(*_args, **_kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.open", denied)
+    monkeypatch.setattr("siamese_tf.data.idx.open_regular", denied)
     with pytest.raises(DatasetError, match=r"values: it cannot be read \(Permission denied\)"):
         read_idx(path)
