@@ -71,6 +71,8 @@ COMMANDS = {
     "evaluate model.keras --pairs pairs.txt": 2,
     "evaluate model.keras --pairs pairs.npz": 0,
     f"evaluate model.keras --pairs pairs.npz --one-vs-rest {EVIL}": 0,
+    f"evaluate model.keras --pairs pairs.npz --one-vs-rest {EVIL} --out report": 0,
+    "plot embeddings model.keras --pairs pairs.npz": 0,
     f"evaluate model.keras --image1 a.png --image2 {EVIL}.png": 2,
     "score model.keras --pairs missing.csv --out scored.csv": 0,
     "score model.keras --pairs columns.csv": 2,
@@ -81,7 +83,16 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize(("line", "code"), COMMANDS.items(), ids=range(len(COMMANDS)))
+def params() -> list:
+    """The commands; those that draw are slow."""
+    marks = {line: pytest.mark.slow for line in COMMANDS if "--out report" in line or line.startswith("plot")}
+    return [
+        pytest.param(*command, marks=marks.get(command[0], ()), id=f"{number}")
+        for number, command in enumerate(COMMANDS.items())
+    ]
+
+
+@pytest.mark.parametrize(("line", "code"), params())
 def test_no_control_character_is_printed(run, folder, monkeypatch, line, code):
     monkeypatch.chdir(folder)
     done = run(line)

@@ -11,7 +11,7 @@ from typer import Option
 from siamese_tf.commands.options import DataDir, DatasetOrNone, GivenDataset, Model, OneVsRest, Pairs, TestPairs
 from siamese_tf.console import start_tensorflow
 from siamese_tf.errors import ConfigError, DatasetError, PairFileError, SiameseError
-from siamese_tf.printable import print_lines
+from siamese_tf.printable import print_lines, printable
 
 if TYPE_CHECKING:  # `siamese-tf --help` waits for none of these
     import numpy as np
@@ -127,5 +127,5 @@ def _test_images(opened: "OpenedPairs", one_vs_rest: str | None) -> _TestImages:
     if focus is not None and focus not in labels:
         raise DatasetError(f"no test image is of class {one_vs_rest}. Choose another class, or other pairs")
     names = opened.test.manifest.get("class_names")
-    class_names = [str(name) for name in names] if isinstance(names, list) else []
+    class_names = [printable(str(name)) for name in names] if isinstance(names, list) else []
     return _TestImages(opened.test.images[positions], labels, class_names, focus)

@@ -13,6 +13,7 @@ import numpy as np
 
 from siamese_tf.errors import PairFileError
 from siamese_tf.files import atomic_write
+from siamese_tf.printable import printable
 from siamese_tf.zip_layout import check_layout
 
 MOST_BYTES = 2**34
@@ -130,8 +131,9 @@ def read_npz(
     except PairFileError:
         raise
     except Exception as error:  # zipfile, zlib and NumPy's header parser raise a dozen kinds on damaged bytes
+        reason = printable(str(error)[:200])
         raise PairFileError(
-            f"{name} cannot be read as a pair file (.npz): {error!s:.200}. If it is damaged, make or copy it again."
+            f"{name} cannot be read as a pair file (.npz): {reason}. If it is damaged, make or copy it again."
         ) from error
 
 

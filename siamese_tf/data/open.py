@@ -161,7 +161,7 @@ def _open_files(
             " (height, width, channels); they must be alike. Name the test file that belongs to it with --test-pairs."
         )
     words = {"split": "split by", "seed": "seed"}
-    made = [f"{word} {train.manifest[key]}" for key, word in words.items() if key in train.manifest]
+    made = [f"{word} {train.manifest[key]!s:.100}" for key, word in words.items() if key in train.manifest]
     tested = f"tested with {test.path.name}" if test is not None and test.path is not None else "no test pairs"
     note = ", ".join([note, *made, tested])
     return OpenedPairs(train, test, _dataset_name(train, path), note, audit_pairs(files).leaks)

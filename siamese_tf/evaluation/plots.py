@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from siamese_tf.errors import SiameseError
 from siamese_tf.evaluation import metrics
 from siamese_tf.files import atomic_write
+from siamese_tf.printable import printable
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
 LOWEST_FAR = 1e-4
@@ -132,7 +133,7 @@ def new_figure(height: float, title: str) -> Figure:
     """An empty figure 1012 pixels wide and `height` inches of 110 pixels high; the title is taken literally."""
     figure = Figure(figsize=(9.2, height), dpi=110, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=14, parse_math=False)
+    figure.suptitle(printable(title, keep_layout=True), fontsize=14, parse_math=False)
     return figure
 
 

@@ -5,9 +5,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from fuzzing import damaged
 from PIL import Image
 
+from siamese_tf.data.image_form import AS_THEY_ARE
 from siamese_tf.data.images import load_image
+from siamese_tf.data.pair_file import TEST
+from siamese_tf.data.pair_lists import csv_pairs
+from siamese_tf.data.pair_text import write_csv_pairs
 from siamese_tf.errors import PairFileError
 from siamese_tf.inference import score_csv as module
 from siamese_tf.inference.score_csv import CsvSummary, score_csv
@@ -348,6 +353,58 @@ def test_what_is_no_list_of_pairs_is_refused_before_any_image_is_read(model, pai
 def test_a_csv_that_cannot_be_opened_is_refused(model, tmp_path, name, words):
     with pytest.raises(PairFileError, match=rf"cannot read the pairs .*{words}.*Check the path"):
         score_csv(model, tmp_path / name, io.StringIO())
+
+
+# --- one reader for training and for scoring -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "hint"),
+    [
+        ("img1,img2,similarity,img2", "Name img2 once"),
+        ("img1,img2,similarity,split,similarity", "Name similarity once"),
+        ("img1;img2;similarity", "not by semicolons"),
+        ("img1, img2, similarity", "without spaces"),
+        ("IMG1,IMG2,similarity", "lower case"),
+    ],
+)
+def test_training_and_scoring_refuse_the_same_first_lines_for_the_same_reason(model, pairs_csv, first, hint):
+    path = pairs_csv(f"{first}\n0.png,1.png,1,train,0\n")
+    with pytest.raises(PairFileError, match=hint):
+        score_csv(model, path, io.StringIO())
+    with pytest.raises(PairFileError, match=hint):
+        csv_pairs(path, AS_THEY_ARE)
+
+
+@pytest.mark.parametrize(
+    "text", ["\ufeffimg1,img2,similarity\r\n0.png,1.png,1\r\n\r\n", 'img1,img2,similarity\r"0.png",1.png,0']
+)
+def test_training_and_scoring_read_the_same_lists(model, pairs_csv, text):
+    path = pairs_csv(text)
+    (row,), _ = scored(model, path)
+    pairs = csv_pairs(path, AS_THEY_ARE)
+    assert (row["img1"], row["img2"], int(row["similarity"])) == ("0.png", "1.png", pairs.similarity[0])
+
+
+def test_a_list_that_we_wrote_is_read_by_both(model, drawn):
+    path = drawn.folder / "written.csv"
+    write_csv_pairs(path, drawn.folder, ["0.png", "1.png"], {TEST: (np.array([0]), np.array([1]), np.array([1]))})
+    (row,), _ = scored(model, path)
+    assert (row["img1"], row["split"], row["error"]) == ("./0.png", "test", "")
+    assert csv_pairs(path, AS_THEY_ARE).split.tolist() == [TEST]
+
+
+def test_damaged_lists_raise_typed_errors_only(tmp_path):
+    path = tmp_path / "pairs.csv"
+    whole = 'img1,img2,similarity,note\na.png,"b, c.png",1,x\nä.png,a.png,,"1\n2"\nb,c,0,\n'.encode()
+    refused = 0
+    for content in damaged(whole, 150):
+        path.write_bytes(content)
+        try:
+            module._read_rows(path)
+        except PairFileError:
+            refused += 1
+    assert refused > 15
 
 
 # --- the progress bar -----------------------------------------------------------------------------------------------
