@@ -1,0 +1,152 @@
+"""Checks that the two descriptions of a zip archive, its directory and its local headers, agree to the byte.
+
+The checksums of a zip cover the contents of its members only: a flipped bit in a name makes a member vanish, and a
+large directory costs seconds and gigabytes before any content is read.
+
+Reference:
+    PKWARE, APPNOTE.TXT 6.3.10, sections 4.3 (records) and 4.5 (extra fields).
+"""
+
+import os
+import stat
+import struct
+import zipfile
+from typing import IO
+
+END = struct.Struct("<4s4H2LH")  # end of central directory record
+END64 = struct.Struct("<4sQ2H2L4Q")  # zip64 end of central directory record
+LOCATOR64 = struct.Struct("<4sLQL")  # zip64 end of central directory locator
+ENTRY = struct.Struct("<4s6H3L5H2L")  # central directory header of a member, before its name
+LOCAL = struct.Struct("<4s5H3L2H")  # local header of a member, before its name
+FIELD = struct.Struct("<2H")  # header of an extra field: what it is, and the size of its data
+SIZES64 = struct.Struct("<2Q")  # data of a zip64 extra field in a local header
+IS_IN_ZIP64 = 0xFFFFFFFF
+MAX_ENTRY_BYTES = 1024  # of a member in the central directory, name and extra fields included
+ALLOWED_FLAGS = 0x0806  # UTF-8 name, deflate level; not encryption, nor sizes that follow the data
+ALLOWED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+ZIP64, TIMES, OWNER = 0x0001, 0x5455, 0x7875  # the extra fields that np.savez and Info-ZIP write
+
+
+class ZipLayoutError(ValueError):
+    """A zip archive that is damaged, or is not laid out as common writers do. The message is one short clause."""
+
+
+def check_layout(file: IO[bytes], max_members: int) -> list[zipfile.ZipInfo]:
+    """Checks everything in a zip archive except the contents of its members, and reads none of those.
+
+    The members must lie one after the other from the first byte to the directory, each once and under a name of its
+    own, with a local header that equals its entry in the directory; nothing may precede, separate or follow them. Each
+    must be stored or deflated. The checksum of a member is compared when `zipfile` reads the member to its end.
+
+    Args:
+        file: open for reading, seekable.
+        max_members: how many members the archive may have; the directory of one with more is not parsed.
+
+    Returns:
+        The members in the order of the directory, for `ZipFile.open` and `ZipFile.read`.
+
+    Raises:
+        ZipLayoutError: the archive is not laid out like that.
+    """
+    start, directory, count = _read_directory(file, max_members)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+    except Exception as error:  # zipfile raises a dozen kinds on damaged bytes
+        raise ZipLayoutError(f"its directory is damaged ({type(error).__name__})") from error
+    if len(members) != count or len({member.filename for member in members}) != count:
+        raise ZipLayoutError("its directory does not list each member once")
+    entries, position = [], 0
+    for member in members:
+        entry = ENTRY.unpack_from(directory, position)
+        name, extra, comment = entry[10:13]
+        _check_entry(member, comment)
+        entries.append((member, directory[position + 8 : position + 20], directory[position + 46 :][:name]))
+        position += ENTRY.size + name + extra + comment
+    end = 0
+    for member, header, raw_name in sorted(entries, key=lambda entry: entry[0].header_offset):
+        if member.header_offset != end:
+            raise ZipLayoutError("its members overlap, or have gaps between them")
+        end = _check_local_header(file, member, header, raw_name)
+    if end != start:
+        raise ZipLayoutError("its members do not end where its directory starts")
+    return members
+
+
+def _read_directory(file: IO[bytes], max_members: int) -> tuple[int, bytes, int]:
+    """Returns the position of the central directory, its bytes, and the number of members it should list."""
+    end = file.seek(0, os.SEEK_END) - END.size
+    if end < 0:
+        raise ZipLayoutError("it is too short for a zip archive")
+    signature, disk, first_disk, on_disk, count, size, start, comment = END.unpack(_read(file, end, END.size))
+    if signature != b"PK\x05\x06" or comment:
+        raise ZipLayoutError("it does not end as a zip archive does")
+    if end >= LOCATOR64.size and _read(file, end - LOCATOR64.size, 4) == b"PK\x06\x07":
+        end, on_disk, count, size, start = _read_end64(file, end - LOCATOR64.size, (on_disk, count, size, start))
+    if disk or first_disk or on_disk != count or start + size != end:
+        raise ZipLayoutError("its directory does not lie where its end says")
+    if count > max_members or size > max_members * MAX_ENTRY_BYTES:
+        raise ZipLayoutError(f"it lists {count:,} members in {size:,} bytes; at most {max_members:,} are read")
+    return start, _read(file, start, size), count
+
+
+def _read_end64(file: IO[bytes], place: int, short: tuple[int, ...]) -> tuple[int, ...]:
+    """Returns the position of the zip64 end record, and the four numbers that `short` has 16 or 32 bits for."""
+    _, disk, end, disks = LOCATOR64.unpack(_read(file, place, LOCATOR64.size))
+    if disk or disks != 1 or end + END64.size != place:
+        raise ZipLayoutError("its zip64 end record is damaged")
+    signature, size, _, _, disk, first_disk, *long = END64.unpack(_read(file, end, END64.size))
+    limits = (0xFFFF, 0xFFFF, IS_IN_ZIP64, IS_IN_ZIP64)
+    agree = all(brief in (limit, full) for brief, full, limit in zip(short, long, limits, strict=True))
+    if signature != b"PK\x06\x06" or size != END64.size - 12 or disk or first_disk or not agree:
+        raise ZipLayoutError("its zip64 end record is damaged")
+    return end, *long
+
+
+def _check_entry(member: zipfile.ZipInfo, comment: int) -> None:
+    mode = member.external_attr >> 16
+    if member.filename != member.orig_filename or member.is_dir() or stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+        raise ZipLayoutError("it holds a member that is not a plain file")
+    if member.flag_bits & ~ALLOWED_FLAGS or member.compress_type not in ALLOWED_METHODS or comment or member.volume:
+        raise ZipLayoutError("it holds a member that is encrypted, or written in an unusual way")
+    if member.compress_type == zipfile.ZIP_STORED and member.compress_size != member.file_size:
+        raise ZipLayoutError("it holds a stored member with two sizes")
+    _extra_fields(member.extra)
+
+
+def _check_local_header(file: IO[bytes], member: zipfile.ZipInfo, header: bytes, raw_name: bytes) -> int:
+    """Compares a local header with the entry of the directory; returns the position where the member's data end.
+
+    Args:
+        header: of the entry, the 12 bytes from the flags to the checksum.
+        raw_name: of the entry.
+    """
+    local = _read(file, member.header_offset, LOCAL.size)
+    signature, *_, packed, size, name, extra = LOCAL.unpack(local)
+    start = member.header_offset + LOCAL.size
+    fields = _extra_fields(_read(file, start + name, extra))
+    if packed == size == IS_IN_ZIP64:
+        size, packed = SIZES64.unpack(fields.get(ZIP64, b"").ljust(SIZES64.size, b"\0")[: SIZES64.size])
+    same = (size, packed) == (member.file_size, member.compress_size) and local[6:18] == header
+    if signature != b"PK\x03\x04" or not same or _read(file, start, name) != raw_name:
+        raise ZipLayoutError("a local header differs from the directory")
+    return start + name + extra + member.compress_size
+
+
+def _extra_fields(extra: bytes) -> dict[int, bytes]:
+    """Returns the data of each extra field by its number."""
+    fields: dict[int, bytes] = {}
+    while extra:
+        kind, size = FIELD.unpack_from(extra.ljust(FIELD.size, b"\0"))
+        if kind not in (ZIP64, TIMES, OWNER) or kind in fields or FIELD.size + size > len(extra):
+            raise ZipLayoutError("it holds a member with unknown extra fields")
+        fields[kind], extra = extra[FIELD.size : FIELD.size + size], extra[FIELD.size + size :]
+    return fields
+
+
+def _read(file: IO[bytes], place: int, size: int) -> bytes:
+    file.seek(place)
+    content = file.read(size)
+    if len(content) != size:
+        raise ZipLayoutError("it is cut short")
+    return content
