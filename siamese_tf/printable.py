@@ -27,3 +27,12 @@ def printable(text: str, keep_layout: bool = False) -> str:
     """
     pattern = UNSAFE_BUT_LAYOUT if keep_layout else UNSAFE
     return pattern.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def short_reason(error: BaseException, limit: int = 200) -> str:
+    """Returns the message of an error as one printable line of at most `limit` characters.
+
+    Libraries put names from the file they read, or all of a header, into their messages.
+    """
+    text = printable(" ".join(str(error).split()))
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

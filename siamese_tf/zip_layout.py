@@ -75,7 +75,8 @@ def check_layout(file: IO[bytes], max_members: int) -> list[zipfile.ZipInfo]:
 
 def _read_directory(file: IO[bytes], max_members: int) -> tuple[int, bytes, int]:
     """Returns the position of the central directory, its bytes, and the number of members it should list."""
-    end = file.seek(0, os.SEEK_END) - END.size
+    file.seek(0, os.SEEK_END)
+    end = file.tell() - END.size  # TensorFlow's file objects return nothing from seek
     if end < 0:
         raise ZipLayoutError("it is too short for a zip archive")
     signature, disk, first_disk, on_disk, count, size, start, comment = END.unpack(_read(file, end, END.size))

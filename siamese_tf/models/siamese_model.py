@@ -15,14 +15,14 @@ from siamese_tf.errors import ConfigError, ImageError
 from siamese_tf.models.all_pairs import AllPairs, blocks
 from siamese_tf.models.heads import build_head
 from siamese_tf.models.inputs import Images, as_images, images_at_once
+from siamese_tf.models.keras_saving import KerasSaving
 from siamese_tf.models.pair_logits import PAIR_BLOCK, PairLogits, probability
 from siamese_tf.models.towers import build_tower
 from siamese_tf.models.views import scale_pixels, views_of
-from siamese_tf.models.weights import read_weights, write_weights
 
 
 @keras.utils.register_keras_serializable(package="siamese_tf", name="SiameseModel")
-class SiameseModel(keras.Model):
+class SiameseModel(KerasSaving):
     """Answers how probable it is that two images show the same thing.
 
     Attributes:
@@ -220,16 +220,6 @@ class SiameseModel(keras.Model):
         """(n, d) and (m, d) embeddings."""
         a = np.atleast_2d(self.embed(images_a))
         return a, a if images_b is images_a else np.atleast_2d(self.embed(images_b))
-
-    def save_own_variables(self, store: Any) -> None:
-        write_weights(self.tower, self.head, store)
-
-    def load_own_variables(self, store: Any) -> None:
-        read_weights(self.tower, self.head, store)
-
-    def __dir__(self) -> list[str]:
-        """Without the parts: Keras' savers walk these names, and every array is stored once, by `write_weights`."""
-        return [name for name in super().__dir__() if name not in ("tower", "head", "layers")]
 
     def get_config(self) -> dict[str, Any]:
         return {

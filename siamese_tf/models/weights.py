@@ -5,6 +5,8 @@ of its ninth; `head.scale` and `head.00.kernel` are the head's. Keras' own names
 versions, so neither could read the other's files.
 """
 
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,10 +16,14 @@ from tensorflow import keras
 
 from siamese_tf.errors import ModelFileError
 
+MAX_WEIGHT = math.sqrt(np.finfo(np.float32).max)
+VARIANCE = re.compile(r"variance(\.\d+)?$")  # of batch normalization, and of `Normalization`
+HEAD_SCALE = "head.scale"
+
 
 def named_weights(tower: keras.Model, head: keras.layers.Layer) -> dict[str, tf.Variable]:
     """Every weight of tower and head by its name in the file."""
-    weights = {"head.scale": head.scale, "head.bias": head.bias}
+    weights = {HEAD_SCALE: head.scale, "head.bias": head.bias}
     parts = {"tower": _groups(tower), "head": (layer.weights for layer in getattr(head, "layers", ()))}
     for prefix, groups in parts.items():
         for position, group in enumerate(group for group in groups if group):
@@ -59,10 +65,34 @@ def read_weights(tower: keras.Model, head: keras.layers.Layer, store: Mapping[st
     for name, weight in weights.items():
         if arrays[name].shape != tuple(weight.shape):
             raise ModelFileError(f"weight {name} must have shape {tuple(weight.shape)}; got {arrays[name].shape}")
-        if arrays[name].dtype.kind not in "fiu" or not np.isfinite(arrays[name]).all():
-            raise ModelFileError(f"weight {name} must hold finite numbers; it does not. Train the model again")
+        check_values(name, arrays[name])
     for name, weight in weights.items():
         weight.assign(arrays[name].astype(np.asarray(weight).dtype))
+
+
+def check_values(name: str, array: np.ndarray) -> None:
+    """Refuses values of a weight with which all embeddings are equal, or are not numbers.
+
+    Args:
+        name: of the weight as Keras has it, whatever stands before its last part: `.../moving_variance`.
+        array: its values, of any shape.
+
+    Raises:
+        ModelFileError: a value is not finite, or so large that float32 cannot hold its square; a variance is negative;
+            a head's scale is not positive, which would rank pairs backwards, or all alike.
+    """
+    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        raise ModelFileError(f"weight {name} must hold finite numbers; it does not. Train the model again")
+    least, greatest = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+    if max(-least, greatest) > MAX_WEIGHT:
+        raise ModelFileError(
+            f"weight {name} must hold numbers from {-MAX_WEIGHT:.2g} to {MAX_WEIGHT:.2g}; got {least:.2g} to"
+            f" {greatest:.2g}. Train the model again"
+        )
+    if VARIANCE.search(name) and least < 0:
+        raise ModelFileError(f"weight {name} must hold variances from 0 on; got {least:.2g}. Train the model again")
+    if name == HEAD_SCALE and least <= 0:
+        raise ModelFileError(f"weight {name} must be a number above 0; got {least:.2g}. Train the model again")
 
 
 def _groups(model: keras.Model) -> Iterator[list[tf.Variable]]:

@@ -310,7 +310,7 @@ def test_a_flipped_byte_is_refused(refused, good, name):
     refused(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :], f"damaged: Bad CRC-32 for file '{name}'")
 
 
-@pytest.mark.parametrize("name", ["extra.txt", "../evil.py", "/etc/evil", "assets/", "CONFIG.JSON"])
+@pytest.mark.parametrize("name", ["extra.txt", "../evil.py", "/etc/evil", "assets/a", "CONFIG.JSON"])
 def test_one_more_member_is_refused(refused, good, tmp_path, name):
     refused(packed(*unpacked(good).items(), (name, b"")), f"and nothing else; it holds .*{re.escape(name)}")
     assert [path.name for path in tmp_path.iterdir()] == ["hostile.keras"]
@@ -318,13 +318,13 @@ def test_one_more_member_is_refused(refused, good, tmp_path, name):
 
 def test_a_thousand_members_are_refused_in_a_few_words(refused, good):
     more = ((f"more-{number}", b"") for number in range(1000))
-    refused(packed(*unpacked(good).items(), *more), "and nothing else; it holds .*'more-0'")
+    refused(packed(*unpacked(good).items(), *more), "lists 1,003 members in .* at most 16 are read")
 
 
 @pytest.mark.parametrize("name", [CONFIG, METADATA, WEIGHTS])
 def test_a_member_twice_or_not_at_all_is_refused(refused, good, name):
     members = unpacked(good)
-    refused(packed(*members.items(), (name, members[name])), "and nothing else")
+    refused(packed(*members.items(), (name, members[name])), "does not list each member once")
     refused(packed(*(member for member in members.items() if member[0] != name)), "and nothing else")
 
 
@@ -348,15 +348,19 @@ def test_a_zip_bomb_is_refused(refused, good):
     assert len(bomb) < 2**17
     refused(bomb, "is compressed, which model files are not")
     entry = bomb.rindex(WEIGHTS.encode()) - 46  # the directory, made to say that it holds no more than it takes
-    refused(bomb[: entry + 24] + bomb[entry + 20 : entry + 24] + bomb[entry + 28 :], "is compressed")
+    refused(bomb[: entry + 24] + bomb[entry + 20 : entry + 24] + bomb[entry + 28 :], "differs from the directory")
 
 
-@pytest.mark.parametrize(("size", "finding"), [(2**31, "2,147,483,648 bytes; at most"), (2**29, "damaged")])
-def test_a_size_that_lies_is_refused(refused, good, size, finding):
+@pytest.mark.parametrize("size", [2**31, 2**29])
+def test_a_size_that_lies_is_refused(refused, good, size):
     # In the directory at the end both sizes stand 20 and 24 bytes after the mark of the entry, the name at 46.
     entry = good.rindex(WEIGHTS.encode()) - 46
     assert good[entry : entry + 4] == b"PK\x01\x02"
-    refused(good[: entry + 20] + struct.pack("<II", size, size) + good[entry + 28 :], finding)
+    local = good.index(WEIGHTS.encode()) - 30
+    sizes = struct.pack("<II", size, size)
+    lie = good[: entry + 20] + sizes + good[entry + 28 :]
+    refused(lie, "a local header differs from the directory")
+    refused(lie[: local + 18] + sizes + lie[local + 26 :], "members do not end where its directory starts")
 
 
 def test_a_model_of_other_making_is_refused(refused, tmp_path):
@@ -387,11 +391,13 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
         (None, "\x00" * 50, "config.json is not JSON"),
         (None, "[]", "must describe a SiameseModel; it describes 'list'"),
         (None, "null", "must describe a SiameseModel; it describes 'NoneType'"),
-        (None, "NaN", "must describe a SiameseModel; it describes 'float'"),
+        (None, "NaN", "config.json is not JSON: NaN is not a number"),
         (None, "{}", "must describe a SiameseModel; it describes None"),
         ("siamese_tf>SiameseModel", "builtins>eval", "must describe a SiameseModel"),
         ('"registered_name"', '"name"', "must describe a SiameseModel"),
-        ('"config": {', '"config": [], "other": {', r"the config must have \['embedding_dim', .*\]; got \[\]"),
+        ('"config": {', '"config": {}, "config": {', "config.json is not JSON: an object has a key twice"),
+        ('"config": {', '"other": {}, "config": {', "config.json must have .* alone; got .'other'"),
+        ('"config": {', '"config": [], "build_config": {', r"the config must have \['embedding_dim', .*\]; got \[\]"),
         ('"head": "euclidean"', '"tail": "euclidean"', "the config must have"),
         ('"head": "euclidean"', '"head": "euclidean", "run": "rm"', "the config must have"),
         (
@@ -403,7 +409,7 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
         ('"tower": "reference"', '"tower": "vgg"', "tower must be one of small_cnn, resnet, .*; got 'vgg'"),
         ('"tower": "reference"', f'"tower": "{"x" * 9_000}"', "tower must be one of small_cnn, .*; got 'xxx"),
         ('"head": "euclidean"', f'"head": "{"x" * 9_000}"', "head must be one of cosine, .*; got 'xxx"),
-        ('"tower": "reference"', '"tower": "small_cnn"', "the weights do not belong to this tower and head"),
+        ('"tower": "reference"', '"tower": "small_cnn"', "small_cnn for images of .* has 168,420 numbers; .* 1,508"),
         ('"tower": "reference"', '"tower": "custom"', "a tower of its maker's own; pass it"),
         ('"tower": "reference"', '"tower": {"class_name": "Lambda"}', "tower in the config cannot be .*Lambda"),
         ('"head": "euclidean"', '"head": "concat"', "do not belong .* missing .'head.00.bias'"),
@@ -414,9 +420,9 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
         ('"resize": "pad"', '"resize": null', "resize in the config cannot be None"),
         ('"resize": "pad"', '"resize": ["pad"]', r"resize in the config cannot be \['pad'\]"),
         ('"resize": "pad"', '"resize": {"pad": 1}', "resize in the config cannot be"),
-        ("[8, 8, 1]", "[12, 8, 1]", r"tower.02.kernel must have shape \(128, 4\); got \(64, 4\)"),
-        ("[8, 8, 1]", "[8, 8, 3]", r"tower.00.kernel must have shape \(3, 3, 3, 8\)"),
-        ("[8, 8, 1]", "[5, 5, 1]", "needs images of at least 6x6"),
+        ("[8, 8, 1]", "[12, 8, 1]", r"has 1,764 numbers; .* holds 1,508"),
+        ("[8, 8, 1]", "[8, 8, 3]", "has 1,652 numbers; .* holds 1,508"),
+        ("[8, 8, 1]", "[5, 5, 1]", "has 1,252 numbers; .* holds 1,508"),
         ("[8, 8, 1]", "[8, 8]", r"input_size in the config cannot be \[8, 8\]"),
         ("[8, 8, 1]", "[8, 8, 0]", "input_size in the config cannot be"),
         ("[8, 8, 1]", "[8, 8, true]", "input_size in the config cannot be"),
@@ -424,14 +430,14 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
         ("[8, 8, 1]", "[-8, 8, 1]", "input_size in the config cannot be"),
         ("[8, 8, 1]", '"881"', "input_size in the config cannot be"),
         ("[8, 8, 1]", "[2049, 8, 1]", "input_size in the config cannot be"),
-        ("[8, 8, 1]", "[2048, 2048, 2048]", "tower reference would need 66,846,976 weights"),
-        ('"embedding_dim": 4', '"embedding_dim": 4096', r"tower.02.kernel must have shape \(64, 4096\)"),
+        ("[8, 8, 1]", "[2048, 2048, 2048]", "has 66,995,612 numbers; .* holds 1,508"),
+        ('"embedding_dim": 4', '"embedding_dim": 4096', "has 267,488 numbers; .* holds 1,508"),
         ('"embedding_dim": 4', '"embedding_dim": 0', "embedding_dim in the config cannot be 0"),
         ('"embedding_dim": 4', '"embedding_dim": "4"', "embedding_dim in the config cannot be '4'"),
         ('"embedding_dim": 4', '"embedding_dim": 1e3', "embedding_dim in the config cannot be 1000.0"),
         ('"embedding_dim": 4', f'"embedding_dim": 1{"0" * 4000}', "embedding_dim in the config cannot be 1000"),
         ('"embedding_dim": 4', f'"embedding_dim": 1{"0" * 5000}', "config.json is not JSON"),
-        ('"threshold": 0.5', '"threshold": NaN', "threshold in the config cannot be nan"),
+        ('"threshold": 0.5', '"threshold": NaN', "config.json is not JSON: NaN is not a number"),
         ('"threshold": 0.5', '"threshold": 2.0', "threshold in the config cannot be 2.0"),
         ('"threshold": 0.5', '"threshold": -0.1', "threshold in the config cannot be -0.1"),
         ('"threshold": 0.5', '"threshold": true', "threshold in the config cannot be True"),
@@ -439,8 +445,8 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
         ('"threshold": 0.5', '"threshold": null', "threshold in the config cannot be None"),
         ('{"seed": 1}', "[]", r"record in the config cannot be \[\]"),
         ('{"seed": 1}', "null", "record in the config cannot be None"),
-        ('{"seed": 1}', '{"seed": NaN}', "record must hold plain values only"),
-        ('{"seed": 1}', '{"seed": 1e999}', "record must hold plain values only"),
+        ('{"seed": 1}', '{"seed": NaN}', "config.json is not JSON: NaN is not a number"),
+        ('{"seed": 1}', '{"seed": 1e999}', "config.json is not JSON: a number is too large"),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else None,
 )
@@ -460,9 +466,9 @@ def test_a_config_that_ours_would_not_write_is_refused(refused, good, old, new, 
     ids=["all of it", "an unknown key", "head", "record"],
 )
 def test_a_config_nested_without_end_is_refused(refused, good, old, new, depth):
-    nested = "[" * depth + '{"a": NaN}' + "]" * depth
+    nested = "[" * depth + '{"a": 1e999}' + "]" * depth
     refused(
-        with_config(good, old, new.format(nested)), "nested too deep|describes 'list'|must have|head in|plain values"
+        with_config(good, old, new.format(nested)), "nested too deep|describes 'list'|must have|head in|too large"
     )
 
 
@@ -522,13 +528,13 @@ def subgroup(group: h5py.Group, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "finding"),
     [
-        (lambda group, folder: group.pop(BIAS) and None, f"missing \\['{BIAS}'\\], unknown none"),
+        (lambda group, folder: group.pop(BIAS) and None, "has 1,508 numbers; the file holds 1,504"),
         (lambda group, folder: group.update({"extra": np.zeros(1, np.float32)}), r"unknown \['extra'\]"),
         (lambda group, folder: group.update({"x" * 9_000: np.zeros(1, np.float32)}), "missing none, unknown ..xxx"),
         (lambda group, folder: group.create_group("x" * 9_000), "is not a plain dataset"),
         (lambda group, folder: group.file.create_group("layers"), "must hold the group 'vars' alone"),
         (lambda group, folder: group.file.move("vars", "variables"), "must hold the group 'vars' alone"),
-        (replaced(data=np.zeros(5, np.float32)), r"must have shape \(4,\); got \(5,\)"),
+        (replaced(data=np.zeros(5, np.float32)), "has 1,508 numbers; the file holds 1,509"),
         (replaced(data=np.zeros((4, 1), np.float32)), r"must have shape \(4,\); got \(4, 1\)"),
         (replaced(data=np.float32([0, np.nan, 0, 0])), "must hold finite numbers"),
         (replaced(data=np.float32([0, np.inf, 0, 0])), "must hold finite numbers"),
@@ -540,7 +546,7 @@ def subgroup(group: h5py.Group, folder: Path) -> None:
         (replaced(data=[b"a", b"b", b"c", b"d"]), "not a plain float32 array"),
         (replaced(data=["a"] * 4, dtype=h5py.string_dtype()), "not a plain float32 array"),
         (replaced(shape=(4,), dtype=h5py.vlen_dtype("f4")), "not a plain float32 array"),
-        (replaced(data=h5py.Empty("f4")), f"{BIAS} must h"),
+        (replaced(data=h5py.Empty("f4")), "not a plain float32 array"),
         (replaced(data=np.zeros(4, np.float32), chunks=(4,), compression="gzip"), "not a plain float32 array"),
         (replaced(data=np.zeros(4, np.float32), chunks=(4,)), "not a plain float32 array"),
         (replaced(shape=(2**40,), dtype="f4", chunks=(2**20,), compression="gzip"), "not a plain float32 array"),
@@ -549,7 +555,7 @@ def subgroup(group: h5py.Group, folder: Path) -> None:
         (external_storage, "not a plain float32 array"),
         (virtual, "not a plain float32 array"),
         (crowd, "announces more numbers than it holds"),
-        (subgroup, f"'{BIAS}' in {WEIGHTS} is not a plain dataset"),
+        (subgroup, f"'{BIAS}' in the weights is not a plain dataset"),
         (linked(lambda folder: h5py.SoftLink("/vars/tower.01.bias")), "is not a plain dataset"),
         (linked(lambda folder: h5py.SoftLink("/nowhere")), "is not a plain dataset"),
         (linked(lambda folder: h5py.ExternalLink(folder / "target.h5", f"/vars/{BIAS}")), "is not a plain dataset"),
@@ -572,14 +578,14 @@ def test_arrays_that_ours_would_not_write_are_refused(refused, good, tmp_path, c
 def test_weights_that_are_no_whole_h5_file_are_refused(refused, good, part):
     members = unpacked(good)
     cut = members[WEIGHTS][: int(part * len(members[WEIGHTS]))]
-    refused(packed(*{**members, WEIGHTS: cut}.items()), f"{WEIGHTS} is damaged")
-    refused(packed(*{**members, WEIGHTS: b"junk" + members[WEIGHTS]}.items()), f"{WEIGHTS} is damaged")
+    refused(packed(*{**members, WEIGHTS: cut}.items()), "the file of weights is damaged")
+    refused(packed(*{**members, WEIGHTS: b"junk" + members[WEIGHTS]}.items()), "the file of weights is damaged")
 
 
 def test_an_address_beyond_all_files_is_refused(refused, good):
     weights = unpacked(good)[WEIGHTS]
     lost = weights[:120] + b"\xff" * 8 + weights[128:]  # where the list of names begins: h5py answers OverflowError
-    refused(packed(*{**unpacked(good), WEIGHTS: lost}.items()), f"{WEIGHTS} is damaged")
+    refused(packed(*{**unpacked(good), WEIGHTS: lost}.items()), "the file of weights is damaged")
 
 
 def test_bytes_damaged_at_random_are_refused_or_do_no_harm(good, tmp_path):

@@ -1,0 +1,80 @@
+"""Float32 arrays from an HDF5 file, each found to lie plainly in that very file before it is read.
+
+HDF5 can take the numbers of an array from other files (external storage, links, virtual arrays), or make a few bytes
+stand for gigabytes (filters, fill values, many names for one array).
+"""
+
+import io
+
+import h5py
+import numpy as np
+
+from siamese_tf.errors import ModelFileError
+from siamese_tf.printable import short_reason
+
+GROUP = "vars"  # as Keras calls it
+MAX_ARRAYS = (
+    8192  # under two seconds and 100 MB; the largest tower here has 602, the largest of keras.applications 1,700
+)
+MAX_GROUPS = 64
+CURE = "Train the model again, or copy the file again"
+
+
+def read_plain_arrays(content: bytes, alone: bool = True) -> dict[str, np.ndarray]:
+    """Reads the arrays of the group `vars`.
+
+    Args:
+        content: of the HDF5 file.
+        alone: refuses other groups beside it; otherwise they must lie in the file, and are not read.
+
+    Returns:
+        Float32 arrays by name, with no more bytes in all than `content`.
+
+    Raises:
+        ModelFileError: damaged, or with anything but plain arrays.
+    """
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            _check_groups(file, alone)
+            group = file[GROUP]
+            if len(group) > MAX_ARRAYS:
+                raise ModelFileError(f"the weights have {len(group):,} names; at most {MAX_ARRAYS:,} are read. {CURE}")
+            arrays = {name: _plain_array(group, name) for name in group}
+            if sum(array.nbytes for array in arrays.values()) > len(content):
+                raise ModelFileError(f"the file of weights announces more numbers than it holds. {CURE}")
+            return {name: array[()] for name, array in arrays.items()}
+    except ModelFileError:
+        raise
+    except Exception as error:  # h5py raises a dozen kinds on damaged bytes
+        raise ModelFileError(f"the file of weights is damaged: {short_reason(error)}. {CURE}") from error
+
+
+def _check_groups(file: h5py.File, alone: bool) -> None:
+    if len(file) > (1 if alone else MAX_GROUPS) or GROUP not in list(file):
+        raise ModelFileError(f"the file of weights must hold the group {GROUP!r} alone. {CURE}")
+    for name in file:
+        _check_kind(file, name, h5py.h5o.TYPE_GROUP, "group")
+
+
+def _plain_array(group: h5py.Group, name: str) -> h5py.Dataset:
+    _check_kind(group, name, h5py.h5o.TYPE_DATASET, "dataset")
+    array = group[name]
+    creation = array.id.get_create_plist()
+    plain = (
+        creation.get_layout() == h5py.h5d.CONTIGUOUS
+        and creation.get_external_count() == 0
+        and array.id.get_type().equal(h5py.h5t.IEEE_F32LE)
+    )
+    if not plain or array.shape is None or array.nbytes > array.id.get_storage_size():
+        raise ModelFileError(f"weight {name!r:.100} is not a plain float32 array. {CURE}")
+    return array
+
+
+def _check_kind(group: h5py.Group, name: str, kind: int, word: str) -> None:
+    """Refuses a name that leads out of the file, before it is followed, or to another kind of object."""
+    link = group.id.links.get_info(name.encode("utf-8", "surrogateescape"))
+    if (
+        link.type != h5py.h5l.TYPE_HARD
+        or h5py.h5o.get_info(group.id, name.encode("utf-8", "surrogateescape")).type != kind
+    ):
+        raise ModelFileError(f"{name!r:.100} in the weights is not a plain {word}. {CURE}")
