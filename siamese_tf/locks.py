@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from siamese_tf.errors import SiameseError
@@ -66,6 +66,15 @@ def locked_folder(folder: str | Path, busy: str, hint: str | None = None) -> Ite
         for path in missing:
             with suppress(OSError):
                 path.rmdir()
+
+
+def locked_workdir(workdir: str | Path) -> AbstractContextManager[None]:
+    """Keeps other runs out of the folder of a run, see `locked_folder`.
+
+    Raises:
+        SiameseError: another run writes to it.
+    """
+    return locked_folder(workdir, f"workdir {workdir} is in use by another run", "Wait, or name another --workdir")
 
 
 def _open_locked(folder: Path, busy: str, hint: str | None) -> int:

@@ -90,11 +90,10 @@ def shell(program: str, redirect: str, folder: Path) -> subprocess.CompletedProc
 @pytest.mark.parametrize("redirect", ["2>&-", "<&- >&-", "<&- >&- 2>&-"])
 def test_a_closed_stream_is_the_null_device(tmp_path: Path, redirect: str) -> None:
     opened = "import os; print(sorted(map(int, os.listdir('/proc/self/fd')))[:3])"
-    check = f"from siamese_tf.console import run_command; run_command(lambda: exec(\\\"{opened}\\\"))"
-    for program, said in ((RECIPES, "siamese-tf train"), (check, "[0, 1, 2]")):
-        done = shell(program, redirect, tmp_path)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert (said in done.stdout) is (">&-" not in redirect.replace("2>&-", ""))
+    check = f'from siamese_tf.console import run_command; run_command(lambda: exec(\\"{opened}\\"))'
+    done = shell(check, redirect, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == ("[0, 1, 2]\n" if redirect == "2>&-" else "")
 
 
 @pytest.mark.slow

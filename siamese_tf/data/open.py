@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from siamese_tf.data.audit import audit_pairs
-from siamese_tf.data.generate import generate_pair_files
+from siamese_tf.data.generate import GENERATION_KEYS, pairs_lock, write_pair_files
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm, check_not_asked
 from siamese_tf.data.known import KNOWN
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, check_labels_agree, load_pair_file
@@ -44,10 +44,13 @@ class OpenedPairs:
     def lines(self) -> list[str]:
         """The note, the image files that are left out, and a warning where the pairs leak."""
         lines = [self.note, *(f"could not be read: {line}" for line in self.unreadable)]
-        if self.leaks:
-            findings = f"{self.leaks:,} findings; see siamese-tf pairs check"
-            lines.append(f"These pairs leak ({findings}): accuracies on them flatter the model.")
-        return lines
+        return [*lines, self.leak_line] if self.leaks else lines
+
+    @property
+    def leak_line(self) -> str:
+        """The warning where the pairs leak."""
+        findings = f"{self.leaks:,} findings; see siamese-tf pairs check"
+        return f"These pairs leak ({findings}): accuracies on them flatter the model."
 
 
 def open_pairs(
@@ -97,9 +100,11 @@ def open_pairs(
     else:
         source = load_source(dataset, data_dir, form)
         here, files, note, how = folder / source.name, source.files, source.note, "found there"
-        if not _both_stand_in(here, dataset):
-            generate_pair_files(source, out=folder)
-            how = "made now"
+        if not all(path.exists() for path in (here / TRAIN_FILE, here / TEST_FILE)):
+            with pairs_lock(here):  # another run may be making them
+                if not _both_stand_in(here, dataset):
+                    write_pair_files(source, out=folder)
+                    how = "made now"
     note = f"{note}; pairs in {here} ({how})"
     opened = _open_files(here / TRAIN_FILE, test_pairs, note, form, images_folder)
     made_from = opened.train.manifest.get("files", files)
@@ -183,10 +188,16 @@ def _parts_by_fold(pairs: PairFile, fold: np.ndarray) -> PairFile:
 
 
 def _check_same_source(train: PairFile, test: PairFile) -> None:
-    sources = [file.manifest.get("files") for file in (train, test)]
-    if all(sources) and sources[0] != sources[1]:
+    """Refuses two files side by side that say that they were made of other images, or in two runs."""
+    differing = [
+        key
+        for key in GENERATION_KEYS
+        if key in train.manifest and key in test.manifest and train.manifest[key] != test.manifest[key]
+    ]
+    if differing:
+        what = "from other images" if "files" in differing else f"in another run (other {', '.join(differing)})"
         raise PairFileError(
-            f"{test.path} was made from other images than {train.path}, beside which it stands."
+            f"{test.path} was made {what} than {train.path}, beside which it stands."
             " Make both again with siamese-tf pairs generate, or name a test file with --test-pairs."
         )
 
