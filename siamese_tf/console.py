@@ -1,4 +1,4 @@
-"""What surrounds every command: closed streams, signals, TensorFlow's start without its greeting, errors as a message."""
+"""What surrounds every command: streams, signals, TensorFlow's start without its greeting, errors as one message."""
 
 import errno
 import os
@@ -13,10 +13,12 @@ from io import TextIOWrapper
 from typing import Any, TextIO
 
 from siamese_tf.errors import SiameseError
+from siamese_tf.home import home_folder, temporary_home
 
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 CURES = {
     errno.EEXIST: "It is a file where a folder is needed: name another folder",
+    errno.ENOTDIR: "It is below a file where a folder is needed: name another folder",
     errno.EPIPE: "What read the output ended before it was written: let it read to the end",
     errno.ENOSPC: "Free some space, or write to another disk",
 }
@@ -114,6 +116,10 @@ def start_tensorflow() -> None:
     stands there is printed after all. Set TF_CPP_MIN_LOG_LEVEL to anything to read TensorFlow's log as it comes.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"  # Keras 3 may be set to another for other work
+    home = home_folder()
+    if home is None or not os.access(home, os.W_OK):  # else Keras would read settings of others in /tmp/.keras
+        os.environ.setdefault("KERAS_HOME", str(temporary_home() / "keras"))
+        os.environ.setdefault("MPLCONFIGDIR", str(temporary_home() / "matplotlib"))
     if LOG_LEVEL in os.environ or "tensorflow" in sys.modules:
         return
     os.environ[LOG_LEVEL] = "3"

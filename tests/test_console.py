@@ -79,7 +79,7 @@ def test_keras_3_is_told_its_backend(tmp_path: Path) -> None:
 # Closed streams.
 
 RECIPES = "from siamese_tf.cli import main; import sys; sys.argv[1:] = ['recipes']; main()"
-SCORE = "from siamese_tf.cli import main; import sys; sys.argv[1:] = 'score model.keras --pairs p.csv --out out.csv'.split(); main()"
+SCORE = RECIPES.replace("'recipes'", "*'score model.keras --pairs p.csv --out out.csv'.split()")
 
 
 def shell(program: str, redirect: str, folder: Path) -> subprocess.CompletedProcess:

@@ -1,7 +1,6 @@
 """From labelled images to the two pair files of a data set: one for training and validation, one for the test."""
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,20 +13,18 @@ from siamese_tf.data.image_cache import block_size
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm
 from siamese_tf.data.npz import check_size
 from siamese_tf.data.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairFile, arrays_of, save_pair_file
+from siamese_tf.data.pair_folder import pairs_lock
 from siamese_tf.data.pair_text import write_csv_pairs
 from siamese_tf.data.pairs import existing_pairs, make_pairs
 from siamese_tf.data.sources import NAMES, Source, load_source
 from siamese_tf.data.split import ImageSplit, default_mode, split_images
 from siamese_tf.errors import ConfigError, DatasetError
-from siamese_tf.locks import locked_folder
 from siamese_tf.version import __version__
 
 FORMAT = 1
 STANDARD_PAIRS = {"train": 70_000, "validation": 30_000, "test": 50_000}
 PAIRS_PER_IMAGE = 10
 BLOCK = 1024  # images copied at a time; fewer if they are large
-# Of the manifest, what is the same in both files of one run, and tells two runs apart.
-GENERATION_KEYS = "files version seed split images pairs duplicates audit form unreadable".split()
 
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]  # img1 and img2 as positions in the source, similarity
 
@@ -101,34 +98,6 @@ def generate_pair_files(
         SiameseError: the cache of image files cannot be written; see `in_cache`.
     """
     source = dataset if isinstance(dataset, Source) else load_source(dataset, data_dir, form)
-    with pairs_lock(Path(out) / source.name):
-        return write_pair_files(
-            source,
-            out=out,
-            train_pairs=train_pairs,
-            validation_pairs=validation_pairs,
-            test_pairs=test_pairs,
-            split=split,
-            seed=seed,
-        )
-
-
-def pairs_lock(folder: Path) -> AbstractContextManager[None]:
-    """Waits until no other process makes the pair files of a folder, and keeps others from it meanwhile."""
-    return locked_folder(folder, f"the pairs in {folder} are being made by another run")
-
-
-def write_pair_files(
-    source: Source,
-    *,
-    out: str | Path,
-    train_pairs: int | None = None,
-    validation_pairs: int | None = None,
-    test_pairs: int | None = None,
-    split: str | None = None,
-    seed: int = 0,
-) -> GeneratedPairs:
-    """As `generate_pair_files`, inside the `pairs_lock` of the folder."""
     if source.paths is not None and source.name in NAMES:
         raise DatasetError(
             f"{source.origin} is a folder of images named as the data set {source.name}, whose pairs stand in"
@@ -150,13 +119,14 @@ def write_pair_files(
     for path, file in zip(paths, files, strict=True):
         check_size(arrays_of(file), str(path))
     note, csv_path = source.note, None
-    if source.paths is not None:
-        csv_path = folder / "pairs.csv"
-        write_csv_pairs(csv_path, source.origin, source.paths, drawn.pairs)
-        why = ", for by class there are too few" if split is None and mode == "image" else ""
-        note += f"; split by {mode}{why}"
-    for path, file in zip(paths, files, strict=True):
-        save_pair_file(path, file)
+    with pairs_lock(folder):
+        if source.paths is not None:
+            csv_path = folder / "pairs.csv"
+            write_csv_pairs(csv_path, source.origin, source.paths, drawn.pairs)
+            why = ", for by class there are too few" if split is None and mode == "image" else ""
+            note += f"; split by {mode}{why}"
+        for path, file in zip(paths, files, strict=True):
+            save_pair_file(path, file)
     return GeneratedPairs(*paths, note, files[0].manifest["duplicates"], audit, csv_path, source.unreadable)
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from siamese_tf.data.audit import audit_pairs
-from siamese_tf.data.generate import GENERATION_KEYS, pairs_lock, write_pair_files
+from siamese_tf.data.generate import generate_pair_files
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm, check_not_asked
 from siamese_tf.data.known import KNOWN
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, check_labels_agree, load_pair_file
+from siamese_tf.data.pair_folder import check_same_run, pairs_lock
 from siamese_tf.data.pair_lists import check_people_apart, load_pairs
 from siamese_tf.data.pair_text import is_lfw, is_list
 from siamese_tf.data.sources import Source, load_source
@@ -103,7 +104,7 @@ def open_pairs(
         if not all(path.exists() for path in (here / TRAIN_FILE, here / TEST_FILE)):
             with pairs_lock(here):  # another run may be making them
                 if not _both_stand_in(here, dataset):
-                    write_pair_files(source, out=folder)
+                    generate_pair_files(source, out=folder)
                     how = "made now"
     note = f"{note}; pairs in {here} ({how})"
     opened = _open_files(here / TRAIN_FILE, test_pairs, note, form, images_folder)
@@ -156,7 +157,7 @@ def _open_files(
         test = train
     elif beside.exists() and beside != path:
         test = load_pair_file(beside)
-        _check_same_source(train, test)
+        check_same_run(train, test)
     files = [train] if test is None or test is train else [train, test]
     for file in files:
         check_labels_agree(file)
@@ -185,21 +186,6 @@ def _parts_by_fold(pairs: PairFile, fold: np.ndarray) -> PairFile:
     pairs = replace(pairs, split=split)
     check_people_apart(pairs)
     return pairs
-
-
-def _check_same_source(train: PairFile, test: PairFile) -> None:
-    """Refuses two files side by side that say that they were made of other images, or in two runs."""
-    differing = [
-        key
-        for key in GENERATION_KEYS
-        if key in train.manifest and key in test.manifest and train.manifest[key] != test.manifest[key]
-    ]
-    if differing:
-        what = "from other images" if "files" in differing else f"in another run (other {', '.join(differing)})"
-        raise PairFileError(
-            f"{test.path} was made {what} than {train.path}, beside which it stands."
-            " Make both again with siamese-tf pairs generate, or name a test file with --test-pairs."
-        )
 
 
 def _dataset_name(pairs: PairFile, path: Path) -> str:

@@ -6,6 +6,7 @@ The real thing runs in `tests/commands/test_compare.py`.
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
