@@ -19,6 +19,7 @@ from siamese_tf.data.pairs import existing_pairs, make_pairs
 from siamese_tf.data.sources import NAMES, Source, load_source
 from siamese_tf.data.split import ImageSplit, default_mode, split_images
 from siamese_tf.errors import ConfigError, DatasetError
+from siamese_tf.files import is_private
 from siamese_tf.version import __version__
 
 FORMAT = 1
@@ -122,7 +123,7 @@ def generate_pair_files(
     with pairs_lock(folder):
         if source.paths is not None:
             csv_path = folder / "pairs.csv"
-            write_csv_pairs(csv_path, source.origin, source.paths, drawn.pairs)
+            write_csv_pairs(csv_path, source.origin, source.paths, drawn.pairs, private=files[0].private)
             why = ", for by class there are too few" if split is None and mode == "image" else ""
             note += f"; split by {mode}{why}"
         for path, file in zip(paths, files, strict=True):
@@ -217,6 +218,7 @@ def _pair_file(
         similarity=similarity,
         split=np.repeat(np.array(parts, np.uint8), [len(pairs[part][2]) for part in parts]),
         manifest=manifest,
+        private=is_private(source.origin),
     )
 
 

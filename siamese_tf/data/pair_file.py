@@ -11,6 +11,7 @@ import numpy as np
 from siamese_tf.data.image_form import RESIZES, ImageForm, form_of_images
 from siamese_tf.data.npz import check_size, read_npz, write_npz
 from siamese_tf.errors import PairFileError
+from siamese_tf.files import is_private
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 PARTS = ("train", "validation", "test")
@@ -31,6 +32,7 @@ class PairFile:
         manifest: where the file came from, plain JSON values; {} in files that do not say.
         path: where it was loaded from; None for one made in memory.
         sha256: of the whole file, hexadecimal, of a list with its images; None for one made in memory.
+        private: whether only their owner may read the images; so may pictures of them then.
     """
 
     images: np.ndarray
@@ -42,6 +44,7 @@ class PairFile:
     manifest: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
     sha256: str | None = None
+    private: bool = False
 
     @property
     def form(self) -> ImageForm:
@@ -78,7 +81,7 @@ def save_pair_file(path: str | Path, pairs: PairFile) -> None:
     _checked(arrays, str(path))
     check_labels_agree(pairs)
     check_size(arrays, str(path))
-    write_npz(path, arrays)
+    write_npz(path, arrays, private=pairs.private)
 
 
 def arrays_of(pairs: PairFile) -> dict[str, np.ndarray]:
@@ -107,7 +110,7 @@ def load_pair_file(path: str | Path) -> PairFile:
         raise PairFileError(
             f"cannot read the pair file {path}: {error.strerror}. Make pair files with dataset_generation.py."
         ) from error
-    return PairFile(**_checked(arrays, str(path)), path=path, sha256=sha256)
+    return PairFile(**_checked(arrays, str(path)), path=path, sha256=sha256, private=is_private(path))
 
 
 def check_labels_agree(pairs: PairFile) -> None:

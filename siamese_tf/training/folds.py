@@ -24,7 +24,7 @@ from siamese_tf.data.split import ImageSplit, distinct_images
 from siamese_tf.errors import ConfigError, DatasetError
 from siamese_tf.evaluation.verification import mean_and_error
 from siamese_tf.evaluation.verify_model import verify_model
-from siamese_tf.files import atomic_write
+from siamese_tf.files import atomic_write, is_private
 from siamese_tf.locks import locked_workdir
 from siamese_tf.training.finish import Say
 from siamese_tf.training.record import without_folders
@@ -112,7 +112,7 @@ def _train_folds_in(
         say(f"[{number + 1}/{len(splits)}] EER {row['eer']:.4f} on {', '.join(row['people'])} ({row['seconds']:.0f} s)")
     means = {name: mean_and_error([row[name] for row in rows]) for name in RATES}
     report = {"dataset": source.name, "command": without_folders(command), "people": people, "folds": rows, **means}
-    with atomic_write(workdir / REPORT, "w") as file:
+    with atomic_write(workdir / REPORT, "w", private=is_private(source.origin)) as file:  # it names people
         json.dump(report, file, indent=2)
     return report
 
