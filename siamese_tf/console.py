@@ -1,40 +1,89 @@
-"""What surrounds every command: TensorFlow's start without its greeting, and errors as one message."""
+"""What surrounds every command: streams, signals, TensorFlow's start without its greeting, errors as one message."""
 
 import errno
 import os
+import signal
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from io import TextIOWrapper
+from typing import Any, TextIO
 
 from siamese_tf.errors import SiameseError
+from siamese_tf.home import home_folder, temporary_home
 from siamese_tf.printable import printable
 
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 CURES = {
     errno.EEXIST: "It is a file where a folder is needed: name another folder",
+    errno.ENOTDIR: "It is below a file where a folder is needed: name another folder",
     errno.EPIPE: "What read the output ended before it was written: let it read to the end",
     errno.ENOSPC: "Free some space, or write to another disk",
 }
 CURE = "Check the path and its rights, or name another"
+STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # no SIGHUP on Windows
+
+
+class Terminated(SystemExit):
+    """SIGTERM or SIGHUP came; the exit code is 128 and the number of the signal, as a shell gives it."""
 
 
 def run_command(command: Callable[[], None]) -> None:
     """Runs a command; what a user can cure ends in one message on standard error and exit code 2.
 
-    A letter that the terminal's encoding has not is printed as its number.
+    A letter that the terminal's encoding has not is printed as its number. A standard stream that is closed is the null
+    device. SIGTERM and SIGHUP end the command as an exception does, so that nothing half-written is left.
     """
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        command()
+        with _terminated_by_signals():
+            try:
+                command()
+            except SystemExit:
+                sys.stdout.flush()
+                raise
+            sys.stdout.flush()  # here, where it can fail with a message
     except SiameseError as error:
         _fail(str(error))
     except OSError as error:
         _fail(in_words(error))
+
+
+def _open_closed_streams() -> None:
+    """Opens the null device in the place of closed streams, so that no file of the command gets their numbers."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (for the rest of the process)
+
+
+@contextmanager
+def _terminated_by_signals() -> Iterator[None]:
+    """Meanwhile SIGTERM and SIGHUP raise `Terminated`, the first time; where they are ignored (nohup) they stay so."""
+    before: dict[int, Any] = {}
+
+    def terminate(number: int, frame: Any) -> None:
+        for one in before:
+            signal.signal(one, signal.SIG_IGN)  # a closing terminal sends several
+        raise Terminated(128 + number)
+
+    if threading.current_thread() is threading.main_thread():
+        before.update({one: signal.getsignal(one) for one in STOPPING if signal.getsignal(one) == signal.SIG_DFL})
+        for one in before:
+            signal.signal(one, terminate)
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def in_words(error: OSError) -> str:
@@ -44,9 +93,21 @@ def in_words(error: OSError) -> str:
 
 
 def _fail(message: str) -> None:
-    with suppress(OSError):  # nobody may be there to read it; the exit code stays
-        print(f"error: {printable(message, keep_layout=True)}", file=sys.stderr)
+    try:
+        print(f"error: {printable(message, keep_layout=True)}", file=sys.stderr, flush=True)
+    except OSError:  # nobody may be there to read it; the exit code stays
+        _discard(sys.stderr)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _discard(sys.stdout)
     raise SystemExit(2)
+
+
+def _discard(stream: TextIO) -> None:
+    """Sends what a stream still holds to the null device; else Python tries to write it at its end, and complains."""
+    with suppress(OSError, ValueError), open(os.devnull, "wb") as null:
+        os.dup2(null.fileno(), stream.fileno())
 
 
 def start_tensorflow() -> None:
@@ -56,9 +117,14 @@ def start_tensorflow() -> None:
     stands there is printed after all. Set TF_CPP_MIN_LOG_LEVEL to anything to read TensorFlow's log as it comes.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"  # Keras 3 may be set to another for other work
+    home = home_folder()
+    if home is None or not os.access(home, os.W_OK):  # else Keras would read settings of others in /tmp/.keras
+        os.environ.setdefault("KERAS_HOME", str(temporary_home() / "keras"))
+        os.environ.setdefault("MPLCONFIGDIR", str(temporary_home() / "matplotlib"))
     if LOG_LEVEL in os.environ or "tensorflow" in sys.modules:
         return
     os.environ[LOG_LEVEL] = "3"
+    _open_closed_streams()
     sys.stderr.flush()
     standard_error = os.dup(2)
     with tempfile.TemporaryFile() as greeting:

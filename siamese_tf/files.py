@@ -5,40 +5,49 @@ Files of a user's are opened for reading by `open_regular`.
 
 import errno
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
+from siamese_tf.locks import lock_descriptor
+
+TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}\.tmp", re.DOTALL)
+
 
 @contextmanager
-def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO]:
+def atomic_write(path: str | Path, mode: str = "wb", *, private: bool = False) -> Iterator[IO]:
     """Opens a temporary file beside `path` that takes its name only when the block ends well.
 
     The bytes are flushed to the disk before the rename, so a reader, or a restart after a kill, finds the old file or
-    the new one, never a part. When the block raises, the old file stays and the temporary one is removed.
+    the new one, never a part. When the block raises, the old file stays and the temporary one is removed; what a
+    killed process left of this file is removed before the next write of it.
 
     Args:
-        path: where the file shall stand; missing parent folders are made.
+        path: where the file shall stand; missing parent folders are made. A file that it replaces leaves it its
+            permissions.
         mode: `"wb"` or `"w"` (UTF-8, newlines as written).
+        private: only the owner may read the file.
 
     Yields:
         The open temporary file, seekable and readable.
     """
     path = Path(path)
-    temporary = None
+    temporary = lock = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale_temporaries(path.parent, path.name)
         text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        handle, lock, temporary = _locked_temporary(path)
         with open(handle, mode + "+", **text) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, _permissions(path, private))
         os.replace(temporary, path)
     except BaseException as error:
         if temporary is not None:
@@ -46,6 +55,63 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO]:
         if isinstance(error, OSError) and (error.filename is None or str(error.filename).endswith(".tmp")):
             error.filename = str(path)  # the reader of the message knows this file, not the temporary one
         raise
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _locked_temporary(path: Path) -> tuple[int, int | None, str]:
+    """A new file beside `path`: its descriptor; another one, whose lock outlives the closing of the first; its name."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        lock = os.dup(handle) if lock_descriptor(handle, wait=True) else None
+        if lock is None or os.fstat(lock).st_nlink:
+            return handle, lock, name
+        for descriptor in (handle, lock):  # it was taken for a stale one before it was locked
+            os.close(descriptor)
+
+
+def remove_stale_temporaries(folder: str | Path, name: str | None = None) -> None:
+    """Removes the temporary files that killed processes left in a folder; those of running ones are locked and stay.
+
+    Args:
+        folder: where to look.
+        name: of the file they were to become; None means any.
+    """
+    with suppress(OSError):
+        with os.scandir(folder) as entries:
+            found = {entry.path: TEMPORARY.fullmatch(entry.name) for entry in entries}
+        for path, temporary in found.items():
+            if temporary is not None and name in (None, temporary["name"]):
+                with suppress(OSError):
+                    _remove_unless_locked(path)
+
+
+def _remove_unless_locked(path: str) -> None:
+    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode) and lock_descriptor(descriptor):
+            os.unlink(path)
+    finally:
+        os.close(descriptor)
+
+
+def is_private(path: str | Path) -> bool:
+    """Whether a file or folder exists that neither its group nor others may read or search."""
+    try:
+        return not stat.S_IMODE(os.stat(path).st_mode) & 0o055
+    except (OSError, ValueError):
+        return False
+
+
+def _permissions(path: Path, private: bool) -> int:
+    """Of the file that is replaced, else those of any new file."""
+    try:
+        mode = stat.S_IMODE(os.stat(path).st_mode) & 0o777
+    except OSError:
+        mode = 0o666 & ~_umask()
+    return mode & 0o700 if private else mode
 
 
 def open_regular(path: str | Path) -> BufferedReader:

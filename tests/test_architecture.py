@@ -17,7 +17,7 @@ ROOT = TESTS.parent
 PACKAGE = ROOT / "siamese_tf"
 
 # From the ground up. A module imports from its own floor and from the floors left of it, never rightwards.
-GROUND = ("errors", "version", "files", "printable", "zip_layout", "registration")  # known to all
+GROUND = ("errors", "version", "home", "locks", "files", "printable", "zip_layout", "registration")  # known to all
 FLOORS = (
     *GROUND,
     *("checks", "tower_defaults", "config", "recipes"),

@@ -2,14 +2,16 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from siamese_tf.console import run_command
+from siamese_tf.console import Terminated, run_command
 from siamese_tf.errors import DatasetError
 
 START = "from siamese_tf.console import start_tensorflow; start_tensorflow(); import sys; print('up', file=sys.stderr)"
@@ -72,3 +74,114 @@ def test_keras_3_is_told_its_backend(tmp_path: Path) -> None:
     program = f"{START}; from tensorflow import keras; print(keras.backend.backend())"
     done = start(program, tmp_path, KERAS_HOME=str(tmp_path / ".keras"), KERAS_BACKEND="jax")
     assert (done.returncode, done.stdout) == (0, "tensorflow\n"), done.stderr
+
+
+# Closed streams.
+
+RECIPES = "from siamese_tf.cli import main; import sys; sys.argv[1:] = ['recipes']; main()"
+SCORE = RECIPES.replace("'recipes'", "*'score model.keras --pairs p.csv --out out.csv'.split()")
+
+
+def shell(program: str, redirect: str, folder: Path) -> subprocess.CompletedProcess:
+    line = f'"{sys.executable}" -c "{program}" {redirect}'
+    return subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("redirect", ["2>&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_the_null_device(tmp_path: Path, redirect: str) -> None:
+    opened = "import os; print(sorted(map(int, os.listdir('/proc/self/fd')))[:3])"
+    check = f'from siamese_tf.console import run_command; run_command(lambda: exec(\\"{opened}\\"))'
+    done = shell(check, redirect, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == ("[0, 1, 2]\n" if redirect == "2>&-" else "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("redirect", ["2>&-", ">&-"])
+def test_a_command_with_tensorflow_does_its_work_with_a_closed_stream(tmp_path: Path, redirect: str) -> None:
+    model = Path(__file__).resolve().parent.parent / "model" / "mnist" / "v3" / "siamese.keras"
+    (tmp_path / "model.keras").symlink_to(model)
+    (tmp_path / "p.csv").write_text("img1,img2\na.png,b.png\n")
+    for name in ("a.png", "b.png"):
+        Image.new("L", (28, 28), 99).save(tmp_path / name)
+    done = shell(SCORE, redirect, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    scored = (tmp_path / "out.csv").read_text()
+    assert scored.startswith("img1,img2,probability,same")
+
+
+@pytest.mark.parametrize("closed", [["stderr"], ["stdout"], ["stdin", "stdout", "stderr"]])
+def test_streams_that_python_has_not(monkeypatch: pytest.MonkeyPatch, closed: list[str]) -> None:
+    for name in closed:
+        monkeypatch.setattr(sys, name, None)
+    ran = []
+    run_command(lambda: ran.append(print("to nobody")))
+    with pytest.raises(SystemExit) as stopped:
+        run_command(raising(DatasetError("no such data")))
+    opened = [getattr(sys, name) for name in closed]
+    monkeypatch.undo()
+    for stream in opened:
+        stream.close()
+    assert ran
+    assert stopped.value.code == 2
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_output_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    done = shell(RECIPES, "> /dev/full", tmp_path)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: No space left on device. Free some space, or write to another disk\n",
+    )
+    assert shell(RECIPES.replace("recipes", "pears"), "2> /dev/full", tmp_path).returncode == 2
+
+
+# Signals.
+
+WRITER = """
+import signal, time
+from siamese_tf.console import run_command
+from siamese_tf.files import atomic_write
+def command():
+    with atomic_write("file") as file:
+        file.write(b"half")
+        print("half", flush=True)
+        time.sleep(600)
+run_command(command)
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_a_command_with_nothing_left_behind(tmp_path: Path, number: int, code: int) -> None:
+    with subprocess.Popen([sys.executable, "-c", WRITER], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "half\n"
+        process.send_signal(number)
+    assert process.returncode == code
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_second_signal_does_not_stop_the_cleanup_and_the_handlers_come_back() -> None:
+    cleaned = []
+
+    def command() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGHUP)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            cleaned.append(True)
+
+    with pytest.raises(Terminated) as ended:
+        run_command(command)
+    assert ended.value.code == 129
+    assert cleaned
+    assert signal.getsignal(signal.SIGTERM) == signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        run_command(lambda: os.kill(os.getpid(), signal.SIGHUP))
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)

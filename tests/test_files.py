@@ -8,7 +8,8 @@ import tempfile
 
 import pytest
 
-from siamese_tf.files import atomic_write, open_regular
+from siamese_tf import files
+from siamese_tf.files import atomic_write, is_private, open_regular, remove_stale_temporaries
 
 # Writes a megabyte over the file it is given, says so, and waits to be killed with the write unfinished.
 HALF_A_WRITE = """
@@ -136,6 +137,33 @@ def test_permissions_follow_the_umask(tmp_path, mask, expected):
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == expected
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o444])
+def test_a_file_that_is_rewritten_keeps_its_permissions(old, mode):
+    old.chmod(mode)
+    with atomic_write(old) as file:
+        file.write(b"new")
+    assert (old.read_bytes(), stat.S_IMODE(old.stat().st_mode)) == (b"new", mode)
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_private_file_is_its_owners_alone(old, exists):
+    if not exists:
+        old.unlink()
+    with atomic_write(old, private=True) as file:
+        file.write(b"new")
+    assert stat.S_IMODE(old.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("mode", "private"), [(0o700, True), (0o600, True), (0o750, False), (0o701, False), (0o604, False), (0o722, True)]
+)
+def test_what_others_may_not_read_is_private(old, mode, private):
+    old.chmod(mode)
+    assert is_private(old) is private
+    assert not is_private(old.with_name("missing"))
+    assert not is_private("a\0b")
+
+
 def test_a_folder_in_the_way_is_refused_and_stays(tmp_path):
     (tmp_path / "file" / "inside").mkdir(parents=True)
     with pytest.raises(OSError, match="file"), atomic_write(tmp_path / "file") as file:
@@ -162,6 +190,54 @@ def test_kill_9_in_the_middle_of_a_write_leaves_the_old_file(old):
     with atomic_write(old) as file:
         file.write(b"new")
     assert old.read_bytes() == b"new"
+    assert list(old.parent.iterdir()) == [old]
+
+
+def test_only_stale_temporaries_of_the_same_file_are_removed(old):
+    stale = old.with_name(".file.abcd_123.tmp")
+    others = [
+        old.with_name(name)
+        for name in (".file.x.abcd_123.tmp", ".other.abcd_123.tmp", "file.abcd_123.tmp", ".file.short.tmp")
+    ]
+    for path in (stale, *others):
+        path.touch()
+    old.with_name(".file.aaaaaaaa.tmp").symlink_to(others[0])
+    with atomic_write(old):
+        (live,) = set(old.parent.glob(".file.????????.tmp")) - {old.with_name(".file.aaaaaaaa.tmp")}
+        with atomic_write(old) as second:  # two at once: neither removes the other's
+            second.write(b"second")
+        assert live.exists()
+    assert set(old.parent.iterdir()) == {old, *others, old.with_name(".file.aaaaaaaa.tmp")}
+    remove_stale_temporaries(old.parent)
+    assert set(old.parent.iterdir()) == {old, *others[2:], old.with_name(".file.aaaaaaaa.tmp")}
+    remove_stale_temporaries(old.parent / "missing")
+
+
+def test_where_there_are_no_locks_nothing_is_removed(old, monkeypatch):
+    monkeypatch.setattr(files, "lock_descriptor", lambda *_, **__: None)
+    stale = old.with_name(".file.abcd_123.tmp")
+    stale.touch()
+    with atomic_write(old) as file:
+        file.write(b"new")
+    assert stale.exists()
+    assert old.read_bytes() == b"new"
+
+
+def test_a_temporary_that_is_taken_for_stale_before_it_is_locked_is_made_again(old, monkeypatch):
+    real, taken = files.lock_descriptor, []
+
+    def late(descriptor, **how):
+        if how and not taken:
+            taken.extend(old.parent.glob(".file.*.tmp"))
+            taken[0].unlink()
+        return real(descriptor, **how)
+
+    monkeypatch.setattr(files, "lock_descriptor", late)
+    with atomic_write(old) as file:
+        file.write(b"new")
+    assert taken
+    assert old.read_bytes() == b"new"
+    assert list(old.parent.iterdir()) == [old]
 
 
 def test_a_regular_file_and_a_link_to_one_are_opened_at_their_start(old):

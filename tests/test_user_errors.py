@@ -327,8 +327,15 @@ def test_a_disk_that_fills_up_during_the_training(refused, monkeypatch, tmp_path
     assert not list(tmp_path.glob(".*"))
 
 
-def test_what_tensorflow_cannot_write_is_an_error_like_any_other(refused, tmp_path):
+def test_what_tensorflow_cannot_write_is_an_error_like_any_other(refused, monkeypatch, tmp_path):
     (tmp_path / "logs").write_text("a file where TensorBoard's folder should be")
+    message = refused(WRITERS[-1].replace("OUT", str(tmp_path)))
+    assert message.startswith(f"error: {tmp_path / 'logs'}")
+    assert message.endswith(": Not a directory. It is below a file where a folder is needed: name another folder\n")
+    assert message.count("\n") == 1
+    (tmp_path / "logs").unlink()
+    monkeypatch.setattr("siamese_tf.training.event_log.time.time", lambda: 0)
+    (tmp_path / "logs" / "train" / f"events.out.tfevents.{0:010d}.{os.getpid()}").mkdir(parents=True)
     message = refused(WRITERS[-1].replace("OUT", str(tmp_path)))
     assert message.startswith(f"error: TensorFlow stopped: {tmp_path / 'logs'}")
     assert message.count("\n") == 1

@@ -29,6 +29,7 @@ def embed(
     start_tensorflow()
     from siamese_tf.data.npz import write_npz
     from siamese_tf.data.sources import form_for, load_source
+    from siamese_tf.files import is_private
     from siamese_tf.inference.embed_images import embed_source
     from siamese_tf.models.model_file import load_model
 
@@ -36,7 +37,7 @@ def embed(
     source = load_source(dataset, data_dir, form_for(dataset, loaded.form))
     print_lines(source.note)
     arrays = embed_source(loaded, source)
-    write_npz(out, arrays)
+    write_npz(out, arrays, private=is_private(source.origin))
     count, numbers = arrays["embeddings"].shape
     print_lines(f"wrote {count:,} embeddings of {numbers} numbers to {out}")
 
@@ -92,7 +93,7 @@ def plot_embeddings(
     sample = np.random.default_rng(seed).permutation(len(embeddings))[:images]
     embeddings, labels, drawn = embeddings[sample], test.labels[sample], test.images[sample]
     if projector is not None:
-        write_projector(projector, embeddings, labels, test.class_names, drawn)
+        write_projector(projector, embeddings, labels, test.class_names, drawn, private=test.private)
     what = [f"{len(sample):,} test images{', where they do not overlap' if thumbnails else ''}"]
     if test.focus is not None:
         names = test.class_names
@@ -100,19 +101,32 @@ def plot_embeddings(
     title = f"{', '.join(filter(None, (opened.dataset, loaded.record.get('objective'))))}: {', '.join(what)}"
     pictures = drawn if thumbnails else None
     points = tsne(embeddings, seed)
-    save_embedding_plot(points, labels, test.class_names, out, title=title, images=pictures, focus=test.focus)
+    save_embedding_plot(
+        points,
+        labels,
+        test.class_names,
+        out,
+        title=title,
+        images=pictures,
+        focus=test.focus,
+        private=test.private,
+    )
     if not as_json:
         print_lines(f"the map shows {what[-1]}: {out}")
 
 
 @dataclass(frozen=True, eq=False)
 class _TestImages:
-    """The test images (n, h, w, c), their labels (n,), what label k is called, and the label to tell from the rest."""
+    """The test images (n, h, w, c), their labels (n,), what label k is called, the label to tell from the rest.
+
+    `private` says whether only their owner may see pictures of them.
+    """
 
     images: "np.ndarray"
     labels: "np.ndarray"
     class_names: list[str]
     focus: int | None
+    private: bool
 
 
 def _test_images(opened: "OpenedPairs", one_vs_rest: str | None) -> _TestImages:
@@ -128,4 +142,4 @@ def _test_images(opened: "OpenedPairs", one_vs_rest: str | None) -> _TestImages:
         raise DatasetError(f"no test image is of class {one_vs_rest}. Choose another class, or other pairs")
     names = opened.test.manifest.get("class_names")
     class_names = [printable(str(name)) for name in names] if isinstance(names, list) else []
-    return _TestImages(opened.test.images[positions], labels, class_names, focus)
+    return _TestImages(opened.test.images[positions], labels, class_names, focus, opened.test.private)

@@ -52,7 +52,7 @@ def _score_csv(model: Any, pairs: Path, out: Path | None, quiet: bool) -> None:
     from rich.console import Console
     from rich.progress import track
 
-    from siamese_tf.files import atomic_write
+    from siamese_tf.files import atomic_write, is_private
     from siamese_tf.inference.score_csv import score_csv
 
     console = Console(stderr=True)
@@ -60,7 +60,7 @@ def _score_csv(model: Any, pairs: Path, out: Path | None, quiet: bool) -> None:
     def progress(items: Iterable, what: str) -> Iterable:
         return items if quiet else track(items, description=what, console=console)
 
-    with atomic_write(out, "w") if out is not None else nullcontext(sys.stdout) as file:
+    with atomic_write(out, "w", private=is_private(pairs)) if out is not None else nullcontext(sys.stdout) as file:
         summary = score_csv(model, pairs, file, progress)
     if not quiet:
         print_lines(*summary.lines(), file=sys.stderr)

@@ -12,14 +12,20 @@ from typing import IO
 import numpy as np
 
 from siamese_tf.errors import SiameseError
+from siamese_tf.home import cache_home, expanded
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 BLOCK_BYTES = 2**20
 
 
 def cache_folder() -> Path:
-    """Where caches are: `$SIAMESE_TF_CACHE`, else `~/.cache/siamese_tf`."""
-    return Path(os.environ.get("SIAMESE_TF_CACHE") or "~/.cache/siamese_tf").expanduser()
+    """Where caches are: `$SIAMESE_TF_CACHE`, else `~/.cache/siamese_tf`; without a home folder, a temporary one.
+
+    Raises:
+        SiameseError: `SIAMESE_TF_CACHE` names the home of an unknown user.
+    """
+    named = os.environ.get("SIAMESE_TF_CACHE")
+    return expanded(named, "SIAMESE_TF_CACHE") if named else cache_home() / "siamese_tf"
 
 
 @contextmanager

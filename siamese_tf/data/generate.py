@@ -13,11 +13,13 @@ from siamese_tf.data.image_cache import block_size
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm
 from siamese_tf.data.npz import check_size
 from siamese_tf.data.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairFile, arrays_of, save_pair_file
+from siamese_tf.data.pair_folder import pairs_lock
 from siamese_tf.data.pair_text import write_csv_pairs
 from siamese_tf.data.pairs import existing_pairs, make_pairs
 from siamese_tf.data.sources import NAMES, Source, load_source
 from siamese_tf.data.split import ImageSplit, default_mode, split_images
 from siamese_tf.errors import ConfigError, DatasetError
+from siamese_tf.files import is_private
 from siamese_tf.version import __version__
 
 FORMAT = 1
@@ -118,13 +120,14 @@ def generate_pair_files(
     for path, file in zip(paths, files, strict=True):
         check_size(arrays_of(file), str(path))
     note, csv_path = source.note, None
-    if source.paths is not None:
-        csv_path = folder / "pairs.csv"
-        write_csv_pairs(csv_path, source.origin, source.paths, drawn.pairs)
-        why = ", for by class there are too few" if split is None and mode == "image" else ""
-        note += f"; split by {mode}{why}"
-    for path, file in zip(paths, files, strict=True):
-        save_pair_file(path, file)
+    with pairs_lock(folder):
+        if source.paths is not None:
+            csv_path = folder / "pairs.csv"
+            write_csv_pairs(csv_path, source.origin, source.paths, drawn.pairs, private=files[0].private)
+            why = ", for by class there are too few" if split is None and mode == "image" else ""
+            note += f"; split by {mode}{why}"
+        for path, file in zip(paths, files, strict=True):
+            save_pair_file(path, file)
     return GeneratedPairs(*paths, note, files[0].manifest["duplicates"], audit, csv_path, source.unreadable)
 
 
@@ -215,6 +218,7 @@ def _pair_file(
         similarity=similarity,
         split=np.repeat(np.array(parts, np.uint8), [len(pairs[part][2]) for part in parts]),
         manifest=manifest,
+        private=is_private(source.origin),
     )
 
 

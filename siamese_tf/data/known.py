@@ -12,6 +12,7 @@ from siamese_tf.data.download import download
 from siamese_tf.data.idx_folder import PARTS, find_idx_files, read_idx_folder
 from siamese_tf.errors import DatasetError
 from siamese_tf.files import open_regular
+from siamese_tf.home import cache_home, expanded, home_folder
 
 DEBIAN_FOLDER = Path("/usr/share/datasets")
 KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
@@ -83,15 +84,16 @@ def load_known(name: str, data_dir: str | Path | None = None) -> tuple[dict[str,
 
     Raises:
         DatasetNotFoundError: it stands in none of the places and cannot be downloaded.
+        SiameseError: `data_dir`, or a folder that the environment names, is in the home of an unknown user.
         DatasetError: `data_dir` is no folder, or a file that was found is damaged, missing beside its fellows, or not
             the published one.
     """
     sha256 = KNOWN[name].sha256
-    if data_dir is not None and not Path(data_dir).expanduser().is_dir():
+    if data_dir is not None and not expanded(data_dir, "data_dir").is_dir():
         raise DatasetError(
             f"data_dir {data_dir}: there is no such folder; expected one that holds {name}/; check the path"
         )
-    folders = _local_folders(name) if data_dir is None else [Path(data_dir).expanduser() / name]
+    folders = _local_folders(name) if data_dir is None else [expanded(data_dir, "data_dir") / name]
     for folder in folders:
         if find_idx_files(folder):
             return read_idx_folder(folder, sha256), str(folder)
@@ -100,7 +102,7 @@ def load_known(name: str, data_dir: str | Path | None = None) -> tuple[dict[str,
         cure = f"name the folder that holds {name}/, or leave data_dir out to look in the usual places"
         raise DatasetNotFoundError(why, cure)
 
-    cache = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "datasets"
+    cache = _keras_cache()
     try:
         path = _complete_cache(name, cache)
     except DatasetError as error:
@@ -113,8 +115,15 @@ def load_known(name: str, data_dir: str | Path | None = None) -> tuple[dict[str,
 
 def _local_folders(name: str) -> list[Path]:
     from_environment = os.environ.get("SIAMESE_TF_DATA")
-    folders = [Path(from_environment).expanduser() / name] if from_environment else []
+    folders = [expanded(from_environment, "SIAMESE_TF_DATA") / name] if from_environment else []
     return [*folders, DEBIAN_FOLDER / name]
+
+
+def _keras_cache() -> Path:
+    named, home = os.environ.get("KERAS_HOME"), home_folder()
+    if named:
+        return expanded(named, "KERAS_HOME") / "datasets"
+    return (cache_home() / "keras" if home is None else home / ".keras") / "datasets"
 
 
 def _complete_cache(name: str, cache: Path) -> Path:

@@ -44,13 +44,13 @@ def check_size(arrays: Mapping[str, np.ndarray], name: str) -> None:
         )
 
 
-def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray], *, private: bool = False) -> None:
     """Writes arrays under their names, whole or not at all; equal arrays give equal bytes.
 
     They are stored without compression: that is the fastest to write and to read, and no version of a compression
-    library can change the bytes.
+    library can change the bytes. Of a `private` file, only the owner may read it.
     """
-    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
+    with atomic_write(path, private=private) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             member.create_system = 3

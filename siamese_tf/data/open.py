@@ -12,6 +12,7 @@ from siamese_tf.data.generate import generate_pair_files
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm, check_not_asked
 from siamese_tf.data.known import KNOWN
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, check_labels_agree, load_pair_file
+from siamese_tf.data.pair_folder import check_same_run, pairs_lock
 from siamese_tf.data.pair_lists import check_people_apart, load_pairs
 from siamese_tf.data.pair_text import is_lfw, is_list
 from siamese_tf.data.sources import Source, load_source
@@ -44,10 +45,13 @@ class OpenedPairs:
     def lines(self) -> list[str]:
         """The note, the image files that are left out, and a warning where the pairs leak."""
         lines = [self.note, *(f"could not be read: {line}" for line in self.unreadable)]
-        if self.leaks:
-            findings = f"{self.leaks:,} findings; see siamese-tf pairs check"
-            lines.append(f"These pairs leak ({findings}): accuracies on them flatter the model.")
-        return lines
+        return [*lines, self.leak_line] if self.leaks else lines
+
+    @property
+    def leak_line(self) -> str:
+        """The warning where the pairs leak."""
+        findings = f"{self.leaks:,} findings; see siamese-tf pairs check"
+        return f"These pairs leak ({findings}): accuracies on them flatter the model."
 
 
 def open_pairs(
@@ -97,9 +101,11 @@ def open_pairs(
     else:
         source = load_source(dataset, data_dir, form)
         here, files, note, how = folder / source.name, source.files, source.note, "found there"
-        if not _both_stand_in(here, dataset):
-            generate_pair_files(source, out=folder)
-            how = "made now"
+        if not all(path.exists() for path in (here / TRAIN_FILE, here / TEST_FILE)):
+            with pairs_lock(here):  # another run may be making them
+                if not _both_stand_in(here, dataset):
+                    generate_pair_files(source, out=folder)
+                    how = "made now"
     note = f"{note}; pairs in {here} ({how})"
     opened = _open_files(here / TRAIN_FILE, test_pairs, note, form, images_folder)
     made_from = opened.train.manifest.get("files", files)
@@ -151,7 +157,7 @@ def _open_files(
         test = train
     elif beside.exists() and beside != path:
         test = load_pair_file(beside)
-        _check_same_source(train, test)
+        check_same_run(train, test)
     files = [train] if test is None or test is train else [train, test]
     for file in files:
         check_labels_agree(file)
@@ -180,15 +186,6 @@ def _parts_by_fold(pairs: PairFile, fold: np.ndarray) -> PairFile:
     pairs = replace(pairs, split=split)
     check_people_apart(pairs)
     return pairs
-
-
-def _check_same_source(train: PairFile, test: PairFile) -> None:
-    sources = [file.manifest.get("files") for file in (train, test)]
-    if all(sources) and sources[0] != sources[1]:
-        raise PairFileError(
-            f"{test.path} was made from other images than {train.path}, beside which it stands."
-            " Make both again with siamese-tf pairs generate, or name a test file with --test-pairs."
-        )
 
 
 def _dataset_name(pairs: PairFile, path: Path) -> str:

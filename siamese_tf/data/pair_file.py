@@ -14,7 +14,7 @@ from siamese_tf.data.image_form import RESIZES, ImageForm, form_of_images
 from siamese_tf.data.manifest import decode_manifest, encode_manifest
 from siamese_tf.data.npz import Header, check_size, read_npz, write_npz
 from siamese_tf.errors import PairFileError
-from siamese_tf.files import open_regular
+from siamese_tf.files import is_private, open_regular
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 PARTS = ("train", "validation", "test")
@@ -36,6 +36,7 @@ class PairFile:
         manifest: where the file came from, plain JSON values; {} in files that do not say.
         path: where it was loaded from; None for one made in memory.
         sha256: of the whole file, hexadecimal, of a list with its images; None for one made in memory.
+        private: whether only their owner may read the images; so may pictures of them then.
     """
 
     images: np.ndarray
@@ -47,6 +48,7 @@ class PairFile:
     manifest: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
     sha256: str | None = None
+    private: bool = False
 
     @property
     def form(self) -> ImageForm:
@@ -85,7 +87,7 @@ def save_pair_file(path: str | Path, pairs: PairFile) -> None:
     check_labels_agree(pairs)
     arrays[CHECKSUMS] = encode_checksums(arrays)
     check_size(arrays, str(path))
-    write_npz(path, arrays)
+    write_npz(path, arrays, private=pairs.private)
 
 
 def arrays_of(pairs: PairFile) -> dict[str, np.ndarray]:
@@ -117,7 +119,9 @@ def load_pair_file(path: str | Path) -> PairFile:
         ) from error
     manifest = decode_manifest(arrays["manifest"], str(path)) if "manifest" in arrays else {}
     check_members(arrays.get(CHECKSUMS), members, KNOWN, manifest, str(path))
-    return PairFile(**_checked(arrays, str(path)), manifest=manifest, path=path, sha256=sha256)
+    return PairFile(
+        **_checked(arrays, str(path)), manifest=manifest, path=path, sha256=sha256, private=is_private(path)
+    )
 
 
 def check_labels_agree(pairs: PairFile) -> None:

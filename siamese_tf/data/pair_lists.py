@@ -16,7 +16,7 @@ from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file
 from siamese_tf.data.pair_text import ListedPairs, is_lfw, is_list, parse_csv, parse_lfw
 from siamese_tf.errors import PairFileError
-from siamese_tf.files import open_regular
+from siamese_tf.files import is_private, open_regular
 
 NAMED = 3  # unreadable images, or people, named in a message
 CURE = "Correct the paths, mend the files, or take their pairs out"
@@ -143,6 +143,7 @@ def _pair_file(
         manifest={"form": found.form.as_dict()},
         path=path,
         sha256=_sha256(path, found),
+        private=any(map(is_private, {path, *(file.parent for file in files.values())})),
     )
 
 

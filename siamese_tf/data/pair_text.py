@@ -144,6 +144,8 @@ def write_csv_pairs(
     folder: str | Path,
     paths: Sequence[str],
     pairs: Mapping[int, tuple[np.ndarray, np.ndarray, np.ndarray]],
+    *,
+    private: bool = False,
 ) -> None:
     """Writes pairs of image files as a CSV list that `csv_pairs` reads, with paths relative to the list's folder.
 
@@ -152,9 +154,10 @@ def write_csv_pairs(
         folder: what holds the images.
         paths: of each image, relative to `folder`.
         pairs: TRAIN, VALIDATION or TEST -> img1 and img2 (m,), positions in `paths`, and similarity (m,), 1 = same.
+        private: only the owner may read the list, which names people.
     """
     way = Path(os.path.relpath(os.path.realpath(folder), os.path.realpath(Path(path).parent))).as_posix()
-    with atomic_write(path, "w") as file:
+    with atomic_write(path, "w", private=private) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for part, columns in pairs.items():

@@ -70,6 +70,7 @@ def save_embedding_plot(
     title: str,
     images: np.ndarray | None = None,
     focus: int | None = None,
+    private: bool = False,
 ) -> None:
     """Every image as a dot in the colour of its class, and the name of the class where most of it lies.
 
@@ -85,6 +86,7 @@ def save_embedding_plot(
         images: uint8 (n, h, w, c), c = 1 (grey) or 3 (RGB), to be drawn instead of dots: grey ones as ink in the colour
             of the class, others in a frame of that colour. Where they would cover each other, the first is drawn.
         focus: a label; its class stands in a strong colour before all others, which are grey and called "rest".
+        private: only the owner may read the file.
 
     Raises:
         SiameseError: no place, or arrays of other shapes.
@@ -103,7 +105,7 @@ def save_embedding_plot(
         _draw_legend(figure, groups)
     if images is None or len(groups) > IN_LEGEND:
         _draw_names(axes, places, groups)
-    write_png(figure, path)
+    write_png(figure, path, private=private)
 
 
 def _checked(points: ArrayLike, labels: ArrayLike, images: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -27,6 +27,7 @@ class ScoredSplit:
         img1, img2: (m,) int32, positions in `images`.
         similarity: (m,) uint8, 1 = same, 0 = different.
         scores: (m,) float64 probabilities, higher is more similar.
+        private: whether only their owner may see pictures of the images.
     """
 
     images: np.ndarray
@@ -34,6 +35,7 @@ class ScoredSplit:
     img2: np.ndarray
     similarity: np.ndarray
     scores: np.ndarray
+    private: bool = False
 
     def report(self, threshold: float) -> dict[str, Any]:
         """See `split_report`."""
@@ -73,7 +75,8 @@ class EmbeddedPairs:
         """The pairs of TRAIN, VALIDATION or TEST, scored."""
         pairs, rows = self.pairs, self.pairs.rows(split)
         scores = probability(self.logits(split))
-        return ScoredSplit(pairs.images, pairs.img1[rows], pairs.img2[rows], pairs.similarity[rows], scores)
+        columns = (pairs.img1[rows], pairs.img2[rows], pairs.similarity[rows])
+        return ScoredSplit(pairs.images, *columns, scores, pairs.private)
 
 
 def score_files(train: EmbeddedPairs, test: PairFile | None) -> dict[str, ScoredSplit]:
@@ -124,5 +127,5 @@ def save_pictures(scored: dict[str, ScoredSplit], threshold: float, folder: Path
     title = f"{title}, {name} pairs"
     save_scores_plot(last.similarity, last.scores, threshold, folder / "scores.png", title=title)
     pairs = (last.images, last.img1, last.img2, last.similarity, last.scores, threshold)
-    save_sample_plot(*pairs, folder / "sample.png", title=title)
-    save_mistakes_plot(*pairs, folder / "mistakes.png", title=title)
+    save_sample_plot(*pairs, folder / "sample.png", title=title, private=last.private)
+    save_mistakes_plot(*pairs, folder / "mistakes.png", title=title, private=last.private)

@@ -26,6 +26,7 @@ def save_sample_plot(
     title: str,
     count: int = 20,
     seed: int = 0,
+    private: bool = False,
 ) -> None:
     """Pairs drawn at random, half of them same and half different where there are enough.
 
@@ -40,6 +41,7 @@ def save_sample_plot(
         title: what was trained on what.
         count: how many pairs to show at most.
         seed: of the draw.
+        private: only the owner may read the file.
 
     Raises:
         SiameseError: input that is not m scored pairs of such images.
@@ -48,7 +50,7 @@ def save_sample_plot(
     order = np.random.default_rng(seed).permutation(same.size)
     chosen = [order[same[order] == kind][: count // 2] for kind in (True, False)]
     heading = f"{title}\npairs drawn at random (threshold {threshold:.3f})"
-    _save_grid(images, img1, img2, same, values, threshold, np.concatenate(chosen), path, heading)
+    _save_grid(images, img1, img2, same, values, threshold, np.concatenate(chosen), path, heading, private)
 
 
 def save_mistakes_plot(
@@ -62,6 +64,7 @@ def save_mistakes_plot(
     *,
     title: str,
     count: int = 20,
+    private: bool = False,
 ) -> None:
     """The pairs on the wrong side of the threshold, those whose score is farthest from the truth first.
 
@@ -72,7 +75,7 @@ def save_mistakes_plot(
     worst = wrong[np.argsort(-np.abs(values - same)[wrong], kind="stable")][:count]
     shown = f"{worst.size} of {wrong.size:,} mistakes, worst first," if wrong.size else "no mistake"
     heading = f"{title}\n{shown} among {same.size:,} pairs (threshold {threshold:.3f})"
-    _save_grid(images, img1, img2, same, values, threshold, worst, path, heading)
+    _save_grid(images, img1, img2, same, values, threshold, worst, path, heading, private)
 
 
 def _save_grid(
@@ -85,6 +88,7 @@ def _save_grid(
     rows: np.ndarray,
     path: str | Path,
     heading: str,
+    private: bool,
 ) -> None:
     first, second = _checked_images(images, img1, img2, same.shape)
     height, width = images.shape[1:3]
@@ -99,7 +103,7 @@ def _save_grid(
     for cell, row in zip(cells, rows, strict=False):
         cell.imshow(_side_by_side(images[first[row]], images[second[row]]), interpolation="nearest")
         _caption(cell, bool(same[row]), bool(scores[row] >= threshold), float(scores[row]))
-    write_png(figure, path)
+    write_png(figure, path, private=private)
 
 
 def _caption(cell: Axes, same: bool, called_same: bool, score: float) -> None:

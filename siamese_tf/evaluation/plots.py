@@ -137,11 +137,11 @@ def new_figure(height: float, title: str) -> Figure:
     return figure
 
 
-def write_png(figure: Figure, path: str | Path) -> None:
-    """Renders the figure in memory, then writes the file whole."""
+def write_png(figure: Figure, path: str | Path, *, private: bool = False) -> None:
+    """Renders the figure in memory, then writes the file whole; of a `private` one, only the owner may read it."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
-    with atomic_write(path) as file:
+    with atomic_write(path, private=private) as file:
         file.write(buffer.getvalue())
 
 

@@ -30,7 +30,13 @@ CONFIG = """embeddings {{
 
 
 def write_projector(
-    folder: str | Path, embeddings: np.ndarray, labels: np.ndarray, class_names: Sequence[str], images: np.ndarray
+    folder: str | Path,
+    embeddings: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    images: np.ndarray,
+    *,
+    private: bool = False,
 ) -> None:
     """Writes `projector_config.pbtxt`, `tensors.tsv`, `metadata.tsv` and `sprite.png`; the folder can be moved.
 
@@ -40,6 +46,7 @@ def write_projector(
         labels: integers (n,), the class of each image.
         class_names: what label k is called, at position k; a label beyond them goes by its number.
         images: uint8 (n, h, w, c), c = 1 (grey) or 3 (RGB).
+        private: only the owner may read the files.
 
     Raises:
         ConfigError: so many or so large images that TensorBoard would not show them; nothing is written.
@@ -48,11 +55,11 @@ def write_projector(
     sprite = _sprite(images)
     names = [class_names[label] if label < len(class_names) else "" for label in labels]
     rows = [" ".join(name.split()) or str(label) for name, label in zip(names, labels, strict=True)]
-    with atomic_write(folder / "sprite.png") as file:
+    with atomic_write(folder / "sprite.png", private=private) as file:
         sprite.save(file, format="PNG")
-    with atomic_write(folder / "tensors.tsv", "w") as file:
+    with atomic_write(folder / "tensors.tsv", "w", private=private) as file:
         np.savetxt(file, embeddings, fmt="%.7g", delimiter="\t")
-    with atomic_write(folder / "metadata.tsv", "w") as file:
+    with atomic_write(folder / "metadata.tsv", "w", private=private) as file:
         file.writelines(f"{row}\n" for row in rows)  # a single column has no header
     with atomic_write(folder / "projector_config.pbtxt", "w") as file:
         count, numbers = embeddings.shape

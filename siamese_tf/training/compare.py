@@ -15,12 +15,15 @@ from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.evaluation.comparison import compare_records
 from siamese_tf.evaluation.comparison_plot import save_comparison_plot
 from siamese_tf.files import atomic_write
+from siamese_tf.locks import locked_workdir
 from siamese_tf.printable import print_lines
 from siamese_tf.training.budget import budget, budget_lines, tower_parameters, with_one_budget
 from siamese_tf.training.finish import Say
+from siamese_tf.training.record import last_part, without_folders
 from siamese_tf.training.run_pairs import RunPairs, open_run_pairs
 from siamese_tf.training.train import PATHS, train_and_evaluate
 
+NAME_PATHS = ("dataset", "start_from", *PATHS)
 SHARED = (
     "dataset",
     *PATHS,
@@ -74,21 +77,29 @@ def compare_objectives(
     for line in [*pairs.seen.lines(), *budget_lines(configs[0].tower, parameters, budgets)]:
         say(line)
     workdir = Path(workdir) if workdir is not None else Path("runs") / pairs.seen.dataset / "compare"
-    records = _run_all(configs, seeds, pairs, workdir, command, say)
-    comparison = {
-        "dataset": pairs.seen.dataset,
-        "command": command,
-        "seeds": list(range(seeds)),
-        "pairs": records[configs[0].objective][0]["pairs"],
-        "tower_parameters": parameters,
-        "budgets": {name: asdict(one) for name, one in budgets.items()},
-        "configs": {config.objective: config.to_dict() for config in configs},
-        **compare_records(records),
-    }
-    with atomic_write(workdir / "comparison.json", "w") as file:
-        json.dump(comparison, file, indent=2)
-    save_comparison_plot(comparison, workdir / "comparison.png", title=f"{pairs.seen.dataset}: objectives compared")
-    return comparison
+    with locked_workdir(workdir):
+        records = _run_all(configs, seeds, pairs, workdir, command, say)
+        comparison = {
+            "dataset": pairs.seen.dataset,
+            "command": without_folders(command),
+            "seeds": list(range(seeds)),
+            "pairs": records[configs[0].objective][0]["pairs"],
+            "tower_parameters": parameters,
+            "budgets": {name: asdict(one) for name, one in budgets.items()},
+            "configs": {config.objective: _settings(config) for config in configs},
+            **compare_records(records),
+        }
+        with atomic_write(workdir / "comparison.json", "w") as file:
+            json.dump(comparison, file, indent=2)
+        save_comparison_plot(comparison, workdir / "comparison.png", title=f"{pairs.seen.dataset}: objectives compared")
+        return comparison
+
+
+def _settings(config: TrainConfig) -> dict[str, Any]:
+    """For the report: of paths, which differ from machine to machine and may name a client, the last part."""
+    settings = config.to_dict()
+    paths = {name: last_part(settings[name]) for name in NAME_PATHS if settings[name] is not None}
+    return {**settings, **paths}
 
 
 def _check(configs: Sequence[TrainConfig], seeds: int) -> None:

@@ -24,9 +24,11 @@ from siamese_tf.data.split import ImageSplit, distinct_images
 from siamese_tf.errors import ConfigError, DatasetError
 from siamese_tf.evaluation.verification import mean_and_error
 from siamese_tf.evaluation.verify_model import verify_model
-from siamese_tf.files import atomic_write
+from siamese_tf.files import atomic_write, is_private
+from siamese_tf.locks import locked_workdir
 from siamese_tf.printable import print_lines
 from siamese_tf.training.finish import Say
+from siamese_tf.training.record import without_folders
 from siamese_tf.training.run_pairs import RunPairs
 from siamese_tf.training.train import train_and_evaluate
 
@@ -81,10 +83,26 @@ def train_folds(
     source = load_source(config.dataset, config.data_dir, form)
     splits = _splits(source, folds, config.seed)
     workdir = Path(workdir) if workdir is not None else Path("runs") / source.name / f"{config.objective}-folds"
+    with locked_workdir(workdir):
+        return _train_folds_in(workdir, config, source, splits, resume=resume, quiet=quiet, command=command, say=say)
+
+
+def _train_folds_in(
+    workdir: Path,
+    config: TrainConfig,
+    source: Source,
+    splits: Sequence[ImageSplit],
+    *,
+    resume: bool,
+    quiet: bool,
+    command: str,
+    say: Say,
+) -> dict[str, Any]:
+    """The runs of all folds, in a folder that no other run writes to meanwhile."""
     if not resume:
         (workdir / REPORT).unlink(missing_ok=True)
     people = sum(len(_names(source, split.test)) for split in splits)
-    say(f"{source.note}; {folds} folds of {people:,} people")
+    say(f"{source.note}; {len(splits)} folds of {people:,} people")
     for line in source.unreadable:
         say(f"could not be read: {line}")
     rows = []
@@ -92,10 +110,10 @@ def train_folds(
         folder = workdir / f"fold-{number}"
         row = _train_fold(config, source, split, folder, resume=resume, quiet=quiet, command=command)
         rows.append({"fold": number, **row})
-        say(f"[{number + 1}/{folds}] EER {row['eer']:.4f} on {', '.join(row['people'])} ({row['seconds']:.0f} s)")
+        say(f"[{number + 1}/{len(splits)}] EER {row['eer']:.4f} on {', '.join(row['people'])} ({row['seconds']:.0f} s)")
     means = {name: mean_and_error([row[name] for row in rows]) for name in RATES}
-    report = {"dataset": source.name, "command": command, "people": people, "folds": rows, **means}
-    with atomic_write(workdir / REPORT, "w") as file:
+    report = {"dataset": source.name, "command": without_folders(command), "people": people, "folds": rows, **means}
+    with atomic_write(workdir / REPORT, "w", private=is_private(source.origin)) as file:  # it names people
         json.dump(report, file, indent=2)
     return report
 

@@ -1,5 +1,8 @@
 """`record.json`: what a run was, and what came of it, as plain values."""
 
+import os
+import re
+import shlex
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -32,7 +35,7 @@ def build_record(
         state: of the finished run.
         threshold: the model's, chosen on the validation pairs.
         reports: by the name of the split, the dict of `split_report`.
-        command: what to type to do this again.
+        command: what to type to do this again; the record has it `without_folders`.
 
     Returns:
         Plain values; the objective triplet adds `triplet`, how its steps were made, and whitening `whitened`.
@@ -44,7 +47,7 @@ def build_record(
         "objective": config.objective,
         "tower": config.tower,
         "seed": config.seed,
-        "command": command,
+        "command": without_folders(command),
         "versions": _versions(config),
         "pairs": {
             **{name: report["pairs"] for name, report in reports.items()},
@@ -67,6 +70,25 @@ def build_record(
         },
         "metrics": {name: {key: report[key] for key in METRICS} for name, report in reports.items()},
     }
+
+
+def without_folders(command: str) -> str:
+    """A command line with the last part of each path in it: models are passed on, and folders name people and clients.
+
+    `siamese-tf train --dataset /home/ann/acme/faces` becomes `siamese-tf train --dataset faces`.
+    """
+    try:
+        arguments = shlex.split(command)
+    except ValueError:  # a quotation that does not end
+        arguments = command.split()
+    flags = [argument.partition("=") if argument.startswith("-") else ("", "", argument) for argument in arguments]
+    return shlex.join(f"{flag}{sign}{last_part(value)}" for flag, sign, value in flags)
+
+
+def last_part(path: str) -> str:
+    """The name of a file or folder without those above it; any other text as it is."""
+    separators = os.sep + (os.altsep or "")
+    return re.split(f"[{re.escape(separators)}]", path.rstrip(separators))[-1] or path
 
 
 def _triplet(config: TrainConfig, pairs: RunPairs) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,6 +14,7 @@ from tensorflow import keras
 from siamese_tf.config import TrainConfig
 from siamese_tf.errors import ConfigError, SiameseError
 from siamese_tf.files import atomic_write
+from siamese_tf.locks import locked_workdir
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.towers import PARAMETERS
 from siamese_tf.printable import print_lines
@@ -20,6 +22,7 @@ from siamese_tf.training.begin import begin
 from siamese_tf.training.callbacks import HISTORY, HalveOnPlateau, KeepBest, ProgressBar, RestartDraws
 from siamese_tf.training.checkpoint import CHECKPOINT, RunState, load_checkpoint
 from siamese_tf.training.collapse import CollapseWatch
+from siamese_tf.training.event_log import EventLog
 from siamese_tf.training.finish import ACCURACY, RECORD, Say, calibrate_and_report
 from siamese_tf.training.pipeline import known_labels, training_batches, training_steps
 from siamese_tf.training.run_pairs import RunPairs, open_run_pairs
@@ -61,12 +64,15 @@ def train_and_evaluate(
         The trained, calibrated model with its record.
 
     Raises:
-        SiameseError: the data cannot be had or lacks rows, the settings do not fit them, the loss became NaN, or
-            `resume` finds a run with other settings.
+        SiameseError: the data cannot be had or lacks rows, the settings do not fit them, the loss became NaN, `resume`
+            finds a run with other settings, or another run is writing to `workdir`.
     """
     say: Say = (lambda line: None) if quiet else print_lines
     started = time.perf_counter()
-    pairs = pairs or open_run_pairs(config)
+    if pairs is None:
+        pairs = open_run_pairs(config)
+        if quiet and pairs.seen.leaks:
+            print(f"warning: {pairs.seen.leak_line}", file=sys.stderr, flush=True)
     config = settle(config, pairs, tower)
     for line in pairs.lines(config):
         say(line)
@@ -75,6 +81,24 @@ def train_and_evaluate(
         count = PARAMETERS[config.tower](pairs.seen.train.form.shape, config.embedding_dim)
         say(f"tower {config.tower}, which has {count:,} parameters for these images")
     workdir = Path(workdir) if workdir is not None else Path("runs") / pairs.seen.dataset / config.objective
+    with locked_workdir(workdir):
+        model = _train_in(workdir, config, tower, pairs, resume=resume, quiet=quiet, command=command, say=say)
+    say(f"Everything is in {workdir} ({time.perf_counter() - started:.0f} s).")
+    return model
+
+
+def _train_in(
+    workdir: Path,
+    config: TrainConfig,
+    tower: keras.Model | None,
+    pairs: RunPairs,
+    *,
+    resume: bool,
+    quiet: bool,
+    command: str,
+    say: Say,
+) -> SiameseModel:
+    """The run of a config that is settled, in a folder that no other run writes to meanwhile."""
     opened = pairs.opened
     hashes = {"train_sha256": opened.train.sha256, "test_sha256": opened.test and opened.test.sha256}
     run = {name: value for name, value in config.to_dict().items() if name not in PATHS} | hashes
@@ -97,7 +121,6 @@ def train_and_evaluate(
         if config.whiten:
             _whiten(trainer.kept, config, pairs, state, say)
     calibrate_and_report(trainer.kept, config, pairs, state, workdir, command=command, say=say)
-    say(f"Everything is in {workdir} ({time.perf_counter() - started:.0f} s).")
     return trainer.kept
 
 
@@ -123,7 +146,7 @@ def _fit(trainer: Trainer, pairs: RunPairs, state: RunState, workdir: Path, quie
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
         KeepBest(pairs.seen.train, state, workdir, trainer.step.names),
-        keras.callbacks.TensorBoard(workdir / "logs", write_graph=False),
+        EventLog(workdir / "logs"),
         *([RestartDraws(config.seed)] if config.tower == "custom" else []),
         *([HalveOnPlateau(config, state)] if config.schedule == "plateau" else []),
         *([] if quiet else [progress]),

@@ -1,10 +1,13 @@
 """What a stopped training says, and how it exits."""
 
+import errno
+
 import pytest
 import tensorflow as tf
 import typer
 
 from siamese_tf.commands.stopping import stopping
+from siamese_tf.console import Terminated
 from siamese_tf.errors import SiameseError
 
 
@@ -19,6 +22,19 @@ def test_ctrl_c_says_how_to_go_on(capsys):
         raise KeyboardInterrupt
     assert end.value.exit_code == 130
     assert capsys.readouterr() == ("", "\nStopped. Go on.\n")
+
+
+@pytest.mark.parametrize("terminal", ["there", "gone"])
+def test_a_signal_says_how_to_go_on_and_keeps_its_code(capsys, monkeypatch, terminal):
+    def gone(*_, **__):
+        raise OSError(errno.EIO, "Input/output error")
+
+    if terminal == "gone":
+        monkeypatch.setattr("builtins.print", gone)
+    with pytest.raises(Terminated) as end, stopping("Go on."):
+        raise Terminated(143)
+    assert end.value.code == 143
+    assert capsys.readouterr() == ("", "\nStopped. Go on.\n" if terminal == "there" else "")
 
 
 def test_what_stops_tensorflow_is_told_in_one_line():

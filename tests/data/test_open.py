@@ -1,5 +1,7 @@
 import shlex
 import struct
+import threading
+import time
 from dataclasses import replace
 from urllib.error import URLError
 
@@ -8,6 +10,7 @@ import pytest
 from PIL import Image
 
 from siamese_tf.data import known
+from siamese_tf.data import open as opening
 from siamese_tf.data.generate import generate_pair_files
 from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.open import open_pairs
@@ -163,6 +166,35 @@ def test_a_test_file_beside_it_that_was_made_from_other_images_is_refused(place)
         open_pairs("auto", pairs=path)
 
 
+def test_two_first_runs_share_the_pairs_that_the_first_one_makes(place, monkeypatch, capsys):
+    folder = idx_folder(place / "shapes")
+    made, opened = [], []
+
+    def slowly(*arguments, **options):
+        made.append(threading.get_ident())
+        while "waiting" not in capsys.readouterr().err:
+            time.sleep(0.01)
+        return make(*arguments, **options)
+
+    make = opening.generate_pair_files
+    monkeypatch.setattr(opening, "generate_pair_files", slowly)
+    threads = [threading.Thread(target=lambda: opened.append(open_pairs(folder, folder=place))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+    assert sorted(one.note.rsplit("pairs in ")[1].split("(")[1].split(")")[0] for one in opened) == [
+        "found there",
+        "made now",
+    ]
+    assert sorted(path.name for path in (place / "shapes").iterdir() if path.suffix == ".npz") == [
+        "test_pairs.npz",
+        "train_pairs.npz",
+    ]
+    assert not (place / "shapes" / ".lock").exists()
+
+
 def test_an_explicit_test_file_goes_before_all_others(place):
     saved(place / "test_pairs.npz", TEST)
     explicit = saved(place / "explicit.npz", TEST, TRAIN)
@@ -247,6 +279,7 @@ def test_a_leak_is_said(place):
         opened.note,
         "These pairs leak (3 findings; see siamese-tf pairs check): accuracies on them flatter the model.",
     ]
+    assert opened.leak_line == opened.lines()[-1]
     generate_pair_files("digits", out=place)
     clean = open_pairs("digits", folder=place)
     assert (clean.leaks, clean.lines()) == (0, [clean.note])

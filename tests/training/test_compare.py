@@ -6,6 +6,7 @@ The real thing runs in `tests/commands/test_compare.py`.
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,8 +14,9 @@ from matplotlib.image import imread
 
 from siamese_tf.config import TrainConfig
 from siamese_tf.data.pair_file import load_pair_file, save_pair_file
-from siamese_tf.errors import ConfigError, PairFileError
+from siamese_tf.errors import ConfigError, PairFileError, SiameseError
 from siamese_tf.evaluation.comparison import compare_records
+from siamese_tf.locks import locked_workdir
 from siamese_tf.training import compare
 from siamese_tf.training.compare import compare_objectives
 
@@ -91,9 +93,21 @@ def test_it_leaves_every_number_and_a_picture(trainings, configs, tmp_path):
     assert {name: one["epochs"] for name, one in comparison["budgets"].items()} == {
         name: one["epochs"] for name, one in comparison["configs"].items()
     }
-    assert comparison["configs"]["triplet"] == replace(trainings[1].config, seed=0).to_dict()
+    config = trainings[1].config
+    named = replace(config, seed=0, pairs=Path(config.pairs).name)
+    assert comparison["configs"]["triplet"] == named.to_dict()  # a report is passed on: paths go by their last part
     assert comparison["tower_parameters"] > 1000
     assert imread(tmp_path / "comparison.png").shape[1] == 1012
+
+
+def test_the_report_names_no_folder_and_one_folder_is_of_one_comparison(trainings, configs, tmp_path):
+    with locked_workdir(tmp_path / "run"), pytest.raises(SiameseError, match="run is in use by another run"):
+        compare_objectives(configs[:1], 1, tmp_path / "run", say=lambda line: None)
+    assert not trainings
+    command = "siamese-tf compare --pairs /home/ann/acme/train_pairs.npz"
+    report = compare_objectives(configs[:1], 1, tmp_path / "run", command=command, say=lambda line: None)
+    assert report["command"] == "siamese-tf compare --pairs train_pairs.npz"
+    assert "/" not in json.dumps([report["configs"], report["command"]])
 
 
 def test_the_folder_of_a_data_set_by_default(trainings, configs, tmp_path, monkeypatch):

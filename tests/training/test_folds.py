@@ -11,7 +11,8 @@ from PIL import Image
 
 from siamese_tf.config import TrainConfig
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION
-from siamese_tf.errors import ConfigError, DatasetError
+from siamese_tf.errors import ConfigError, DatasetError, SiameseError
+from siamese_tf.locks import locked_workdir
 from siamese_tf.models.model_file import load_model
 from siamese_tf.recipes import config_from
 from siamese_tf.training import folds
@@ -150,6 +151,13 @@ def test_what_is_said_and_where_it_is_written(people, trained, tmp_path):
         assert str(run.folder) == f"runs/people/bce-folds/fold-{number}"
         assert (run.resume, run.quiet, run.command) == (True, True, "typed")
     assert (tmp_path / "runs" / "people" / "bce-folds" / "folds.json").is_file()
+
+
+def test_the_report_names_no_folder_and_one_folder_is_of_one_run(people, trained, tmp_path):
+    with locked_workdir(tmp_path), pytest.raises(SiameseError, match="is in use by another run"):
+        train_folds(config_of(people), 3, tmp_path, quiet=True)
+    report = train_folds(config_of(people), 3, tmp_path, quiet=True, command="train --dataset /home/ann/people")
+    assert report["command"] == "train --dataset people"
 
 
 def test_the_seed_decides_who_is_where_and_nothing_else_does(people, trained):

@@ -12,7 +12,7 @@ from siamese_tf.data.pair_file import TEST
 from siamese_tf.evaluation.report import split_report
 from siamese_tf.training import record
 from siamese_tf.training.checkpoint import RunState
-from siamese_tf.training.record import build_record
+from siamese_tf.training.record import build_record, last_part, without_folders
 from siamese_tf.version import __version__
 
 CONFIG = TrainConfig(dataset="toys", objective="bce", tower="reference", head="cosine", epochs=2, seed=9)
@@ -131,3 +131,31 @@ def test_one_class_against_the_rest_is_recorded_as_the_run_saw_it(quarters, run_
     assert built["pairs"]["test"] == len(run.seen.train.rows(TEST))
     assert built["pairs"]["sha256"] == {"train": "ab", "test": "ab"}
     assert built["triplet"]["short_classes"] == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "recorded"),
+    [
+        ("siamese-tf train --dataset mnist --margin 0.5", "siamese-tf train --dataset mnist --margin 0.5"),
+        ("python main3.py --dataset /home/ann/clients/acme/", "python main3.py --dataset acme"),
+        ("/usr/bin/siamese-tf train --pairs=../acme/p.npz", "siamese-tf train --pairs=p.npz"),
+        ("train --dataset '/home/ann lee/the faces'", "train --dataset 'the faces'"),
+        ("train --augment=flip --dataset=/a=b/c", "train --augment=flip --dataset=c"),
+        ("train / 'a", "train / ''\"'\"'a'"),
+        ("train_and_evaluate", "train_and_evaluate"),
+    ],
+)
+def test_a_recorded_command_names_no_folders(typed, recorded):
+    assert without_folders(typed) == recorded
+
+
+def test_the_last_part_of_a_path():
+    names = [last_part(path) for path in ("/a/b.npz", "a/b/", "mnist", "/", "")]
+    assert names == ["b.npz", "b", "mnist", "/", ""]
+
+
+def test_the_record_has_the_command_without_folders(run):
+    state = RunState({}, history=[], best_epoch=1)
+    reports = reports_on(run.seen.train, "train", "validation", "test")
+    built = build_record(CONFIG, run, state, 0.25, reports, "siamese-tf train --pairs /home/ann/p.npz")
+    assert built["command"] == "siamese-tf train --pairs p.npz"

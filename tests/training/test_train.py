@@ -2,6 +2,7 @@ import csv
 import functools
 import importlib.util
 import json
+import os
 import random
 import shutil
 import signal
@@ -22,6 +23,7 @@ from siamese_tf.config import TrainConfig
 from siamese_tf.data.pair_file import TEST, VALIDATION, PairFile, load_pair_file, save_pair_file
 from siamese_tf.errors import ConfigError, SiameseError
 from siamese_tf.evaluation.calibration import best_threshold
+from siamese_tf.locks import LOCK, locked_workdir
 from siamese_tf.models.model_file import load_model
 from siamese_tf.training import callbacks
 from siamese_tf.training.checkpoint import CHECKPOINT, load_checkpoint
@@ -289,6 +291,32 @@ def test_a_tower_that_cannot_be_whitened_is_refused_before_anything_is_written(c
     with pytest.raises(ConfigError, match="whiten needs a tower whose last layer is a Dense one"):
         train_and_evaluate(replace(config, tower="reference", whiten=True), tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_in_which_another_run_trains_is_refused_and_stays(config, tmp_path):
+    (tmp_path / "config.json").write_text("the other run's")
+    with locked_workdir(tmp_path), pytest.raises(SiameseError) as refused:
+        train_and_evaluate(config, tmp_path, quiet=True)
+    assert str(refused.value) == (
+        f"workdir {tmp_path} is in use by another run (process {os.getpid()}). Wait, or name another --workdir"
+    )
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("config.json", "the other run's")]
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_that_pairs_leak_is_said_quiet_or_not(config, digit_pairs, tmp_path, capsys, quiet):
+    pairs = load_pair_file(digit_pairs)
+    leaking = replace(pairs, img1=np.where(pairs.split == VALIDATION, pairs.img1[0], pairs.img1).astype(np.int32))
+    save_pair_file(tmp_path / "leaking.npz", replace(leaking, similarity=_same(leaking)))
+    with locked_workdir(tmp_path / "run"), pytest.raises(SiameseError, match="in use"):
+        train_and_evaluate(replace(config, pairs=str(tmp_path / "leaking.npz")), tmp_path / "run", quiet=quiet)
+    out, err = capsys.readouterr()
+    said = "These pairs leak ("
+    assert ((said in err), (said in out)) == (quiet, not quiet)
+
+
+def _same(pairs):
+    return (pairs.labels[pairs.img1] == pairs.labels[pairs.img2]).astype(np.uint8)
 
 
 # Stopped and resumed.
@@ -732,7 +760,7 @@ def test_another_process_scores_the_same(whole, runs, killed, digit_pairs, one_f
 @pytest.mark.usefixtures("without_pictures")
 def test_a_process_killed_after_its_first_checkpoint_is_resumed_to_the_same_bits(whole, config, killed):
     run = killed / "run"
-    assert files(run) == {"config.json", CHECKPOINT, "logs"}
+    assert files(run) == {"config.json", CHECKPOINT, "logs", LOCK}  # a lock that nobody holds
     model = train_and_evaluate(TrainConfig.load(run / "config.json"), run, resume=True, quiet=True)
     assert_same_bits(model, whole[0])
     assert history(run) == history(whole[1])

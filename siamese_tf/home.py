@@ -1,0 +1,71 @@
+"""The home folder of the user, and what stands in for it where there is none."""
+
+import os
+import stat
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from siamese_tf.errors import SiameseError
+
+
+def home_folder() -> Path | None:
+    """The home folder of the user; None where HOME and the system name none that is there or can be made."""
+    home = Path(os.path.expanduser("~"))
+    if os.environ.get("HOME") == "" or not home.is_absolute():
+        return None
+    there = next(path for path in (home, *home.parents) if path.exists())
+    return home if there == home or os.access(there, os.W_OK) else None
+
+
+def expanded(path: str | Path, name: str) -> Path:
+    """The path with the home folder in place of a leading `~` or `~user`.
+
+    Args:
+        path: from the user.
+        name: of the setting, for the message.
+
+    Raises:
+        SiameseError: there is no such user, or no home folder.
+    """
+    found = os.path.expanduser(path)
+    if found.startswith("~"):
+        raise SiameseError(
+            f"{name} must be a folder, with ~ only where that user has a home folder; got {path}. Write the whole path"
+        )
+    return Path(found)
+
+
+def cache_home() -> Path:
+    """Where caches go unasked: `~/.cache`; without a home folder `temporary_home()`, which is said once."""
+    home = home_folder()
+    return home / ".cache" if home is not None else _told_temporary_home()
+
+
+@cache
+def _told_temporary_home() -> Path:
+    folder = temporary_home()
+    print(
+        f"There is no home folder: what is cached goes to {folder}. Set SIAMESE_TF_CACHE and KERAS_HOME to keep it.",
+        file=sys.stderr,
+        flush=True,
+    )
+    return folder
+
+
+@cache
+def temporary_home() -> Path:
+    """A folder for this user alone among the temporary ones: the same in every process, where nobody else has taken it.
+
+    Its name can be guessed, so it is used only where it is a folder of this user's that nobody else may enter.
+    """
+    uid = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(tempfile.gettempdir()) / f"siamese_tf-{uid}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="siamese_tf-"))
+    private = os.name == "nt" or (found.st_uid == uid and not stat.S_IMODE(found.st_mode) & 0o077)
+    return folder if private and stat.S_ISDIR(found.st_mode) else Path(tempfile.mkdtemp(prefix="siamese_tf-"))

@@ -1,0 +1,136 @@
+import os
+import pwd
+import stat
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+from siamese_tf import home
+from siamese_tf.data.cache_folder import cache_folder
+from siamese_tf.data.known import load_known
+from siamese_tf.errors import SiameseError
+from siamese_tf.home import cache_home, expanded, home_folder, temporary_home
+
+FIRST_LINES = """
+import os, pwd, sys
+def unknown(*_):
+    raise KeyError("no such user")
+pwd.getpwuid = pwd.getpwnam = unknown
+"""
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch, tmp_path):
+    """Of each process, the temporary home is chosen once; here for each test, among temporary files of its own."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("SIAMESE_TF_CACHE", "SIAMESE_TF_DATA", "KERAS_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    temporary_home.cache_clear()
+    home._told_temporary_home.cache_clear()
+
+
+@pytest.fixture
+def homeless(monkeypatch, tmp_path):
+    """HOME is not set, and the user has no entry; where the temporary home is to be."""
+
+    def unknown(*_):
+        raise KeyError("no such user")
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(pwd, "getpwnam", unknown)
+    return tmp_path / f"siamese_tf-{os.getuid()}"
+
+
+def test_a_home_that_is_there(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert (home_folder(), cache_home()) == (tmp_path, tmp_path / ".cache")
+    assert expanded("~/data", "data_dir") == tmp_path / "data"
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("value", ["", "/nonexistent/user", "relative"])
+def test_a_home_that_is_none(monkeypatch, value):
+    monkeypatch.setenv("HOME", value)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert home_folder() is None
+
+
+def test_a_home_that_can_be_made_is_one(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "new"))
+    assert home_folder() == tmp_path / "new"
+
+
+def test_without_a_home_caches_are_private_and_temporary_which_is_said_once(homeless, capsys):
+    assert home_folder() is None
+    assert cache_folder() == homeless / "siamese_tf"
+    assert stat.S_IMODE(homeless.stat().st_mode) == 0o700
+    assert cache_home() == homeless
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"There is no home folder: what is cached goes to {homeless}. Set SIAMESE_TF_CACHE")
+
+
+@pytest.mark.parametrize("taken", ["readable by others", "a link", "a file", "of another user"])
+def test_a_temporary_home_that_others_may_enter_is_not_used(homeless, monkeypatch, tmp_path, taken):
+    if taken == "a link":
+        (tmp_path / "theirs").mkdir(mode=0o700)
+        homeless.symlink_to(tmp_path / "theirs")
+    elif taken == "a file":
+        homeless.touch()
+    else:
+        homeless.mkdir(mode=0o700)
+    if taken == "readable by others":
+        homeless.chmod(0o755)
+    if taken == "of another user":
+        uid = os.getuid()
+        homeless.rename(tmp_path / f"siamese_tf-{uid + 1}")
+        homeless = tmp_path / f"siamese_tf-{uid + 1}"
+        monkeypatch.setattr(os, "getuid", lambda: uid + 1)
+    found = temporary_home()
+    assert found != homeless
+    assert found.parent == tmp_path
+    assert (stat.S_IMODE(found.stat().st_mode), found.is_symlink()) == (0o700, False)
+    assert temporary_home() == found
+
+
+@pytest.mark.parametrize("path", ["~", "~/data", "~nobody-of-that-name/data"])
+@pytest.mark.parametrize("setting", ["SIAMESE_TF_CACHE", "SIAMESE_TF_DATA", "KERAS_HOME", "data_dir"])
+def test_a_tilde_that_leads_nowhere_is_refused(homeless, monkeypatch, setting, path):
+    data_dir = path if setting == "data_dir" else None
+    if data_dir is None:
+        monkeypatch.setenv(setting, path)
+    with pytest.raises(SiameseError) as refused:
+        cache_folder() if setting == "SIAMESE_TF_CACHE" else load_known("fashion-mnist", data_dir)
+    assert str(refused.value) == (
+        f"{setting} must be a folder, with ~ only where that user has a home folder; got {path}. Write the whole path"
+    )
+
+
+def test_downloads_go_to_the_temporary_home(homeless, monkeypatch):
+    asked = []
+    monkeypatch.setattr("siamese_tf.data.known.DEBIAN_FOLDER", homeless / "none")
+    monkeypatch.setattr("siamese_tf.data.known.download", lambda url, path, sha256: asked.append(path))
+    with pytest.raises(SiameseError):
+        load_known("mnist")
+    assert asked == [homeless / "keras" / "datasets" / "mnist.npz"]
+
+
+@pytest.mark.slow
+def test_a_command_without_a_home_starts_tensorflow_and_matplotlib_without_a_word(tmp_path):
+    program = FIRST_LINES + (
+        "from siamese_tf.console import start_tensorflow\n"
+        "start_tensorflow()\n"
+        "import siamese_tf.evaluation.plots\n"
+        "from tensorflow import keras\n"
+        "print(os.environ['KERAS_HOME'], os.environ['MPLCONFIGDIR'])\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "TF_CPP_MIN_LOG_LEVEL")}
+    environment |= {"TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    own = tmp_path / f"siamese_tf-{os.getuid()}"
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == [str(own / "keras"), str(own / "matplotlib")]
