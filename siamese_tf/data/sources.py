@@ -35,6 +35,8 @@ class Source:
         paths: of each image, relative to the folder `origin`, with `/`; None where images are no files of their own.
         form: what image files were brought to, settled; None where images are no files of their own.
         unreadable: one line for each image file that is left out: its relative path, and why.
+        is_validation: (n,) bool, True for the images of the folder validation, for a source with a split of its own;
+            None for all others.
     """
 
     name: str
@@ -48,6 +50,12 @@ class Source:
     paths: tuple[str, ...] | None = None
     form: ImageForm | None = None
     unreadable: tuple[str, ...] = ()
+    is_validation: np.ndarray | None = None
+
+    @property
+    def has_split(self) -> bool:
+        """Whether the folders train, and validation, test or both, say what each image is for."""
+        return self.is_validation is not None
 
 
 def load_source(name: str, data_dir: str | Path | None = None, form: ImageForm = AS_THEY_ARE) -> Source:

@@ -213,8 +213,10 @@ def test_a_count_beyond_what_exists_is_refused_with_part_and_maximum():
 
 
 def test_a_part_too_small_for_pairs_is_refused():
-    with pytest.raises(DatasetError, match="drawn, validation part: 3 images make 0 similar"):
-        build_pairs(drawn_source(training=24, test=80), UNASKED, "image", seed=0)
+    with pytest.raises(DatasetError, match="drawn, test part: 4 images make 0 similar"):
+        build_pairs(drawn_source(training=48, test=6), UNASKED, "image", seed=0)
+    with pytest.raises(DatasetError, match="drawn: the images to split into 2 parts must be at least 6"):
+        build_pairs(drawn_source(training=8, test=80, classes=7), UNASKED, "image", seed=0)
 
 
 @pytest.mark.parametrize(
