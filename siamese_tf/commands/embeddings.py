@@ -33,7 +33,7 @@ def embed(
 
     loaded = load_model(model)
     source = load_source(dataset, data_dir, form_for(dataset, loaded.form))
-    print(source.note)
+    print("\n".join([source.note, *source.remarks()]))
     arrays = embed_source(loaded, source)
     write_npz(out, arrays)
     count, numbers = arrays["embeddings"].shape

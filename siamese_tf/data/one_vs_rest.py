@@ -71,9 +71,10 @@ def one_vs_rest(opened: OpenedPairs, name: str, *, rest_is_a_class: bool, seed: 
     if opened.test is not None:
         told_test = {**told, "label": label_in(opened.test, opened.train, label)}
         test = train if one_file else _remade(opened.test, (TEST,), told_test, seed)
-    return OpenedPairs(
-        train,
-        test,
+    return replace(
+        opened,
+        train=train,
+        test=test,
         dataset=f"{opened.dataset}-{_slug(name) or label}-vs-rest",
         note=f"{opened.note}, as {name} against the rest",
         leaks=audit_pairs([train] if test is None or one_file else [train, test]).leaks,

@@ -105,7 +105,7 @@ def load_pair_file(path: str | Path) -> PairFile:
             arrays = read_npz(file, str(path), REQUIRED + OPTIONAL, mapped=("images",))
     except OSError as error:
         raise PairFileError(
-            f"cannot read the pair file {path}: {error.strerror}. Make pair files with dataset_generation.py."
+            f"cannot read the pair file {path}: {error.strerror}. Make pair files with siamese-tf pairs generate."
         ) from error
     return PairFile(**_checked(arrays, str(path)), path=path, sha256=sha256)
 

@@ -321,6 +321,44 @@ def test_where_a_file_would_be_too_large_nothing_is_written(people, tmp_path, mo
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_with_a_split_is_split_as_given_and_takes_no_other(people, tmp_path):
+    for part, names in (("train", (0, 1, 7)), ("val", (2, 3)), ("test", (4, 5, 6))):
+        (people / part).mkdir()
+        for name in names:
+            (people / f"p{name}").rename(people / part / f"p{name}")
+    made = generate_pair_files(str(people), out=tmp_path / "out")
+    assert made.note.endswith("in 8 classes (train 7, validation 6, test 9); split as given")
+    train, test = load_pair_file(made.train_path), load_pair_file(made.test_path)
+    assert np.unique(train.labels[train.images_of(TRAIN)]).tolist() == [0, 1, 7]
+    assert np.unique(train.labels[train.images_of(VALIDATION)]).tolist() == [2, 3]
+    assert np.unique(test.labels).tolist() == [4, 5, 6]
+    assert train.manifest["duplicates"] == {"test_twins": 0, "validation_twins": 0, "copies": 0, "contradicting": 0}
+    assert "train/p0/0.png" in made.csv_path.read_text()
+    with pytest.raises(ConfigError, match="split must be left out for .*people, whose folders are the split"):
+        generate_pair_files(str(people), out=tmp_path / "other", split="class")
+    assert not (tmp_path / "other").exists()
+
+
+def test_pairs_of_two_folders_of_one_name_do_not_replace_each_other(people, tmp_path):
+    shutil.copytree(people, tmp_path / "other" / "people")
+    (tmp_path / "other" / "people" / "p0" / "0.png").unlink()
+    made = [
+        generate_pair_files(str(folder), out=tmp_path / "out") for folder in (people, tmp_path / "other" / "people")
+    ]
+    assert made[0].train_path.parent == tmp_path / "out" / "people"
+    assert made[1].train_path.parent == made[1].csv_path.parent != made[0].train_path.parent
+    assert made[1].lines()[-1] == f"wrote {made[1].csv_path}"
+    assert f", for {tmp_path / 'out' / 'people'} is for other images" in made[1].note
+
+
+def test_warnings_are_among_the_lines(people, tmp_path):
+    (people / "p0" / "deep").mkdir()
+    (people / "p0" / "0.png").rename(people / "p0" / "deep" / "0.png")
+    made = generate_pair_files(str(people), out=tmp_path / "out")
+    assert made.lines()[1].startswith("warning: image files that are not directly in the folder of a class are not us")
+    assert made.lines()[2].startswith("warning: validation has 4 pairs to choose the threshold by")
+
+
 def test_a_folder_of_images_does_not_replace_a_known_data_set(people, tmp_path):
     folder = people.rename(people.with_name("mnist"))
     with pytest.raises(DatasetError, match="named as the data set mnist, whose pairs stand in .*; rename the folder"):
