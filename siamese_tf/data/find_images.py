@@ -6,9 +6,9 @@ sub-folders are.
 
 import os
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from siamese_tf.data.images import SUFFIXES, is_image
@@ -18,6 +18,7 @@ PART_OF = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}  # name
 NOT_READ = (".heic", ".heif", ".avif", ".jp2")
 ODD_NAME = "is not UTF-8, or has control characters"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # would break the lines of lists and messages
+MAX_FOLDERS = 20_000
 MAX_NAMED = 3  # files or folders in a message
 
 
@@ -30,12 +31,21 @@ class FoundImages:
         refused: relative path of a file or folder that cannot be used -> why.
         unused: relative paths of image files (by suffix) that are not directly in the folder of a class.
         has_parts: whether the files are in train/CLASS, and validation/CLASS or test/CLASS.
+        folders_left: how many more folders to open in search of unused files, so that a folder with a whole disk below
+            it does not take minutes.
     """
 
     files: dict[str, Path] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
     has_parts: bool = False
+    folders_left: int = MAX_FOLDERS
+
+    def unused_line(self) -> str:
+        """How many image files are not used, and the first of them, for people."""
+        count = f"{len(self.unused):,}{'' if self.folders_left > 0 else ' or more'}"
+        first = ", ".join(map(shown_name, self.unused[:MAX_NAMED])) + (", ..." if len(self.unused) > MAX_NAMED else "")
+        return f"image files that are not directly in the folder of a class are not used: {count} ({first})"
 
 
 def find_images(folder: str | Path) -> FoundImages:
@@ -60,44 +70,28 @@ def find_images(folder: str | Path) -> FoundImages:
     return found
 
 
-def where_classes_are(unused: Sequence[str]) -> list[str]:
-    """The folders that could be named instead, relative, those with most files first; `unused` as found.
+def add_unused(found: FoundImages, folder: str | Path, name: str = "") -> None:
+    """Adds the image files (by suffix) in a folder and all folders in it, but hidden ones and links, to the unused.
 
-    They hold folders with image files, or they hold train and another part in which such folders are.
-    """
-    above = Counter(os.path.dirname(os.path.dirname(path)) for path in unused if path.count("/") > 1)
-    parts: dict[str, set[int]] = {}
-    for name in above:
-        holder, part = os.path.split(name)
-        parts.setdefault(holder, set()).add(PART_OF.get(part.lower(), -1))
-    with_parts = {holder for holder, inside in parts.items() if holder and 0 in inside and inside & {1, 2}}
-    names = [os.path.dirname(name) if os.path.dirname(name) in with_parts else name for name, _ in above.most_common()]
-    return [*dict.fromkeys(names)]
-
-
-def image_files_below(folder: str | Path, name: str = "") -> tuple[list[str], dict[str, str]]:
-    """The image files (by suffix) in a folder and all folders in it, but hidden ones and links.
+    Folders that cannot be opened are refused. No more are opened than `found.folders_left` says.
 
     Args:
+        found: what it is added to.
         folder: where to look.
-        name: what the paths begin with.
-
-    Returns:
-        The relative paths, in natural order; and of folders that cannot be opened, the relative path -> why.
+        name: what the relative paths begin with.
     """
-    files, closed = [], {}
 
     def relative(path: str) -> str:
         return "/".join(filter(None, [name, *Path(os.path.relpath(path, folder)).parts]))
 
-    def note(error: OSError) -> None:
-        closed[shown_name(relative(error.filename))] = _cannot_be_opened(error)
+    def refuse(error: OSError) -> None:
+        found.refused[shown_name(relative(error.filename))] = _cannot_be_opened(error)
 
-    for above, folders, names in os.walk(folder, onerror=note):
+    for above, folders, files in islice(os.walk(folder, onerror=refuse), found.folders_left):
+        found.folders_left -= 1
         folders[:] = sorted((below for below in folders if below[0] != "."), key=natural_order)
-        images = [file for file in names if file[0] != "." and Path(file).suffix.lower() in SUFFIXES + NOT_READ]
-        files += [relative(os.path.join(above, file)) for file in sorted(images, key=natural_order)]
-    return files, closed
+        images = [file for file in files if file[0] != "." and Path(file).suffix.lower() in SUFFIXES + NOT_READ]
+        found.unused += [relative(os.path.join(above, file)) for file in sorted(images, key=natural_order)]
 
 
 def natural_order(name: str) -> tuple[list[tuple[bool, int, str]], str]:
@@ -143,9 +137,7 @@ def _add_class(found: FoundImages, entry: os.DirEntry[str], name: str, root: str
         try:
             if file.is_dir():
                 if not (entry.is_symlink() or file.is_symlink()):
-                    files, closed = image_files_below(file.path, path)
-                    found.unused += files
-                    found.refused |= closed
+                    add_unused(found, file.path, path)
                 continue
             if not _looks_like_image(file):
                 continue

@@ -26,6 +26,7 @@ from siamese_tf.version import __version__
 FORMAT = 1
 STANDARD_PAIRS = {"train": 70_000, "validation": 30_000, "test": 50_000}
 PAIRS_PER_IMAGE = 10
+FEW_PAIRS = 100  # below, all similar pairs that exist are taken, not half of them
 BLOCK = 1024  # images copied at a time; fewer if they are large
 
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]  # img1 and img2 as positions in the source, similarity
@@ -54,7 +55,8 @@ def generate_pair_files(
         out: the folder that gets a folder for this data set.
         data_dir: where to look for data sets first.
         train_pairs, validation_pairs, test_pairs: how many pairs. By default 70,000, 30,000 and 50,000, but at most
-            ten for each image of the part, and at most half of the similar and of the dissimilar pairs that exist.
+            ten for each image of the part, and at most half of the similar and of the dissimilar pairs that exist (all
+            of them up to 100 pairs).
         split: `"image"` or `"class"`, as for `split_images`; None as `default_mode` says: as given where the folder has
             sub-folders train, and validation, test or both; by class where there are image files of enough classes;
             else by image.
@@ -207,7 +209,9 @@ def _rows(images: np.ndarray, kept: np.ndarray) -> np.ndarray:
 def default_count(labels: np.ndarray, standard: int) -> int:
     """How many pairs to make unasked: `standard`, ten an image, or half of what exists on the scarcer side; even.
 
-    Never less than two, so that a part too small for any pair is refused by `make_pairs`, with the reason.
+    Where that is less than `FEW_PAIRS`, all that exists on the scarcer side counts, up to that number. Never less than
+    two, so that a part too small for any pair is refused by `make_pairs`, with the reason.
     """
-    count = min(standard, PAIRS_PER_IMAGE * len(labels), *existing_pairs(labels))
+    scarcer = min(existing_pairs(labels))
+    count = min(standard, PAIRS_PER_IMAGE * len(labels), max(scarcer, min(FEW_PAIRS, 2 * scarcer)))
     return max(2, count - count % 2)

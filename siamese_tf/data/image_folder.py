@@ -1,13 +1,22 @@
 """A folder with one sub-folder of image files for each class, or with such folders for train, validation and test."""
 
 import hashlib
+import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from siamese_tf.data.find_images import MAX_NAMED, PART_OF, find_images, natural_order, shown_name, where_classes_are
+from siamese_tf.data.find_images import (
+    MAX_NAMED,
+    PART_OF,
+    FoundImages,
+    find_images,
+    natural_order,
+    shown_name,
+)
 from siamese_tf.data.idx_folder import PARTS
 from siamese_tf.data.image_cache import CachedImages, cached_images
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm
@@ -27,7 +36,7 @@ class ImageFolder:
         form: what the images were brought to, settled.
         resized: how many of them had another size.
         unreadable: one line for each file that is left out: its path relative to the folder, and why.
-        unused: the relative paths of image files that are not directly in the folder of a class.
+        warnings: one line if there are image files that are not directly in the folder of a class.
         part: (n,) int64, 0 for train, 1 for validation, 2 for test; None where the folder has no such sub-folders.
         sha256: of the paths and bytes of all files that were read, hexadecimal.
     """
@@ -39,7 +48,7 @@ class ImageFolder:
     form: ImageForm
     resized: int
     unreadable: tuple[str, ...]
-    unused: tuple[str, ...]
+    warnings: tuple[str, ...]
     part: np.ndarray | None
     sha256: str
 
@@ -50,8 +59,8 @@ def read_image_folder(folder: str | Path, form: ImageForm = AS_THEY_ARE) -> Imag
     In a sub-folder, a file counts by its suffix or its content; hidden files and what is no image are passed over.
     Files that cannot be read (as HEIC), whose names are not UTF-8 or have control characters, or that are links to
     outside of the folder are left out, and listed in `unreadable`; image files deeper down, or beside the sub-folders,
-    in `unused`. Where the sub-folders are train, and validation, test or both, theirs are the classes, and a class is
-    the same in each of them by its name, see `find_images`.
+    are counted in `warnings`. Where the sub-folders are train, and validation, test or both, theirs are the classes,
+    and a class is the same in each of them by its name, see `find_images`.
 
     Args:
         folder: what holds the sub-folders.
@@ -63,14 +72,14 @@ def read_image_folder(folder: str | Path, form: ImageForm = AS_THEY_ARE) -> Imag
     """
     there = find_images(folder)
     if not there.files and not there.refused:
-        raise DatasetError(_none_found(folder, there.unused))
+        raise DatasetError(_none_found(folder, there))
     found = cached_images(folder, there.files, form)
     unreadable = tuple(f"{name}: {why}" for name, why in {**there.refused, **found.unreadable}.items())
     paths = tuple(found.sha256)
     classes = [path.split("/")[-2] for path in paths]
     number = {name: label for label, name in enumerate(sorted(set(classes), key=natural_order))}
     if len(number) < 2:
-        raise DatasetError(_too_few(folder, len(paths), [*number], unreadable, there.unused))
+        raise DatasetError(_too_few(folder, len(paths), [*number], unreadable, there))
     parts = [PART_OF[path.split("/")[0].lower()] for path in paths] if there.has_parts else None
     return ImageFolder(
         images=found.images,
@@ -80,20 +89,14 @@ def read_image_folder(folder: str | Path, form: ImageForm = AS_THEY_ARE) -> Imag
         form=found.form,
         resized=found.resized,
         unreadable=unreadable,
-        unused=tuple(there.unused),
+        warnings=(there.unused_line(),) if there.unused else (),
         part=None if parts is None else np.array(parts, np.int64),
         sha256=_digest(found),
     )
 
 
-def unused_line(unused: Sequence[str]) -> str:
-    """How many image files are not used, and the first of them, for people."""
-    first = ", ".join(map(shown_name, unused[:MAX_NAMED])) + (", ..." if len(unused) > MAX_NAMED else "")
-    return f"image files that are not directly in the folder of a class are not used: {len(unused):,} ({first})"
-
-
-def _none_found(folder: str | Path, unused: Sequence[str]) -> str:
-    if not unused:
+def _none_found(folder: str | Path, there: FoundImages) -> str:
+    if not there.unused:
         return (
             f"{folder}: there is no {PARTS[0]} nor another IDX file, and no image file in a sub-folder; expected the"
             f" four IDX files {', '.join(PARTS)}, each plain or .gz, or one sub-folder for each class, with image files"
@@ -101,24 +104,39 @@ def _none_found(folder: str | Path, unused: Sequence[str]) -> str:
         )
     return (
         f"{folder}: there is no image file in a sub-folder, and no {PARTS[0]}; expected one sub-folder for each class,"
-        f" with the image files directly in it; {unused_line(unused)}; {_where_instead(folder, unused)}"
+        f" with the image files directly in it; {there.unused_line()}; {_where_instead(folder, there)}"
     )
 
 
-def _where_instead(folder: str | Path, unused: Sequence[str]) -> str:
-    where = [shown_name(f"{Path(folder, name)}") for name in where_classes_are(unused)[:MAX_NAMED]]
+def _where_instead(folder: str | Path, there: FoundImages) -> str:
+    where = [shown_name(f"{Path(folder, name)}") for name in _where_classes_are(there.unused)[:MAX_NAMED]]
     if not where:
         return "move the images of each class into a sub-folder of its own, or name another folder"
     return f"name the folder that holds the folders of the classes: {' or '.join(where)}"
 
 
+def _where_classes_are(unused: Sequence[str]) -> list[str]:
+    """The folders that could be named instead, relative, those with most files first.
+
+    They hold folders with image files, or they hold train and another part in which such folders are.
+    """
+    above = Counter(os.path.dirname(os.path.dirname(path)) for path in unused if path.count("/") > 1)
+    parts: dict[str, set[int]] = {}
+    for name in above:
+        holder, part = os.path.split(name)
+        parts.setdefault(holder, set()).add(PART_OF.get(part.lower(), -1))
+    with_parts = {holder for holder, inside in parts.items() if holder and 0 in inside and inside & {1, 2}}
+    names = [os.path.dirname(name) if os.path.dirname(name) in with_parts else name for name, _ in above.most_common()]
+    return [*dict.fromkeys(names)]
+
+
 def _too_few(
-    folder: str | Path, readable: int, classes: list[str], unreadable: Sequence[str], unused: Sequence[str]
+    folder: str | Path, readable: int, classes: list[str], unreadable: Sequence[str], there: FoundImages
 ) -> str:
     found = f"{readable:,} of {readable + len(unreadable):,} image files can be read"
     found += f", all of the class {classes[0]}" if classes else ""
     first = f" (the first that cannot: {unreadable[0]})" if unreadable else ""
-    deeper = f"; {unused_line(unused)}; {_where_instead(folder, unused)}" if unused else ""
+    deeper = f"; {there.unused_line()}; {_where_instead(folder, there)}" if there.unused else ""
     return (
         f"{folder}: {found}{first}; expected images of two classes or more, one sub-folder for each{deeper}; add"
         " another, or mend the files"

@@ -139,7 +139,7 @@ def _pairs(
     if ones < 2 or ones == len(images):
         raise DatasetError(
             f"the {PARTS[part]} part has {ones} images of {name} and {len(images) - ones} of the rest; expected at"
-            " least 2 and 1. Choose another class, or make pairs with more images, split by image."
+            " least 2 and 1. Choose another class, or make pairs split by image with 20 images of the class or more."
         )
     count = min(len(file.rows(part)), *existing_pairs(of_part, rest))
     img1, img2, similarity = make_pairs(of_part, max(2, count - count % 2), seed, rest)

@@ -51,7 +51,7 @@ def why_apart(folder: Path, source: Source) -> str:
     """For the note: why the pairs are not where the name of the data set says; empty where they are."""
     if folder.name == source.name:
         return ""
-    return f", for {folder.with_name(source.name)} is for other images or another form"
+    return f"; {folder.with_name(source.name)} holds pairs of other images or another form"
 
 
 def both_stand_in(folder: Path, dataset: str, source: Source | None) -> bool:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from siamese_tf.data.find_images import ODD_NAME, PARTS, image_files_below, shown_name
+from siamese_tf.data.find_images import ODD_NAME, PARTS, FoundImages, add_unused, shown_name
 from siamese_tf.data.idx import idx_sha256
 from siamese_tf.data.idx_folder import find_idx_files, read_idx_folder, stack_parts
-from siamese_tf.data.image_folder import read_image_folder, unused_line
+from siamese_tf.data.image_folder import read_image_folder
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm, check_not_asked
 from siamese_tf.data.known import KNOWN, DatasetNotFoundError, load_known
 from siamese_tf.errors import DatasetError
@@ -122,8 +122,8 @@ def _from_folder(folder: str, form: ImageForm) -> Source:
     if find_idx_files(folder):
         check_not_asked(form, f"{folder}, which holds IDX files,")
         source = _from_parts(name, read_idx_folder(folder), folder)
-        unused, _ = image_files_below(folder)
-        warnings = (f"the folder holds IDX files, and {unused_line(unused)}",) if unused else ()
+        add_unused(beside := FoundImages(), folder)
+        warnings = (f"the folder holds IDX files, and {beside.unused_line()}",) if beside.unused else ()
         return replace(source, warnings=warnings, folder=f"{where}")
     found = read_image_folder(folder, form)
     height, width, _ = found.form.shape
@@ -148,7 +148,7 @@ def _from_folder(folder: str, form: ImageForm) -> Source:
         form=found.form,
         unreadable=found.unreadable,
         is_validation=None if found.part is None else found.part == 1,
-        warnings=(unused_line(found.unused),) if found.unused else (),
+        warnings=found.warnings,
         folder=f"{where}",
     )
 

@@ -259,7 +259,9 @@ def test_pairs_of_a_folder_in_another_form_are_not_measured_on(of_people, run, m
     for how in ("made now", "found there"):
         done = run(f"evaluate {model} --dataset people")
         assert (done.code, done.err) == (0, "")
-        assert re.search(rf"pairs in dataset/people-[0-9a-f]{{6}} \({how}, for dataset/people is for other", done.out)
+        assert re.search(
+            rf"pairs in dataset/people-[0-9a-f]{{6}} \({how}; dataset/people holds pairs of other", done.out
+        )
 
 
 def test_a_list_in_the_form_of_lfw_may_be_the_test_of_other_pairs(of_people, run, monkeypatch, tmp_path):

@@ -3,7 +3,7 @@ import os
 import pytest
 from PIL import Image
 
-from siamese_tf.data.find_images import find_images, image_files_below, where_classes_are
+from siamese_tf.data.find_images import FoundImages, add_unused, find_images
 
 
 def place(folder, *names):
@@ -82,13 +82,6 @@ def test_a_part_that_leaves_the_folder_is_refused(tmp_path):
     assert [*found.files] == ["train/a/1.png", "train/b/1.png"]
 
 
-def test_where_the_classes_are():
-    assert where_classes_are(["1.png", "a/1.png", "x/a/1.png", "y/z/a/1.png", "y/z/b/1.png"]) == ["y/z", "x"]
-    assert where_classes_are([]) == []
-    assert where_classes_are(["data/train/a/1.png", "data/test/a/1.png", "data/odd/a/1.png"]) == ["data"]
-    assert where_classes_are(["train/a/1.png", "data/test/a/1.png"]) == ["train", "data/test"]
-
-
 def test_a_folder_deeper_down_that_may_not_be_opened_is_listed(tmp_path):
     place(tmp_path, "a/1.png", "a/deep/1.png")
     (tmp_path / "a" / "deep").chmod(0)
@@ -108,10 +101,26 @@ def test_folders_that_cannot_be_walked_are_listed(tmp_path, monkeypatch):
         return iter([])
 
     monkeypatch.setattr(os, "walk", walk)
-    assert image_files_below(tmp_path, "a/deep") == (
-        [],
-        {
-            "a/deep/x\\n/y": "it cannot be opened (Permission denied); check its rights, and where it leads if it is a"
-            " link"
-        },
-    )
+    add_unused(found := FoundImages(), tmp_path, "a/deep")
+    assert (found.unused, [*found.refused]) == ([], ["a/deep/x\\n/y"])
+    assert found.refused["a/deep/x\\n/y"].startswith("it cannot be opened (Permission denied)")
+
+
+def test_the_line_of_what_is_not_used(tmp_path):
+    place(tmp_path, *(f"a/deep/{k}.png" for k in range(4)))
+    line = "image files that are not directly in the folder of a class are not used: "
+    assert find_images(tmp_path).unused_line() == line + "4 (a/deep/0.png, a/deep/1.png, a/deep/2.png, ...)"
+    assert FoundImages(unused=["a\n.png"]).unused_line() == line + "1 (a\\n.png)"
+
+
+def test_the_search_for_what_is_not_used_comes_to_an_end(tmp_path):
+    """As in a home folder, which somebody names by mistake."""
+    place(tmp_path, *(f"{k}/deep/deeper/1.png" for k in range(5)))
+    found = FoundImages(folders_left=3)
+    add_unused(found, tmp_path)
+    assert (found.folders_left, found.unused) == (0, ["0/deep/deeper/1.png"][:0])
+    found = FoundImages(folders_left=7)
+    add_unused(found, tmp_path)
+    assert found.unused_line().endswith(": 2 or more (0/deep/deeper/1.png, 1/deep/deeper/1.png)")
+    add_unused(found, tmp_path)
+    assert len(found.unused) == 2

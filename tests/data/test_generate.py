@@ -202,8 +202,11 @@ def test_a_part_of_a_split_without_pairs_is_refused():
 def test_default_count_by_hand():
     assert default_count(np.repeat([0, 1], 5000), 50_000) == 50_000  # the standard
     assert default_count(np.repeat([0, 1], 100), 50_000) == 2000  # ten an image
-    assert default_count(np.repeat([0, 1], 7), 50_000) == 42  # 42 similar pairs exist: half of the half
-    assert default_count(np.array([0, 0, 0, 1]), 50_000) == 2  # 3 exist on either side; even
+    assert default_count(np.repeat([0, 1], 15), 50_000) == 210  # 210 similar pairs exist: half of the half
+    assert default_count(np.repeat([0, 1], 7), 50_000) == 84  # 42 similar pairs exist: few, so all of them
+    assert default_count(np.repeat([0, 1], 10), 50_000) == 100  # 90 exist
+    assert default_count(np.repeat([0, 1], 7), 30) == 30
+    assert default_count(np.array([0, 0, 0, 1]), 50_000) == 6  # 3 exist on either side; even
     assert default_count(np.array([0, 0]), 50_000) == 2  # none exist: left to make_pairs to refuse
 
 
@@ -348,7 +351,7 @@ def test_pairs_of_two_folders_of_one_name_do_not_replace_each_other(people, tmp_
     assert made[0].train_path.parent == tmp_path / "out" / "people"
     assert made[1].train_path.parent == made[1].csv_path.parent != made[0].train_path.parent
     assert made[1].lines()[-1] == f"wrote {made[1].csv_path}"
-    assert f", for {tmp_path / 'out' / 'people'} is for other images" in made[1].note
+    assert f"; {tmp_path / 'out' / 'people'} holds pairs of other images" in made[1].note
 
 
 def test_warnings_are_among_the_lines(people, tmp_path):
@@ -356,7 +359,7 @@ def test_warnings_are_among_the_lines(people, tmp_path):
     (people / "p0" / "0.png").rename(people / "p0" / "deep" / "0.png")
     made = generate_pair_files(str(people), out=tmp_path / "out")
     assert made.lines()[1].startswith("warning: image files that are not directly in the folder of a class are not us")
-    assert made.lines()[2].startswith("warning: validation has 4 pairs to choose the threshold by")
+    assert made.lines()[2].startswith("warning: validation has 8 pairs to choose the threshold by")
 
 
 def test_a_folder_of_images_does_not_replace_a_known_data_set(people, tmp_path):

@@ -63,7 +63,7 @@ def test_hidden_files_and_folders_and_deeper_ones_are_passed_over(folder):
     (folder / "empty").mkdir()
     found = read_image_folder(folder)
     assert (len(found.paths), found.class_names, found.unreadable) == (5, ("s1", "s2", "s10"), ())
-    assert found.unused == ("s1/deeper/1.png", "s1/looks-like.png/1.png", "top.png")
+    assert [line.split(": ")[1] for line in found.warnings] == ["3 (s1/deeper/1.png, s1/looks-like.png/1.png, top.png)"]
 
 
 def test_links_within_the_folder_count_and_those_that_leave_it_are_refused(folder, tmp_path):
@@ -209,7 +209,8 @@ def test_nothing_to_be_found(tmp_path):
         (["x/y/a/1.png", "x/y/b/1.png", "x/y/b/2.png", "x/z/b/2.png"], [", ...)", "classes: {}/x/y or {}/x/z"]),
         (["all/1.png", "in/a/1.png", "in/b/1.png"], ["all of the class all", "not used: 2 (", "classes: {}/in"]),
         (["train/x/a/1.png", "train/x/b/1.png", "test/x/a/1.png"], ["classes: {}/train/x or {}/test/x"]),
-        (["in/train/a/1.png", "in/test/a/1.png"], ["classes: {}/in"]),
+        (["in/train/a/1.png", "in/test/a/1.png", "in/odd/a/1.png"], ["classes: {}/in"]),
+        (["train/a/1.png", "in/test/a/1.png"], ["classes: {}/train or {}/in/test"]),
     ],
 )
 def test_folders_that_are_deeper_than_expected_are_named(tmp_path, files, words):

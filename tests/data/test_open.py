@@ -132,7 +132,7 @@ def test_two_folders_of_one_name_have_pairs_of_their_own(place):
     first, second = open_pairs(one), open_pairs(two)
     assert first.train.path.parent == place.joinpath("dataset/symbols").relative_to(place)
     assert re.fullmatch("symbols-[0-9a-f]{6}", second.train.path.parent.name)
-    assert "(made now, for dataset/symbols is for other images or another form)" in second.note
+    assert "(made now; dataset/symbols holds pairs of other images or another form)" in second.note
     for folder, made in ((one, first), (two, second)):
         again = open_pairs(folder)
         assert "(found there" in again.note
@@ -341,7 +341,7 @@ def test_what_is_left_out_and_what_is_little_is_said(people, place):
     Image.fromarray(np.zeros((6, 5), np.uint8)).save(people / "a" / "deep" / "1.png")
     expected = (
         "image files that are not directly in the folder of a class are not used: 1 (a/deep/1.png)",
-        "validation has 6 pairs to choose the threshold by, and with fewer than 20 that is a matter of luck; add"
+        "validation has 12 pairs to choose the threshold by, and with fewer than 20 that is a matter of luck; add"
         " images",
     )
     for opened in (open_pairs(str(people)), open_pairs(str(people))):

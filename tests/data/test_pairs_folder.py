@@ -72,7 +72,7 @@ def test_another_folder_of_the_same_name_is_apart(out, tmp_path):
     assert pairs_folder(out, one) == out / "people"
     apart = pairs_folder(out, two)
     assert is_apart(apart, two)
-    assert why_apart(apart, two) == f", for {out / 'people'} is for other images or another form"
+    assert why_apart(apart, two) == f"; {out / 'people'} holds pairs of other images or another form"
     stand(apart, two, csv_to="../../two/people")
     assert pairs_folder(out, two) == apart
     assert pairs_folder(out, source(tmp_path / "three" / "people", "3")) not in (apart, out / "people")
