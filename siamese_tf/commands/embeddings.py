@@ -35,7 +35,7 @@ def embed(
 
     loaded = load_model(model)
     source = load_source(dataset, data_dir, form_for(dataset, loaded.form))
-    print_lines(source.note)
+    print_lines(source.note, *source.remarks())
     arrays = embed_source(loaded, source)
     write_npz(out, arrays, private=is_private(source.origin))
     count, numbers = arrays["embeddings"].shape

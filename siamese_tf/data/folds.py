@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from siamese_tf.data.balance import deal_classes
 from siamese_tf.errors import ConfigError, DatasetError, PairFileError
 
 LEAST_FOLDS = 3  # people to test, people to choose the threshold by, people to train on
@@ -39,6 +40,8 @@ def people_folds(labels: ArrayLike, folds: int, seed: int = 0) -> list[Fold]:
     """Deals the people, shuffled, into as many groups as folds. Fold k tests group k and validates on the next group.
 
     The groups differ by one person at most, so of 40 people 8 folds have 30 to train on, 5 to validate and 5 to test.
+    Where people have very different numbers of images, they are dealt so that the groups have about as many images, see
+    `deal_classes`.
 
     Args:
         labels: integers (n,), who is on each image; give distinct images, see `distinct_images`.
@@ -63,7 +66,9 @@ def people_folds(labels: ArrayLike, folds: int, seed: int = 0) -> list[Fold]:
             f"there are {len(people)} people for {folds} folds, and each fold tests {LEAST_PEOPLE} or more."
             f" Ask for fewer folds, {LEAST_FOLDS} at least, or add people"
         )
-    groups = [np.flatnonzero(np.isin(who, group)) for group in np.array_split(people, folds)]
+    images = np.unique(who, return_counts=True)[1][np.searchsorted(np.unique(who), people)]
+    group = deal_classes(images, [len(part) for part in np.array_split(people, folds)])
+    groups = [np.flatnonzero(np.isin(who, people[group == number])) for number in range(folds)]
     made = []
     for number, test in enumerate(groups):
         validation = groups[(number + 1) % folds]

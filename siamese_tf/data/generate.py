@@ -7,17 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from siamese_tf.data.audit import Audit, audit_pairs
+from siamese_tf.data.audit import audit_pairs
 from siamese_tf.data.cache_folder import scratch_images
+from siamese_tf.data.generated_pairs import GeneratedPairs
 from siamese_tf.data.image_cache import block_size
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm
 from siamese_tf.data.npz import check_size
 from siamese_tf.data.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairFile, arrays_of, save_pair_file
-from siamese_tf.data.pair_folder import pairs_lock
 from siamese_tf.data.pair_text import write_csv_pairs
 from siamese_tf.data.pairs import existing_pairs, make_pairs
+from siamese_tf.data.pairs_folder import CSV_FILE, TEST_FILE, TRAIN_FILE, pairs_folder, why_apart
+from siamese_tf.data.pairs_lock import pairs_lock
+from siamese_tf.data.part_sizes import part_warnings
 from siamese_tf.data.sources import NAMES, Source, load_source
-from siamese_tf.data.split import ImageSplit, default_mode, split_images
+from siamese_tf.data.split import GIVEN, ImageSplit, default_mode, split_images
 from siamese_tf.errors import ConfigError, DatasetError
 from siamese_tf.files import is_private
 from siamese_tf.version import __version__
@@ -25,42 +28,10 @@ from siamese_tf.version import __version__
 FORMAT = 1
 STANDARD_PAIRS = {"train": 70_000, "validation": 30_000, "test": 50_000}
 PAIRS_PER_IMAGE = 10
+FEW_PAIRS = 100  # below, all similar pairs that exist are taken, not half of them
 BLOCK = 1024  # images copied at a time; fewer if they are large
 
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]  # img1 and img2 as positions in the source, similarity
-
-
-@dataclass(frozen=True)
-class GeneratedPairs:
-    """What `generate_pair_files` wrote.
-
-    Attributes:
-        train_path, test_path: the two files.
-        note: which data set was used, and why when there was a choice.
-        duplicates: images left out, by reason; see `siamese_tf.data.split.distinct_images`.
-        audit: of both files together; the counts of pairs and images are in its parts.
-        csv_path: of the same pairs as a list of image files; None where the images are no files of their own.
-        unreadable: one line for each image file that is left out.
-    """
-
-    train_path: Path
-    test_path: Path
-    note: str
-    duplicates: dict[str, int]
-    audit: Audit
-    csv_path: Path | None = None
-    unreadable: tuple[str, ...] = ()
-
-    def lines(self) -> list[str]:
-        """What was done, for people."""
-        dropped = ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in self.duplicates.items())
-        return [
-            self.note,
-            f"byte-identical images left out: {dropped}",
-            *self.audit.lines(),
-            *(f"wrote {path}" for path in (self.train_path, self.test_path, self.csv_path) if path is not None),
-            *(f"could not be read: {line}" for line in self.unreadable),
-        ]
 
 
 def generate_pair_files(
@@ -78,16 +49,19 @@ def generate_pair_files(
     """Writes `<out>/<name>/train_pairs.npz` and `<out>/<name>/test_pairs.npz`; same arguments and data, same bytes.
 
     For a folder of image files, `<out>/<name>/pairs.csv` lists the same pairs as `img1,img2,similarity,split`, with the
-    paths of the images relative to that folder.
+    paths of the images relative to that folder. Where the pairs in `<out>/<name>` are of another folder of the user's
+    own, or of another form of its images, `<out>/<name>-<hash>` is the folder, see `pairs_folder`.
 
     Args:
         dataset: a name or a folder, as for `load_source`, or what it gave.
         out: the folder that gets a folder for this data set.
         data_dir: where to look for data sets first.
         train_pairs, validation_pairs, test_pairs: how many pairs. By default 70,000, 30,000 and 50,000, but at most
-            ten for each image of the part, and at most half of the similar and of the dissimilar pairs that exist.
-        split: `"image"` or `"class"`, as for `split_images`; None as `default_mode` says: by class where there are
-            image files of enough classes, else by image.
+            ten for each image of the part, and at most half of the similar and of the dissimilar pairs that exist (all
+            of them up to 100 pairs).
+        split: `"image"` or `"class"`, as for `split_images`; None as `default_mode` says: as given where the folder has
+            sub-folders train, and validation, test or both; by class where there are image files of enough classes;
+            else by image.
         seed: of every choice; the three parts have generators of their own, so the count of one changes no other.
         form: of a folder of image files, what to bring them to.
 
@@ -95,7 +69,8 @@ def generate_pair_files(
         DatasetError: the data set cannot be had, is too small to split, or has fewer pairs than asked for; or a folder
             of image files is named as a known data set.
         PairFileError: a file would be too large to be read again; none is written.
-        ConfigError: a split that is neither, a negative seed, or a form for what is no folder of image files.
+        ConfigError: a split that is neither, or for a folder that has one; a negative seed; or a form for what is no
+            folder of image files.
         SiameseError: the cache of image files cannot be written; see `in_cache`.
     """
     source = dataset if isinstance(dataset, Source) else load_source(dataset, data_dir, form)
@@ -114,21 +89,23 @@ def generate_pair_files(
         raise RuntimeError(
             "These pairs leak, which is a fault of siamese_tf; please report:\n" + "\n".join(audit.lines())
         )
-    folder = Path(out) / source.name
-    paths = folder / "train_pairs.npz", folder / "test_pairs.npz"
     files = [replace(file, manifest={**file.manifest, "audit": audit.as_dict()}) for file in files]
-    for path, file in zip(paths, files, strict=True):
-        check_size(arrays_of(file), str(path))
-    note, csv_path = source.note, None
-    with pairs_lock(folder):
+    for name, file in zip((TRAIN_FILE, TEST_FILE), files, strict=True):
+        check_size(arrays_of(file), f"{Path(out) / source.name / name}")
+    with pairs_lock(Path(out) / source.name):
+        folder = pairs_folder(out, source)
+        note, csv_path = f"{source.note}{why_apart(folder, source)}", None
         if source.paths is not None:
-            csv_path = folder / "pairs.csv"
+            csv_path = folder / CSV_FILE
             write_csv_pairs(csv_path, source.origin, source.paths, drawn.pairs, private=files[0].private)
             why = ", for by class there are too few" if split is None and mode == "image" else ""
-            note += f"; split by {mode}{why}"
+            note += "; split as given" if mode == GIVEN else f"; split by {mode}{why}"
+        paths = folder / TRAIN_FILE, folder / TEST_FILE
         for path, file in zip(paths, files, strict=True):
             save_pair_file(path, file)
-    return GeneratedPairs(*paths, note, files[0].manifest["duplicates"], audit, csv_path, source.unreadable)
+    manifest = files[0].manifest
+    warnings = (*source.warnings, *part_warnings(manifest))
+    return GeneratedPairs(*paths, note, manifest["duplicates"], audit, csv_path, source.unreadable, warnings)
 
 
 def build_pairs(source: Source, asked: dict[str, int | None], mode: str, seed: int) -> list[PairFile]:
@@ -236,7 +213,9 @@ def _rows(images: np.ndarray, kept: np.ndarray) -> np.ndarray:
 def default_count(labels: np.ndarray, standard: int) -> int:
     """How many pairs to make unasked: `standard`, ten an image, or half of what exists on the scarcer side; even.
 
-    Never less than two, so that a part too small for any pair is refused by `make_pairs`, with the reason.
+    Where that is less than `FEW_PAIRS`, all that exists on the scarcer side counts, up to that number. Never less than
+    two, so that a part too small for any pair is refused by `make_pairs`, with the reason.
     """
-    count = min(standard, PAIRS_PER_IMAGE * len(labels), *existing_pairs(labels))
+    scarcer = min(existing_pairs(labels))
+    count = min(standard, PAIRS_PER_IMAGE * len(labels), max(scarcer, min(FEW_PAIRS, 2 * scarcer)))
     return max(2, count - count % 2)

@@ -1,23 +1,27 @@
-"""A folder with one sub-folder of image files for each class."""
+"""A folder with one sub-folder of image files for each class, or with such folders for train, validation and test."""
 
 import hashlib
 import os
-import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from siamese_tf.data.find_images import (
+    MAX_NAMED,
+    PART_OF,
+    FoundImages,
+    find_images,
+    natural_order,
+    shown_name,
+)
 from siamese_tf.data.idx_folder import PARTS
 from siamese_tf.data.image_cache import CachedImages, cached_images
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm
-from siamese_tf.data.images import SUFFIXES, is_image
+from siamese_tf.data.images import SUFFIXES
 from siamese_tf.errors import DatasetError
-
-NOT_READ = (".heic", ".heif", ".avif", ".jp2")
-ODD_NAME = "is not UTF-8, or has control characters"
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # would break the lines of lists and messages
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +36,8 @@ class ImageFolder:
         form: what the images were brought to, settled.
         resized: how many of them had another size.
         unreadable: one line for each file that is left out: its path relative to the folder, and why.
+        warnings: one line if there are image files that are not directly in the folder of a class.
+        part: (n,) int64, 0 for train, 1 for validation, 2 for test; None where the folder has no such sub-folders.
         sha256: of the paths and bytes of all files that were read, hexadecimal.
     """
 
@@ -42,15 +48,19 @@ class ImageFolder:
     form: ImageForm
     resized: int
     unreadable: tuple[str, ...]
+    warnings: tuple[str, ...]
+    part: np.ndarray | None
     sha256: str
 
 
 def read_image_folder(folder: str | Path, form: ImageForm = AS_THEY_ARE) -> ImageFolder:
     """Reads the images of a folder with one sub-folder for each class; what was decoded before comes from a cache.
 
-    In a sub-folder, a file counts by its suffix or its content; hidden files and what is no image are passed over, and
-    so are folders in it. Files that cannot be read (as HEIC), whose names are not UTF-8 or have control characters, or
-    that are links to outside of the folder are left out, and listed in `unreadable`.
+    In a sub-folder, a file counts by its suffix or its content; hidden files and what is no image are passed over.
+    Files that cannot be read (as HEIC), whose names are not UTF-8 or have control characters, or that are links to
+    outside of the folder are left out, and listed in `unreadable`; image files deeper down, or beside the sub-folders,
+    are counted in `warnings`. Where the sub-folders are train, and validation, test or both, theirs are the classes,
+    and a class is the same in each of them by its name, see `find_images`.
 
     Args:
         folder: what holds the sub-folders.
@@ -60,20 +70,17 @@ def read_image_folder(folder: str | Path, form: ImageForm = AS_THEY_ARE) -> Imag
         DatasetError: there are no image files in sub-folders (the message says that IDX files were looked for, too),
             none can be read, or those that can are of one class.
     """
-    files, refused = find_images(folder)
-    if not files and not refused:
-        raise DatasetError(
-            f"{folder}: there is no {PARTS[0]} nor another IDX file, and no image file in a sub-folder; expected the"
-            f" four IDX files {', '.join(PARTS)}, each plain or .gz, or one sub-folder for each class, with image files"
-            f" ({' '.join(SUFFIXES)}); put them there, or name another folder"
-        )
-    found = cached_images(folder, files, form)
-    unreadable = tuple(f"{name}: {why}" for name, why in {**refused, **found.unreadable}.items())
+    there = find_images(folder)
+    if not there.files and not there.refused:
+        raise DatasetError(_none_found(folder, there))
+    found = cached_images(folder, there.files, form)
+    unreadable = tuple(f"{name}: {why}" for name, why in {**there.refused, **found.unreadable}.items())
     paths = tuple(found.sha256)
-    classes = [path.split("/")[0] for path in paths]
-    number = {name: label for label, name in enumerate(dict.fromkeys(classes))}
+    classes = [path.split("/")[-2] for path in paths]
+    number = {name: label for label, name in enumerate(sorted(set(classes), key=natural_order))}
     if len(number) < 2:
-        raise DatasetError(_too_few(folder, len(paths), [*number], unreadable))
+        raise DatasetError(_too_few(folder, len(paths), [*number], unreadable, there))
+    parts = [PART_OF[path.split("/")[0].lower()] for path in paths] if there.has_parts else None
     return ImageFolder(
         images=found.images,
         labels=np.array([number[name] for name in classes], np.int64),
@@ -82,89 +89,57 @@ def read_image_folder(folder: str | Path, form: ImageForm = AS_THEY_ARE) -> Imag
         form=found.form,
         resized=found.resized,
         unreadable=unreadable,
+        warnings=(there.unused_line(),) if there.unused else (),
+        part=None if parts is None else np.array(parts, np.int64),
         sha256=_digest(found),
     )
 
 
-def find_images(folder: str | Path) -> tuple[dict[str, Path], dict[str, str]]:
-    """Finds the image files in the sub-folders of a folder; none of them is decoded.
+def _none_found(folder: str | Path, there: FoundImages) -> str:
+    if not there.unused:
+        return (
+            f"{folder}: there is no {PARTS[0]} nor another IDX file, and no image file in a sub-folder; expected the"
+            f" four IDX files {', '.join(PARTS)}, each plain or .gz, or one sub-folder for each class, with image files"
+            f" ({' '.join(SUFFIXES)}); put them there, or name another folder"
+        )
+    return (
+        f"{folder}: there is no image file in a sub-folder, and no {PARTS[0]}; expected one sub-folder for each class,"
+        f" with the image files directly in it; {there.unused_line()}; {_where_instead(folder, there)}"
+    )
 
-    Returns:
-        path relative to the folder, with `/` -> path, class by class, in natural order; and, of files and sub-folders
-        that are refused, the relative path -> why.
+
+def _where_instead(folder: str | Path, there: FoundImages) -> str:
+    where = [shown_name(f"{Path(folder, name)}") for name in _where_classes_are(there.unused)[:MAX_NAMED]]
+    if not where:
+        return "move the images of each class into a sub-folder of its own, or name another folder"
+    return f"name the folder that holds the folders of the classes: {' or '.join(where)}"
+
+
+def _where_classes_are(unused: Sequence[str]) -> list[str]:
+    """The folders that could be named instead, relative, those with most files first.
+
+    They hold folders with image files, or they hold train and another part in which such folders are.
     """
-    root = os.path.realpath(folder)
-    files: dict[str, Path] = {}
-    refused: dict[str, str] = {}
-    for sub in _visible(folder):
-        try:
-            if not sub.is_dir():
-                continue
-            why, inside = _why_refused(sub, root), _visible(sub.path)
-        except OSError as error:
-            why, inside = _cannot_be_opened(error), []
-        if why:
-            refused[shown_name(sub.name)] = why
-            continue
-        for file in inside:
-            name = f"{sub.name}/{file.name}"
-            try:
-                if file.is_dir() or not _looks_like_image(file):
-                    continue
-                why = _why_refused(file, root) or _why_not_read(file)
-            except OSError as error:
-                why = _cannot_be_opened(error)
-            if why:
-                refused[shown_name(name)] = why
-            else:
-                files[name] = Path(file.path)
-    return files, refused
+    above = Counter(os.path.dirname(os.path.dirname(path)) for path in unused if path.count("/") > 1)
+    parts: dict[str, set[int]] = {}
+    for name in above:
+        holder, part = os.path.split(name)
+        parts.setdefault(holder, set()).add(PART_OF.get(part.lower(), -1))
+    with_parts = {holder for holder, inside in parts.items() if holder and 0 in inside and inside & {1, 2}}
+    names = [os.path.dirname(name) if os.path.dirname(name) in with_parts else name for name, _ in above.most_common()]
+    return [*dict.fromkeys(names)]
 
 
-def _visible(folder: str | Path) -> list[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        return sorted((entry for entry in entries if entry.name[0] != "."), key=lambda entry: _natural(entry.name))
-
-
-def _natural(name: str) -> tuple[list[tuple[bool, int, str]], str]:
-    """Orders s2 before s10, A beside a, and numbers before words."""
-    parts = re.findall(r"([0-9]+)|([^0-9]+)", name)
-    return [(not digits, int(digits or 0), text.casefold()) for digits, text in parts], name
-
-
-def _why_refused(entry: os.DirEntry[str], root: str) -> str:
-    if shown_name(entry.name) != entry.name:
-        return f"its name {ODD_NAME}; rename it"
-    if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
-        return "it is a link that leaves the folder; copy what it points to into the folder"
-    return ""
-
-
-def _cannot_be_opened(error: OSError) -> str:
-    return f"it cannot be opened ({error.strerror}); check its rights, and where it leads if it is a link"
-
-
-def _looks_like_image(file: os.DirEntry[str]) -> bool:
-    return Path(file.name).suffix.lower() in SUFFIXES + NOT_READ or is_image(file.path)
-
-
-def _why_not_read(file: os.DirEntry[str]) -> str:
-    suffix = Path(file.name).suffix.lower()
-    return f"{suffix} is not read; convert it to PNG or JPEG" if suffix in NOT_READ and not is_image(file.path) else ""
-
-
-def shown_name(name: str) -> str:
-    """The name with escapes for what is not UTF-8, and for control characters."""
-    return CONTROL.sub(lambda found: repr(found[0])[1:-1], os.fsencode(name).decode("utf-8", "backslashreplace"))
-
-
-def _too_few(folder: str | Path, readable: int, classes: list[str], unreadable: Sequence[str]) -> str:
+def _too_few(
+    folder: str | Path, readable: int, classes: list[str], unreadable: Sequence[str], there: FoundImages
+) -> str:
     found = f"{readable:,} of {readable + len(unreadable):,} image files can be read"
     found += f", all of the class {classes[0]}" if classes else ""
     first = f" (the first that cannot: {unreadable[0]})" if unreadable else ""
+    deeper = f"; {there.unused_line()}; {_where_instead(folder, there)}" if there.unused else ""
     return (
-        f"{folder}: {found}{first}; expected images of two classes or more, one sub-folder for each; add another, or"
-        " mend the files"
+        f"{folder}: {found}{first}; expected images of two classes or more, one sub-folder for each{deeper}; add"
+        " another, or mend the files"
     )
 
 

@@ -71,9 +71,10 @@ def one_vs_rest(opened: OpenedPairs, name: str, *, rest_is_a_class: bool, seed: 
     if opened.test is not None:
         told_test = {**told, "label": label_in(opened.test, opened.train, label)}
         test = train if one_file else _remade(opened.test, (TEST,), told_test, seed)
-    return OpenedPairs(
-        train,
-        test,
+    return replace(
+        opened,
+        train=train,
+        test=test,
         dataset=f"{opened.dataset}-{_slug(name) or label}-vs-rest",
         note=f"{opened.note}, as {name} against the rest",
         leaks=audit_pairs([train] if test is None or one_file else [train, test]).leaks,
@@ -138,7 +139,7 @@ def _pairs(
     if ones < 2 or ones == len(images):
         raise DatasetError(
             f"the {PARTS[part]} part has {ones} images of {name} and {len(images) - ones} of the rest; expected at"
-            " least 2 and 1. Choose another class, or make pairs with more images, split by image."
+            " least 2 and 1. Choose another class, or make pairs split by image with 20 images of the class or more."
         )
     count = min(len(file.rows(part)), *existing_pairs(of_part, rest))
     img1, img2, similarity = make_pairs(of_part, max(2, count - count % 2), seed, rest)

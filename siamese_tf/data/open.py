@@ -1,9 +1,7 @@
 """The pairs of a run: a file or list named by the user, or files found in `dataset/<name>/`, or made there."""
 
-import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,14 +10,24 @@ from siamese_tf.data.generate import generate_pair_files
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm, check_not_asked
 from siamese_tf.data.known import KNOWN
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, check_labels_agree, load_pair_file
-from siamese_tf.data.pair_folder import check_same_run, pairs_lock
 from siamese_tf.data.pair_lists import check_people_apart, load_pairs
 from siamese_tf.data.pair_text import is_lfw, is_list
+from siamese_tf.data.pairs_folder import (
+    TEST_FILE,
+    TRAIN_FILE,
+    both_stand_in,
+    check_made_from,
+    check_same_run,
+    pairs_folder,
+    why_apart,
+)
+from siamese_tf.data.pairs_lock import pairs_lock
+from siamese_tf.data.part_sizes import part_warnings
 from siamese_tf.data.sources import Source, load_source
+from siamese_tf.data.split import GIVEN
 from siamese_tf.errors import ConfigError, PairFileError
 
 DATASET_FOLDER = Path("dataset")
-TRAIN_FILE, TEST_FILE = "train_pairs.npz", "test_pairs.npz"
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,7 @@ class OpenedPairs:
         note: one line for people: which files, and why when there was a choice.
         leaks: what the audit of the files found, see `Audit.leaks`; 0 is as it should be.
         unreadable: one line for each image file of the data set that is left out.
+        warnings: one line for each thing that the user may not have meant, without "warning:".
     """
 
     train: PairFile
@@ -41,10 +50,12 @@ class OpenedPairs:
     note: str
     leaks: int = 0
     unreadable: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """The note, the image files that are left out, and a warning where the pairs leak."""
+        """The note, the image files that are left out, the warnings, and another where the pairs leak."""
         lines = [self.note, *(f"could not be read: {line}" for line in self.unreadable)]
+        lines += [f"warning: {line}" for line in self.warnings]
         return [*lines, self.leak_line] if self.leaks else lines
 
     @property
@@ -65,6 +76,9 @@ def open_pairs(
     images_folder: str | Path | None = None,
 ) -> OpenedPairs:
     """Opens the pairs of a file, or of a data set, whose files are made in `folder/<name>/` when they are not there.
+
+    Of folders of the user's own that have one name, and of one that is wanted in another form, each has pairs of its
+    own, see `pairs_folder`.
 
     Besides pair files (.npz), `pairs` and `test_pairs` may be lists of image files: CSV (.csv), see `csv_pairs`,
     or in the form of LFW's (.txt), see `lfw_pairs`. Of LFW's folds, in which nobody stands twice, the last is for
@@ -95,50 +109,32 @@ def open_pairs(
         return _open_files(Path(pairs), test_pairs, f"using the pairs of {pairs}", form, images_folder)
     known = "mnist" if dataset == "auto" else dataset
     source: Source | None = None
-    if known in KNOWN and _both_stand_in(folder / known, dataset):
+    if known in KNOWN and both_stand_in(folder / known, dataset, None):
         check_not_asked(form, known)
         here, files, note, how = folder / known, dict(KNOWN[known].sha256), f"using {known}", "found there"
     else:
         source = load_source(dataset, data_dir, form)
-        here, files, note, how = folder / source.name, source.files, source.note, "found there"
-        if not all(path.exists() for path in (here / TRAIN_FILE, here / TEST_FILE)):
-            with pairs_lock(here):  # another run may be making them
-                if not _both_stand_in(here, dataset):
-                    generate_pair_files(source, out=folder)
-                    how = "made now"
+        here, how = _find_or_make(source, dataset, folder)
+        files, note = source.files, source.note
+    check_made_from(here, files, dataset, source)
     note = f"{note}; pairs in {here} ({how})"
     opened = _open_files(here / TRAIN_FILE, test_pairs, note, form, images_folder)
-    made_from = opened.train.manifest.get("files", files)
-    if made_from != files:
-        raise PairFileError(_made_from_others(here, dataset, made_from, files, source))
-    return opened if source is None else replace(opened, unreadable=source.unreadable)
+    if source is None:
+        return opened
+    warnings = (*source.warnings, *part_warnings(opened.train.manifest))
+    return replace(opened, unreadable=source.unreadable, warnings=warnings)
 
 
-def _made_from_others(here: Path, dataset: str, before: Any, now: dict[str, str], source: Source | None) -> str:
-    """What is wrong with the pairs of a folder, and the cure; of image files, only the form may be another."""
-    made = f"the pairs in {here} were made from other images than {dataset} has now"
-    again = f"Make them again: {_making(dataset)}"
-    if source is None or source.form is None:
-        return f"{made}. {again}"
-    if isinstance(before, dict) and [*before.values()] == [*now.values()]:
-        made = f"the pairs in {here} are of {dataset} in another form ({', '.join(before)}; now {', '.join(now)})"
-    height, width, _ = source.form.shape
-    return f"{made}. {again} --image-size {height}x{width} --color {source.form.color} --resize {source.form.resize}"
-
-
-def _making(dataset: str) -> str:
-    """What to type to make the pairs of a data set."""
-    return f"python dataset_generation.py --dataset {shlex.quote(str(dataset))}"
-
-
-def _both_stand_in(here: Path, dataset: str) -> bool:
-    there = [(here / name).exists() for name in (TRAIN_FILE, TEST_FILE)]
-    if any(there) and not all(there):
-        raise PairFileError(
-            f"{here} holds only one of {TRAIN_FILE} and {TEST_FILE}, which belong together."
-            f" Make both again: {_making(dataset)}"
-        )
-    return all(there)
+def _find_or_make(source: Source, dataset: str, folder: Path) -> tuple[Path, str]:
+    """The folder of the pair files of a data set, made where they are not there; and which of the two it was."""
+    here, how = pairs_folder(folder, source), "found there"
+    if not all((here / name).exists() for name in (TRAIN_FILE, TEST_FILE)):
+        with pairs_lock(folder / source.name):  # another run may be making them
+            here = pairs_folder(folder, source)
+            if not both_stand_in(here, dataset, source):
+                generate_pair_files(source, out=folder)
+                how = "made now"
+    return here, f"{how}{why_apart(here, source)}"
 
 
 def _open_files(
@@ -166,7 +162,7 @@ def _open_files(
             f"the test images are {test.images.shape[1:]} and those of {path} are {train.images.shape[1:]}"
             " (height, width, channels); they must be alike. Name the test file that belongs to it with --test-pairs."
         )
-    words = {"split": "split by", "seed": "seed"}
+    words = {"split": "split as" if train.manifest.get("split") == GIVEN else "split by", "seed": "seed"}
     made = [f"{word} {train.manifest[key]!s:.100}" for key, word in words.items() if key in train.manifest]
     tested = f"tested with {test.path.name}" if test is not None and test.path is not None else "no test pairs"
     note = ", ".join([note, *made, tested])

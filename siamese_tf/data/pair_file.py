@@ -115,7 +115,7 @@ def load_pair_file(path: str | Path) -> PairFile:
             arrays, members = read_npz(file, str(path), KNOWN, mapped=("images",), check=check)
     except OSError as error:
         raise PairFileError(
-            f"cannot read the pair file {path}: {error.strerror}. Make pair files with dataset_generation.py."
+            f"cannot read the pair file {path}: {error.strerror}. Make pair files with siamese-tf pairs generate."
         ) from error
     manifest = decode_manifest(arrays["manifest"], str(path)) if "manifest" in arrays else {}
     check_members(arrays.get(CHECKSUMS), members, KNOWN, manifest, str(path))

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from siamese_tf.data.find_images import ODD_NAME, PARTS, FoundImages, add_unused, shown_name
 from siamese_tf.data.idx import idx_sha256
 from siamese_tf.data.idx_folder import find_idx_files, read_idx_folder, stack_parts
-from siamese_tf.data.image_folder import ODD_NAME, read_image_folder, shown_name
+from siamese_tf.data.image_folder import read_image_folder
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm, check_not_asked
 from siamese_tf.data.known import KNOWN, DatasetNotFoundError, load_known
 from siamese_tf.errors import DatasetError
@@ -35,6 +36,10 @@ class Source:
         paths: of each image, relative to the folder `origin`, with `/`; None where images are no files of their own.
         form: what image files were brought to, settled; None where images are no files of their own.
         unreadable: one line for each image file that is left out: its relative path, and why.
+        is_validation: (n,) bool, True for the images of the folder validation, for a source with a split of its own;
+            None for all others.
+        warnings: one line for each thing that the user may not have meant, without "warning:".
+        folder: the real path of a folder of the user's own; None for a data set with a name of its own.
     """
 
     name: str
@@ -48,10 +53,25 @@ class Source:
     paths: tuple[str, ...] | None = None
     form: ImageForm | None = None
     unreadable: tuple[str, ...] = ()
+    is_validation: np.ndarray | None = None
+    warnings: tuple[str, ...] = ()
+    folder: str | None = None
+
+    @property
+    def has_split(self) -> bool:
+        """Whether the folders train, and validation, test or both, say what each image is for."""
+        return self.is_validation is not None
+
+    def remarks(self) -> list[str]:
+        """The warnings, and a line for each image file that is left out."""
+        warned = [f"warning: {line}" for line in self.warnings]
+        return [*warned, *(f"could not be read: {line}" for line in self.unreadable)]
 
 
 def load_source(name: str, data_dir: str | Path | None = None, form: ImageForm = AS_THEY_ARE) -> Source:
     """Loads a data set by name, or from a folder of four IDX files, or of image files in one sub-folder for each class.
+
+    Sub-folders train, and validation, test or both, with the folders of the classes in them, are a split.
 
     `"mnist"` and `"fashion-mnist"` are looked for in `data_dir` and nowhere else if it is given; otherwise in
     `$SIAMESE_TF_DATA`, Debian's package, the Keras cache, and then downloaded into that cache. `"digits"` comes with
@@ -101,10 +121,16 @@ def _from_folder(folder: str, form: ImageForm) -> Source:
         )
     if find_idx_files(folder):
         check_not_asked(form, f"{folder}, which holds IDX files,")
-        return _from_parts(name, read_idx_folder(folder), folder)
+        source = _from_parts(name, read_idx_folder(folder), folder)
+        add_unused(beside := FoundImages(), folder)
+        warnings = (f"the folder holds IDX files, and {beside.unused_line()}",) if beside.unused else ()
+        return replace(source, warnings=warnings, folder=f"{where}")
     found = read_image_folder(folder, form)
     height, width, _ = found.form.shape
     note = f"{_note(name, found.images, folder)} in {len(found.class_names):,} classes"
+    if found.part is not None:
+        counts = np.bincount(found.part, minlength=len(PARTS)).tolist()
+        note += f" ({', '.join(f'{part} {count:,}' for part, count in zip(PARTS, counts, strict=True))})"
     if found.resized:
         note += f"; {found.resized:,} had another size ({found.form.resize})"
     if found.unreadable:
@@ -113,7 +139,7 @@ def _from_folder(folder: str, form: ImageForm) -> Source:
         name=name,
         images=found.images,
         labels=found.labels,
-        is_test=np.zeros(len(found.labels), bool),
+        is_test=np.zeros(len(found.labels), bool) if found.part is None else found.part == 2,
         class_names=found.class_names,
         origin=folder,
         files={f"images, {height}x{width} {found.form.color}, {found.form.resize}": found.sha256},
@@ -121,6 +147,9 @@ def _from_folder(folder: str, form: ImageForm) -> Source:
         paths=found.paths,
         form=found.form,
         unreadable=found.unreadable,
+        is_validation=None if found.part is None else found.part == 1,
+        warnings=found.warnings,
+        folder=f"{where}",
     )
 
 

@@ -6,10 +6,12 @@ import numpy as np
 
 from siamese_tf.data.content import content_ids
 from siamese_tf.data.sources import Source
+from siamese_tf.data.split_by_class import MIN_CLASSES, split_by_class
+from siamese_tf.data.split_by_image import split_by_image
 from siamese_tf.errors import ConfigError, DatasetError
 
 MODES = ("image", "class")
-LEAST_CLASSES = 6  # two for each part: one class alone makes no dissimilar pair, one image alone no similar one
+GIVEN = "given"  # by the folders train, validation and test of the source
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,25 +32,32 @@ class ImageSplit:
 def split_images(source: Source, mode: str = "image", seed: int | np.random.SeedSequence = 0) -> ImageSplit:
     """Splits the distinct images of a source into training, validation and test.
 
-    By image, every class is spread over all parts. With an official test part, that is the test part and one in six of
-    the other images is for validation; without one, a quarter is for test and a fifth of the rest for validation
-    (60 / 15 / 25 %). By class, about 60 / 20 / 20 % of the classes go to training, validation and test, whole, and so
-    do those of one image, which make dissimilar pairs only; test images still come only from the official test part
-    where there is one.
+    By image, every class is spread over the parts, small ones in groups, see `split_by_image`. With an official test
+    part, that is the test part and one in six of the other images is for validation; without one, a quarter is for test
+    and a fifth of the rest for validation (60 / 15 / 25 %). By class, about 60 / 20 / 20 % of the classes go to
+    training, validation and test, whole, and so do those of one image, which make dissimilar pairs only; where classes
+    have very different sizes, so that each part has its share of the images, see `deal_classes`. Test images still come
+    only from the official test part where there is one.
+
+    As given, the parts are those of the source; of a missing one, a sixth of the training images is for validation, or
+    a quarter for test: whole classes where training and the other part have no class in common, else by image.
 
     Args:
         source: the labelled images.
-        mode: `"image"` or `"class"`.
+        mode: `"image"` or `"class"`; `"given"` for a source that has a split of its own, see `Source.has_split`.
         seed: of the generator that chooses.
 
     Raises:
-        ConfigError: another mode.
-        DatasetError: by class, with fewer than six classes that have two images.
+        ConfigError: another mode, or one that is not for this source.
+        DatasetError: by class, with fewer than six classes that have two images; or by image, with too few images for
+            two of one class and one of another in each part.
     """
-    if mode not in MODES:
-        raise ConfigError(f"split is {mode!r}; expected 'image' or 'class'.")
+    check_mode(source, mode)
     rng = np.random.Generator(np.random.PCG64(seed))
     kept, duplicates = distinct_images(source)
+    if mode == GIVEN:
+        train, validation, test = _as_given(source, kept, rng)
+        return ImageSplit(np.sort(train), np.sort(validation), np.sort(test), duplicates)
     pool = np.flatnonzero(kept & ~source.is_test)
     official = np.flatnonzero(kept & source.is_test) if source.is_test.any() else None
     by = _by_image if mode == "image" else _by_class
@@ -56,87 +65,121 @@ def split_images(source: Source, mode: str = "image", seed: int | np.random.Seed
     return ImageSplit(np.sort(train), np.sort(validation), np.sort(test), duplicates)
 
 
+def check_mode(source: Source, mode: str) -> None:
+    """Refuses a mode that is none, or not for this source.
+
+    Raises:
+        ConfigError: as `split_images`.
+    """
+    if mode not in MODES and not (mode == GIVEN and source.has_split):
+        raise ConfigError(f"split is {mode!r}; expected 'image' or 'class'.")
+    if source.has_split and mode != GIVEN:
+        raise ConfigError(
+            f"split must be left out for {source.origin}, whose folders are the split (train, and validation, test or"
+            f" both); got {mode!r}. Leave it out, or put all classes into one folder to have them split"
+        )
+
+
 def default_mode(source: Source) -> str:
-    """How to split unasked: image files by class where there are enough classes for it, all else by image.
+    """How to split unasked: as the source says, if it does; image files by class where there are enough classes for it;
+    all else by image.
 
     With people in image files, the question is of people never seen; with digits it is not.
     """
+    if source.has_split:
+        return GIVEN
     if source.paths is None:
         return "image"
     kept, _ = distinct_images(source)
-    return "class" if (np.bincount(source.labels[kept]) >= 2).sum() >= LEAST_CLASSES else "image"
+    return "class" if (np.bincount(source.labels[kept]) >= 2).sum() >= 3 * MIN_CLASSES else "image"
 
 
 def distinct_images(source: Source) -> tuple[np.ndarray, dict[str, int]]:
     """Finds byte-identical images, so that each counts once.
 
-    Training images are never changed for the sake of the test: a twin across the border leaves the test. Of copies on
-    one side the first stays; when their labels contradict each other nobody knows the class, and none stays.
+    Training images are never changed for the sake of the test: a twin across the border leaves the test, or validation.
+    Of copies on one side the first stays; when their labels contradict each other nobody knows the class, and none
+    stays.
 
     Returns:
         kept (n,) bool, and the number of images left out as `"test_twins"` (test images whose bytes occur among the
-        training images), `"copies"` (later copies on one side) and `"contradicting"` (all copies, labels differ).
+        other images), `"validation_twins"` (validation images whose bytes occur among the training images; only for a
+        source with a split of its own), `"copies"` (later copies on one side) and `"contradicting"` (all copies, labels
+        differ).
     """
     (ids,) = content_ids(source.images)
-    twin = source.is_test & np.isin(ids, ids[~source.is_test])
-    kept = np.zeros(len(ids), bool)
-    contradicting = 0
-    for side in (~source.is_test, source.is_test & ~twin):
-        rows = np.flatnonzero(side)
+    kept, earlier = np.zeros(len(ids), bool), np.zeros(len(ids), bool)
+    contradicting, twins = 0, []
+    for side in sides_of(source):
+        twin = side & np.isin(ids, ids[earlier])
+        twins.append(int(twin.sum()))
+        earlier |= side
+        rows = np.flatnonzero(side & ~twin)
         first, group = np.unique(ids[rows], return_index=True, return_inverse=True)[1:]
         labels = source.labels[rows]
         doubtful = np.zeros(len(first), bool)
         doubtful[group[labels != labels[first[group]]]] = True
         kept[rows[first[~doubtful]]] = True
         contradicting += int(doubtful[group].sum())
-    twins = int(twin.sum())
-    copies = len(ids) - int(kept.sum()) - twins - contradicting
-    return kept, {"test_twins": twins, "copies": copies, "contradicting": contradicting}
+    copies = len(ids) - int(kept.sum()) - sum(twins) - contradicting
+    counts = {"test_twins": twins[2]} | ({"validation_twins": twins[1]} if source.has_split else {})
+    return kept, {**counts, "copies": copies, "contradicting": contradicting}
 
 
-def _by_image(
-    source: Source, pool: np.ndarray, official: np.ndarray | None, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    shuffled = rng.permutation(pool)
-    ordered = shuffled[np.argsort(source.labels[shuffled], kind="stable")]
-    if official is not None:
-        validation, train = _every(ordered, 6)
-        return train, validation, official
-    test, rest = _every(ordered, 4)
-    validation, train = _every(rest, 5)
-    return train, validation, test
-
-
-def _every(ordered: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
-    """One in `step`, and the rest; of images ordered by class that is one in `step` of every class."""
-    taken = np.arange(len(ordered)) % step == step - 1
-    return ordered[taken], ordered[~taken]
+def sides_of(source: Source) -> list[np.ndarray]:
+    """Which images (n,) bool the source itself counts to training, validation and test; every image is on one side."""
+    validation = np.zeros(len(source.labels), bool) if source.is_validation is None else source.is_validation
+    return [~(source.is_test | validation), validation, source.is_test]
 
 
 def _by_class(
     source: Source, pool: np.ndarray, official: np.ndarray | None, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     test_pool = pool if official is None else official
-    classes = rng.permutation(np.intersect1d(source.labels[pool], source.labels[test_pool]))
-    several = np.logical_and.reduce([np.bincount(source.labels[part])[classes] >= 2 for part in (pool, test_pool)])
-    if several.sum() < LEAST_CLASSES:
-        single = "" if several.all() else f", {(~several).sum()} of them with one image"
-        raise DatasetError(
-            f"{source.name} has {len(classes)} classes{single}; a split by class needs at least {LEAST_CLASSES} with"
-            " two images or more, two for each of training, validation and test. Split by image instead."
-        )
-    fifth = max(2, round(several.sum() / 5))
-    single_fifth = round((~several).sum() / 5)
-    for_test, for_validation, for_train = map(
-        np.concatenate,
-        zip(
-            np.split(classes[several], [fifth, 2 * fifth]),
-            np.split(classes[~several], [single_fifth, 2 * single_fifth]),
-            strict=True,
-        ),
-    )
+    train, test, validation = split_by_class(source.labels[pool], source.labels[test_pool], (5, 5), rng, source.name)
     return (
-        pool[np.isin(source.labels[pool], for_train)],
-        pool[np.isin(source.labels[pool], for_validation)],
-        test_pool[np.isin(source.labels[test_pool], for_test)],
+        pool[np.isin(source.labels[pool], train)],
+        pool[np.isin(source.labels[pool], validation)],
+        test_pool[np.isin(source.labels[test_pool], test)],
     )
+
+
+def _as_given(source: Source, distinct: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """The parts that the source has; a missing validation or test part is taken from training.
+
+    It is taken by image, but by class where the training images and those of the other part share no class.
+    """
+    parts = [np.flatnonzero(distinct & side) for side in sides_of(source)]
+    for missing, step in ((1, 6), (2, 4)):
+        if sides_of(source)[missing].any():
+            continue
+        pool, labels = parts[0], source.labels[parts[0]]
+        apart = not np.isin(labels, source.labels[parts[3 - missing]]).any()
+        if apart and (np.bincount(labels) >= 2).sum() >= 2 * MIN_CLASSES:
+            train, taken = (
+                np.flatnonzero(np.isin(labels, of_part))
+                for of_part in split_by_class(labels, labels, (step,), rng, source.name)
+            )
+        else:
+            train, taken = _checked_by_image(source, pool, (step,), rng)
+        parts[0], parts[missing] = pool[train], pool[taken]
+    return parts
+
+
+def _by_image(
+    source: Source, pool: np.ndarray, official: np.ndarray | None, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if official is not None:
+        train, validation = _checked_by_image(source, pool, (6,), rng)
+        return pool[train], pool[validation], official
+    train, test, validation = _checked_by_image(source, pool, (4, 5), rng)
+    return pool[train], pool[validation], pool[test]
+
+
+def _checked_by_image(
+    source: Source, pool: np.ndarray, steps: tuple[int, ...], rng: np.random.Generator
+) -> list[np.ndarray]:
+    try:
+        return split_by_image(source.labels[pool], steps, rng)
+    except DatasetError as error:
+        raise DatasetError(f"{source.name}: {error}") from error

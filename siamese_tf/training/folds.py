@@ -103,8 +103,8 @@ def _train_folds_in(
         (workdir / REPORT).unlink(missing_ok=True)
     people = sum(len(_names(source, split.test)) for split in splits)
     say(f"{source.note}; {len(splits)} folds of {people:,} people")
-    for line in source.unreadable:
-        say(f"could not be read: {line}")
+    for line in source.remarks():
+        say(line)
     rows = []
     for number, split in enumerate(splits):
         folder = workdir / f"fold-{number}"

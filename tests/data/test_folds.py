@@ -34,6 +34,23 @@ def test_nobody_is_on_two_sides_and_everybody_is_tested_once(people, folds, seed
     assert sorted(np.concatenate([fold.validation for fold in made]).tolist()) == list(range(len(labels)))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_groups_have_about_as_many_images_and_somebody_with_two(seed):
+    """In the order of a shuffle, a group might have only people with one picture, or most pictures."""
+    pictures = [40, 40, 40, 2, 2, 2, 1, 1, 1, 1, 1, 1]
+    labels = np.repeat(np.arange(12), pictures)
+    for fold in people_folds(labels, 3, seed):
+        assert all(43 <= len(part) <= 45 for part in fold)
+        assert all(np.bincount(labels[part]).max() > 1 for part in fold)
+        assert [len(np.unique(labels[part])) for part in fold] == [4, 4, 4]
+
+
+def test_people_with_as_many_images_are_dealt_as_in_earlier_releases():
+    people = np.random.default_rng(5).permutation(40)
+    for fold, group in zip(people_folds(FORTY, 8, 5), np.array_split(people, 8), strict=True):
+        assert sorted(group) == np.unique(FORTY[fold.test]).tolist()
+
+
 def test_positions_are_sorted_int64_and_the_seed_decides():
     first, again, other = (people_folds(FORTY, 8, seed) for seed in (1, 1, 2))
     for part, same in zip(first[0], again[0], strict=True):

@@ -202,8 +202,11 @@ def test_a_part_of_a_split_without_pairs_is_refused():
 def test_default_count_by_hand():
     assert default_count(np.repeat([0, 1], 5000), 50_000) == 50_000  # the standard
     assert default_count(np.repeat([0, 1], 100), 50_000) == 2000  # ten an image
-    assert default_count(np.repeat([0, 1], 7), 50_000) == 42  # 42 similar pairs exist: half of the half
-    assert default_count(np.array([0, 0, 0, 1]), 50_000) == 2  # 3 exist on either side; even
+    assert default_count(np.repeat([0, 1], 15), 50_000) == 210  # 210 similar pairs exist: half of the half
+    assert default_count(np.repeat([0, 1], 7), 50_000) == 84  # 42 similar pairs exist: few, so all of them
+    assert default_count(np.repeat([0, 1], 10), 50_000) == 100  # 90 exist
+    assert default_count(np.repeat([0, 1], 7), 30) == 30
+    assert default_count(np.array([0, 0, 0, 1]), 50_000) == 6  # 3 exist on either side; even
     assert default_count(np.array([0, 0]), 50_000) == 2  # none exist: left to make_pairs to refuse
 
 
@@ -213,8 +216,10 @@ def test_a_count_beyond_what_exists_is_refused_with_part_and_maximum():
 
 
 def test_a_part_too_small_for_pairs_is_refused():
-    with pytest.raises(DatasetError, match="drawn, validation part: 3 images make 0 similar"):
-        build_pairs(drawn_source(training=24, test=80), UNASKED, "image", seed=0)
+    with pytest.raises(DatasetError, match="drawn, test part: 4 images make 0 similar"):
+        build_pairs(drawn_source(training=48, test=6), UNASKED, "image", seed=0)
+    with pytest.raises(DatasetError, match="drawn: the images to split into 2 parts must be at least 6"):
+        build_pairs(drawn_source(training=8, test=80, classes=7), UNASKED, "image", seed=0)
 
 
 @pytest.mark.parametrize(
@@ -317,6 +322,44 @@ def test_where_a_file_would_be_too_large_nothing_is_written(people, tmp_path, mo
     with pytest.raises(PairFileError, match=f"people/{large} would hold .* bytes; at most 1,000 are read again"):
         generate_pair_files(str(people), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_a_split_is_split_as_given_and_takes_no_other(people, tmp_path):
+    for part, names in (("train", (0, 1, 7)), ("val", (2, 3)), ("test", (4, 5, 6))):
+        (people / part).mkdir()
+        for name in names:
+            (people / f"p{name}").rename(people / part / f"p{name}")
+    made = generate_pair_files(str(people), out=tmp_path / "out")
+    assert made.note.endswith("in 8 classes (train 7, validation 6, test 9); split as given")
+    train, test = load_pair_file(made.train_path), load_pair_file(made.test_path)
+    assert np.unique(train.labels[train.images_of(TRAIN)]).tolist() == [0, 1, 7]
+    assert np.unique(train.labels[train.images_of(VALIDATION)]).tolist() == [2, 3]
+    assert np.unique(test.labels).tolist() == [4, 5, 6]
+    assert train.manifest["duplicates"] == {"test_twins": 0, "validation_twins": 0, "copies": 0, "contradicting": 0}
+    assert "train/p0/0.png" in made.csv_path.read_text()
+    with pytest.raises(ConfigError, match="split must be left out for .*people, whose folders are the split"):
+        generate_pair_files(str(people), out=tmp_path / "other", split="class")
+    assert not (tmp_path / "other").exists()
+
+
+def test_pairs_of_two_folders_of_one_name_do_not_replace_each_other(people, tmp_path):
+    shutil.copytree(people, tmp_path / "other" / "people")
+    (tmp_path / "other" / "people" / "p0" / "0.png").unlink()
+    made = [
+        generate_pair_files(str(folder), out=tmp_path / "out") for folder in (people, tmp_path / "other" / "people")
+    ]
+    assert made[0].train_path.parent == tmp_path / "out" / "people"
+    assert made[1].train_path.parent == made[1].csv_path.parent != made[0].train_path.parent
+    assert made[1].lines()[-1] == f"wrote {made[1].csv_path}"
+    assert f"; {tmp_path / 'out' / 'people'} holds pairs of other images" in made[1].note
+
+
+def test_warnings_are_among_the_lines(people, tmp_path):
+    (people / "p0" / "deep").mkdir()
+    (people / "p0" / "0.png").rename(people / "p0" / "deep" / "0.png")
+    made = generate_pair_files(str(people), out=tmp_path / "out")
+    assert made.lines()[1].startswith("warning: image files that are not directly in the folder of a class are not us")
+    assert made.lines()[2].startswith("warning: validation has 8 pairs to choose the threshold by")
 
 
 def test_a_folder_of_images_does_not_replace_a_known_data_set(people, tmp_path):

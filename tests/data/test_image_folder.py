@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siamese_tf.data.image_folder import find_images, read_image_folder
+from siamese_tf.data.image_folder import read_image_folder
 from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.images import load_image
 from siamese_tf.errors import DatasetError
@@ -44,14 +44,6 @@ def test_classes_and_files_in_natural_order(folder):
     assert (found.unreadable, found.resized) == ((), 0)
 
 
-def test_natural_order(tmp_path):
-    names = ["2", "10", "010", "a", "A1", "a2", "a10", "b", "x1y2", "x1y10", "x2", "ä", "9" * 200]
-    for name in names:
-        draw(tmp_path / "folder" / name / "1.png")
-    found = [path.split("/")[0] for path in find_images(tmp_path / "folder")[0]]
-    assert found == ["2", "010", "10", "9" * 200, "a", "A1", "a2", "a10", "b", "x1y2", "x1y10", "x2", "ä"]
-
-
 def test_by_suffix_or_content(folder):
     """A picture without a suffix counts, and so does a text that claims to be one; a text that does not, is none."""
     draw(folder / "s1" / "c.png").tofile(folder / "s1" / "d")
@@ -71,6 +63,7 @@ def test_hidden_files_and_folders_and_deeper_ones_are_passed_over(folder):
     (folder / "empty").mkdir()
     found = read_image_folder(folder)
     assert (len(found.paths), found.class_names, found.unreadable) == (5, ("s1", "s2", "s10"), ())
+    assert [line.split(": ")[1] for line in found.warnings] == ["3 (s1/deeper/1.png, s1/looks-like.png/1.png, top.png)"]
 
 
 def test_links_within_the_folder_count_and_those_that_leave_it_are_refused(folder, tmp_path):
@@ -195,8 +188,7 @@ def test_the_digest_knows_paths_and_bytes(folder, tmp_path):
 
 
 def test_nothing_to_be_found(tmp_path):
-    draw(tmp_path / "folder" / "1.png")
-    draw(tmp_path / "folder" / "train" / "s1" / "1.png")
+    (tmp_path / "folder" / "empty").mkdir(parents=True)
     with pytest.raises(DatasetError) as caught:
         read_image_folder(tmp_path / "folder")
     for word in (
@@ -206,6 +198,44 @@ def test_nothing_to_be_found(tmp_path):
         "name another",
     ):
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (["1.png"], ["not used: 1 (1.png)", "move the images of each class into a sub-folder"]),
+        (["in/a/1.png", "in/b/1.png"], ["one sub-folder for each", "2 (in/a/1.png, in/b/1.png)", "classes: {}/in"]),
+        (["train/a/1.png", "train/b/1.png"], ["classes: {}/train"]),
+        (["x/y/a/1.png", "x/y/b/1.png", "x/y/b/2.png", "x/z/b/2.png"], [", ...)", "classes: {}/x/y or {}/x/z"]),
+        (["all/1.png", "in/a/1.png", "in/b/1.png"], ["all of the class all", "not used: 2 (", "classes: {}/in"]),
+        (["train/x/a/1.png", "train/x/b/1.png", "test/x/a/1.png"], ["classes: {}/train/x or {}/test/x"]),
+        (["in/train/a/1.png", "in/test/a/1.png", "in/odd/a/1.png"], ["classes: {}/in"]),
+        (["train/a/1.png", "in/test/a/1.png"], ["classes: {}/train or {}/in/test"]),
+    ],
+)
+def test_folders_that_are_deeper_than_expected_are_named(tmp_path, files, words):
+    for seed, file in enumerate(files):
+        draw(tmp_path / "folder" / file, seed)
+    with pytest.raises(DatasetError) as caught:
+        read_image_folder(tmp_path / "folder")
+    for word in words:
+        assert word.replace("{}", f"{tmp_path / 'folder'}") in str(caught.value)
+
+
+def test_train_validation_and_test_share_their_classes_by_name(tmp_path):
+    names = ("train/s10/1.png", "train/s2/1.png", "train/s2/2.png", "val/s2/9.png", "Test/s1/1.png", "Test/s10/2.png")
+    for seed, name in enumerate(names):
+        draw(tmp_path / "people" / name, seed)
+    found = read_image_folder(tmp_path / "people")
+    assert found.class_names == ("s1", "s2", "s10")
+    assert found.paths == ("train/s2/1.png", "train/s2/2.png", "train/s10/1.png", *names[3:])
+    assert found.labels.tolist() == [1, 1, 2, 1, 0, 2]
+    assert found.part.tolist() == [0, 0, 0, 1, 2, 2]
+    assert found.part.dtype == np.int64
+
+
+def test_a_folder_without_parts_has_none(folder):
+    assert read_image_folder(folder).part is None
 
 
 def test_all_fail(folder):

@@ -1,8 +1,10 @@
+import re
 import shlex
 import struct
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 from urllib.error import URLError
 
 import numpy as np
@@ -108,28 +110,47 @@ def test_one_of_the_two_files_alone_is_refused(place, missing):
     folder = idx_folder(place / "symbols")
     open_pairs(folder)
     (place / "dataset" / "symbols" / missing).unlink()
-    with pytest.raises(PairFileError, match=f"holds only one of .*dataset_generation.py --dataset {folder}"):
+    with pytest.raises(PairFileError, match=f"holds only one of .*siamese-tf pairs generate --dataset {folder}"):
         open_pairs(folder)
     assert not (place / "dataset" / "symbols" / missing).exists()
 
 
 def test_what_is_to_be_typed_names_a_folder_with_a_space(place):
-    folders = [idx_folder(place / f"it's {name}" / "my symbols", seed) for seed, name in enumerate(("one", "two"))]
-    open_pairs(folders[0])
-    with pytest.raises(PairFileError, match="were made from other images") as other:
-        open_pairs(folders[1])
+    folder = idx_folder(place / "it's mine" / "my symbols")
+    open_pairs(folder)
     (place / "dataset" / "my symbols" / "test_pairs.npz").unlink()
     with pytest.raises(PairFileError, match="holds only one of") as half:
-        open_pairs(folders[1])
-    for caught in (other, half):
-        assert shlex.split(str(caught.value).split(" again: ")[1])[2:] == ["--dataset", str(folders[1])]
+        open_pairs(folder)
+    assert shlex.split(str(half.value).split(" again: ")[1])[:5] == [
+        "siamese-tf",
+        "pairs",
+        "generate",
+        "--dataset",
+        folder,
+    ]
 
 
-def test_pairs_of_other_images_under_the_same_name_are_refused(place):
-    open_pairs(idx_folder(place / "one" / "symbols", seed=1))
-    with pytest.raises(PairFileError, match=r"dataset/symbols were made from other images than .*two/symbols has now"):
-        open_pairs(idx_folder(place / "two" / "symbols", seed=2))
-    assert "(found there)" in open_pairs(str(place / "one" / "symbols")).note
+def test_two_folders_of_one_name_have_pairs_of_their_own(place):
+    one, two = (idx_folder(place / name / "symbols", seed) for seed, name in enumerate(("one", "two")))
+    first, second = open_pairs(one), open_pairs(two)
+    assert first.train.path.parent == place.joinpath("dataset/symbols").relative_to(place)
+    assert re.fullmatch("symbols-[0-9a-f]{6}", second.train.path.parent.name)
+    assert "(made now; dataset/symbols holds pairs of other images or another form)" in second.note
+    for folder, made in ((one, first), (two, second)):
+        again = open_pairs(folder)
+        assert "(found there" in again.note
+        assert (again.train.path, again.train.sha256) == (made.train.path, made.train.sha256)
+    assert first.dataset == second.dataset == "symbols"
+
+
+def test_a_folder_of_idx_files_named_as_a_known_data_set_does_not_replace_it(place):
+    manifest = {"source": "mnist", "files": dict(known.KNOWN["mnist"].sha256)}
+    saved(place / "dataset" / "mnist" / "train_pairs.npz", TRAIN, VALIDATION, manifest=manifest)
+    saved(place / "dataset" / "mnist" / "test_pairs.npz", TEST, manifest=manifest)
+    opened = open_pairs(idx_folder(place / "own" / "mnist"))
+    assert opened.train.path.parent.name.startswith("mnist-")
+    assert open_pairs("mnist").train.manifest == manifest
+    assert generate_pair_files(str(place / "own" / "mnist")).train_path == opened.train.path
 
 
 def test_pairs_put_there_by_hand_need_not_say_what_they_were_made_from(place):
@@ -321,24 +342,61 @@ def test_a_folder_of_image_files(people, place):
     assert found.unreadable == made.unreadable
 
 
-def test_pairs_of_other_image_files_or_of_another_form_are_refused_with_what_makes_the_right_ones(people, place):
+def test_pairs_of_a_folder_that_was_changed_are_refused_with_what_makes_them_again(people, place):
     open_pairs(str(people))
-    with pytest.raises(PairFileError) as caught:
-        open_pairs(str(people), form=ImageForm((9, 8), None, "crop"))
-    assert str(caught.value) == (
-        f"the pairs in dataset/people are of {people} in another form (images, 6x5 grey, pad; now images, 9x8 grey,"
-        f" crop). Make them again: python dataset_generation.py --dataset {people} --image-size 9x8 --color grey"
-        " --resize crop"
-    )
     Image.fromarray(np.zeros((6, 5), np.uint8)).save(people / "a" / "new.png")
     with pytest.raises(PairFileError) as caught:
         open_pairs(str(people))
     assert str(caught.value) == (
-        f"the pairs in dataset/people were made from other images than {people} has now. Make them again: python"
-        f" dataset_generation.py --dataset {people} --image-size 6x5 --color grey --resize pad"
+        f"the pairs in dataset/people were made from other images than {people} has now. Make them again: siamese-tf"
+        f" pairs generate --dataset {people} --image-size 6x5 --color grey --resize pad"
     )
     cured = generate_pair_files(str(people), form=ImageForm((6, 5), "grey", "pad"))
-    assert open_pairs(str(people)).train.path == cured.train_path
+    assert open_pairs(str(people)).train.path == cured.train_path == Path("dataset/people/train_pairs.npz")
+
+
+def test_each_form_of_a_folder_has_pairs_of_its_own(people, place):
+    forms = [ImageForm(), ImageForm((9, 8), None, "crop"), ImageForm((9, 8), "rgb", "pad")]
+    made = [open_pairs(str(people), form=form) for form in forms]
+    assert [opened.train.images.shape[1:] for opened in made] == [(6, 5, 1), (9, 8, 1), (9, 8, 3)]
+    assert len({opened.train.path for opened in made}) == 3
+    for form, opened in zip(forms, made, strict=True):
+        again = open_pairs(str(people), form=form)
+        assert (again.train.path, "(found there" in again.note) == (opened.train.path, True)
+    Image.fromarray(np.zeros((6, 5), np.uint8)).save(people / "a" / "new.png")
+    for form in forms:
+        with pytest.raises(PairFileError, match="made from other images .* has now. Make them again: siamese-tf pairs"):
+            open_pairs(str(people), form=form)
+
+
+def test_what_is_left_out_and_what_is_little_is_said(people, place):
+    (people / "a" / "deep").mkdir()
+    Image.fromarray(np.zeros((6, 5), np.uint8)).save(people / "a" / "deep" / "1.png")
+    expected = (
+        "image files that are not directly in the folder of a class are not used: 1 (a/deep/1.png)",
+        "validation has 12 pairs to choose the threshold by, and with fewer than 20 that is a matter of luck; add"
+        " images",
+    )
+    for opened in (open_pairs(str(people)), open_pairs(str(people))):
+        assert opened.warnings == expected
+        assert opened.lines() == [opened.note, *(f"warning: {line}" for line in expected)]
+
+
+def test_a_folder_with_train_and_test_is_the_split_that_it_is(people, place):
+    for part, names in (("train", "abcdef"), ("test", "ghi")):
+        (people / part).mkdir()
+        for name in names:
+            (people / name).rename(people / part / name)
+    opened = open_pairs(str(people))
+    assert "27 grey images of 6x5 in 9 classes (train 18, validation 0, test 9)" in opened.note
+    assert "split by given" not in opened.note
+    assert "split as given" in opened.note
+    assert opened.train.manifest["split"] == "given"
+    assert {int(label) for label in opened.test.labels} == {6, 7, 8}
+    assert (
+        np.unique(opened.train.labels[opened.train.images_of(VALIDATION)]).size == 2
+    )  # strangers, as those of the test
+    assert opened.leaks == 0
 
 
 @pytest.mark.parametrize("before", [["images"], "images", 3, {}, {"images": 3}, {"images, 6x5 grey, pad": "0" * 64}])

@@ -217,7 +217,7 @@ def test_labels_that_agree_or_are_not_there_pass():
 
 
 def test_a_missing_file_is_refused_with_the_cure(tmp_path):
-    with pytest.raises(PairFileError, match=r"absent.npz: No such file.*dataset_generation.py"):
+    with pytest.raises(PairFileError, match=r"absent.npz: No such file.*siamese-tf pairs generate"):
         load_pair_file(tmp_path / "absent.npz")
 
 

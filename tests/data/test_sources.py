@@ -242,6 +242,44 @@ def test_idx_files_go_before_sub_folders(place):
     assert load_source(str(draw_people(fill(place / "both")))).paths is None
 
 
+def test_image_files_beside_idx_files_are_not_used_and_it_is_said(place):
+    assert load_source(str(fill(place / "idx"))).warnings == ()
+    (warning,) = load_source(str(draw_people(fill(place / "both")))).warnings
+    assert warning.startswith("the folder holds IDX files, and image files that are not directly in the folder of a cl")
+    assert warning.endswith(": 6 (p0/0.png, p0/1.png, p0/2.png, ...)")
+
+
+def test_a_folder_with_train_and_test(place, monkeypatch):
+    monkeypatch.setenv("SIAMESE_TF_CACHE", str(place / "cache"))
+    folder = draw_people(place / "people" / "train").parent
+    (folder / "test").mkdir()
+    (folder / "train" / "p1").rename(folder / "test" / "p1")
+    Image.new("L", (4, 5), 9).save(folder / "top.png")
+    source = load_source(str(folder))
+    assert_consistent(source)
+    assert source.has_split
+    assert source.is_test.tolist() == [False] * 3 + [True] * 3
+    assert not source.is_validation.any()
+    assert source.class_names == ("p0", "p1")
+    assert source.paths[0] == "train/p0/0.png"
+    assert source.note.endswith("6 grey images of 5x4 in 2 classes (train 3, validation 0, test 3)")
+    assert source.remarks() == [
+        "warning: image files that are not directly in the folder of a class are not used: 1 (top.png)"
+    ]
+    (folder / "test" / "p1" / "odd.png").write_text("text")
+    assert load_source(str(folder)).remarks()[1].startswith("could not be read: test/p1/odd.png: ")
+
+
+def test_the_real_path_of_a_folder_of_ones_own_is_known(place, monkeypatch):
+    monkeypatch.setenv("SIAMESE_TF_CACHE", str(place / "cache"))
+    (place / "link").symlink_to(draw_people(place / "people"))
+    for folder in (place / "link", place / "people"):
+        assert load_source(str(folder)).folder == str((place / "people").resolve())
+    assert load_source(str(fill(place / "idx"))).folder == str((place / "idx").resolve())
+    assert load_source("digits").folder is None
+    assert not load_source("digits").has_split
+
+
 def test_what_is_no_folder_of_image_files_takes_no_form(place):
     folder = fill(place / "folder")
     for name in ("digits", "auto", "mnist", str(folder), str(place / "absent")):

@@ -100,6 +100,23 @@ def test_by_class_gives_a_fifth_but_at_least_two_classes(classes, sides):
     assert found == sides
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("place", [0, 5])
+def test_by_class_one_large_class_is_for_training_whatever_the_seed(seed, place):
+    counts = [2] * 6
+    counts[place] = 150
+    split = split_images(source(np.repeat(np.arange(6), counts)), "class", seed)
+    assert [len(part) for part in (split.train, split.validation, split.test)] == [152, 4, 4]
+
+
+def test_by_class_two_large_classes_are_not_in_one_part():
+    drawn = source(np.repeat(np.arange(6), [150, 2, 2, 150, 2, 2]))
+    for seed in range(4):
+        split = split_images(drawn, "class", seed)
+        assert sorted(len(part) for part in (split.train, split.validation, split.test)) == [4, 152, 152]
+        assert len(split.train) == 152
+
+
 def test_by_class_refuses_fewer_than_six_classes():
     with pytest.raises(DatasetError, match=r"drawn has 5 classes; a split by class needs at least 6.*by image"):
         split_images(source(np.repeat(np.arange(5), 9)), "class")
@@ -141,6 +158,58 @@ def test_distinct_images_agrees_with_a_slow_twin():
     assert kept.tolist() == expected
     assert sum(counts.values()) == 200 - sum(expected)
     assert min(counts.values()) > 0
+
+
+def test_a_validation_twin_of_training_and_a_test_twin_of_either_are_dropped():
+    values, labels = [1, 2, 3, 2, 4, 4, 5, 3, 4, 5, 6], [0, 0, 1, 1, 1, 1, 0, 1, 1, 0, 0]
+    drawn = source(labels, is_test=[False] * 7 + [True] * 4, values=values)
+    drawn = replace(drawn, is_validation=np.array([False] * 3 + [True] * 4 + [False] * 4))
+    kept, counts = distinct_images(drawn)
+    assert np.flatnonzero(kept).tolist() == [0, 1, 2, 4, 6, 10]
+    assert counts == {"test_twins": 3, "validation_twins": 1, "copies": 1, "contradicting": 0}
+
+
+def given(labels, parts) -> Source:
+    """A source whose folders say the part of each image: t(rain), v(alidation) or s (test)."""
+    parts = np.array(list(parts))
+    return replace(source(labels, is_test=parts == "s"), is_validation=parts == "v")
+
+
+def test_a_split_that_the_source_has_is_taken_as_it_is():
+    drawn = given([0, 0, 1] * 3, "tttvvvsss")
+    assert default_mode(drawn) == "given"
+    split = split_images(drawn, "given", seed=1)
+    assert [part.tolist() for part in (split.train, split.validation, split.test)] == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+
+
+@pytest.mark.parametrize("parts", ["ts", "tv"])
+def test_a_missing_part_is_taken_from_training_by_image_where_the_classes_are_the_same(parts):
+    drawn = given(np.tile(np.arange(4), 30), np.repeat(list(parts), 60))
+    split = split_images(drawn, "given", seed=1)
+    taken, there = (split.validation, split.test) if parts == "ts" else (split.test, split.validation)
+    assert there.tolist() == list(range(60, 120))
+    assert sorted([*split.train, *taken]) == list(range(60))
+    assert classes_of(drawn, split.train) == [15 - k for k in classes_of(drawn, taken)]
+    assert len(taken) in {(10, 15)[parts == "tv"] + k for k in (-2, -1, 0, 1, 2)}
+    assert min(classes_of(drawn, split.train)) > 0
+
+
+@pytest.mark.parametrize("parts", ["ts", "tv"])
+def test_a_missing_part_is_taken_from_training_by_class_where_no_class_is_shared(parts):
+    drawn = given([*np.repeat(np.arange(8), 5), *np.repeat(np.arange(8, 11), 5)], [parts[0]] * 40 + [parts[1]] * 15)
+    split = split_images(drawn, "given", seed=1)
+    taken, there = (split.validation, split.test) if parts == "ts" else (split.test, split.validation)
+    assert there.tolist() == list(range(40, 55))
+    assert sorted([*split.train, *taken]) == list(range(40))
+    assert [count for count in classes_of(drawn, taken) if count] == [5, 5]
+    assert set(drawn.labels[taken]).isdisjoint(drawn.labels[split.train])
+
+
+def test_another_split_of_a_source_that_has_one_is_refused():
+    with pytest.raises(ConfigError, match="split must be left out for .*, whose folders are the split.*; got 'image'"):
+        split_images(given([0, 0, 1] * 3, "tttvvvsss"))
+    with pytest.raises(ConfigError, match="split is 'given'; expected 'image' or 'class'"):
+        split_images(source([0, 1]), "given")
 
 
 def test_dropped_images_stand_in_no_part():

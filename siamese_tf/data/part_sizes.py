@@ -1,0 +1,37 @@
+"""Warnings about a split that leaves too little to train on, or to choose the threshold by."""
+
+from collections.abc import Mapping
+from typing import Any
+
+MIN_TRAIN_SHARE = 0.25
+MIN_VALIDATION_PAIRS = 20
+
+
+def part_warnings(manifest: Mapping[str, Any]) -> list[str]:
+    """The warnings that the manifest of a pair file gives reason to, without "warning:".
+
+    Args:
+        manifest: with `images` and `pairs`, the numbers of images and of pairs of each part, by its name; one that does
+            not say, or says anything else, gives no reason.
+    """
+    found = []
+    images, pairs = (_counts(manifest.get(name)) for name in ("images", "pairs"))
+    total = sum(images.values())
+    if 0 <= images.get("train", total) < MIN_TRAIN_SHARE * total:
+        found.append(
+            f"training has {images['train']:,} of {total:,} images, {images['train'] / total:.0%}, for the classes are"
+            " few or of very different sizes; add images"
+        )
+    if 0 <= pairs.get("validation", MIN_VALIDATION_PAIRS) < MIN_VALIDATION_PAIRS:
+        found.append(
+            f"validation has {pairs['validation']:,} pairs to choose the threshold by, and with fewer than"
+            f" {MIN_VALIDATION_PAIRS} that is a matter of luck; add images"
+        )
+    return found
+
+
+def _counts(numbers: Any) -> dict[str, int]:
+    """The whole numbers among what is said; the manifest of a file from anywhere may say anything."""
+    if not isinstance(numbers, dict):
+        return {}
+    return {name: number for name, number in numbers.items() if type(number) is int}

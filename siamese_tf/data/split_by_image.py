@@ -1,0 +1,164 @@
+"""Images split into parts that each show the classes of the others: the split of digits, and of few pictures a class.
+
+Large classes are shared out image by image. Of small ones that would leave a part single images, which make no similar
+pair, so these are dealt in groups: a class of 4 to about 20 images keeps most of them in training and gives the rest to
+one other part, and a class of 2 or 3 goes to one part.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+import numpy as np
+
+from siamese_tf.errors import DatasetError
+
+MIN_IMAGES = 3  # of every class in every part, for a split image by image: they make three similar pairs
+MIN_GROUP = 2
+GROUP_SHARE = 0.4  # of a class too small for that, goes to a part other than training
+# Images of two classes that every part must have, the more useful first; the last is what a part needs at all.
+CORES = ((3, 3), (2, 2), (3, 1), (2, 1))
+
+Row = tuple[int, ...]  # how many images of a class each part gets
+
+
+def split_by_image(labels: np.ndarray, steps: Sequence[int], rng: np.random.Generator) -> list[np.ndarray]:
+    """Splits labelled images into training and other parts, each with similar and dissimilar pairs.
+
+    Args:
+        labels: (n,) integers, the class of each image.
+        steps: one number for each part other than training: `(4, 5)` asks for a quarter of the images, and for a fifth
+            of the rest.
+        rng: generator that shuffles the images and the classes.
+
+    Returns:
+        The positions of the images, int64: training, then a part for each step. Every position is in one part.
+
+    Raises:
+        DatasetError: there are too few images for two of one class and one of another in every part.
+    """
+    shuffled = rng.permutation(len(labels))
+    ordered = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    parts = _image_by_image(ordered, steps)
+    sizes = np.unique(labels, return_counts=True)[1]
+    if all(_images_of_each(labels, part, len(sizes)).min() >= MIN_IMAGES for part in parts):
+        return parts
+    classes = rng.permutation(len(sizes))
+    classes = classes[np.argsort(-sizes[classes], kind="stable")]
+    rows = np.empty((len(sizes), len(parts)), np.int64)
+    rows[classes] = _deal(sizes[classes].tolist(), np.array(_shares(steps)))
+    part_of = np.repeat(np.tile(np.arange(len(parts)), len(sizes)), rows.ravel())
+    return [ordered[part_of == part] for part in range(len(parts))]
+
+
+def _image_by_image(ordered: np.ndarray, steps: Sequence[int]) -> list[np.ndarray]:
+    """Takes one in so many; of images ordered by class, that is one in so many of every class."""
+    rest, taken = ordered, []
+    for step in steps:
+        chosen = np.arange(len(rest)) % step == step - 1
+        taken.append(rest[chosen])
+        rest = rest[~chosen]
+    return [rest, *taken]
+
+
+def _images_of_each(labels: np.ndarray, part: np.ndarray, classes: int) -> np.ndarray:
+    counts = np.unique(labels[part], return_counts=True)[1]
+    return counts if len(counts) == classes > 0 else np.zeros(1, np.int64)
+
+
+def _shares(steps: Sequence[int]) -> list[float]:
+    """The share of the images of each part: `(4, 5)` gives 60, 25 and 15 %."""
+    rest, shares = 1.0, []
+    for step in steps:
+        shares.append(rest / step)
+        rest -= rest / step
+    return [rest, *shares]
+
+
+def _deal(sizes: list[int], shares: np.ndarray) -> np.ndarray:
+    """How many images of each class (largest first) each part gets, (classes, parts)."""
+    rows = _deal_rows(sizes, shares, {})
+    if np.all((rows >= MIN_GROUP).sum(axis=0) >= 2):
+        return rows
+    for groups in CORES:
+        core = _core(sizes, len(shares), groups)
+        if core is None:
+            continue
+        rows = _deal_rows(sizes, shares, core)
+        if groups[-1] < MIN_IMAGES or 2 * rows[:, 0].sum() >= rows.sum():
+            return rows
+    parts, several = len(shares), sum(size > 1 for size in sizes)
+    raise DatasetError(
+        f"the images to split into {parts} parts must be at least {3 * parts}, {parts} of them outside of the largest"
+        f" class, and make {parts} separate pairs of one class, since each part needs such a pair and an image of"
+        f" another class; got {sum(sizes):,} distinct images in {len(sizes):,} classes, {several:,} of them with two"
+        " images or more. Add images"
+    )
+
+
+def _deal_rows(sizes: list[int], shares: np.ndarray, core: Mapping[int, Row]) -> np.ndarray:
+    """Chooses for each class the row by which the parts come nearest to their shares of the images dealt so far."""
+    rows = np.zeros((len(sizes), len(shares)), np.int64)
+    dealt = np.zeros(len(shares))
+    for number, size in enumerate(sizes):
+        options = np.array(_options(size, shares.tolist(), core.get(number)))
+        miss = dealt + options - shares * (dealt.sum() + size)
+        rows[number] = options[np.argmin((miss**2 / shares).sum(axis=1))]
+        dealt += rows[number]
+    return rows
+
+
+def _options(size: int, shares: list[float], core: Row | None) -> list[Row]:
+    """The ways to deal a class."""
+    if min(shares) * size >= MIN_IMAGES:
+        near = [(math.floor(share * size), math.ceil(share * size)) for share in shares[1:]]
+        return [(size - sum(others), *others) for others in product(*near)]
+    if core is not None:
+        return _options_with(core, size)
+    group = math.ceil(GROUP_SHARE * size) if size >= 2 * MIN_GROUP else size
+    parts = range(len(shares))
+    return [tuple((size - group) * (part == 0) + group * (part == chosen) for part in parts) for chosen in parts]
+
+
+def _options_with(core: Row, size: int) -> list[Row]:
+    """All ways that give every part at least what the core does, in groups, and most of them training."""
+    rest = size - sum(core)
+    added = product(range(rest + 1), repeat=len(core) - 1)
+    rows = [
+        tuple(have + more for have, more in zip(core, (rest - sum(others), *others), strict=True))
+        for others in added
+        if sum(others) <= rest
+    ]
+    rows = [
+        row for row in rows if all(have == least or have >= MIN_GROUP for have, least in zip(row, core, strict=True))
+    ]
+    parts = max(1, sum(have > 0 for have in core[1:]))
+    few = [row for row in rows if row[0] >= MIN_GROUP and sum(have > 0 for have in row[1:]) <= parts]
+    return few or rows
+
+
+def _core(sizes: list[int], parts: int, groups: Row) -> dict[int, Row] | None:
+    """Finds classes from which every part gets as many images of two classes as `groups` says; None if there are none.
+
+    The largest two classes a part are enough to look at.
+    """
+    left = sizes[: 2 * parts]
+    rows = [[0] * parts for _ in left]
+    places = [(part, group) for part in range(parts) for group in groups]
+
+    def place(number: int) -> bool:
+        if number == len(places):
+            return True
+        part, group = places[number]
+        for at in sorted(range(len(left)), key=lambda at: -left[at]):
+            if left[at] < group or rows[at][part]:
+                continue
+            left[at] -= group
+            rows[at][part] = group
+            if place(number + 1):
+                return True
+            left[at] += group
+            rows[at][part] = 0
+        return False
+
+    return {at: tuple(row) for at, row in enumerate(rows) if any(row)} if place(0) else None
