@@ -39,7 +39,7 @@ def triplet_semihard_loss(
         soft: log(1 + exp(d(a, p) - d(a, n))) instead; `margin` is not used.
 
     Returns:
-        Scalar >= 0 in the dtype of the embeddings, computed in float32 or better; 0 for a batch without a positive pair.
+        Scalar >= 0 in the dtype of the embeddings, computed in float32 or better; 0 without a positive pair.
     """
     distances, positive, negative = _batch(y_true, y_pred, distance_metric)
     highest = distances.dtype.max

@@ -126,7 +126,7 @@ class Trainer(keras.Model):
 
 
 def _adds_losses(model: SiameseModel) -> bool:
-    """Whether a training pass through the tower leaves losses; it is traced, not run, so nothing is drawn or updated."""
+    """Whether a training pass through the tower leaves losses; traced, not run, so nothing is drawn or updated."""
 
     def losses(images: tf.Tensor) -> list[tf.Tensor]:
         model.tower(images, training=True)

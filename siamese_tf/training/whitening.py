@@ -72,8 +72,8 @@ def before_embedding(tower: keras.Model) -> keras.Model:
     image = np.random.default_rng(0).random((1, *tower.input_shape[1:]), np.float32)
     try:
         before = keras.Model(tower.inputs[0], layer.input)
-        embeddings = layer(before(image, training=False)), tower(image, training=False)
-        same = np.allclose(*(tf.cast(one, tf.float32) for one in embeddings), atol=1e-4)
+        one, other = layer(before(image, training=False)), tower(image, training=False)
+        same = np.allclose(tf.cast(one, tf.float32), tf.cast(other, tf.float32), atol=1e-4)
     except (AssertionError, AttributeError, ValueError):  # what Keras raises where a layer stands in several places
         same = False
     if not same:
