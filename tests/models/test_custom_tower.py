@@ -65,7 +65,7 @@ WRONG = {
     "a layer": (keras.layers.Dense(4), "got Dense, a layer. Pass keras.Model(image, yours(image))"),
     "a layer with layers": (
         WithLayers(),
-        "got WithLayers, a layer. Pass keras.Model(image, yours(image)) with image =",
+        "got WithLayers, a layer. Pass keras.Model(image, yours(image)) with",
     ),
     "a name": ("resnet", "got 'resnet'. A tower by name goes into the config: TrainConfig(tower=...)"),
     "a list": ([], "got an object of type list. Pass a model of tensorflow.keras"),
