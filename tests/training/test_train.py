@@ -460,7 +460,7 @@ def test_a_default_folder_without_a_run_is_refused(config, tmp_path, monkeypatch
 @pytest.mark.usefixtures("without_pictures")
 def test_what_keras_is_set_to_for_other_work_changes_no_bit(toy_pairs, tmp_path):
     save_pair_file(tmp_path / "toys.npz", toy_pairs)
-    config = TrainConfig(pairs=str(tmp_path / "toys.npz"), embedding_dim=4, epochs=1, batch_pairs=35)
+    config = TrainConfig(pairs=str(tmp_path / "toys.npz"), tower="reference", embedding_dim=4, epochs=1, batch_pairs=35)
     expected = train_and_evaluate(config, tmp_path / "plain", quiet=True)
     with keras_settings("mixed_float16"):
         keras.backend.set_image_data_format("channels_first")
