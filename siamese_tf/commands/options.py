@@ -29,4 +29,4 @@ GalleryModel = Annotated[
 ]
 Name = Annotated[str, Option(help="Of the person.", show_default=False)]
 MatchBy = Annotated[str, Option("--match", help="Over a person's pictures: mean, or best.")]
-Quiet = Annotated[bool, Option("--quiet", help="No progress bar and no report.")]
+Quiet = Annotated[bool, Option("--quiet", help="No progress and no report.")]

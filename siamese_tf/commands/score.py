@@ -54,11 +54,13 @@ def _score_csv(model: Any, pairs: Path, out: Path | None, quiet: bool) -> None:
 
     from siamese_tf.files import atomic_write, is_private
     from siamese_tf.inference.score_csv import score_csv
+    from siamese_tf.training.progress import shows_bar
 
     console = Console(stderr=True)
+    bar = not quiet and shows_bar(console)
 
     def progress(items: Iterable, what: str) -> Iterable:
-        return items if quiet else track(items, description=what, console=console)
+        return track(items, description=what, console=console) if bar else items
 
     with atomic_write(out, "w", private=is_private(pairs)) if out is not None else nullcontext(sys.stdout) as file:
         summary = score_csv(model, pairs, file, progress)

@@ -88,8 +88,11 @@ def train(
 ) -> None:
     """Train, keep the best validation checkpoint, calibrate, evaluate, and save."""
     from siamese_tf.recipes import config_from
+    from siamese_tf.training.checkpoint import check_resumable
 
     config = config_from(recipe, _given(context))
+    if resume and workdir is not None:
+        check_resumable(workdir, folds)
     start_tensorflow()
 
     from siamese_tf.training.folds import fold_lines, train_folds

@@ -5,6 +5,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from siamese_tf.losses.half_precision import HalfPrecisionLoss, at_least_float32, in_dtype_of
 from siamese_tf.losses.pairs import flat_pairs
 
 
@@ -17,17 +18,19 @@ def contrastive_loss(similarity: tf.Tensor, distance: tf.Tensor, margin: float =
         margin: the distance beyond which a dissimilar pair costs nothing, in the distance's unit.
 
     Returns:
-        The loss of each pair, same shape, >= 0.
+        The loss of each pair, same shape and dtype as `distance`, >= 0; of float16 and bfloat16 computed in float32.
 
     Reference:
         Hadsell, Chopra and LeCun 2006, "Dimensionality reduction by learning an invariant mapping", equation 4.
     """
-    similarity = tf.cast(similarity, distance.dtype)
-    return similarity * tf.square(distance) + (1.0 - similarity) * tf.square(tf.maximum(margin - distance, 0.0))
+    distance = tf.convert_to_tensor(distance)
+    d = at_least_float32(distance)
+    y = tf.cast(similarity, d.dtype)
+    return in_dtype_of(distance, y * tf.square(d) + (1.0 - y) * tf.square(tf.maximum(margin - d, 0.0)))
 
 
 @keras.utils.register_keras_serializable(package="siamese_tf")
-class ContrastiveLoss(keras.losses.Loss):
+class ContrastiveLoss(HalfPrecisionLoss):
     """`contrastive_loss` for `compile` and `fit`: `y_true` is the similarity, `y_pred` the distance, (n,) or (n, 1)."""
 
     def __init__(self, margin: float = 1.0, name: str = "contrastive_loss", **kwargs: Any):

@@ -5,6 +5,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from siamese_tf.losses.half_precision import HalfPrecisionLoss
 from siamese_tf.losses.labelled_batch import METRICS, Metric, first_of_class
 from siamese_tf.losses.triplet import (
     AVERAGES,
@@ -15,7 +16,7 @@ from siamese_tf.losses.triplet import (
 )
 
 
-class _OfLabels(keras.losses.Loss):
+class _OfLabels(HalfPrecisionLoss):
     """A loss whose `y_true` are class numbers, however large: Keras 3 makes them float32, where 2^24 is 2^24 + 1."""
 
     def __call__(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: None = None) -> tf.Tensor:

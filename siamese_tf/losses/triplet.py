@@ -16,6 +16,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from siamese_tf.losses.half_precision import in_dtype_of
 from siamese_tf.losses.labelled_batch import Metric, batch_distances, triplet_masks
 from siamese_tf.losses.triplet_sums import TripletSums, hinge_sums, softplus_sums
 
@@ -38,7 +39,7 @@ def triplet_semihard_loss(
         soft: log(1 + exp(d(a, p) - d(a, n))) instead; `margin` is not used.
 
     Returns:
-        Scalar >= 0, float32 (float64 for float64 embeddings); 0 for a batch without a positive pair.
+        Scalar >= 0 in the dtype of the embeddings, computed in float32 or better; 0 without a positive pair.
     """
     distances, positive, negative = _batch(y_true, y_pred, distance_metric)
     highest = distances.dtype.max
@@ -51,7 +52,8 @@ def triplet_semihard_loss(
     to_negative = tf.gather(distances, chosen, batch_dims=1)
     to_negative = tf.where(last < 0, tf.reduce_min(distances, axis=1, keepdims=True), to_negative)
     losses = tf.where(positive, _cost(distances - to_negative, margin, soft), 0)
-    return tf.math.divide_no_nan(tf.reduce_sum(losses), tf.reduce_sum(tf.cast(positive, losses.dtype)))
+    mean = tf.math.divide_no_nan(tf.reduce_sum(losses), tf.reduce_sum(tf.cast(positive, losses.dtype)))
+    return in_dtype_of(tf.convert_to_tensor(y_pred), mean)
 
 
 def triplet_hard_loss(
@@ -63,9 +65,10 @@ def triplet_hard_loss(
         y_true, y_pred, margin, soft, distance_metric: as for `triplet_semihard_loss`.
 
     Returns:
-        Scalar >= 0, float32 (float64 for float64 embeddings).
+        Scalar >= 0 in the dtype of the embeddings, computed in float32 or better.
     """
-    return tf.reduce_mean(triplet_hard_costs(y_true, y_pred, margin, soft, distance_metric))
+    mean = tf.reduce_mean(triplet_hard_costs(y_true, y_pred, margin, soft, distance_metric))
+    return in_dtype_of(tf.convert_to_tensor(y_pred), mean)
 
 
 def triplet_hard_costs(
@@ -110,7 +113,7 @@ def triplet_batch_all_loss(
         average: `active` or `valid`.
 
     Returns:
-        Scalar >= 0, float32 (float64 for float64 embeddings); 0 for a batch without a triplet.
+        Scalar >= 0 in the dtype of the embeddings, computed in float32 or better; 0 for a batch without a triplet.
 
     Raises:
         ValueError: another average.
@@ -126,7 +129,8 @@ def triplet_batch_all_loss(
 
     total, active = total_and_active(distances)
     count = active if average == "active" and not soft else _valid(positive, negative)
-    return total / tf.cast(tf.maximum(count, 1), total.dtype)  # where `total` is not a number, neither is this
+    mean = total / tf.cast(tf.maximum(count, 1), total.dtype)  # where `total` is not a number, neither is this
+    return in_dtype_of(tf.convert_to_tensor(y_pred), mean)
 
 
 def triplet_counts(

@@ -15,6 +15,7 @@ from siamese_tf.models.distances import (
     euclidean_distance,
     euclidean_distance_matrix,
 )
+from siamese_tf.models.keras_settings import keras_settings
 
 
 class Head(keras.layers.Layer):
@@ -173,4 +174,5 @@ def build_head(head: str, embedding_dim: int) -> keras.layers.Layer:
     """
     if head not in HEADS:
         raise ConfigError(f"head must be one of {', '.join(HEADS)}; got {head!r:.100}")
-    return HEADS[head](embedding_dim)
+    with keras_settings():
+        return HEADS[head](embedding_dim)

@@ -62,7 +62,7 @@ class SiameseModel(KerasSaving):
         Raises:
             ConfigError: an unknown name, a tower that does not turn (n, h, w, c) into (n, d), a threshold no score has.
         """
-        super().__init__(name="siamese_model")
+        super().__init__(name="siamese_model", dtype="float32")  # whatever the global policy
         if not 0 <= threshold <= 1:
             raise ConfigError(f"threshold must lie in [0, 1], as scores do; got {threshold}")
         height, width, channels = input_size
@@ -113,7 +113,8 @@ class SiameseModel(KerasSaving):
     def _embeddings(self, images: tf.Tensor, training: bool) -> tf.Tensor:
         """(n, h, w, c) values 0 to 255 -> (n, d)."""
         views = views_of(scale_pixels(images), self.views)
-        return tf.add_n([self.tower(view, training=training) for view in views]) / len(views)
+        embeddings = [tf.cast(self.tower(view, training=training), tf.float32) for view in views]
+        return tf.add_n(embeddings) / len(views)
 
     def embed(self, images: Images) -> np.ndarray:
         """The embeddings of images.

@@ -10,9 +10,11 @@ from tensorflow import keras
 
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.blocks import check_size, convolution, embedding, flat, residual
+from siamese_tf.models.custom_tower import check_tower
 from siamese_tf.models.hog import hog
 from siamese_tf.models.imagenet import mobilenet_v2, resnet50
 from siamese_tf.models.inception_resnet import inception_resnet_v1
+from siamese_tf.models.keras_settings import keras_settings
 from siamese_tf.models.koch import koch, koch_parameters
 
 MNIST_MEAN, MNIST_DEVIATION = 0.1307, 0.3081
@@ -134,28 +136,25 @@ TOWERS: dict[str, Callable[[tuple[int, int, int], int], keras.Model]] = {
 PARAMETERS: dict[str, Callable[[tuple[int, int, int], int], int]] = {"koch": koch_parameters}
 
 
-def build_tower(tower: str | keras.Model, input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
-    """A tower by name, or your own once it has been found to take these images and to give (n, d).
+def build_tower(
+    tower: str | keras.Model, input_size: tuple[int, int, int], embedding_dim: int, precision: str = "float32"
+) -> keras.Model:
+    """Builds a tower by name, or checks your own.
+
+    Args:
+        tower: a name of TOWERS, or a model, see `check_tower`.
+        input_size: height, width and channels of the images.
+        embedding_dim: numbers in an embedding of a tower by name.
+        precision: what a tower by name computes in, `float32` or `bfloat16`; its weights are float32 in both.
 
     Raises:
-        ConfigError: an unknown name, or a model of other shapes.
+        ConfigError: an unknown name, or a model that is no tower for these images.
     """
-    if isinstance(tower, str):
-        if tower == "custom":
-            raise ConfigError("this model has a tower of its maker's own; pass it: load_model(path, tower=...)")
-        if tower not in TOWERS:
-            raise ConfigError(f"tower must be one of {', '.join(TOWERS)}, or a keras.Model; got {tower!r:.100}")
+    if not isinstance(tower, str):
+        return check_tower(tower, input_size)
+    if tower == "custom":
+        raise ConfigError("this model has a tower of its maker's own; pass it: load_model(path, tower=...)")
+    if tower not in TOWERS:
+        raise ConfigError(f"tower must be one of {', '.join(TOWERS)}, or a keras.Model; got {tower!r:.100}")
+    with keras_settings("mixed_bfloat16" if precision == "bfloat16" else precision):
         return TOWERS[tower](input_size, embedding_dim)
-    try:
-        taken, given = tuple(tower.input_shape), tuple(tower.output_shape)
-    except AttributeError as error:
-        raise ConfigError(
-            "your tower must be a keras.Model that knows its shapes: a functional one, or a Sequential that begins with"
-            " keras.Input; around any other write keras.Model(image, yours(image)) with image = keras.Input(size)"
-        ) from error
-    if taken != (None, *input_size) or len(given) != 2 or not isinstance(given[1], int):
-        raise ConfigError(
-            f"your tower must take (n, {', '.join(map(str, input_size))}) images and give (n, d) embeddings;"
-            f" it takes {taken} and gives {given}"
-        )
-    return tower

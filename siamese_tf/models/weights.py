@@ -34,6 +34,12 @@ def named_weights(tower: keras.Model, head: keras.layers.Layer) -> dict[str, tf.
     return weights
 
 
+def has_inner_layers(layer: keras.layers.Layer) -> bool:
+    """Whether a layer is made of others: a model, or one whose attribute `layers` is a list of layers."""
+    inner = getattr(layer, "layers", None)
+    return isinstance(inner, list | tuple) and all(isinstance(one, keras.layers.Layer) for one in inner)
+
+
 def plain_names(weights: Sequence[tf.Variable]) -> list[str]:
     """What the weights of one layer are, as Keras 3 names them: `kernel`, `bias`, `gamma`, ..."""
     names = [weight.name.split("/")[-1].split(":")[0] for weight in weights]
@@ -98,6 +104,6 @@ def check_values(name: str, array: np.ndarray) -> None:
 def _groups(model: keras.Model) -> Iterator[list[tf.Variable]]:
     """The weights of each layer, in the layers' order, models inside opened up; then those that are in no layer."""
     for layer in model.layers:
-        yield from _groups(layer) if hasattr(layer, "layers") else [layer.weights]
+        yield from _groups(layer) if has_inner_layers(layer) else [layer.weights]
     inside = {id(weight) for layer in model.layers for weight in layer.weights}
     yield [weight for weight in model.weights if id(weight) not in inside]

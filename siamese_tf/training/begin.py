@@ -1,12 +1,10 @@
 """What `fit` drives, as it is before the first step."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.config import TrainConfig
+from siamese_tf.models.keras_settings import keras_settings
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.towers import build_tower
 from siamese_tf.training.optimizer import build_optimizer
@@ -17,6 +15,7 @@ from siamese_tf.training.transfer import freeze_all_but_last, start_tower
 from siamese_tf.training.whitening import before_embedding
 
 
+@keras_settings()
 def begin(config: TrainConfig, pairs: RunPairs, tower: keras.Model | None, *, resumed: bool = False) -> Trainer:
     """What `fit` drives, before the first step; the same at every call.
 
@@ -33,13 +32,11 @@ def begin(config: TrainConfig, pairs: RunPairs, tower: keras.Model | None, *, re
     tf.config.experimental.enable_op_determinism()
     form = pairs.seen.train.form
     size = form.shape
-    with _computing_in(config.precision):
-        trained = build_tower(tower or config.tower, size, config.embedding_dim)
+    trained = build_tower(config.tower if tower is None else tower, size, config.embedding_dim, config.precision)
     model = SiameseModel(size, trained, config.embedding_dim, config.head)
     # One by name is built again, in float32; of yours there is only this one, whatever it is made of.
-    kept = SiameseModel(
-        size, tower or config.tower, config.embedding_dim, config.head, views=config.views, resize=form.resize
-    )
+    again = config.tower if tower is None else tower
+    kept = SiameseModel(size, again, config.embedding_dim, config.head, views=config.views, resize=form.resize)
     if config.whiten:
         before_embedding(kept.tower)  # refuses before anything is trained
     if config.start_from is not None and not resumed:
@@ -51,14 +48,3 @@ def begin(config: TrainConfig, pairs: RunPairs, tower: keras.Model | None, *, re
     trainer = Trainer(model, kept, config)
     trainer.compile(optimizer=optimizer, jit_compile=False)
     return trainer
-
-
-@contextmanager
-def _computing_in(precision: str) -> Iterator[None]:
-    """Networks built meanwhile compute in this precision; their weights are float32."""
-    before = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy("mixed_bfloat16" if precision == "bfloat16" else precision)
-    try:
-        yield
-    finally:
-        keras.mixed_precision.set_global_policy(before)

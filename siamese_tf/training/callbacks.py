@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from tensorflow import keras
 
 from siamese_tf.config import TrainConfig
@@ -65,7 +63,7 @@ class KeepBest(keras.callbacks.Callback):
         logs["validation_accuracy"] = accuracy
         state, optimizer = self.state, self.model.optimizer
         if accuracy > max((row["validation_accuracy"] for row in state.history), default=-1.0):
-            state.best_epoch, state.best = epoch + 1, weights
+            state.best_epoch, state.best = epoch + 1, [_storable(weight) for weight in weights]
         state.history.append(
             {
                 "epoch": epoch + 1,
@@ -75,10 +73,16 @@ class KeepBest(keras.callbacks.Callback):
                 "seconds": round(time.perf_counter() - self.started, 3),
             }
         )
-        state.variables = [np.asarray(variable) for variable in self.model.state]
-        state.optimizer = [np.asarray(variable) for variable in optimizer.variables]
+        state.variables = [_storable(variable) for variable in self.model.state]
+        state.optimizer = [_storable(variable) for variable in optimizer.variables]
         save_checkpoint(state, self.workdir)
         write_history(state.history, self.workdir / HISTORY)
+
+
+def _storable(variable: tf.Variable | np.ndarray) -> np.ndarray:
+    """An array of a dtype that NumPy's own format knows: bfloat16 as float32, which holds it exactly."""
+    array = np.asarray(variable)
+    return array.astype(np.float32) if array.dtype == tf.bfloat16.as_numpy_dtype else array
 
 
 class RestartDraws(keras.callbacks.Callback):
@@ -106,54 +110,6 @@ class HalveOnPlateau(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
         accuracies = [row["validation_accuracy"] for row in self.state.history]
         self.model.optimizer.learning_rate = plateau_rate(self.config, accuracies)
-
-
-MEASURES = {  # on the progress line; near and far are the mean distances of similar and dissimilar images
-    "loss": "loss {:.4f}",
-    "active_fraction": "active {:.1%}",
-    "positive_distance": "near {:.2f}",
-    "negative_distance": "far {:.2f}",
-}
-
-
-class ProgressBar(keras.callbacks.Callback):
-    """One line for the whole run, 80 columns: what the steps of the epoch measured, the latest accuracy, the time left.
-
-    `with progress.bar:` around `fit` shows it, and gives the terminal back however `fit` ends.
-    """
-
-    def __init__(self, steps: int, epochs: int, first_epoch: int):
-        super().__init__()
-        self.steps, self.epochs, self.first_epoch = steps, epochs, first_epoch
-        self.bar = Progress(
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=None),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[measures]} val {task.fields[accuracy]}"),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-            console=Console(),  # Rich's own keeps the width it had at its first use
-        )
-
-    def on_train_begin(self, logs: dict[str, Any]) -> None:
-        self.task = self.bar.add_task(
-            "",
-            total=self.epochs * self.steps,
-            completed=self.first_epoch * self.steps,
-            epoch="",
-            measures="",
-            accuracy="-",
-        )
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
-        self.bar.update(self.task, epoch=f"{epoch + 1}/{self.epochs}")
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
-        measures = [form.format(float(logs[name])) for name, form in MEASURES.items() if name in logs]
-        self.bar.update(self.task, advance=1, measures=" ".join(measures))
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        if "validation_accuracy" in logs:
-            self.bar.update(self.task, accuracy=f"{logs['validation_accuracy']:.4f}")
 
 
 def write_history(history: list[dict[str, float]], path: Path) -> None:

@@ -18,6 +18,7 @@ from siamese_tf.files import atomic_write
 from siamese_tf.locks import locked_workdir
 from siamese_tf.printable import print_lines
 from siamese_tf.training.budget import budget, budget_lines, tower_parameters, with_one_budget
+from siamese_tf.training.checkpoint import is_begun
 from siamese_tf.training.finish import Say
 from siamese_tf.training.record import last_part, without_folders
 from siamese_tf.training.run_pairs import RunPairs, open_run_pairs
@@ -132,13 +133,16 @@ def _run_all(
             trained += 1
             spent = time.perf_counter() - began
             how = f"{_clock(spent)} so far, {_clock(spent / trained * (to_train - trained))} left"
+        if early := record["training"].get("stopped_at_nan"):
+            how = f"stopped at NaN in epoch {early}; {how}"
         records[name].append(record)
         say(f"[{number}/{len(runs)}] {name}, seed {config.seed}: test {record['accuracy']['test']:.4f} ({how})")
     return records
 
 
 def _train(config: TrainConfig, pairs: RunPairs, folder: Path, command: str) -> dict[str, Any]:
-    record = train_and_evaluate(config, folder, pairs=pairs, resume=True, quiet=True, command=command).record
+    resume = is_begun(folder)
+    record = train_and_evaluate(config, folder, pairs=pairs, resume=resume, quiet=True, command=command).record
     keras.backend.clear_session()
     return record
 

@@ -27,6 +27,7 @@ from siamese_tf.evaluation.verify_model import verify_model
 from siamese_tf.files import atomic_write, is_private
 from siamese_tf.locks import locked_workdir
 from siamese_tf.printable import print_lines
+from siamese_tf.training.checkpoint import check_resumable, is_begun
 from siamese_tf.training.finish import Say
 from siamese_tf.training.record import without_folders
 from siamese_tf.training.run_pairs import RunPairs
@@ -59,7 +60,7 @@ def train_folds(
         folds: how many, from 3 on.
         workdir: gets `fold-<number>/` with a run each, its verification in `verification/`, and `folds.json`; None
             means `runs/<dataset>/<objective>-folds`.
-        resume: go on where an earlier call was stopped; finished folds are not trained again.
+        resume: go on where an earlier call was stopped; finished folds are not trained again, others begin.
         quiet: of each run, neither a progress bar nor a report.
         command: what to type to do this again, for the records.
         say: gets a line after each fold.
@@ -70,7 +71,7 @@ def train_folds(
         `standard_error`.
 
     Raises:
-        ConfigError: a config with pairs or one class against the rest, or too few folds.
+        ConfigError: a config with pairs or one class against the rest, too few folds, or nothing to resume.
         DatasetError: the data cannot be had, or has too few people, or too few with two images.
         SiameseError: see `train_and_evaluate`.
     """
@@ -79,10 +80,14 @@ def train_folds(
             f"folds are of the people of a dataset, of which they make the pairs; got {', '.join(given)}. Leave out"
             f" {'that' if len(given) == 1 else 'those'}, or folds"
         )
+    if resume and workdir is not None:
+        check_resumable(Path(workdir), folds)
     form = ImageForm.parse(config.image_size, config.color, config.resize)
     source = load_source(config.dataset, config.data_dir, form)
     splits = _splits(source, folds, config.seed)
     workdir = Path(workdir) if workdir is not None else Path("runs") / source.name / f"{config.objective}-folds"
+    if resume:
+        check_resumable(workdir, folds)
     with locked_workdir(workdir):
         return _train_folds_in(workdir, config, source, splits, resume=resume, quiet=quiet, command=command, say=say)
 
@@ -150,6 +155,7 @@ def _train_fold(
     train, test = _hashed(train), _hashed(test)
     opened = OpenedPairs(train, test, source.name, source.note, audit_pairs([train, test]).leaks)
     pairs = RunPairs(opened, opened, train.images_of(TRAIN))
+    resume = resume and is_begun(folder)  # the first may be finished, and this one not begun
     model = train_and_evaluate(config, folder, pairs=pairs, resume=resume, quiet=quiet, command=command)
     report = verify_model(model, replace(opened, test=_thorough(test)), folder=folder / "verification")
     keras.backend.clear_session()

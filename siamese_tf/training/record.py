@@ -38,8 +38,10 @@ def build_record(
         command: what to type to do this again; the record has it `without_folders`.
 
     Returns:
-        Plain values; the objective triplet adds `triplet`, how its steps were made, and whitening `whitened`.
+        Plain values; the objective triplet adds `triplet`, how its steps were made, whitening `whitened`, and a run
+        whose loss became NaN after good epochs `stopped_at_nan`, the epoch in which it did.
     """
+    assert config.epochs is not None  # `settle` has set it
     seen = pairs.seen
     return {
         "schema": SCHEMA,
@@ -61,6 +63,7 @@ def build_record(
             "best_epoch": state.best_epoch,
             "seconds": round(state.seconds, 1),
             **({"whitened": True} if config.whiten else {}),
+            **({"stopped_at_nan": state.epochs_done + 1} if 0 < state.epochs_done < config.epochs else {}),
         },
         **({"triplet": _triplet(config, pairs)} if config.objective == "triplet" else {}),
         "threshold": {"value": threshold, "chosen_on": PARTS[VALIDATION]},

@@ -9,6 +9,7 @@ from siamese_tf.config import TrainConfig
 from siamese_tf.data.class_batches import class_batches
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
 from siamese_tf.errors import ConfigError, PairFileError
+from siamese_tf.models.custom_tower import check_tower, check_trainable
 from siamese_tf.tower_defaults import TOWER_DEFAULTS
 from siamese_tf.training.objectives import OBJECTIVES
 from siamese_tf.training.pipeline import images_per_epoch
@@ -38,9 +39,9 @@ def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> Tra
     Raises:
         PairFileError: a split without rows or with rows of one kind only, or no labels although `pairs_per_step` is
             `all`, the objective `triplet` or `whiten` asked for.
-        ConfigError: the config says `custom` and there is no `tower`, or it has nothing to train, or a precision or a
-            file to start from was asked for besides; there are fewer classes than it asks for in a step; see
-            `losses_from`.
+        ConfigError: the config says `custom` and there is no `tower`, or it cannot be one (see `check_tower`) or has
+            nothing to train, or a precision or a file to start from was asked for besides; there are fewer classes
+            than it asks for in a step; see `losses_from`.
     """
     pairs = run.seen
     if config.tower == "custom" and tower is None:
@@ -49,8 +50,8 @@ def settle(config: TrainConfig, run: RunPairs, tower: keras.Model | None) -> Tra
         raise ConfigError(f"precision {config.precision!r} is for towers by name; yours brings its own. Leave it out")
     if tower is not None and config.start_from is not None:
         raise ConfigError("start_from is for towers by name; give yours the weights it starts with. Leave it out")
-    if tower is not None and not tower.trainable_weights:
-        raise ConfigError("your tower has no trainable weights, so there is nothing to train")
+    if tower is not None:
+        check_trainable(check_tower(tower, pairs.train.form.shape))
     _check_kinds(pairs.train, TRAIN, "training")
     _check_kinds(pairs.train, VALIDATION, "validation")
     if pairs.test is not None:

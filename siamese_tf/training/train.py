@@ -4,27 +4,31 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Collection
 from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.config import TrainConfig
-from siamese_tf.errors import ConfigError, SiameseError
+from siamese_tf.errors import SiameseError
 from siamese_tf.files import atomic_write
 from siamese_tf.locks import locked_workdir
+from siamese_tf.models.keras_settings import keras_settings
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.towers import PARAMETERS
 from siamese_tf.printable import print_lines
 from siamese_tf.training.begin import begin
-from siamese_tf.training.callbacks import HISTORY, HalveOnPlateau, KeepBest, ProgressBar, RestartDraws
-from siamese_tf.training.checkpoint import CHECKPOINT, RunState, load_checkpoint
+from siamese_tf.training.callbacks import HISTORY, HalveOnPlateau, KeepBest, RestartDraws
+from siamese_tf.training.checkpoint import CHECKPOINT, CONFIG, RunState, check_resumable
 from siamese_tf.training.collapse import CollapseWatch
+from siamese_tf.training.environment import environment
 from siamese_tf.training.event_log import EventLog
 from siamese_tf.training.finish import ACCURACY, RECORD, Say, calibrate_and_report
 from siamese_tf.training.pipeline import known_labels, training_batches, training_steps
+from siamese_tf.training.progress import training_progress
+from siamese_tf.training.resume import restore, resumed_state, warn
 from siamese_tf.training.run_pairs import RunPairs, open_run_pairs
 from siamese_tf.training.settle import settle
 from siamese_tf.training.trainer import Trainer
@@ -33,6 +37,7 @@ from siamese_tf.training.whitening import learns_nothing_else, whiten
 PATHS = ("data_dir", "pairs", "test_pairs", "images")  # where the same pairs stood is not part of what a run is
 
 
+@keras_settings()
 def train_and_evaluate(
     config: TrainConfig,
     workdir: str | Path | None = None,
@@ -56,17 +61,22 @@ def train_and_evaluate(
             against the rest has a name of its own.
         tower: a tower of your own, see `SiameseModel`; built anew for every run, `resume` included.
         pairs: those of the config, where they are open already, so that several runs share them.
-        resume: go on from the last finished epoch of the run in `workdir`, if it has one.
-        quiet: no progress bar and no report.
+        resume: go on from the last finished epoch of the run in `workdir`; from the beginning where none was finished.
+            The settings must be those of the run, but for `learning_rate`: set to another, it holds from there on.
+        quiet: no progress and no report; warnings go to standard error all the same.
         command: what to type to do this again, for the record.
 
     Returns:
         The trained, calibrated model with its record.
 
     Raises:
-        SiameseError: the data cannot be had or lacks rows, the settings do not fit them, the loss became NaN, `resume`
-            finds a run with other settings, or another run is writing to `workdir`.
+        SiameseError: the data cannot be had or lacks rows, the settings do not fit them, the loss became NaN in the
+            first epoch (later, the model of the best epoch before is returned), `resume` finds no run, or one with
+            other settings, or another run is writing to `workdir`.
     """
+    if resume and workdir is not None:
+        check_resumable(Path(workdir))
+    may_change = ("learning_rate",) if config.learning_rate is not None else ()  # a default is no wish
     say: Say = (lambda line: None) if quiet else print_lines
     started = time.perf_counter()
     if pairs is None:
@@ -82,7 +92,8 @@ def train_and_evaluate(
         say(f"tower {config.tower}, which has {count:,} parameters for these images")
     workdir = Path(workdir) if workdir is not None else Path("runs") / pairs.seen.dataset / config.objective
     with locked_workdir(workdir):
-        model = _train_in(workdir, config, tower, pairs, resume=resume, quiet=quiet, command=command, say=say)
+        resume_with = may_change if resume else None
+        model = _train_in(workdir, config, tower, pairs, resume_with=resume_with, quiet=quiet, command=command, say=say)
     say(f"Everything is in {workdir} ({time.perf_counter() - started:.0f} s).")
     return model
 
@@ -93,28 +104,31 @@ def _train_in(
     tower: keras.Model | None,
     pairs: RunPairs,
     *,
-    resume: bool,
+    resume_with: Collection[str] | None,
     quiet: bool,
     command: str,
     say: Say,
 ) -> SiameseModel:
-    """The run of a config that is settled, in a folder that no other run writes to meanwhile."""
+    """The run of a resolved config, in a folder that no other run writes to meanwhile.
+
+    Args:
+        resume_with: the settings that may differ from those of the run that goes on; None begins a new run.
+    """
     opened = pairs.opened
     hashes = {"train_sha256": opened.train.sha256, "test_sha256": opened.test and opened.test.sha256}
     run = {name: value for name, value in config.to_dict().items() if name not in PATHS} | hashes
-    state = (load_checkpoint(workdir, run) if resume else None) or RunState(run)
+    state = RunState(run) if resume_with is None else resumed_state(workdir, run, resume_with, say)
+    state.environment = environment()
     trainer = begin(config, pairs, tower, resumed=state.epochs_done > 0)  # before anything of an earlier run is touched
     solved = config.whiten and learns_nothing_else(trainer.model.tower)
     if solved:
         trainer.kept.set_weights(trainer.model.get_weights())
         _whiten(trainer.kept, config, pairs, state, say)
     if state.epochs_done:
-        say(f"Resuming after epoch {state.epochs_done} of {config.epochs}.")
-        _assign(trainer.state, state.variables, workdir)
-        _assign(trainer.optimizer.variables, state.optimizer, workdir)
+        restore(trainer, state, workdir)
     else:
         _clear(workdir, say)
-    with atomic_write(workdir / "config.json", "w") as file:
+    with atomic_write(workdir / CONFIG, "w") as file:
         json.dump(config.to_dict(), file, indent=2)
     if not solved:
         _fit(trainer, pairs, state, workdir, quiet)
@@ -142,32 +156,39 @@ def _fit(trainer: Trainer, pairs: RunPairs, state: RunState, workdir: Path, quie
     config = trainer.config
     assert config.epochs is not None  # `settle` has set it
     steps = training_steps(pairs, config)
-    progress = ProgressBar(steps, config.epochs, state.epochs_done)
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
         KeepBest(pairs.seen.train, state, workdir, trainer.step.names),
         EventLog(workdir / "logs"),
         *([RestartDraws(config.seed)] if config.tower == "custom" else []),
         *([HalveOnPlateau(config, state)] if config.schedule == "plateau" else []),
-        *([] if quiet else [progress]),
         *([CollapseWatch(trainer, config)] if config.objective == "triplet" else []),
     ]
-    with nullcontext() if quiet else progress.bar:
+    with nullcontext() if quiet else training_progress(steps, config.epochs, state.epochs_done) as progress:
         trainer.fit(
             training_batches(pairs, config, range(state.epochs_done, config.epochs)),
             steps_per_epoch=steps,
             initial_epoch=state.epochs_done,
             epochs=config.epochs,
-            callbacks=callbacks,
+            callbacks=[*callbacks, *([progress] if progress else [])],
             shuffle=False,
             verbose=0,
         )
     if state.epochs_done < config.epochs:
-        raise SiameseError(
-            f"the loss became NaN or infinite in epoch {state.epochs_done + 1}; try a lower --learning-rate than"
-            f" {config.learning_rate:g}"
-        )
+        _stopped_at_nan(config, state)
     trainer.kept.set_weights(state.best)
+
+
+def _stopped_at_nan(config: TrainConfig, state: RunState) -> None:
+    """Warns that the run ended early; where no epoch was good, raises an error."""
+    failure = f"the loss became NaN or infinite in epoch {state.epochs_done + 1}"
+    lower = f"a lower --learning-rate than {config.learning_rate:g}"
+    if not state.epochs_done:
+        raise SiameseError(f"{failure}; try {lower}")
+    warn(
+        f"{failure} of {config.epochs}; the model is that of epoch {state.best_epoch}, the best before. To train on"
+        f" after epoch {state.epochs_done}: --resume with {lower}"
+    )
 
 
 def _whiten(model: SiameseModel, config: TrainConfig, pairs: RunPairs, state: RunState, say: Say) -> None:
@@ -177,13 +198,3 @@ def _whiten(model: SiameseModel, config: TrainConfig, pairs: RunPairs, state: Ru
     state.whitening_seconds = time.perf_counter() - started
     known = labels[pairs.pool][labels[pairs.pool] >= 0]
     say(f"the last layer whitens what differs in {len(known):,} images of {len(np.unique(known)):,} classes")
-
-
-def _assign(variables: list[tf.Variable], values: list[np.ndarray], workdir: Path) -> None:
-    if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
-        raise ConfigError(
-            f"{workdir / CHECKPOINT} holds weights of other shapes than this tower has. Resume with a tower like the"
-            " one it was trained with, or train anew without --resume"
-        )
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

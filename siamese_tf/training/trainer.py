@@ -25,6 +25,9 @@ class Trainer(keras.Model):
         averages: the moving averages of the variables of `model`, in their order.
         shares: of the learning rate, for each trainable variable, see `rate_shares`.
         latest: what the last step measured, by name; `fit` itself is told the means over the epoch so far.
+
+    A tower of your own may add losses: regularizers, activity regularizers and `add_loss`. A step minimizes them with
+    the loss of the objective; like the penalty of `l2`, they are no part of the `loss` that is reported.
     """
 
     def __init__(self, model: SiameseModel, kept: SiameseModel, config: TrainConfig):
@@ -42,6 +45,7 @@ class Trainer(keras.Model):
         self.shares = rate_shares(model, config)
         self.means = {name: keras.metrics.Mean(name=name) for name in self.step.names}
         self.latest = {name: tf.Variable(0.0, trainable=False) for name in self.step.names}
+        self.has_losses = config.tower == "custom" and _adds_losses(model)
         self.built = True
 
     @property
@@ -71,7 +75,10 @@ class Trainer(keras.Model):
             measures = self.step(embeddings, batch)
             loss = measures["loss"]
             if self.config.l2:
-                loss += self.config.l2 * sum(tf.reduce_sum(tf.square(one)) for one in kernels(self.model))
+                squares = (tf.reduce_sum(tf.square(tf.convert_to_tensor(one))) for one in kernels(self.model))
+                loss += self.config.l2 * sum(tf.cast(one, tf.float32) for one in squares)
+            if self.has_losses:
+                loss += sum(tf.cast(tf.reduce_sum(one), tf.float32) for one in self.model.tower.losses)
         gradients = tape.gradient(loss, variables)
         # An objective on distances has no gradient for the head's scale and bias: the calibration sets them.
         reached = [
@@ -97,11 +104,15 @@ class Trainer(keras.Model):
             variable.assign(value + share * (tf.convert_to_tensor(variable) - value))
 
     def _embed(self, images: tf.Tensor) -> tf.Tensor:
-        """Where no image depends on the others, in halves, which the processor works at side by side."""
+        """Where no image depends on the others, in halves, which the processor works at side by side.
+
+        Batch normalization needs all images for its statistics, and a loss of the tower may be a sum over all of them.
+        """
         tower = self.model.tower
-        if tower.non_trainable_variables or images.shape[0] % 2:  # of batch normalisation: one statistic for all
-            return tower(images, training=True)
-        return tf.concat([tower(half, training=True) for half in tf.split(images, 2)], axis=0)
+        if tower.non_trainable_variables or self.has_losses or images.shape[0] % 2:
+            return tf.cast(tower(images, training=True), tf.float32)
+        halves = [tower(half, training=True) for half in tf.split(images, 2)]
+        return tf.cast(tf.concat(halves, axis=0), tf.float32)
 
     def _average(self) -> None:
         """Moves the averages toward the weights; at first fast, since those of a new network say nothing."""
@@ -112,6 +123,17 @@ class Trainer(keras.Model):
             if value.dtype.is_floating:  # on Keras 3, a layer that draws at random counts its draws in a variable
                 value += tf.cast(decay, value.dtype) * (average - value)
             average.assign(value)
+
+
+def _adds_losses(model: SiameseModel) -> bool:
+    """Whether a training pass through the tower leaves losses; traced, not run, so nothing is drawn or updated."""
+
+    def losses(images: tf.Tensor) -> list[tf.Tensor]:
+        model.tower(images, training=True)
+        return model.tower.losses
+
+    traced = tf.function(losses).get_concrete_function(tf.TensorSpec((None, *model.input_size), tf.float32))
+    return bool(traced.structured_outputs)
 
 
 def _assign(variables: Iterable[tf.Variable], values: Iterable[tf.Variable | np.ndarray]) -> None:

@@ -100,9 +100,9 @@ def _steps(tower: keras.Model) -> list[list[keras.layers.Layer]]:
 
 
 def _layers(network: keras.Model) -> Iterator[keras.layers.Layer]:
-    """In their order, with networks inside opened up."""
+    """In their order, with networks inside opened up where all their weights are in their layers."""
     for layer in network.layers:
-        if hasattr(layer, "layers"):
+        if isinstance(layer, keras.Model) and len(layer.weights) == sum(len(one.weights) for one in layer.layers):
             yield from _layers(layer)
         else:
             yield layer

@@ -71,12 +71,21 @@ def check_scored(text: str, trained: SimpleNamespace) -> None:
     assert (rows[2]["img1"], rows[2]["same"], rows[2]["error"]) == ("near.png", "1", "")
 
 
-def test_score_pairs_to_stdout_with_progress_and_summary_on_stderr(run, trained, pairs_csv):
+def test_score_pairs_to_stdout_with_summary_on_stderr(run, trained, pairs_csv):
     done = run(f"score run/siamese.keras --pairs {pairs_csv}")
     assert done.code == 0
     check_scored(done.out, trained)
     assert "2 of 3 pairs scored, accuracy " in done.err
     assert "unreadable: " in done.err
+    assert "%" not in done.err  # a bar is for terminals
+
+
+def test_score_pairs_shows_a_bar_on_a_terminal(run, pairs_csv, monkeypatch):
+    from siamese_tf.training import progress
+
+    monkeypatch.setattr(progress, "shows_bar", lambda console: console.stderr)
+    done = run(f"score run/siamese.keras --pairs {pairs_csv}")
+    assert done.code == 0
     assert "images" in done.err
     assert "100%" in done.err
 

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import shutil
 import sys
 from itertools import combinations
@@ -107,10 +108,10 @@ def asked(run, monkeypatch):
 def test_every_flag_reaches_the_config(asked, values):
     words = [f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}") for name, value in values.items()]
     flags = " ".join(words)
-    config, workdir, options = asked(f"train {flags} --workdir there --resume --quiet")
+    config, workdir, options = asked(f"train {flags} --workdir run --resume --quiet")
     assert config == TrainConfig(**values)
-    assert workdir == Path("there")
-    assert options == {"resume": True, "quiet": True, "command": f"siamese-tf train {flags} --workdir there --quiet"}
+    assert workdir == Path("run")
+    assert options == {"resume": True, "quiet": True, "command": f"siamese-tf train {flags} --workdir run --quiet"}
 
 
 def test_the_two_lines_have_every_knob():
@@ -180,6 +181,25 @@ def test_resume_goes_on_with_its_own_settings_only(run, trained, tmp_path):
     assert other.code == 2
     assert other.err.startswith(f"error: {copy / 'checkpoint.npz'} is of another run: seed was 0 and is now 3.")
     assert "own settings" in other.err
+
+
+@pytest.mark.parametrize("folds", ["", "--folds 3"])
+def test_resuming_in_a_mistyped_folder_is_refused_before_anything_is_done(run, tmp_path, monkeypatch, folds):
+    """Before TensorFlow is loaded, too."""
+    monkeypatch.setattr("siamese_tf.commands.train.start_tensorflow", lambda: pytest.fail("too late"))
+    done = run(f"train --dataset nowhere --workdir {tmp_path / 'mistyped'} --resume {folds}")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"error: nothing to resume in {tmp_path / 'mistyped'}: no run was begun there.")
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_log_file_gets_a_line_an_epoch_and_no_control_characters(trained):
+    epochs = [line for line in trained.printed.splitlines() if line.startswith("epoch ")]
+    assert len(epochs) == 2
+    for number, line in enumerate(epochs, 1):
+        assert re.fullmatch(rf"epoch {number}/2  loss \d\.\d{{4}}  val [01]\.\d{{4}}  \d+\.\d s", line)
+    assert "\x1b" not in trained.printed
+    assert "\r" not in trained.printed
 
 
 # Folders and lists of image files
@@ -288,11 +308,12 @@ def folded(monkeypatch):
     return seen
 
 
-def test_folds_are_trained_where_they_are_asked_for(run, folded):
-    done = run("train --dataset people --epochs 3 --folds 3 --workdir there --resume --quiet")
+def test_folds_are_trained_where_they_are_asked_for(run, folded, tmp_path):
+    shutil.copytree("run", tmp_path / "fold-1")
+    done = run(f"train --dataset people --epochs 3 --folds 3 --workdir {tmp_path} --resume --quiet")
     ((config, folds, workdir), options) = folded[0]
-    assert (config, folds, workdir) == (TrainConfig(dataset="people", epochs=3), 3, Path("there"))
-    command = "siamese-tf train --dataset people --epochs 3 --folds 3 --workdir there --quiet"
+    assert (config, folds, workdir) == (TrainConfig(dataset="people", epochs=3), 3, tmp_path)
+    command = f"siamese-tf train --dataset people --epochs 3 --folds 3 --workdir {tmp_path} --quiet"
     assert options == {"resume": True, "quiet": True, "command": command}
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[1:3] == [

@@ -404,7 +404,7 @@ def two_images() -> keras.Model:
         (two_images, "it takes .*8, 8, 1.*8, 8, 1"),
         (unknown, "must be a keras.Model that knows its shapes"),
         (lambda: keras.Sequential([keras.layers.Flatten()]), "must be a keras.Model that knows its shapes"),
-        (lambda: None, "must be a keras.Model that knows its shapes"),
+        (lambda: None, "must be a keras.Model; got an object of type NoneType"),
         (lambda: "vgg", "tower must be one of small_cnn, resnet, .*, or a keras.Model; got 'vgg'"),
         (lambda: "custom", "a tower of its maker's own; pass it"),
     ],

@@ -10,7 +10,7 @@ from tensorflow import keras
 
 from siamese_tf.config import TrainConfig
 from siamese_tf.data.pair_file import VALIDATION
-from siamese_tf.training.callbacks import HalveOnPlateau, KeepBest, ProgressBar, RestartDraws, write_history
+from siamese_tf.training.callbacks import HalveOnPlateau, KeepBest, RestartDraws, write_history
 from siamese_tf.training.checkpoint import RunState, load_checkpoint
 
 RUN = {"seed": 0}
@@ -207,55 +207,17 @@ def test_a_resumed_run_goes_on_with_the_learning_rate_it_had(stopped):
     assert rates_of_epochs(accuracies[:stopped], state) + rates_of_epochs(accuracies[stopped:], state) == unbroken
 
 
-TRIPLET_LOGS = {"active_fraction": 0.1234, "positive_distance": 0.456, "negative_distance": 1.3, "anything": 1.0}
-
-
-@pytest.mark.parametrize(
-    ("more", "words"), [({}, ()), (TRIPLET_LOGS, ("active 12.3%", "near 0.46", "far 1.30"))], ids=["pairs", "triplets"]
-)
-def test_the_progress_bar_says_where_the_run_is(capsys, monkeypatch, more, words):
-    """On one line of 80 columns, in epoch 1,000 of 1,000, too."""
-    monkeypatch.setenv("COLUMNS", "80")
-    for epochs in (2, 1000):
-        progress = ProgressBar(steps=3, epochs=epochs, first_epoch=epochs - 2)
-        with progress.bar:
-            progress.on_train_begin({})
-            for epoch, accuracy in enumerate((0.5, 0.975), start=epochs - 2):
-                progress.on_epoch_begin(epoch, {})
-                for step in range(3):
-                    progress.on_train_batch_end(step, {"loss": 0.25, **more})
-                progress.on_epoch_end(epoch, {"loss": 0.1, "validation_accuracy": accuracy})
-        (shown,) = capsys.readouterr().out.splitlines()
-        assert len(shown) <= 80
-        for text in (f"epoch {epochs}/{epochs}", "100%", "loss 0.2500", "val 0.9750", *words):
-            assert text in shown
-
-
-def test_the_progress_bar_of_a_resumed_run_begins_where_it_stopped(capsys):
-    progress = ProgressBar(steps=3, epochs=4, first_epoch=2)
-    with progress.bar:
-        progress.on_train_begin({})
-        progress.on_epoch_begin(2, {})
-        progress.on_train_batch_end(0, {"loss": 1.0})
-        progress.on_epoch_end(2, {"loss": float("nan")})
-    shown = capsys.readouterr().out
-    assert all(words in shown for words in ("epoch 3/4", "58%", "val -"))  # 7 of 12 steps
-
-
-def test_the_terminal_is_given_back_when_training_is_interrupted(capsys):
-    def interrupted():
-        with progress.bar:
-            progress.on_train_begin({})
-            raise KeyboardInterrupt
-
-    progress = ProgressBar(steps=3, epochs=4, first_epoch=0)
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert progress.bar.live.is_started is False
-
-
 def test_the_history_is_replaced_whole(tmp_path):
     path = tmp_path / "new" / "history.csv"
     write_history([{"epoch": 1, "loss": 0.5}], path)
     write_history([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}], path)
     assert path.read_bytes() == b"epoch,loss\r\n1,0.5\r\n2,0.25\r\n"
+
+
+def test_weights_of_bfloat16_are_stored_as_float32_and_nothing_is_lost(run):
+    run.fit.optimizer.variables = [tf.constant([1.5, -3.0], tf.bfloat16)]
+    run.epoch(1)
+    loaded = load_checkpoint(run.workdir, RUN)
+    assert loaded is not None
+    assert loaded.optimizer[0].dtype == np.float32
+    assert loaded.optimizer[0].tolist() == [1.5, -3.0]

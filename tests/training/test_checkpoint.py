@@ -1,13 +1,23 @@
 import io
+import json
 import os
 import random
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from fuzzing import damaged, repair_checksums
 
 from siamese_tf.errors import ConfigError
-from siamese_tf.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, save_checkpoint
+from siamese_tf.training.checkpoint import (
+    CHECKPOINT,
+    RunState,
+    check_resumable,
+    is_begun,
+    load_checkpoint,
+    save_checkpoint,
+)
 
 RUN = {
     "dataset": "digits",
@@ -202,3 +212,138 @@ def test_a_full_disk_leaves_the_state_before(tmp_path, monkeypatch):
     assert loaded is not None
     assert_equal(loaded, state_after(1))
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
+
+
+# The digest.
+
+
+def facts_of(content):
+    with np.load(io.BytesIO(content)) as file:
+        return json.loads(str(file["facts"])), {name: file[name] for name in file.files if name != "facts"}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    save_checkpoint(state_after(1), tmp_path)
+    return (tmp_path / CHECKPOINT).read_bytes()
+
+
+def test_a_checkpoint_of_the_first_versions_has_no_digest_and_is_read(tmp_path, saved):
+    facts, arrays = facts_of(saved)
+    del facts["sha256"], facts["environment"]
+    (tmp_path / CHECKPOINT).write_bytes(checkpoint_of(facts=np.array(json.dumps(facts)), **arrays))
+    loaded = load_checkpoint(tmp_path, RUN)
+    assert loaded is not None
+    assert_equal(loaded, state_after(1))
+    assert loaded.environment == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda facts, arrays: facts["history"][0].update(loss=0.1), "SHA-256 is not that of what it holds"),
+        (lambda facts, arrays: facts.update(best_epoch=0), "SHA-256"),
+        (lambda facts, arrays: facts["environment"].update(processors=3), "SHA-256"),
+        (lambda facts, arrays: arrays["best.0"].__setitem__((0, 0), 7), "SHA-256"),
+        (lambda facts, arrays: arrays.update({"best.0": arrays["best.0"].reshape(4, 3)}), "SHA-256"),
+        (lambda facts, arrays: arrays.update({"best.0": arrays["best.0"].view(np.int32)}), "SHA-256"),
+        (lambda facts, arrays: arrays.update({"best.1": np.zeros(1)}), "SHA-256"),
+        (lambda facts, arrays: (facts.pop("sha256"), arrays.update({"best.1": np.zeros(1)})), "16 arrays, not the 15"),
+        (lambda facts, arrays: (facts.pop("sha256"), arrays.pop("best.0")), "14 arrays, not the 15"),
+    ],
+    ids=range(9),
+)
+def test_any_change_is_found_although_the_checksums_of_the_zip_are_right(tmp_path, saved, change, words):
+    facts, arrays = facts_of(saved)
+    arrays = {name: array.copy() for name, array in arrays.items()}
+    change(facts, arrays)
+    (tmp_path / CHECKPOINT).write_bytes(checkpoint_of(facts=np.array(json.dumps(facts)), **arrays))
+    with pytest.raises(ConfigError, match=f"cannot be read: .*{words}"):
+        load_checkpoint(tmp_path, RUN)
+
+
+def test_two_members_of_one_name_are_refused(tmp_path, saved):
+    with zipfile.ZipFile(io.BytesIO(saved)) as archive:
+        member = archive.read("best.0.npy")
+    content = io.BytesIO(saved)
+    with zipfile.ZipFile(content, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("best.0.npy", member)
+    (tmp_path / CHECKPOINT).write_bytes(content.getvalue())
+    with pytest.raises(ConfigError, match="two arrays have one name"):
+        load_checkpoint(tmp_path, RUN)
+
+
+def test_a_pipe_in_its_place_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / CHECKPOINT)
+    with pytest.raises(ConfigError, match="cannot be read: .*Not a regular file"):
+        load_checkpoint(tmp_path, RUN)
+
+
+def read_unchanged_or_refused(tmp_path, cases):
+    """Each damaged copy, raw or with its checksums repaired, is refused or read as the state that was saved."""
+    whole, refused = (tmp_path / CHECKPOINT).read_bytes(), 0
+    copies = (repair_checksums(copy) if repaired else copy for repaired in (0, 1) for copy in damaged(whole, cases))
+    for copy in copies:
+        (tmp_path / CHECKPOINT).write_bytes(copy)
+        try:
+            loaded = load_checkpoint(tmp_path, RUN, ("learning_rate",))
+        except ConfigError:
+            refused += 1
+        else:
+            assert loaded is not None
+            assert_equal(loaded, state_after(1))
+            assert loaded.environment == {"processors": 2}
+    assert refused > cases
+
+
+def small(tmp_path):
+    state = replace(state_after(1), environment={"processors": 2})
+    save_checkpoint(state, tmp_path)
+
+
+def test_fuzzed_it_is_read_unchanged_or_refused(tmp_path):
+    small(tmp_path)
+    read_unchanged_or_refused(tmp_path, 75)
+
+
+@pytest.mark.slow
+def test_fuzzed_20_000_times_it_is_read_unchanged_or_refused(tmp_path):
+    small(tmp_path)
+    read_unchanged_or_refused(tmp_path, 10_000)
+
+
+# Where there is a run, and what of it may change.
+
+
+def test_a_setting_may_change_in_a_run_that_is_not_finished(tmp_path):
+    save_checkpoint(state_after(2), tmp_path)
+    other = {**RUN, "learning_rate": 0.001}
+    loaded = load_checkpoint(tmp_path, other, ("learning_rate",))
+    assert loaded is not None
+    assert loaded.run == RUN
+    for changed, may_change in (({**other, "epochs": 4}, ("learning_rate",)), (other, ()), (other, ("seed",))):
+        with pytest.raises(ConfigError, match="is of another run"):
+            load_checkpoint(tmp_path, changed, may_change)
+    save_checkpoint(state_after(3), tmp_path)
+    with pytest.raises(ConfigError, match="learning_rate was 0.006 and is now 0.001"):
+        load_checkpoint(tmp_path, other, ("learning_rate",))
+
+
+def test_where_a_run_was_begun_it_can_be_resumed(tmp_path):
+    for name in (CHECKPOINT, "config.json"):
+        folder = tmp_path / name.split(".")[0]
+        assert not is_begun(folder)
+        with pytest.raises(ConfigError, match=f"nothing to resume in {folder}: no run was begun there"):
+            check_resumable(folder)
+        folder.mkdir()
+        (folder / name).touch()
+        assert is_begun(folder)
+        check_resumable(folder)
+
+
+def test_folds_can_be_resumed_where_one_was_begun(tmp_path):
+    with pytest.raises(ConfigError, match="nothing to resume"):
+        check_resumable(tmp_path, folds=3)
+    (tmp_path / "fold-0").mkdir()
+    (tmp_path / "fold-0" / "config.json").touch()
+    check_resumable(tmp_path, folds=3)

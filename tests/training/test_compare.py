@@ -57,6 +57,18 @@ def names(trainings):
     return [(one.config.objective, one.config.seed) for one in trainings]
 
 
+def test_an_unfinished_run_goes_on_and_a_run_that_ended_early_is_told_of(trainings, configs, tmp_path):
+    compare_objectives(configs, 1, tmp_path, say=lambda line: None)
+    (tmp_path / "bce" / "0" / "record.json").unlink()
+    path = tmp_path / "triplet" / "0" / "record.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"training": {"seconds": 1.0, "stopped_at_nan": 4}}))
+    said = []
+    compare_objectives(configs, 1, tmp_path, say=said.append)
+    assert [one.options["resume"] for one in trainings] == [False, False, True]
+    assert said[-1].endswith("(stopped at NaN in epoch 4; read, not trained again)")
+
+
 EVERY_RUN = [(name, seed) for seed in range(3) for name in ("bce", "triplet")]
 
 
@@ -69,7 +81,7 @@ def test_every_objective_is_trained_with_every_seed(trainings, configs, tmp_path
         assert (
             one.options.pop("pairs") is trainings[0].pairs is not None
         )  # opened once: TensorFlow never lets go of them
-        assert one.options == {"resume": True, "quiet": True, "command": "type this", "cleared": True}
+        assert one.options == {"resume": False, "quiet": True, "command": "type this", "cleared": True}
     assert len({replace(one.config, seed=0) for one in trainings}) == 2  # but for the seed, one config an objective
     assert said[1].startswith("the same pairs and tower for all (reference, ")
     assert [line.split(": ")[0] for line in said[-6:]] == [

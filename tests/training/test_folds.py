@@ -1,6 +1,7 @@
 import json
 import os
 import re
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
@@ -138,9 +139,26 @@ def test_the_report_by_hand(people, trained, tmp_path):
     ]
 
 
+def begin_run(folder):
+    """What a run leaves that is stopped in its first epoch."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").touch()
+
+
+@pytest.mark.parametrize("workdir", ["mistyped", None])
+def test_where_no_fold_was_begun_there_is_nothing_to_resume(people, trained, workdir):
+    with pytest.raises(ConfigError, match=f"nothing to resume in {workdir or 'runs/people/bce-folds'}: no run was"):
+        train_folds(config_of(people), 3, workdir, resume=True)
+    assert not trained
+    if workdir:  # before the data set is looked at
+        with pytest.raises(ConfigError, match="nothing to resume in mistyped"):
+            train_folds(replace(config_of(people), dataset="nowhere"), 3, workdir, resume=True)
+
+
 def test_what_is_said_and_where_it_is_written(people, trained, tmp_path):
     lines, owner = [], owners(people)
     (people / "p0" / "4.png").write_text("text")
+    begin_run(tmp_path / "runs" / "people" / "bce-folds" / "fold-0")
     train_folds(config_of(people), 3, resume=True, quiet=True, command="typed", say=lines.append)
     assert lines[0].startswith(f"using people from {people}, 28 grey images of 12x10 in 7 classes; 1 files could not")
     assert lines[0].endswith("; 3 folds of 7 people")
@@ -149,7 +167,7 @@ def test_what_is_said_and_where_it_is_written(people, trained, tmp_path):
         whom = ", ".join(sorted({owner[image] for image in parts(run)["test"]}))
         assert line == f"[{number + 1}/3] EER 0.{number + 1}000 on {whom} ({2 * number + 2} s)"
         assert str(run.folder) == f"runs/people/bce-folds/fold-{number}"
-        assert (run.resume, run.quiet, run.command) == (True, True, "typed")
+        assert (run.resume, run.quiet, run.command) == (number == 0, True, "typed")  # the others are not begun
     assert (tmp_path / "runs" / "people" / "bce-folds" / "folds.json").is_file()
 
 
@@ -229,6 +247,7 @@ def test_a_part_without_two_pictures_of_anybody_is_found_before_anything_is_trai
 
 
 def test_an_earlier_report_goes_with_the_runs_it_was_of(people, trained, monkeypatch):
+    begin_run(people.parent / "run" / "fold-0")
     for resume, stays in ((True, True), (False, False)):
         train_folds(config_of(people), 3, "run")
         with monkeypatch.context() as patch:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from tensorflow import keras
 
@@ -24,9 +25,10 @@ from siamese_tf.data.pair_file import TEST, VALIDATION, PairFile, load_pair_file
 from siamese_tf.errors import ConfigError, SiameseError
 from siamese_tf.evaluation.calibration import best_threshold
 from siamese_tf.locks import LOCK, locked_workdir
+from siamese_tf.models.keras_settings import keras_settings
 from siamese_tf.models.model_file import load_model
 from siamese_tf.training import callbacks
-from siamese_tf.training.checkpoint import CHECKPOINT, load_checkpoint
+from siamese_tf.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from siamese_tf.training.train import train_and_evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -220,7 +222,7 @@ def test_a_whitened_tower_with_nothing_else_to_learn_is_not_trained(whole, confi
     assert "whitened" not in whole[0].record["training"]
     assert model.record["accuracy"]["test"] > 0.85
     assert_same_bits(load_model(tmp_path / "run" / "siamese.keras"), model)
-    again = train_and_evaluate(replace(config, **settings, whiten=True), tmp_path / "again", resume=True, quiet=True)
+    again = train_and_evaluate(replace(config, **settings, whiten=True), tmp_path / "run", resume=True, quiet=True)
     assert_same_bits(again, model)
 
 
@@ -357,10 +359,11 @@ def test_a_run_stopped_again_and_again_ends_like_the_unbroken_one(whole, config,
         with monkeypatch.context() as patch:
             stop(patch, count)
             with pytest.raises(KeyboardInterrupt):
-                train_and_evaluate(config, tmp_path, resume=True)
+                train_and_evaluate(config, tmp_path, resume=any(tmp_path.iterdir()))
         assert not (tmp_path / "siamese.keras").exists()
     said = capsys.readouterr().out
     assert said.count("Resuming after epoch 1 of 3") == 1
+    assert said.count(f"No epoch of the run in {tmp_path} was finished: it begins anew.") == 1
     model = train_and_evaluate(config, tmp_path, resume=True)
     assert "Resuming after epoch 2 of 3" in capsys.readouterr().out
     assert_same_bits(model, whole[0])
@@ -384,7 +387,7 @@ def test_a_run_whose_learning_rate_halves_ends_alike_when_it_was_stopped(toy_pai
         with monkeypatch.context() as patch:
             stop_after_checkpoint(patch, stop)
             with pytest.raises(KeyboardInterrupt):
-                train_and_evaluate(config, tmp_path / "stopped", resume=True, quiet=True)
+                train_and_evaluate(config, tmp_path / "stopped", resume=stop > 1, quiet=True)
     assert rates[0] == rates[1] == pytest.approx(0.02)
     assert rates[4] < rates[3] < rates[0]  # had halved before the second stop, and halves right after it
     resumed = train_and_evaluate(config, tmp_path / "stopped", resume=True, quiet=True)
@@ -466,6 +469,32 @@ def test_a_damaged_checkpoint_is_refused(whole, config, tmp_path):
     (tmp_path / CHECKPOINT).write_bytes((whole[1] / CHECKPOINT).read_bytes()[:5000])
     with pytest.raises(ConfigError, match=r"checkpoint\.npz cannot be read.*Train without --resume"):
         train_and_evaluate(config, tmp_path, resume=True, quiet=True)
+
+
+def test_a_folder_without_a_run_is_refused_before_the_data_are_opened(tmp_path):
+    config = TrainConfig(pairs="nowhere.npz")
+    with pytest.raises(ConfigError, match=f"nothing to resume in {tmp_path / 'mistyped'}"):
+        train_and_evaluate(config, tmp_path / "mistyped", resume=True)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_default_folder_without_a_run_is_refused(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="nothing to resume in runs/digits/contrastive"):
+        train_and_evaluate(config, resume=True, quiet=True)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_what_keras_is_set_to_for_other_work_changes_no_bit(toy_pairs, tmp_path):
+    save_pair_file(tmp_path / "toys.npz", toy_pairs)
+    config = TrainConfig(pairs=str(tmp_path / "toys.npz"), tower="reference", embedding_dim=4, epochs=1, batch_pairs=35)
+    expected = train_and_evaluate(config, tmp_path / "plain", quiet=True)
+    with keras_settings("mixed_float16"):
+        keras.backend.set_image_data_format("channels_first")
+        keras.backend.set_floatx("float16")
+        assert_same_bits(train_and_evaluate(config, tmp_path / "other", quiet=True), expected)
+    assert history(tmp_path / "other") == history(tmp_path / "plain")
 
 
 # Triplets, and one class against the rest.
@@ -701,6 +730,67 @@ def test_a_loss_that_is_no_number_ends_in_a_clear_error(config, tmp_path, monkey
     assert files(tmp_path / "runs" / "digits" / "contrastive") == {"config.json", "logs"}
 
 
+class SpoiltFrom(keras.layers.Layer):
+    """Gives NaN from a training step on, counted by the passes in training."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+        self.steps = self.add_weight(name="steps", shape=(), initializer="zeros", trainable=False)
+
+    def call(self, x, training=False):
+        if training:
+            self.steps.assign_add(1.0)
+        return x + tf.where(tf.convert_to_tensor(self.steps) < self.step, 0.0, float("nan"))
+
+
+def tower_spoilt_from(step):
+    image = keras.Input((8, 8, 1))
+    keras.utils.set_random_seed(0)
+    return keras.Model(image, SpoiltFrom(step)(keras.layers.Dense(8)(keras.layers.Flatten()(image))))
+
+
+@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_a_loss_that_is_no_number_late_in_a_run_costs_no_more_than_the_epochs_after(config, tmp_path, capsys, schedule):
+    """The best epoch is delivered, and the run goes on with a lower learning rate."""
+    run, steps = tmp_path / "run", 800 // 64
+    spoilt = replace(config, epochs=4, tower="custom", average=0.0, schedule=schedule, learning_rate=0.01)
+    model = train_and_evaluate(spoilt, run, tower=tower_spoilt_from(2 * steps + 5))
+    out, err = capsys.readouterr()
+    best = model.record["training"]["best_epoch"]
+    assert err == (
+        f"warning: the loss became NaN or infinite in epoch 3 of 4; the model is that of epoch {best}, the best before."
+        " To train on after epoch 2: --resume with a lower --learning-rate than 0.01\n"
+    )
+    assert "threshold" in out
+    training = json.loads((run / "record.json").read_text())["training"]
+    assert (training["epochs"], training["stopped_at_nan"]) == (2, 3)
+    assert_same_bits(load_model(run / "siamese.keras", tower=tower_spoilt_from(1)), model)
+
+    lower = replace(spoilt, learning_rate=0.001)
+    resumed = train_and_evaluate(lower, run, tower=tower_spoilt_from(1000), resume=True)
+    assert "The learning rate is 0.001 from epoch 3 on; it was 0.01." in capsys.readouterr().out
+    assert "stopped_at_nan" not in resumed.record["training"]
+    rates = [row["learning_rate"] for row in history(run)]
+    assert len(rates) == 4
+    assert max(rates[:2]) > 0.004 > 0.0011 > max(rates[2:])
+    assert TrainConfig.load(run / "config.json").learning_rate == 0.001
+    if schedule == "constant":
+        assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001])
+
+
+def test_a_default_learning_rate_is_no_wish_for_another(whole, config, tmp_path):
+    """A run with a rate of its own, resumed without saying so, is another run."""
+    facts = json.loads(str(np.load(whole[1] / CHECKPOINT)["facts"]))
+    state = load_checkpoint(whole[1], facts["run"])
+    state.run["learning_rate"] = 0.5
+    del state.history[2:]
+    save_checkpoint(state, tmp_path)
+    with pytest.raises(ConfigError, match="learning_rate was 0.5 and is now 0.006"):
+        train_and_evaluate(config, tmp_path, resume=True, quiet=True)
+
+
 def test_a_huge_learning_rate_ends_in_a_clear_error_and_the_old_model_is_still_there(whole, config, tmp_path, capsys):
     shutil.copytree(whole[1], tmp_path, dirs_exist_ok=True)
     mad = replace(config, objective="bce", head="concat", tower="reference", learning_rate=1e38)
@@ -847,7 +937,9 @@ def test_kill_9_at_any_instant_leaves_whole_files_and_a_run_that_resumes_to_the_
         assert process.returncode == -signal.SIGKILL
 
     check_files(tmp_path)
-    model = train_and_evaluate(config, tmp_path, resume=True, quiet=True)
+    # Killed before its first write, it left nothing to resume.
+    begun = (tmp_path / "config.json").exists()
+    model = train_and_evaluate(config, tmp_path, resume=begun, quiet=True)
     assert_same_bits(model, unbroken)
     assert_same_bits(load_model(tmp_path / "siamese.keras"), unbroken)
     assert history(tmp_path) == history(folder / "run")

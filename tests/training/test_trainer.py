@@ -6,6 +6,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.config import OBJECTIVE_NAMES, OPTIMIZERS, TrainConfig
+from siamese_tf.models.model_file import load_model, save_model
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.objectives import OBJECTIVES
 from siamese_tf.training.optimizer import MOMENTUM, build_optimizer
@@ -427,3 +428,103 @@ def test_without_a_layer_decay_a_step_is_the_optimisers_bit_for_bit(run, monkeyp
             trainer.train_step(batch)
         ends.append(trainer.model.get_weights())
     assert all(np.array_equal(one, other) for one, other in zip(*ends, strict=True))
+
+
+# A tower of one's own: its losses, and its dtype.
+
+
+class Penalty(keras.layers.Layer):
+    """Adds a loss that is the mean square of what passes through it, in training alone."""
+
+    def call(self, x, training=False):
+        if training:
+            self.add_loss(tf.reduce_mean(tf.square(x)))
+        return x
+
+
+def tower_that_adds(loss):
+    """Without batch normalization, so that without a loss its images would go through in halves."""
+    kernel = {"kernel_regularizer": keras.regularizers.L2(0.5)} if loss == "kernel" else {}
+    activity = {"activity_regularizer": keras.regularizers.L2(0.25)} if loss == "activity" else {}
+
+    def build():
+        image = keras.Input((8, 8, 1))
+        x = keras.layers.Dense(6, use_bias=False, **kernel, **activity)(keras.layers.Flatten()(image))
+        x = Penalty()(x) if loss == "add_loss" else x
+        return keras.Model(image, keras.layers.Dense(4)(x))
+
+    return build
+
+
+def one_step(run, loss, **knobs):
+    """The first kernel before and after a step of plain gradient descent, its inputs, and what is reported."""
+    config = replace(config_of("bce"), tower="custom", optimizer="sgd", learning_rate=0.01, **knobs)
+    trainer = built_trainer(config, tower_that_adds(loss))
+    kernel = trainer.model.tower.trainable_variables[0]
+    before, batch = kernel.numpy(), first_batch(run, config)
+    reported = measured(trainer, batch)
+    return before, kernel.numpy(), batch["images"].numpy().reshape(len(batch["images"]), -1) / 255, reported
+
+
+MOMENTUM_OF_TWO = 1 + MOMENTUM  # the first step of Nesterov's goes so much farther
+
+
+@pytest.mark.parametrize("loss", ["kernel", "activity", "add_loss"])
+def test_the_losses_of_a_tower_pull_with_the_objective_s(run, loss):
+    """By their exact slope, all images at once; the loss that is reported is the objective's alone, as with l2."""
+    before, without, images, reported = one_step(run, None)
+    _, after, _, reported_with = one_step(run, loss)
+    outputs = images @ before
+    slope = {
+        "kernel": 2 * 0.5 * before,
+        "activity": 2 * 0.25 * images.T @ outputs / len(images),  # Keras divides by the number of images
+        "add_loss": 2 * images.T @ outputs / outputs.size,
+    }[loss]
+    assert np.abs(slope).max() > 0.01
+    np.testing.assert_allclose(without - after, 0.01 * MOMENTUM_OF_TWO * slope, atol=1e-5)
+    assert reported_with == reported
+
+
+def test_a_regularizer_pulls_as_l2_does(run):
+    """0.5 times the squares of the first kernel; l2 pulls at the second one, too."""
+    _, by_regularizer, *_ = one_step(run, "kernel")
+    _, by_l2, *_ = one_step(run, None, l2=0.5)
+    np.testing.assert_allclose(by_regularizer, by_l2, atol=1e-6)
+
+
+def test_the_losses_of_a_tower_are_trained_on_inside_fit(run):
+    config = replace(config_of("bce"), tower="custom", learning_rate=0.01)
+    sizes = []
+    for loss in (None, "kernel"):
+        trainer = built_trainer(config, tower_that_adds(loss))
+        trainer.fit(training_batches(run, config, range(1)), steps_per_epoch=5, verbose=0, shuffle=False)
+        sizes.append(np.square(trainer.model.tower.trainable_variables[0].numpy()).sum())
+    assert sizes[1] < 0.97 * sizes[0]
+
+
+DTYPES = ["float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16"]
+
+
+@pytest.mark.filterwarnings("ignore:.*mixed_float16")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("objective", OBJECTIVE_NAMES)
+def test_embeddings_of_any_float_dtype_are_trained_saved_and_scored(run, quarters, tmp_path, objective, dtype):
+    def tower():
+        image = keras.Input((8, 8, 1))
+        return keras.Model(image, keras.layers.Dense(4, dtype=dtype)(keras.layers.Flatten(dtype=dtype)(image)))
+
+    knobs = {"tower": "custom", "optimizer": "sgd", "learning_rate": 0.01, "l2": 1e-3, "head": "cosine"}
+    config = replace(config_of(objective), **knobs)
+    model = model_of(config, tower)
+    trainer = Trainer(model, model, replace(config, epochs=1))
+    trainer.compile(optimizer=build_optimizer(replace(config, epochs=1), model, 10), jit_compile=False)
+    before = [np.asarray(one, np.float64) for one in trainer.model.tower.get_weights()]
+    assert np.isfinite(measured(trainer, first_batch(run, config))["loss"])
+    after = [np.asarray(one, np.float64) for one in trainer.model.tower.get_weights()]
+    assert np.abs(before[0] - after[0]).max() > 0
+    with trainer.keeping() as kept:
+        pairs = quarters.images, quarters.img1[:20], quarters.img2[:20]
+        scores = kept.score_pairs(*pairs)
+        save_model(kept, tmp_path / "own.keras")
+    np.testing.assert_allclose(load_model(tmp_path / "own.keras", tower=tower()).score_pairs(*pairs), scores, atol=1e-6)
+    assert model.embed(quarters.images[0]).dtype == np.float32

@@ -1,0 +1,34 @@
+"""The global settings of Keras that networks are built with, whatever the user has set for other work."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tensorflow import keras
+
+
+@contextmanager
+def keras_settings(policy: str = "float32") -> Iterator[None]:
+    """Sets channels_last images, float32 weights and a dtype policy, and restores what was set before.
+
+    A `keras.json`, `set_image_data_format`, `set_floatx` or a global `mixed_float16` policy so neither changes what a
+    network by name is made of nor what it computes. Works as a decorator, too. The settings are those of the process:
+    where they are as wanted already, nothing is set, and threads do not meet.
+
+    Args:
+        policy: the dtype policy of the layers built meanwhile.
+    """
+    before = keras.backend.image_data_format(), keras.backend.floatx(), keras.mixed_precision.global_policy()
+    if (*before[:2], before[2].name) == ("channels_last", "float32", policy):
+        yield
+        return
+    _set("channels_last", "float32", policy)
+    try:
+        yield
+    finally:
+        _set(*before)
+
+
+def _set(image_data_format: str, floatx: str, policy: str | keras.mixed_precision.Policy) -> None:
+    keras.backend.set_image_data_format(image_data_format)
+    keras.backend.set_floatx(floatx)
+    keras.mixed_precision.set_global_policy(policy)

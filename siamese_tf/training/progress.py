@@ -1,0 +1,96 @@
+"""Progress of a training: a bar on a terminal, a line an epoch in a log file."""
+
+import importlib.util
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from tensorflow import keras
+
+MEASURES = {  # on the progress line; near and far are the mean distances of similar and dissimilar images
+    "loss": "loss {:.4f}",
+    "active_fraction": "active {:.1%}",
+    "positive_distance": "near {:.2f}",
+    "negative_distance": "far {:.2f}",
+}
+
+
+def shows_bar(console: Console) -> bool:
+    """Whether a progress bar can be drawn: on a terminal that moves its cursor, or in a notebook with ipywidgets."""
+    if console.is_jupyter:
+        return importlib.util.find_spec("ipywidgets") is not None
+    return console.file.isatty() and not console.is_dumb_terminal
+
+
+@contextmanager
+def training_progress(steps: int, epochs: int, first_epoch: int) -> Iterator[keras.callbacks.Callback]:
+    """Yields the callback that reports the progress of `fit` on standard output, a bar or a line an epoch."""
+    if not shows_bar(Console()):
+        yield EpochLines(epochs)
+        return
+    progress = ProgressBar(steps, epochs, first_epoch)
+    with progress.bar:
+        yield progress
+
+
+class EpochLines(keras.callbacks.Callback):
+    """Prints a line after each epoch: its number, what was measured, the validation accuracy, the seconds."""
+
+    def __init__(self, epochs: int):
+        super().__init__()
+        self.epochs = epochs
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        accuracy = f"{logs['validation_accuracy']:.4f}" if "validation_accuracy" in logs else "-"
+        seconds = f"{time.perf_counter() - self.started:.1f} s"
+        parts = [f"epoch {epoch + 1}/{self.epochs}", *_measures(logs), f"val {accuracy}", seconds]
+        print("  ".join(parts), flush=True)
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """One line for the whole run, 80 columns: what the steps of the epoch measured, the latest accuracy, the time left.
+
+    `with progress.bar:` around `fit` shows it, and gives the terminal back however `fit` ends.
+    """
+
+    def __init__(self, steps: int, epochs: int, first_epoch: int):
+        super().__init__()
+        self.steps, self.epochs, self.first_epoch = steps, epochs, first_epoch
+        self.bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[measures]} val {task.fields[accuracy]}"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            console=Console(),  # Rich's own keeps the width it had at its first use
+        )
+
+    def on_train_begin(self, logs: dict[str, Any]) -> None:
+        self.task = self.bar.add_task(
+            "",
+            total=self.epochs * self.steps,
+            completed=self.first_epoch * self.steps,
+            epoch="",
+            measures="",
+            accuracy="-",
+        )
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
+        self.bar.update(self.task, epoch=f"{epoch + 1}/{self.epochs}")
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
+        self.bar.update(self.task, advance=1, measures=" ".join(_measures(logs)))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        if "validation_accuracy" in logs:
+            self.bar.update(self.task, accuracy=f"{logs['validation_accuracy']:.4f}")
+
+
+def _measures(logs: dict[str, Any]) -> list[str]:
+    return [form.format(float(logs[name])) for name, form in MEASURES.items() if name in logs]

@@ -1,0 +1,92 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from siamese_tf.config import TrainConfig
+from siamese_tf.errors import ConfigError
+from siamese_tf.training.begin import begin
+from siamese_tf.training.checkpoint import RunState, save_checkpoint
+from siamese_tf.training.environment import environment
+from siamese_tf.training.resume import restore, resumed_state, warn
+from siamese_tf.training.settle import settle
+
+RUN = {"epochs": 3, "learning_rate": 0.01, "seed": 0}
+ROW = {"epoch": 1, "loss": 0.5, "validation_accuracy": 0.5, "learning_rate": 0.01, "seconds": 1.0}
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """A run after its first epoch of three; what it was told about is collected."""
+
+    def save(**changes):
+        save_checkpoint(RunState(RUN, [ROW], 1, environment() | changes), tmp_path)
+
+    save()
+    return save
+
+
+def test_where_no_run_was_begun_there_is_nothing_to_resume(tmp_path):
+    with pytest.raises(ConfigError, match="nothing to resume in .*: no run was begun there. Check --workdir"):
+        resumed_state(tmp_path, RUN, (), pytest.fail)
+
+
+def test_a_run_stopped_in_its_first_epoch_begins_anew_and_says_so(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    lines = []
+    state = resumed_state(tmp_path, RUN, (), lines.append)
+    assert (state.run, state.epochs_done) == (RUN, 0)
+    assert lines == [f"No epoch of the run in {tmp_path} was finished: it begins anew."]
+
+
+def test_a_run_goes_on_after_its_last_epoch(tmp_path, begun, capsys):
+    lines = []
+    assert resumed_state(tmp_path, RUN, (), lines.append).history == [ROW]
+    assert lines == ["Resuming after epoch 1 of 3."]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_another_learning_rate_is_said_and_is_the_state_s_from_there_on(tmp_path, begun):
+    lines, run = [], {**RUN, "learning_rate": 0.001}
+    state = resumed_state(tmp_path, run, ("learning_rate",), lines.append)
+    assert state.run == run
+    assert lines[1:] == ["The learning rate is 0.001 from epoch 2 on; it was 0.01."]
+    with pytest.raises(ConfigError, match="learning_rate was 0.01 and is now 0.001"):
+        resumed_state(tmp_path, run, (), lines.append)
+
+
+def test_another_machine_is_warned_of_and_not_refused(tmp_path, begun, capsys):
+    begun(processors=99, tensorflow="2.0")
+    resumed_state(tmp_path, RUN, (), lambda line: None)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("warning: number of processors was 99 and is now ")
+    assert "TensorFlow's version was 2.0 and is now" in err
+    assert err.endswith("the weights will not be bit for bit those of a run without a break\n")
+
+
+def test_a_warning_goes_to_standard_error(capsys):
+    warn("it rains")
+    assert capsys.readouterr() == ("", "warning: it rains\n")
+
+
+@pytest.mark.parametrize("schedule", ["constant", "plateau", "cosine"])
+def test_the_new_learning_rate_is_not_overwritten_by_the_optimizer_s_variables(quarters, run_of, tmp_path, schedule):
+    config = TrainConfig(batch_pairs=16, embedding_dim=4, epochs=4, tower="reference", schedule=schedule)
+    run = run_of(quarters)
+
+    def trainer(rate):
+        return begin(settle(replace(config, learning_rate=rate), run, None), run, None)
+
+    before, after = trainer(0.5), trainer(0.125)
+    before.optimizer.iterations.assign(20)  # of 40
+    state = RunState({}, variables=[np.asarray(one) for one in before.state])
+    state.optimizer = [np.asarray(one) for one in before.optimizer.variables]
+    restore(after, state, tmp_path)
+    assert int(np.asarray(after.optimizer.iterations)) == 20
+    if schedule != "cosine":
+        assert float(np.asarray(after.optimizer.learning_rate)) == 0.125
+    for one, other in zip(after.state, before.state, strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(ConfigError, match="weights of other shapes than this tower has"):
+        restore(after, replace(state, variables=state.variables[1:]), tmp_path)
