@@ -29,7 +29,7 @@ def list_people(gallery: GalleryPath) -> None:
     print(people_and_pictures(names), file=sys.stderr)
 
 
-def check(gallery: GalleryPath) -> None:
+def check_gallery(gallery: GalleryPath) -> None:
     """Check a whole gallery for damage: exit code 0 sound, 2 damaged."""
     from siamese_tf.inference.gallery import Gallery
 

@@ -24,7 +24,8 @@ def embed_files(model: SiameseModel, paths: Sequence[str | Path]) -> tuple[np.nd
     Raises:
         ImageError: none of them can be read.
     """
-    images, errors = [], []
+    images: list[np.ndarray] = []
+    errors: list[str | None] = []
     for path in paths:
         try:
             images.append(load_image(path, *model.input_size, model.resize))

@@ -48,6 +48,27 @@ HINTS = {
 }
 
 
+def regular_file(path: Path, make: bool) -> Path:
+    """Returns the path of a gallery, absolute and without links; makes an empty file where there is none, if it may.
+
+    Raises:
+        GalleryError: it is not a regular file.
+    """
+    if "\0" in str(path):
+        raise GalleryError(f"the path of a gallery must have no null character; got {str(path)!r:.200}. Check the path")
+    try:
+        if make and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+        if not path.is_file():  # SQLite would wait for the other end of a pipe
+            found = "it is not a file" if path.exists() else "there is no such file"
+            raise GalleryError(f"{path}: {found}; expected a gallery. Check the path, or enroll somebody to make one")
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # the latter for links in a circle
+        reason = getattr(error, "strerror", None) or error
+        raise GalleryError(f"{path!s:.200}: {reason}; expected a gallery. Check the path and its rights") from error
+
+
 @contextmanager
 def transaction(path: Path, write: bool = False) -> Iterator[sqlite3.Connection]:
     """Everything in the block happens, or nothing; what is read in it is of one moment.

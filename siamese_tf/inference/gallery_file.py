@@ -25,7 +25,7 @@ from time import time, time_ns
 import numpy as np
 
 from siamese_tf.errors import GalleryError
-from siamese_tf.inference.gallery_database import transaction, wipe_old_journal
+from siamese_tf.inference.gallery_database import regular_file, transaction, wipe_old_journal
 from siamese_tf.inference.gallery_rows import (
     add_people,
     as_embeddings,
@@ -62,7 +62,7 @@ class GalleryFile:
             GalleryError: it is missing, damaged, or not a gallery of this version.
         """
         self.path = Path(path)
-        self._file = _regular_file(self.path, new is not None)
+        self._file = regular_file(self.path, new is not None)
         self._closed = False
         self._names: tuple[bytes, frozenset[str]] = (b"", frozenset())  # and the digest of the gallery they are of
         if new is not None and self._file.stat().st_size == 0:
@@ -185,20 +185,3 @@ class GalleryFile:
             if (marks.sha256, marks.embedding_dim) != (self.model_sha256, self.embedding_dim):
                 raise GalleryError("another model's gallery has taken its place. Open it again, with that model")
             yield base, marks
-
-
-def _regular_file(path: Path, make: bool) -> Path:
-    """Returns the path without links; makes an empty file where there is none, if it may."""
-    if "\0" in str(path):
-        raise GalleryError(f"the path of a gallery must have no null character; got {str(path)!r:.200}. Check the path")
-    try:
-        if make and not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-        if not path.is_file():  # SQLite would wait for the other end of a pipe
-            found = "it is not a file" if path.exists() else "there is no such file"
-            raise GalleryError(f"{path}: {found}; expected a gallery. Check the path, or enroll somebody to make one")
-        return path.resolve()
-    except (OSError, RuntimeError) as error:  # the latter for links in a circle
-        reason = getattr(error, "strerror", None) or error
-        raise GalleryError(f"{path!s:.200}: {reason}; expected a gallery. Check the path and its rights") from error

@@ -126,8 +126,13 @@ def _read_version_1(base: sqlite3.Connection, dim: int) -> dict[str, bytes]:
 
 
 def _check_row(marks: Marks, name: object, digest: object, embeddings: object) -> None:
-    right = isinstance(name, str) and isinstance(embeddings, bytes) and len(embeddings) > 0
-    if not right or len(embeddings) % (4 * marks.embedding_dim) or digest != _digest(marks, name, embeddings):
+    if not (
+        isinstance(name, str)
+        and isinstance(embeddings, bytes)
+        and len(embeddings) > 0
+        and len(embeddings) % (4 * marks.embedding_dim) == 0
+        and digest == _digest(marks, name, embeddings)
+    ):
         raise damaged(f"the name or the embeddings of {ascii(name):.100} do not match their digest")
 
 

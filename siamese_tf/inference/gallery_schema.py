@@ -80,7 +80,7 @@ def read_marks(base: sqlite3.Connection) -> Marks:
     kinds: list[type] = [str, int, bytes]
     if len(models) != 1 or [type(value) for value in models[0]] != kinds[: version + 1] or models[0][1] < 1:
         raise GalleryError(f"it has other tables than siamese_tf gives a gallery. {HINT}")
-    return Marks(version, *models[0][:2], models[0][2] if version > 1 else b"")
+    return Marks(version, *models[0]) if version > 1 else Marks(version, *models[0], b"")
 
 
 def one(base: sqlite3.Connection, query: str) -> Any:

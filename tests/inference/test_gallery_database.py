@@ -29,11 +29,18 @@ def contents(path):
         return base.execute("SELECT count(*), count(DISTINCT content) FROM rows").fetchone()
 
 
-def test_a_block_that_fails_changes_nothing_and_leaves_no_journal(path):
-    with pytest.raises(ZeroDivisionError), transaction(path, write=True) as base:
+def change_and_fail(path, meanwhile):
+    """Changes all rows, more than the memory that it has holds, and fails."""
+    with transaction(path, write=True) as base:
         base.execute("PRAGMA cache_size = 1")
         base.execute("UPDATE rows SET content = zeroblob(2300)")
+        meanwhile()
         raise ZeroDivisionError
+
+
+def test_a_block_that_fails_changes_nothing_and_leaves_no_journal(path):
+    with pytest.raises(ZeroDivisionError):
+        change_and_fail(path, lambda: None)
     assert contents(path) == (40, 1)
     assert SECRET in path.read_bytes()
     assert os.listdir(path.parent) == [path.name]
@@ -61,15 +68,16 @@ def test_the_journal_is_overwritten_and_then_deleted(path, monkeypatch):
 
 @pytest.fixture
 def killed(path, tmp_path):
-    """A copy of the database in the middle of a change, with its journal, as a kill leaves it; and the journal's link."""
+    """A copy of the database in the middle of a change, with its journal, as a kill leaves it."""
     copy = tmp_path / "killed" / "base"
     copy.parent.mkdir()
-    with pytest.raises(ZeroDivisionError), transaction(path, write=True) as base:
-        base.execute("PRAGMA cache_size = 1")
-        base.execute("UPDATE rows SET content = zeroblob(2300)")
+
+    def leave() -> None:
         shutil.copy(path, copy)
         shutil.copy(f"{path}-journal", f"{copy}-journal")
-        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change_and_fail(path, leave)
     os.link(f"{copy}-journal", tmp_path / "link")
     assert SECRET in (tmp_path / "link").read_bytes()
     return copy
@@ -88,14 +96,14 @@ def test_a_change_cut_off_is_undone_and_its_journal_overwritten(killed, tmp_path
 
 
 def test_a_journal_in_use_is_left_alone(path):
-    with pytest.raises(ZeroDivisionError), transaction(path, write=True) as base:
-        base.execute("PRAGMA cache_size = 1")
-        base.execute("UPDATE rows SET content = zeroblob(2300)")
+    def look() -> None:
         journal = path.with_name("base-journal")
         before = journal.read_bytes()
         wipe_old_journal(path)
         assert journal.read_bytes() == before
-        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change_and_fail(path, look)
     assert contents(path) == (40, 1)
 
 
