@@ -64,7 +64,7 @@ class GalleryFile:
         self.path = Path(path)
         self._file = regular_file(self.path, new is not None)
         self._closed = False
-        self._names: tuple[bytes, frozenset[str]] = (b"", frozenset())  # and the digest of the gallery they are of
+        self._counts: tuple[bytes | None, dict[str, int]] = (None, {})  # with the digest of the gallery they are of
         if new is not None and self._file.stat().st_size == 0:
             with transaction(self._file, write=True) as base:
                 if is_empty(base):
@@ -117,7 +117,8 @@ class GalleryFile:
 
     def counts(self) -> dict[str, int]:
         """How many pictures each person has, by name, in the order of the names."""
-        return self.all()[0]
+        with self._transaction() as (base, marks):
+            return dict(self._known_counts(base, marks))
 
     def of(self, name: str) -> np.ndarray:
         """The embeddings (r, d) float32 of a person, in the order they came; r is 0 for one who is not there.
@@ -127,18 +128,17 @@ class GalleryFile:
         """
         with self._transaction() as (base, marks):
             if marks.version < VERSION:
-                found = self._everybody(base, marks).get(name, b"")
+                found = self._everybody(base, marks)[0].get(name, b"")
             else:
                 found = read_person(base, marks, name)
-                if not found and name in self._known_names(base, marks):
+                if not found and name in self._known_counts(base, marks):
                     raise damaged(f"its index lacks {ascii(name):.100}")
             return as_embeddings(found, self.embedding_dim)
 
     def all(self) -> tuple[dict[str, int], np.ndarray]:
         """What `counts` gives, and all embeddings (m, d) float32, person by person in that order."""
         with self._transaction() as (base, marks):
-            people = self._everybody(base, marks)
-        counts = {name: self._pictures(embeddings) for name, embeddings in people.items()}
+            people, counts = self._everybody(base, marks)
         return counts, as_embeddings(b"".join(people.values()), self.embedding_dim)
 
     def version(self) -> object:
@@ -152,19 +152,21 @@ class GalleryFile:
         Raises:
             GalleryError: it is damaged.
         """
-        with self._transaction() as (base, _):
+        with self._transaction() as (base, marks):
             check_structure(base, "integrity_check")
-        return self.counts()
+            return self._everybody(base, marks)[1]
 
-    def _everybody(self, base: Connection, marks: Marks) -> dict[str, bytes]:
+    def _everybody(self, base: Connection, marks: Marks) -> tuple[dict[str, bytes], dict[str, int]]:
         people = read_people(base, marks)
-        self._names = marks.digest, frozenset(people)
-        return people
+        counts = {name: self._pictures(embeddings) for name, embeddings in people.items()}
+        if marks.version == VERSION:
+            self._counts = marks.digest, counts
+        return people, dict(counts)
 
-    def _known_names(self, base: Connection, marks: Marks) -> frozenset[str]:
-        """The names in the rows themselves, in version 2; read once while the gallery stays as it is."""
-        digest, names = self._names
-        return names if digest == marks.digest else frozenset(self._everybody(base, marks))
+    def _known_counts(self, base: Connection, marks: Marks) -> dict[str, int]:
+        """What `counts` gives; the rows themselves are read once while the gallery stays as it is."""
+        digest, counts = self._counts
+        return counts if digest == marks.digest else self._everybody(base, marks)[1]
 
     def _version(self, marks: Marks) -> object:
         if marks.version == VERSION:

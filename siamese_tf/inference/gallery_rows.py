@@ -1,7 +1,9 @@
 """The people in a gallery's database, read with their digests and written with them.
 
-    digest of a person  = BLAKE2b(model's SHA-256, embedding_dim, name, embeddings)
-    digest of a gallery = BLAKE2b(model's SHA-256, embedding_dim) XOR the digests of all people
+    digest of a person  = H(model's SHA-256, embedding_dim, name, embeddings)
+    digest of a gallery = H(model's SHA-256, embedding_dim) XOR the digests of all people
+
+H is SHA-256, cut to 16 bytes.
 
 One bit that changes in a name or an embedding, a row that the index gives for another name, and rows that vanish or
 come twice are found before they answer. The digests have no key: they show damage, not forgery.
@@ -9,7 +11,8 @@ come twice are found before they answer. The digests have no key: they show dama
 
 import sqlite3
 from collections.abc import Mapping
-from hashlib import blake2b
+from functools import reduce
+from hashlib import sha256
 from operator import xor
 
 import numpy as np
@@ -67,7 +70,7 @@ def add_people(base: sqlite3.Connection, marks: Marks, people: Mapping[str, byte
             base.execute(change, (digest, before + embeddings, name))
         else:
             base.execute(INSERT, (name, digest, embeddings))
-    base.execute("UPDATE model SET digest = ?", (total.to_bytes(DIGEST_BYTES, "big"),))
+    _set_total(base, total)
 
 
 def write_anew(base: sqlite3.Connection, marks: Marks, people: Mapping[str, bytes]) -> None:
@@ -79,9 +82,10 @@ def write_anew(base: sqlite3.Connection, marks: Marks, people: Mapping[str, byte
     tables = base.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     for (name,) in tables:  # those of read_marks, and what ANALYZE left, which may hold names
         base.execute(f'DROP TABLE "{name}"')
-    marks = marks._replace(version=VERSION, digest=_digest(marks))
-    lay_out(base, marks)
-    add_people(base, marks, dict(sorted(people.items())))
+    lay_out(base, marks._replace(digest=b""))
+    rows = [(name, _digest(marks, name, people[name]), people[name]) for name in sorted(people)]
+    base.executemany(INSERT, rows)
+    _set_total(base, reduce(xor, (_number(digest) for _, digest, _ in rows), _number(_digest(marks))))
 
 
 def empty_gallery(sha256: str, embedding_dim: int) -> Marks:
@@ -139,7 +143,11 @@ def _check_row(marks: Marks, name: object, digest: object, embeddings: object) -
 def _digest(marks: Marks, name: str = "", embeddings: bytes = b"") -> bytes:
     text = name.encode("utf-8", "surrogatepass")
     head = f"{marks.sha256} {marks.embedding_dim} {len(text)} ".encode("utf-8", "surrogatepass")
-    return blake2b(head + text + embeddings, digest_size=DIGEST_BYTES).digest()
+    return sha256(head + text + embeddings).digest()[:DIGEST_BYTES]
+
+
+def _set_total(base: sqlite3.Connection, total: int) -> None:
+    base.execute("UPDATE model SET digest = ?", (total.to_bytes(DIGEST_BYTES, "big"),))
 
 
 def _number(digest: bytes) -> int:

@@ -78,9 +78,10 @@ def read_marks(base: sqlite3.Connection) -> Marks:
     tables = tuple(sql for (sql,) in base.execute(ours))
     models = base.execute("SELECT * FROM model").fetchall() if tables == TABLES[version] else []
     kinds: list[type] = [str, int, bytes]
-    if len(models) != 1 or [type(value) for value in models[0]] != kinds[: version + 1] or models[0][1] < 1:
+    if len(models) != 1 or [type(value) for value in models[0]] != kinds[: len(models[0])] or models[0][1] < 1:
         raise GalleryError(f"it has other tables than siamese_tf gives a gallery. {HINT}")
-    return Marks(version, *models[0]) if version > 1 else Marks(version, *models[0], b"")
+    sha256, embedding_dim, *digest = models[0]
+    return Marks(version, sha256, embedding_dim, digest[0] if digest else b"")
 
 
 def one(base: sqlite3.Connection, query: str) -> Any:
