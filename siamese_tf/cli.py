@@ -14,7 +14,7 @@ from siamese_tf.commands.compare import compare
 from siamese_tf.commands.embeddings import embed, plot_embeddings
 from siamese_tf.commands.enroll import enroll
 from siamese_tf.commands.evaluate import evaluate
-from siamese_tf.commands.gallery import list_people, remove
+from siamese_tf.commands.gallery import check_gallery, list_people, remove
 from siamese_tf.commands.identify import identify
 from siamese_tf.commands.import_facenet import import_facenet
 from siamese_tf.commands.pairs import check, generate
@@ -39,6 +39,7 @@ app.command()(import_facenet)
 
 gallery_app = typer.Typer(help="Look into a gallery of enrolled people, and remove them.", no_args_is_help=True)
 gallery_app.command("list")(list_people)
+gallery_app.command("check")(check_gallery)
 gallery_app.command()(remove)
 app.add_typer(gallery_app, name="gallery")
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from siamese_tf.commands.gallery import NO_DETECTION, load_gallery_model
+from siamese_tf.commands.gallery import NO_DETECTION, load_gallery_model, print_unreadable
 from siamese_tf.commands.options import GalleryModel, GalleryPath, MatchBy
+from siamese_tf.printable import printable
 
 if TYPE_CHECKING:
     from siamese_tf.inference.matching import Match
@@ -27,21 +28,30 @@ def identify(
     match: MatchBy = "mean",
     as_json: Annotated[bool, Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say whom of a gallery each picture shows, or that it is somebody unknown."""
+    """Say whom of a gallery each picture shows, or that it is somebody unknown.
+
+    Pictures that cannot be read are listed on standard error, and in JSON with an "error".
+    """
     loaded = load_gallery_model(model)
+    from siamese_tf.inference.embed_files import embed_files
     from siamese_tf.inference.gallery import Gallery
 
-    embeddings = loaded.embed(images)
+    embeddings, errors = embed_files(loaded, images)
     with Gallery.open(gallery, loaded) as opened:
         found = opened.identify(embeddings, top, match)
         people = len(opened.names())
         can_know = any(_name(matches) for matches in found) or opened.can_know(match)
+    readable = iter(found)
+    answers = [next(readable) if error is None else [] for error in errors]
     if as_json:
-        told = [_as_plain(image, matches) for image, matches in zip(images, found, strict=True)]
+        entries = [_as_plain(*answer) for answer in zip(images, answers, errors, strict=True)]
         about = {"match": match, "can_know_anybody": can_know, "presentation_attack_detection": False}
-        print(json.dumps({"images": told, **about}, indent=2))
+        print(json.dumps({"images": entries, **about}, indent=2))
     else:
-        print("\n".join(line for image, matches in zip(images, found, strict=True) for line in _lines(image, matches)))
+        for image, matches, error in zip(images, answers, errors, strict=True):
+            if error is None:
+                print("\n".join(_lines(printable(str(image)), matches)))
+    print_unreadable(errors, "unreadable")
     if people and not can_know:
         print(CANNOT_KNOW.format(people), file=sys.stderr)
     print(NO_DETECTION, file=sys.stderr)
@@ -52,16 +62,17 @@ def _name(matches: "list[Match]") -> str | None:
     return matches[0].name if matches and matches[0].same else None
 
 
-def _as_plain(image: Path, matches: "list[Match]") -> dict:
-    return {
+def _as_plain(image: Path, matches: "list[Match]", error: str | None) -> dict:
+    answer = {
         "image": str(image),
         "name": _name(matches),
         "threshold": matches[0].threshold if matches else None,
         "people": [{"name": match.name, "probability": match.score} for match in matches],
     }
+    return answer if error is None else {**answer, "error": error}
 
 
-def _lines(image: Path, matches: "list[Match]") -> list[str]:
+def _lines(image: str, matches: "list[Match]") -> list[str]:
     if not matches:
         return [f"{image}: unknown; the gallery is empty"]
     head = f"{image}: {_name(matches) or 'unknown'}  (threshold {matches[0].threshold:.6f})"

@@ -4,6 +4,7 @@ A gallery keeps embeddings and is bound to the file of its model, which compares
 """
 
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.special import expit
 
 from siamese_tf.errors import GalleryError, ImageError
 from siamese_tf.inference.gallery_file import GalleryFile
-from siamese_tf.inference.gallery_schema import as_name
+from siamese_tf.inference.gallery_names import as_name, normalize_name
 from siamese_tf.inference.matching import (
     Match,
     People,
@@ -29,13 +30,18 @@ SPARE = 16  # people beyond the best ones whose scores are computed with care, s
 
 
 class Gallery:
-    """People by name, with one or more embeddings each; close it, or use it in a `with` block."""
+    """People by name, with one or more embeddings each; close it, or use it in a `with` block.
+
+    Any thread may use it, at once with others. A process that is forked after TensorFlow has been loaded hangs: start
+    processes with the method "spawn", or load the model in the child.
+    """
 
     def __init__(self, file: GalleryFile, model: "SiameseModel | None"):
         """Takes an open file that fits the model; `Gallery.open` makes sure of it."""
         self._file = file
         self._given = model
-        self._people: tuple[int, People] | None = None  # with the version of the file they were read at
+        self._people: tuple[object, People] | None = None  # with the version of the file they were read at
+        self._loading = Lock()
 
     @classmethod
     def open(cls, path: str | Path, model: "SiameseModel | None" = None, create: bool = False) -> "Gallery":
@@ -67,8 +73,9 @@ class Gallery:
         return cls(file, model)
 
     def close(self) -> None:
-        """Closes the file; nothing is lost without it."""
+        """Closes the gallery for all threads; nothing is lost without it."""
         self._file.close()
+        self._people = None
 
     def __enter__(self) -> "Gallery":
         return self
@@ -91,23 +98,35 @@ class Gallery:
         if not len(rows):
             raise ImageError(f"there is no embedding to enroll {name!r} with; expected at least one. Give a picture")
         self._file.add([name] * len(rows), rows)
-        self._people = None
 
     def remove(self, name: str) -> int:
         """Removes a person with all pictures; how many there were.
 
+        The file is written anew, without a trace of them, which takes a second or so for 100,000 people.
+
         Raises:
-            GalleryError: nobody of that name is there.
+            GalleryError: nobody of that name is there, or the file is damaged or cannot be written.
         """
-        removed = self._file.remove(as_name(name))
+        removed = self._file.remove(normalize_name(name))
         if not removed:
             raise self._nobody(name)
-        self._people = None
         return removed
 
     def names(self) -> dict[str, int]:
-        """How many pictures each person has, in the order of the names."""
+        """How many pictures each person has, in the order of the names.
+
+        Raises:
+            GalleryError: the file is damaged.
+        """
         return self._file.counts()
+
+    def check(self) -> dict[str, int]:
+        """Checks the whole file, with its index and the digests of all people; gives what `names` gives.
+
+        Raises:
+            GalleryError: the file is damaged.
+        """
+        return self._file.check()
 
     def verify(self, name: str, embedding: np.ndarray, match: str = "mean") -> Match:
         """Whether a picture shows the person that it is said to show.
@@ -131,7 +150,7 @@ class Gallery:
         model, probe = self._model(), as_rows(embedding, self._file.embedding_dim)
         if len(probe) != 1:
             raise ImageError(f"verify looks at one picture; got {len(probe)} embeddings. Verify each by itself")
-        name = as_name(name)
+        name = normalize_name(name)
         rows = self._file.of(name)
         if not len(rows):
             raise self._nobody(name)
@@ -178,12 +197,14 @@ class Gallery:
         return bool((scores >= people.threshold(model.threshold, match)).any())
 
     def _everybody(self) -> People:
-        version = self._file.version()
-        if self._people is None or self._people[0] != version:
-            counts, rows = self._file.all()
-            ends = np.cumsum(list(counts.values()), dtype=int)
-            self._people = version, People(list(counts), ends, self._model().all_pairs.prepare(rows))
-        return self._people[1]
+        model = self._model()
+        with self._loading:
+            version, loaded = self._file.version(), self._people
+            if loaded is None or loaded[0] != version:
+                counts, rows = self._file.all()
+                ends = np.cumsum(list(counts.values()), dtype=int)
+                loaded = self._people = version, People(list(counts), ends, model.all_pairs.prepare(rows))
+        return loaded[1]
 
     def _model(self) -> "SiameseModel":
         if self._given is None:

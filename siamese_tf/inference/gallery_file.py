@@ -1,4 +1,4 @@
-"""The file of a gallery: one SQLite data base of names and embeddings. It holds no images and no paths.
+"""The file of a gallery: one SQLite database of names and embeddings. It holds no images and no paths.
 
 What it survives, and why:
 
@@ -6,38 +6,44 @@ What it survives, and why:
   the disk (`synchronous = EXTRA`) before the call returns. Who opens the file next takes back what was half written.
   The write-ahead log would be quicker for writers, but it keeps what was acknowledged in a second file beside the
   first, which is lost when only the gallery is copied, and it does not work on network file systems.
-- Several processes at once: who writes takes the lock first (`BEGIN IMMEDIATE`), and others wait for it.
+- Several threads and processes at once: who writes takes the lock first (`BEGIN IMMEDIATE`), and others wait for it.
 - Files of other makers: the application's number, the schema's version and the very text of the schema must be ours,
   and nothing in a schema is trusted to run.
+- Damage: each person's row has a digest, and so has the whole, see `gallery_rows`.
 
-What is removed is overwritten with zeros (`secure_delete`), since embeddings of faces are personal data; for the same
-reason a new gallery can be read and written by its owner alone.
-
-Reference: https://www.sqlite.org/atomiccommit.html and https://www.sqlite.org/security.html
+Embeddings of faces are personal data. `remove` writes all tables anew, in one transaction, so that the file holds
+nothing of what was removed; the journal is overwritten with zeros. A new gallery can be read and written by its owner
+alone.
 """
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from sqlite3 import Connection
+from time import time, time_ns
 
 import numpy as np
 
 from siamese_tf.errors import GalleryError
-from siamese_tf.inference.gallery_schema import CURE, as_name, lay_out, one, read_model
-
-PATIENCE = 60.0  # seconds to wait for another process
-SETTINGS = (
-    "trusted_schema = OFF",
-    "cell_size_check = ON",
-    "secure_delete = ON",
-    "synchronous = EXTRA",
-    "page_size = 16384",  # of SQLite's usual 4,096 bytes, an embedding of 512 numbers would leave half of each empty
+from siamese_tf.inference.gallery_database import regular_file, transaction, wipe_old_journal
+from siamese_tf.inference.gallery_rows import (
+    add_people,
+    as_embeddings,
+    check_structure,
+    damaged,
+    empty_gallery,
+    read_people,
+    read_person,
+    write_anew,
 )
+from siamese_tf.inference.gallery_schema import VERSION, Marks, is_empty, lay_out, read_marks
+
+CHECKED_AT_OPEN = 1 << 24  # bytes of a file whose structure is checked at every opening; 0.03 s for so many
+FRESH = 2.0  # seconds after a change in which the clock of a file system may not tell another change from it
 
 
 class GalleryFile:
-    """A gallery on disk, open; close it, or use it in a `with` block.
+    """A gallery on disk, for any number of threads; close it, or use it in a `with` block.
 
     Attributes:
         path: of the file.
@@ -56,31 +62,23 @@ class GalleryFile:
             GalleryError: it is missing, damaged, or not a gallery of this version.
         """
         self.path = Path(path)
-        if new is not None and not self.path.exists():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.touch(mode=0o600)
-        if not self.path.is_file():
-            found = "it is not a file" if self.path.exists() else "there is no such file"
-            raise GalleryError(f"{path}: {found}; expected a gallery. Check the path, or enroll somebody to make one")
-        address = f"{self.path.resolve().as_uri()}?mode=rw"  # SQLite makes no file of its own accord
-        with self._telling():
-            self._base = sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None)
-        try:
-            with self._telling():
-                for setting in SETTINGS:
-                    self._base.execute(f"PRAGMA {setting}")
-            if new is not None:
-                with self._transaction("IMMEDIATE"):
-                    lay_out(self._base, *new)
-            with self._transaction():
-                self.model_sha256, self.embedding_dim = read_model(self._base)
-        except BaseException:
-            self.close()
-            raise
+        self._file = regular_file(self.path, new is not None)
+        self._closed = False
+        self._counts: tuple[bytes | None, dict[str, int]] = (None, {})  # with the digest of the gallery they are of
+        if new is not None and self._file.stat().st_size == 0:
+            with transaction(self._file, write=True) as base:
+                if is_empty(base):
+                    lay_out(base, empty_gallery(*new))
+        with transaction(self._file) as base:
+            marks = read_marks(base)
+            self.model_sha256, self.embedding_dim = marks.sha256, marks.embedding_dim
+            if self._file.stat().st_size <= CHECKED_AT_OPEN:
+                check_structure(base, "quick_check")
+        wipe_old_journal(self._file)
 
     def close(self) -> None:
-        """Closes the file; nothing is lost without it."""
-        self._base.close()
+        """Closes the gallery for all threads; nothing is lost without it."""
+        self._closed = True
 
     def __enter__(self) -> "GalleryFile":
         return self
@@ -95,79 +93,97 @@ class GalleryFile:
             names: whom each picture shows, r of them, as `as_name` gives them.
             embeddings: (r, d) float32.
         """
-        rows = zip(names, (row.tobytes() for row in embeddings.astype("<f4")), strict=True)
-        with self._transaction("IMMEDIATE"):
-            self._base.executemany("INSERT INTO pictures (name, embedding) VALUES (?, ?)", rows)
+        pictures: dict[str, list[bytes]] = {}
+        for name, row in zip(names, embeddings.astype("<f4"), strict=True):
+            pictures.setdefault(name, []).append(row.tobytes())
+        with self._transaction(write=True) as (base, marks):
+            if marks.version < VERSION:
+                write_anew(base, marks, read_people(base, marks))
+                marks = read_marks(base)
+            add_people(base, marks, {name: b"".join(rows) for name, rows in pictures.items()})
 
     def remove(self, name: str) -> int:
-        """Removes a person with all pictures; how many there were."""
-        with self._transaction("IMMEDIATE"):
-            return self._base.execute("DELETE FROM pictures WHERE name = ?", (name,)).rowcount
+        """Removes a person with all pictures, and every trace in the file; how many pictures there were.
+
+        Args:
+            name: as `normalize_name` gives it.
+        """
+        with self._transaction(write=True) as (base, marks):
+            people = read_people(base, marks)
+            embeddings = people.pop(name, b"")
+            if embeddings:
+                write_anew(base, marks, people)
+            return self._pictures(embeddings)
 
     def counts(self) -> dict[str, int]:
         """How many pictures each person has, by name, in the order of the names."""
-        with self._transaction():
-            return self._counts()
+        with self._transaction() as (base, marks):
+            return dict(self._known_counts(base, marks))
 
     def of(self, name: str) -> np.ndarray:
-        """The embeddings (r, d) float32 of a person, in the order they came; r is 0 for one who is not there."""
-        with self._transaction():
-            found = self._base.execute("SELECT embedding FROM pictures WHERE name = ? ORDER BY id", (name,)).fetchall()
-            return self._as_rows(found, len(found))
+        """The embeddings (r, d) float32 of a person, in the order they came; r is 0 for one who is not there.
+
+        Args:
+            name: as `normalize_name` gives it.
+        """
+        with self._transaction() as (base, marks):
+            if marks.version < VERSION:
+                found = self._everybody(base, marks)[0].get(name, b"")
+            else:
+                found = read_person(base, marks, name)
+                if not found and name in self._known_counts(base, marks):
+                    raise damaged(f"its index lacks {ascii(name):.100}")
+            return as_embeddings(found, self.embedding_dim)
 
     def all(self) -> tuple[dict[str, int], np.ndarray]:
         """What `counts` gives, and all embeddings (m, d) float32, person by person in that order."""
-        with self._transaction():
-            counts = self._counts()
-            found = self._base.execute("SELECT embedding FROM pictures ORDER BY name, id")
-            return counts, self._as_rows(found, sum(counts.values()))
+        with self._transaction() as (base, marks):
+            people, counts = self._everybody(base, marks)
+        return counts, as_embeddings(b"".join(people.values()), self.embedding_dim)
 
-    def version(self) -> int:
-        """A number that changes when another process has changed the file."""
-        with self._telling():
-            return one(self._base, "PRAGMA data_version")
+    def version(self) -> object:
+        """A value that changes when the people or their pictures have changed."""
+        with self._transaction() as (_, marks):
+            return self._version(marks)
 
-    def _counts(self) -> dict[str, int]:
-        counts = dict(self._base.execute("SELECT name, count(*) FROM pictures GROUP BY name ORDER BY name"))
-        for name in counts:
-            as_name(name)
-        return counts
+    def check(self) -> dict[str, int]:
+        """Checks the whole file, its index and all digests; gives what `counts` gives.
 
-    def _as_rows(self, found: Iterable, count: int) -> np.ndarray:
-        rows = np.empty((count, self.embedding_dim), np.float32)
-        for position, (blob,) in enumerate(found):
-            if not isinstance(blob, bytes) or len(blob) != 4 * self.embedding_dim:
-                raise GalleryError(f"an embedding in it has not {self.embedding_dim} numbers. {CURE}")
-            rows[position] = np.frombuffer(blob, "<f4")
-        squares = np.einsum("ij,ij->i", rows, rows)  # of the lengths; a number that is not finite makes it so
-        if not (np.isfinite(squares) & (squares > 0)).all():
-            raise GalleryError(f"an embedding in it is 0 or not finite. {CURE}")
-        return rows
+        Raises:
+            GalleryError: it is damaged.
+        """
+        with self._transaction() as (base, marks):
+            check_structure(base, "integrity_check")
+            return self._everybody(base, marks)[1]
+
+    def _everybody(self, base: Connection, marks: Marks) -> tuple[dict[str, bytes], dict[str, int]]:
+        people = read_people(base, marks)
+        counts = {name: self._pictures(embeddings) for name, embeddings in people.items()}
+        if marks.version == VERSION:
+            self._counts = marks.digest, counts
+        return people, dict(counts)
+
+    def _known_counts(self, base: Connection, marks: Marks) -> dict[str, int]:
+        """What `counts` gives; the rows themselves are read once while the gallery stays as it is."""
+        digest, counts = self._counts
+        return counts if digest == marks.digest else self._everybody(base, marks)[1]
+
+    def _version(self, marks: Marks) -> object:
+        if marks.version == VERSION:
+            return marks.digest
+        found = self._file.stat()
+        fresh = time_ns() if time() - found.st_mtime < FRESH else 0
+        return found.st_ino, found.st_size, found.st_mtime_ns, fresh
+
+    def _pictures(self, embeddings: bytes) -> int:
+        return len(embeddings) // (4 * self.embedding_dim)
 
     @contextmanager
-    def _transaction(self, kind: str = "DEFERRED") -> Iterator[None]:
-        """Everything in the block happens, or nothing; what is read in it is of one moment."""
-        with self._telling():
-            self._base.execute(f"BEGIN {kind}")
-            try:
-                yield
-                self._base.execute("COMMIT")
-            except BaseException:
-                if self._base.in_transaction:
-                    self._base.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Says which file an error is about, and turns what SQLite says into words that say what to do."""
-        try:
-            yield
-        except GalleryError as error:
-            raise GalleryError(f"{self.path}: {error}") from error
-        except sqlite3.OperationalError as error:
-            raise GalleryError(
-                f"{self.path}: it cannot be used now ({error}). Check its rights and those of its folder, the space on"
-                " the disk, and whether another process holds it"
-            ) from error
-        except sqlite3.Error as error:
-            raise GalleryError(f"{self.path}: it is no gallery, or a damaged one ({error}). {CURE}") from error
+    def _transaction(self, write: bool = False) -> Iterator[tuple[Connection, Marks]]:
+        if self._closed:
+            raise GalleryError(f"{self.path}: the gallery is closed. Open it again")
+        with transaction(self._file, write) as base:
+            marks = read_marks(base)
+            if (marks.sha256, marks.embedding_dim) != (self.model_sha256, self.embedding_dim):
+                raise GalleryError("another model's gallery has taken its place. Open it again, with that model")
+            yield base, marks

@@ -57,7 +57,26 @@ def test_remove_takes_a_person_out(run, people):
     assert "there is nobody called 'ben'" in done.err
 
 
-@pytest.mark.parametrize("line", ["gallery list {}", "gallery remove {} anna"])
+def test_remove_takes_any_spelling_and_leaves_nothing(run, people):
+    done = run(f"gallery remove {people} ｂｅｎ")
+    assert done.out.startswith("removed ben, pictures: 3.")
+    assert b"ben" not in people.read_bytes()
+    assert os.listdir(people.parent) == [people.name]
+
+
+def test_check_finds_one_bit(run, people):
+    done = run(f"gallery check {people}")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"{people} is sound. people: 3, pictures: 6\n"
+    content = bytearray(people.read_bytes())
+    content[content.rindex(b"ben")] ^= 1
+    people.write_bytes(content)
+    done = run(f"gallery check {people}")
+    assert (done.code, done.out) == (2, "")
+    assert "the gallery is damaged" in done.err
+
+
+@pytest.mark.parametrize("line", ["gallery list {}", "gallery remove {} anna", "gallery check {}"])
 def test_what_is_no_gallery_is_refused(run, tmp_path, line):
     (tmp_path / "text").write_text("only text" * 100)
     for name, words in (("gone", "there is no such file"), ("text", "it is no gallery"), (".", "it is not a file")):
@@ -72,7 +91,7 @@ def test_neither_loads_tensorflow(people):
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
         "assert 'tensorflow' not in sys.modules"
     )
-    for words in (["list", people], ["remove", people, "anna"]):
+    for words in (["list", people], ["remove", people, "anna"], ["check", people]):
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", script, "gallery", *map(str, words)],
             cwd=ROOT,

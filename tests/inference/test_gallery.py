@@ -1,8 +1,10 @@
 """Enrol, verify and identify with models of each head; and what a gallery refuses."""
 
 import shutil
+import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +14,7 @@ import pytest
 from siamese_tf.errors import ConfigError, GalleryError, ImageError
 from siamese_tf.inference.gallery import Gallery
 from siamese_tf.inference.gallery_file import GalleryFile
+from siamese_tf.inference.gallery_schema import APPLICATION, TABLES
 from siamese_tf.inference.matching import raised_threshold
 from siamese_tf.models.heads import HEADS
 from siamese_tf.models.model_file import load_model, save_model
@@ -212,6 +215,44 @@ def test_one_name_spelt_in_two_ways_is_one_person(gallery, model):
     assert gallery.names() == {"Zo\u00eb": 2}
 
 
+@pytest.mark.parametrize("spelling", ["Anna\u00a0Berg", "Anna  Berg", "Anna\u2003Berg\u3000"])
+def test_a_no_break_space_makes_no_second_anna(gallery, model, spelling):
+    embeddings = model.embed(images(2, seed=1))
+    gallery.enroll("Anna Berg", embeddings[0])
+    gallery.enroll(spelling, embeddings[1])
+    assert gallery.names() == {"Anna Berg": 2}
+    assert gallery.verify(spelling, embeddings[0]).name == "Anna Berg"
+    assert gallery.remove(spelling) == 2
+    with pytest.raises(GalleryError, match="characters that cannot be seen"):
+        gallery.enroll("Anna\u200d", embeddings[0])
+
+
+def test_whom_an_earlier_release_enrolled_is_found_and_removed_by_the_old_name(model, tmp_path):
+    """Two spellings of one name are one person, with the pictures of both; letters that cannot be seen are found."""
+    embeddings = model.embed(images(4, seed=1))
+    with sqlite3.connect(tmp_path / "g", isolation_level=None) as base:
+        for statement in (*TABLES[1], f"PRAGMA application_id = {APPLICATION}", "PRAGMA user_version = 1"):
+            base.execute(statement)
+        base.execute("INSERT INTO model VALUES (?, 8)", (model.file_sha256,))
+        pictures = zip(["Anna", "Anna\u00a0", "x\u3164", "ben"], map(bytes, embeddings), strict=True)
+        base.executemany("INSERT INTO pictures (name, embedding) VALUES (?, ?)", pictures)
+    base.close()
+    with Gallery.open(tmp_path / "g", model) as gallery:
+        for _ in range(2):  # as it is, and in version 2
+            assert gallery.names() == gallery.check() == {"Anna": 2, "ben": 1, "x\u1160": 1}
+            both = slow(model, embeddings[3], {"Anna": embeddings[:2]}, "mean")["Anna"]
+            for name in ("Anna", "Anna\u00a0"):
+                assert gallery.verify(name, embeddings[3]).score == pytest.approx(both, abs=1e-5)
+            assert gallery.verify("x\u3164", embeddings[2]).name == "x\u1160"
+            found = {one.name: one.score for one in gallery.identify(embeddings[3])[0]}
+            assert found["Anna"] == pytest.approx(both, abs=1e-5)
+            gallery.enroll("carl", embeddings[3])
+            assert gallery.remove("carl") == 1
+        assert gallery.remove("x\u3164") == 1
+        assert gallery.remove("Anna\u00a0") == 2
+        assert gallery.names() == {"ben": 1}
+
+
 def test_an_empty_gallery_knows_nobody(gallery, model):
     embeddings = model.embed(images(2, seed=1))
     assert gallery.names() == {}
@@ -227,6 +268,64 @@ def test_what_another_process_enrolls_is_found_too(gallery, model, tmp_path):
     with Gallery.open(tmp_path / "people.gallery", model) as other:
         other.enroll("ben", embeddings[1])
     assert sorted(one.name for one in gallery.identify(embeddings[1])[0]) == ["anna", "ben"]
+
+
+def test_a_closed_gallery_says_so_to_every_thread(filled, model):
+    filled.identify(np.ones(8))
+    filled.close()
+    filled.close()
+    one = np.ones(8)
+    for call in (
+        filled.names,
+        filled.check,
+        lambda: filled.enroll("anna", one),
+        lambda: filled.verify("person 3", one),
+        lambda: filled.identify(one),
+        lambda: filled.remove("person 3"),
+        filled.can_know,
+    ):
+        with ThreadPoolExecutor(1) as pool, pytest.raises(GalleryError, match="the gallery is closed. Open it again"):
+            pool.submit(call).result()
+
+
+def test_what_other_threads_and_handles_change_is_seen_by_identify(filled, model, tmp_path, people):
+    probe = model.embed(images(1, seed=100))
+    assert len(filled.identify(probe, top=1000)[0]) == 25
+    with Gallery.open(tmp_path / "people.gallery") as other, ThreadPoolExecutor(1) as pool:
+        assert pool.submit(other.remove, "person 3").result() == 1
+        assert len(filled.identify(probe, top=1000)[0]) == 24
+        pool.submit(filled.remove, "person 4").result()
+        assert len(filled.identify(probe, top=1000)[0]) == 23
+
+
+def test_one_bit_makes_nobody_another(filled, model, tmp_path, people):
+    """In the index, in a name or in an embedding: of "person 3", whose picture counted as that of "person 7"."""
+    whole = (tmp_path / "people.gallery").read_bytes()
+    probe = people["person 3"][0]
+    right = filled.verify("person 3", probe)
+    places = [place for place in range(len(whole)) if whole.startswith(b"person 3", place)]
+    assert len(places) == 2  # the row and its entry in the index
+    places = [place + 7 for place in places] + [whole.index(probe.tobytes()) + 3]
+    for place in places:
+        content = bytearray(whole)
+        content[place] ^= 4  # from 3 to 7
+        (tmp_path / "people.gallery").write_bytes(content)
+        answers = []
+        for call in (
+            lambda opened: opened.verify("person 3", probe) == right,
+            lambda opened: opened.verify("person 7", probe).score < right.score,
+            lambda opened: len(opened.identify(probe, 1000)[0]) == 25,
+            lambda opened: sum(opened.names().values()) == sum(map(len, people.values())),
+            lambda opened: opened.check() == {},
+        ):
+            try:
+                with Gallery.open(tmp_path / "people.gallery", model) as opened:
+                    answers.append(call(opened))
+            except GalleryError as error:
+                answers.append("refused" if "damaged" in str(error) else error)
+        assert set(answers) <= {True, "refused"}
+        assert "refused" in answers[:4]
+        assert answers[-1] == "refused"
 
 
 def test_the_file_is_read_once_for_many_calls(filled, model, monkeypatch):

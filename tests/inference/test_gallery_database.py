@@ -1,0 +1,167 @@
+"""Transactions: the journal is overwritten, whoever is killed; and the words for what SQLite refuses."""
+
+import os
+import shutil
+import sqlite3
+
+import pytest
+
+from siamese_tf.errors import GalleryError
+from siamese_tf.inference import gallery_database
+from siamese_tf.inference.gallery_database import transaction, wipe_old_journal
+
+SECRET = b"secret content of a row"
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A database of a few pages with one table."""
+    path = tmp_path / "base"
+    path.touch()
+    with transaction(path, write=True) as base:
+        base.execute("CREATE TABLE rows (content)")
+        base.executemany("INSERT INTO rows VALUES (?)", [(SECRET * 100,)] * 40)
+    return path
+
+
+def contents(path):
+    with transaction(path) as base:
+        return base.execute("SELECT count(*), count(DISTINCT content) FROM rows").fetchone()
+
+
+def change_and_fail(path, meanwhile):
+    """Changes all rows, more than the memory that it has holds, and fails."""
+    with transaction(path, write=True) as base:
+        base.execute("PRAGMA cache_size = 1")
+        base.execute("UPDATE rows SET content = zeroblob(2300)")
+        meanwhile()
+        raise ZeroDivisionError
+
+
+def test_a_block_that_fails_changes_nothing_and_leaves_no_journal(path):
+    with pytest.raises(ZeroDivisionError):
+        change_and_fail(path, lambda: None)
+    assert contents(path) == (40, 1)
+    assert SECRET in path.read_bytes()
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_the_journal_is_overwritten_and_then_deleted(path, monkeypatch):
+    held = []
+
+    def link_first(base, wiped):
+        os.link(f"{path}-journal", path.parent / "link")
+        held.append((path.parent / "link").read_bytes())
+        wipe(base, wiped)
+
+    wipe = gallery_database._wipe_journal
+    monkeypatch.setattr(gallery_database, "_wipe_journal", link_first)
+    with transaction(path, write=True) as base:
+        base.execute("DELETE FROM rows")
+    assert SECRET in held[0]
+    left = (path.parent / "link").read_bytes()
+    assert len(left) == len(held[0])
+    assert not any(left)
+    assert sorted(os.listdir(path.parent)) == ["base", "link"]
+    assert SECRET not in path.read_bytes()
+
+
+@pytest.fixture
+def killed(path, tmp_path):
+    """A copy of the database in the middle of a change, with its journal, as a kill leaves it."""
+    copy = tmp_path / "killed" / "base"
+    copy.parent.mkdir()
+
+    def leave() -> None:
+        shutil.copy(path, copy)
+        shutil.copy(f"{path}-journal", f"{copy}-journal")
+
+    with pytest.raises(ZeroDivisionError):
+        change_and_fail(path, leave)
+    os.link(f"{copy}-journal", tmp_path / "link")
+    assert SECRET in (tmp_path / "link").read_bytes()
+    return copy
+
+
+def test_a_change_cut_off_is_undone_and_its_journal_overwritten(killed, tmp_path):
+    assert killed.read_bytes().count(SECRET) < 4000
+    assert contents(killed) == (40, 1)
+    assert killed.read_bytes().count(SECRET) == 4000
+    assert os.path.exists(f"{killed}-journal")  # SQLite alone would have deleted it as it is
+    wipe_old_journal(killed)
+    assert os.listdir(killed.parent) == ["base"]
+    assert not any((tmp_path / "link").read_bytes())
+    assert contents(killed) == (40, 1)
+    wipe_old_journal(killed)
+
+
+def test_a_journal_in_use_is_left_alone(path):
+    def look() -> None:
+        journal = path.with_name("base-journal")
+        before = journal.read_bytes()
+        wipe_old_journal(path)
+        assert journal.read_bytes() == before
+
+    with pytest.raises(ZeroDivisionError):
+        change_and_fail(path, look)
+    assert contents(path) == (40, 1)
+
+
+def test_a_journal_that_cannot_be_overwritten_is_an_error_that_says_so(path, monkeypatch):
+    def fail(descriptor):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    words = (
+        "the change is made, but the journal .* could not be overwritten .Input/output error.*open the gallery again"
+    )
+    with pytest.raises(GalleryError, match=words), transaction(path, write=True) as base:
+        base.execute("DELETE FROM rows")
+    assert contents(path) == (0, 0)
+    wipe_old_journal(path)
+    monkeypatch.undo()
+    wipe_old_journal(path)
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_database_in_another_journal_mode_is_brought_back(path):
+    base = sqlite3.connect(path, isolation_level=None)
+    base.execute("PRAGMA journal_mode = WAL")
+    base.close()
+    assert contents(path) == (40, 1)
+    assert path.read_bytes()[18:20] == b"\1\1"
+    wipe_old_journal(path)
+    assert os.listdir(path.parent) == [path.name]
+
+
+def error(kind, code):
+    made = kind("as SQLite words it")
+    if code is not None:
+        made.sqlite_errorcode = code
+    return made
+
+
+@pytest.mark.parametrize(
+    ("raised", "words"),
+    [
+        (error(sqlite3.OperationalError, sqlite3.SQLITE_BUSY), "cannot be used now .*Another process or thread"),
+        (error(sqlite3.OperationalError, sqlite3.SQLITE_BUSY_SNAPSHOT), "cannot be used now .*Another process"),
+        (error(sqlite3.OperationalError, sqlite3.SQLITE_FULL), "cannot be used now .*Free some space"),
+        (error(sqlite3.OperationalError, sqlite3.SQLITE_READONLY), "cannot be used now .*Check its rights"),
+        (error(sqlite3.OperationalError, sqlite3.SQLITE_CANTOPEN), "cannot be used now .*still there"),
+        (error(sqlite3.OperationalError, sqlite3.SQLITE_IOERR_FSYNC), "cannot be used now .*Check its disk"),
+        (error(sqlite3.OperationalError, sqlite3.SQLITE_ERROR), "no gallery, or a damaged one .*Restore"),
+        (error(sqlite3.DatabaseError, sqlite3.SQLITE_CORRUPT), "no gallery, or a damaged one .*Restore"),
+        (error(sqlite3.DatabaseError, sqlite3.SQLITE_NOTADB), "no gallery, or a damaged one"),
+        (error(sqlite3.InterfaceError, None), "no gallery, or a damaged one"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), "no gallery, or a damaged one"),
+        (IndexError("of a module"), "no gallery, or a damaged one"),
+        (PermissionError(13, "Permission denied"), "Permission denied. Check its rights"),
+        (GalleryError("the gallery is odd"), "the gallery is odd"),
+    ],
+)
+def test_every_refusal_has_words_and_the_path(path, raised, words):
+    with pytest.raises(GalleryError, match=words) as refused, transaction(path):
+        raise raised
+    assert str(refused.value).startswith(f"{path}: ")
+    assert ("Restore" in str(refused.value)) == ("damaged" in str(refused.value))

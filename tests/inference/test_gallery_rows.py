@@ -1,0 +1,156 @@
+"""Rows with digests: what is read is what was enrolled, or an error."""
+
+import sqlite3
+
+import numpy as np
+import pytest
+
+from siamese_tf.errors import GalleryError
+from siamese_tf.inference.gallery_rows import (
+    add_people,
+    as_embeddings,
+    check_structure,
+    empty_gallery,
+    read_people,
+    read_person,
+    write_anew,
+)
+from siamese_tf.inference.gallery_schema import APPLICATION, TABLES, lay_out, one, read_marks
+
+SHA = "ab" * 32
+PEOPLE = {"anna": b"aaaa" * 4, "ben": b"bbbb" * 2, "carl": b"cccc" * 2}
+
+
+@pytest.fixture
+def base():
+    """A gallery of three people in memory, two numbers in an embedding."""
+    base = sqlite3.connect(":memory:", isolation_level=None)
+    lay_out(base, empty_gallery(SHA, 2))
+    add_people(base, read_marks(base), PEOPLE)
+    yield base
+    base.close()
+
+
+def test_people_come_back_in_the_order_of_their_names(base):
+    add_people(base, read_marks(base), {"Zoe": b"zzzz" * 2})
+    assert list(read_people(base, read_marks(base)).items()) == [("Zoe", b"zzzz" * 2), *PEOPLE.items()]
+
+
+def test_more_pictures_of_a_person_come_after_the_first(base):
+    add_people(base, read_marks(base), {"ben": b"xxxx" * 2})
+    assert read_person(base, read_marks(base), "ben") == b"bbbb" * 2 + b"xxxx" * 2
+    assert read_person(base, read_marks(base), "nobody") == b""
+    assert list(read_people(base, read_marks(base))) == list(PEOPLE)
+
+
+def test_a_gallery_has_one_digest_however_its_people_came(base):
+    before = read_marks(base).digest
+    add_people(base, read_marks(base), {"dora": b"dddd" * 2})
+    assert read_marks(base).digest != before
+    write_anew(base, read_marks(base), PEOPLE)
+    assert read_marks(base).digest == before
+    for name, embeddings in [("anna", b"aaaa" * 2), ("carl", PEOPLE["carl"]), ("ben", PEOPLE["ben"])]:
+        if name == "anna":
+            write_anew(base, read_marks(base), {})
+            assert read_marks(base) == empty_gallery(SHA, 2)
+        add_people(base, read_marks(base), {name: embeddings})
+    add_people(base, read_marks(base), {"anna": b"aaaa" * 2})
+    assert read_marks(base).digest == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE people SET name = 'Anna' WHERE name = 'anna'",
+        "UPDATE people SET embeddings = replace(embeddings, 'a', 'e') WHERE name = 'anna'",
+        "UPDATE people SET embeddings = x'6161616161616161' WHERE name = 'anna'",
+        "UPDATE people SET embeddings = x'61' WHERE name = 'anna'",
+        "UPDATE people SET embeddings = x'' WHERE name = 'anna'",
+        "UPDATE people SET embeddings = 'aaaaaaaaaaaaaaaa' WHERE name = 'anna'",
+        "UPDATE people SET name = CAST(name AS BLOB)",
+        "UPDATE people SET digest = (SELECT digest FROM people WHERE name = 'ben') WHERE name = 'anna'",
+        "UPDATE people SET digest = 'text'",
+        "DELETE FROM people WHERE name = 'anna'",
+        "DELETE FROM people",
+        "UPDATE model SET digest = x'00'",
+        "UPDATE model SET sha256 = 'ac'",
+        "UPDATE model SET embedding_dim = 1",
+    ],
+)
+def test_one_change_to_anna_is_found(base, damage):
+    base.execute(damage)
+    with pytest.raises(GalleryError, match="the gallery is damaged: .*Restore a copy"):
+        read_people(base, read_marks(base))
+    if "model SET digest" not in damage and "DELETE" not in damage and "name =" not in damage.split(" WHERE")[0]:
+        with pytest.raises(GalleryError, match="the gallery is damaged"):
+            read_person(base, read_marks(base), "anna")
+
+
+def test_an_index_that_gives_another_row_is_found(base):
+    """As if a bit of the index had changed: it takes ben's row for anna's."""
+    base.execute("UPDATE people SET name = 'x' || name WHERE name = 'anna'")
+    base.execute("UPDATE people SET name = 'anna' WHERE name = 'ben'")
+    with pytest.raises(GalleryError, match="'anna' do not match their digest"):
+        read_person(base, read_marks(base), "anna")
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\u00a0b", "\x1b[31m"])
+def test_rows_with_names_that_are_not_normal_are_refused(base, name):
+    """The digest is right, as somebody who forges a row would make it."""
+    add_people(base, read_marks(base), {name: b"xxxx" * 2})
+    with pytest.raises(GalleryError, match="normal form|a name must be text"):
+        read_people(base, read_marks(base))
+
+
+@pytest.mark.parametrize("row", [[0.0, 0.0], [np.nan, 1.0], [np.inf, 1.0]])
+def test_embeddings_of_nothing_are_refused(row):
+    good = np.ones((2, 2), np.float32)
+    np.testing.assert_array_equal(as_embeddings(good.tobytes(), 2), good)
+    assert as_embeddings(b"", 2).shape == (0, 2)
+    with pytest.raises(GalleryError, match="an embedding in it is 0 or not finite"):
+        as_embeddings(np.array([[1.0, 1.0], row], "<f4").tobytes(), 2)
+
+
+def test_what_analyze_left_is_not_kept(base):
+    base.execute("ANALYZE")
+    assert one(base, "SELECT count(*) FROM sqlite_master WHERE name LIKE 'sqlite_stat%'")
+    write_anew(base, read_marks(base), PEOPLE)
+    assert one(base, "SELECT count(*) FROM sqlite_master") == len(TABLES[2])
+    assert read_people(base, read_marks(base)) == PEOPLE
+    check_structure(base, "integrity_check")
+
+
+@pytest.fixture
+def old():
+    """A gallery of version 1."""
+    base = sqlite3.connect(":memory:", isolation_level=None)
+    for statement in (*TABLES[1], f"PRAGMA application_id = {APPLICATION}", "PRAGMA user_version = 1"):
+        base.execute(statement)
+    base.execute("INSERT INTO model VALUES (?, 2)", (SHA,))
+    rows = [("ben", b"bbbb" * 2), ("Anna", b"aaaa" * 2), ("Anna\u00a0", b"AAAA" * 2), ("ben", b"BBBB" * 2)]
+    base.executemany("INSERT INTO pictures (name, embedding) VALUES (?, ?)", rows)
+    yield base
+    base.close()
+
+
+def test_two_spellings_in_version_1_are_one_person(old):
+    people = read_people(old, read_marks(old))
+    assert people == {"Anna": b"aaaa" * 2 + b"AAAA" * 2, "ben": b"bbbb" * 2 + b"BBBB" * 2}
+    write_anew(old, read_marks(old), people)
+    assert read_marks(old).version == 2
+    assert read_people(old, read_marks(old)) == people
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE pictures SET embedding = x'0000803f'", "an embedding in it has not 2 numbers"),
+        ("UPDATE pictures SET embedding = 'textsize'", "an embedding in it has not 2 numbers"),
+        ("UPDATE pictures SET name = 'a' || char(27) || '[31m'", "a name must be text"),
+        ("UPDATE pictures SET name = x'61'", "a name must be text"),
+    ],
+)
+def test_rows_that_no_gallery_of_version_1_would_hold_are_refused(old, statement, words):
+    old.execute(statement)
+    with pytest.raises(GalleryError, match=words):
+        read_people(old, read_marks(old))
