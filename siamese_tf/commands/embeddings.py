@@ -4,7 +4,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
@@ -97,7 +97,7 @@ def plot_embeddings(
     title = f"{', '.join(filter(None, (opened.dataset, loaded.record.get('objective'))))}: {', '.join(what)}"
     pictures = drawn if thumbnails else None
     points = tsne(embeddings, seed)
-    how = {"title": title, "images": pictures, "focus": test.focus, "private": test.private}
+    how: dict[str, Any] = {"title": title, "images": pictures, "focus": test.focus, "private": test.private}
     save_embedding_plot(points, labels, test.class_names, out, **how)
     if not as_json:
         print(f"the map shows {what[-1]}: {out}")

@@ -107,7 +107,7 @@ def find_images(folder: str | Path) -> tuple[dict[str, Path], dict[str, str]]:
             refused[shown_name(sub.name)] = why
             continue
         for file in inside:
-            name = f"{sub.name}/{file.name}"
+            name = shown_name(f"{sub.name}/{file.name}")
             try:
                 if file.is_dir() or not _looks_like_image(file):
                     continue
@@ -115,7 +115,7 @@ def find_images(folder: str | Path) -> tuple[dict[str, Path], dict[str, str]]:
             except OSError as error:
                 why = _cannot_be_opened(error)
             if why:
-                refused[shown_name(name)] = why
+                refused[name] = why
             else:
                 files[name] = Path(file.path)
     return files, refused
@@ -123,7 +123,9 @@ def find_images(folder: str | Path) -> tuple[dict[str, Path], dict[str, str]]:
 
 def _visible(folder: str | Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
-        return sorted((entry for entry in entries if entry.name[0] != "."), key=lambda entry: _natural(entry.name))
+        return sorted(
+            (entry for entry in entries if entry.name[0] != "."), key=lambda entry: _natural(shown_name(entry.name))
+        )
 
 
 def _natural(name: str) -> tuple[list[tuple[bool, int, str]], str]:
@@ -133,7 +135,7 @@ def _natural(name: str) -> tuple[list[tuple[bool, int, str]], str]:
 
 
 def _why_refused(entry: os.DirEntry[str], root: str) -> str:
-    if shown_name(entry.name) != entry.name:
+    if is_odd(entry.name):
         return f"its name {ODD_NAME}; rename it"
     if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
         return "it is a link that leaves the folder; copy what it points to into the folder"
@@ -153,8 +155,16 @@ def _why_not_read(file: os.DirEntry[str]) -> str:
     return f"{suffix} is not read; convert it to PNG or JPEG" if suffix in NOT_READ and not is_image(file.path) else ""
 
 
+def is_odd(name: str) -> bool:
+    """Whether the bytes of a name are not UTF-8, or it has control characters."""
+    try:
+        return bool(CONTROL.search(os.fsencode(name).decode("utf-8")))
+    except UnicodeError:
+        return True
+
+
 def shown_name(name: str) -> str:
-    """The name with escapes for what is not UTF-8, and for control characters."""
+    """The name, which is UTF-8 whatever the locale, with escapes for what is not, and for control characters."""
     return CONTROL.sub(lambda found: repr(found[0])[1:-1], os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 

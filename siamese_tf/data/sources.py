@@ -11,7 +11,7 @@ import numpy as np
 
 from siamese_tf.data.idx import idx_sha256
 from siamese_tf.data.idx_folder import find_idx_files, read_idx_folder, stack_parts
-from siamese_tf.data.image_folder import ODD_NAME, read_image_folder, shown_name
+from siamese_tf.data.image_folder import ODD_NAME, is_odd, read_image_folder, shown_name
 from siamese_tf.data.image_form import AS_THEY_ARE, ImageForm, check_not_asked
 from siamese_tf.data.known import KNOWN, DatasetNotFoundError, load_known
 from siamese_tf.errors import DatasetError
@@ -94,8 +94,8 @@ def form_for(name: str, form: ImageForm) -> ImageForm:
 
 def _from_folder(folder: str, form: ImageForm) -> Source:
     where = Path(folder).resolve()
-    name = where.name
-    if shown_name(folder) != folder or shown_name(f"{where}") != f"{where}":
+    name = shown_name(where.name)
+    if is_odd(folder) or is_odd(f"{where}"):
         raise DatasetError(
             f"{shown_name(f'{where}')}: its name {ODD_NAME}; expected one that can be printed; rename the folder"
         )
@@ -104,7 +104,7 @@ def _from_folder(folder: str, form: ImageForm) -> Source:
         return _from_parts(name, read_idx_folder(folder), folder)
     found = read_image_folder(folder, form)
     height, width, _ = found.form.shape
-    note = f"{_note(name, found.images, folder)} in {len(found.class_names):,} classes"
+    note = f"{_note(name, found.images, shown_name(folder))} in {len(found.class_names):,} classes"
     if found.resized:
         note += f"; {found.resized:,} had another size ({found.form.resize})"
     if found.unreadable:
