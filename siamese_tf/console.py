@@ -34,10 +34,12 @@ class Terminated(SystemExit):
 def run_command(command: Callable[[], None]) -> None:
     """Runs a command; what a user can cure ends in one message on standard error and exit code 2.
 
-    A letter that the terminal's encoding has not is printed as its number. A standard stream that is closed is the null
-    device. SIGTERM and SIGHUP end the command as an exception does, so that nothing half-written is left.
+    File names are UTF-8 in every locale; a letter that the terminal's encoding has not is printed as its number. A
+    standard stream that is closed is the null device. SIGTERM and SIGHUP end the command as an exception does, so that
+    nothing half-written is left.
     """
     _open_closed_streams()
+    _restart_in_utf8_mode()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -63,6 +65,17 @@ def _open_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (for the rest of the process)
+
+
+def _restart_in_utf8_mode() -> None:
+    """In a locale whose encoding is not UTF-8, starts the process again in Python's UTF-8 mode.
+
+    Names of files, of people and of classes are UTF-8 in all files of this project. What is printed stays in the
+    encoding of the terminal.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode and sys.executable:
+        environment = {**os.environ, "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace"}
+        os.execve(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]], environment)
 
 
 @contextmanager

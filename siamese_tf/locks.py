@@ -5,14 +5,17 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from siamese_tf.errors import SiameseError
 
+fcntl: ModuleType | None
 try:
-    import fcntl
+    fcntl = import_module("fcntl")
 except ImportError:  # Windows has none: nothing is locked there
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None
 
 LOCK = ".lock"
 BUSY = (errno.EAGAIN, errno.EACCES)

@@ -137,6 +137,29 @@ def test_output_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     assert shell(RECIPES.replace("recipes", "pears"), "2> /dev/full", tmp_path).returncode == 2
 
 
+# Locales.
+
+NAMES = """
+import os, sys
+from siamese_tf.console import run_command
+def command():
+    print(sys.getfilesystemencoding(), sys.argv[1:], os.listdir("."))
+    with open(sys.argv[1], "w", encoding="utf-8") as file:
+        print(sys.argv[1], file=file)
+run_command(command)
+"""
+
+
+def test_file_names_are_utf_8_in_a_locale_that_is_not(tmp_path: Path) -> None:
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    (tmp_path / "\u00e4").touch()
+    command = [sys.executable, "-W", "error", "-c", NAMES, "M\u00fcller"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "utf-8 ['M\\xfcller'] ['\\xe4']\n"  # the terminal has no such letters
+    assert (tmp_path / "M\u00fcller").read_text(encoding="utf-8") == "M\u00fcller\n"
+
+
 # Signals.
 
 WRITER = """

@@ -49,6 +49,9 @@ def made(request, call, tmp_path_factory):
     return private, folder
 
 
+pytestmark = pytest.mark.slow
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 

@@ -12,12 +12,12 @@ from itertools import islice
 from pathlib import Path
 
 from siamese_tf.data.images import SUFFIXES, is_image
+from siamese_tf.printable import printable
 
 PARTS = ("train", "validation", "test")
 PART_OF = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}  # name of a folder, lower case -> part
 NOT_READ = (".heic", ".heif", ".avif", ".jp2")
 ODD_NAME = "is not UTF-8, or has control characters"
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # would break the lines of lists and messages
 MAX_FOLDERS = 20_000
 MAX_NAMED = 3  # files or folders in a message
 
@@ -100,9 +100,18 @@ def natural_order(name: str) -> tuple[list[tuple[bool, int, str]], str]:
     return [(not digits, int(digits or 0), text.casefold()) for digits, text in parts], name
 
 
+def is_odd(name: str) -> bool:
+    """Whether the bytes of a name are not UTF-8, or it has control characters."""
+    try:
+        text = os.fsencode(name).decode("utf-8")
+    except UnicodeError:
+        return True
+    return printable(text) != text
+
+
 def shown_name(name: str) -> str:
-    """The name with escapes for what is not UTF-8, and for control characters."""
-    return CONTROL.sub(lambda found: repr(found[0])[1:-1], os.fsencode(name).decode("utf-8", "backslashreplace"))
+    """The name, which is UTF-8 whatever the locale, with escapes for what is not, and for control characters."""
+    return printable(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
 def _parts(subs: Sequence[os.DirEntry[str]]) -> dict[str, int]:
@@ -133,7 +142,7 @@ def _add_class(found: FoundImages, entry: os.DirEntry[str], name: str, root: str
     if not _is_folder(entry) and Path(entry.name).suffix.lower() in SUFFIXES + NOT_READ:
         found.unused.append(name)
     for file in _opened(found, entry, name, root):
-        path = f"{name}/{file.name}"
+        path = shown_name(f"{name}/{file.name}")
         try:
             if file.is_dir():
                 if not (entry.is_symlink() or file.is_symlink()):
@@ -145,7 +154,7 @@ def _add_class(found: FoundImages, entry: os.DirEntry[str], name: str, root: str
         except OSError as error:
             why = _cannot_be_opened(error)
         if why:
-            found.refused[shown_name(path)] = why
+            found.refused[path] = why
         else:
             found.files[path] = Path(file.path)
 
@@ -166,11 +175,14 @@ def _opened(found: FoundImages, entry: os.DirEntry[str], name: str, root: str) -
 
 def _visible(folder: str | Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
-        return sorted((entry for entry in entries if entry.name[0] != "."), key=lambda entry: natural_order(entry.name))
+        return sorted(
+            (entry for entry in entries if entry.name[0] != "."),
+            key=lambda entry: natural_order(shown_name(entry.name)),
+        )
 
 
 def _why_refused(entry: os.DirEntry[str], root: str) -> str:
-    if shown_name(entry.name) != entry.name:
+    if is_odd(entry.name):
         return f"its name {ODD_NAME}; rename it"
     if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
         return "it is a link that leaves the folder; copy what it points to into the folder"

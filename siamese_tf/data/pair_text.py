@@ -156,7 +156,8 @@ def write_csv_pairs(
         pairs: TRAIN, VALIDATION or TEST -> img1 and img2 (m,), positions in `paths`, and similarity (m,), 1 = same.
         private: only the owner may read the list, which names people.
     """
-    way = Path(os.path.relpath(os.path.realpath(folder), os.path.realpath(Path(path).parent))).as_posix()
+    relative = Path(os.path.relpath(os.path.realpath(folder), os.path.realpath(Path(path).parent)))
+    way = os.fsencode(relative.as_posix()).decode("utf-8")
     with atomic_write(path, "w", private=private) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamese_tf.data.find_images import ODD_NAME, PARTS, FoundImages, add_unused, shown_name
+from siamese_tf.data.find_images import ODD_NAME, PARTS, FoundImages, add_unused, is_odd, shown_name
 from siamese_tf.data.idx import idx_sha256
 from siamese_tf.data.idx_folder import find_idx_files, read_idx_folder, stack_parts
 from siamese_tf.data.image_folder import read_image_folder
@@ -114,8 +114,8 @@ def form_for(name: str, form: ImageForm) -> ImageForm:
 
 def _from_folder(folder: str, form: ImageForm) -> Source:
     where = Path(folder).resolve()
-    name = where.name
-    if shown_name(folder) != folder or shown_name(f"{where}") != f"{where}":
+    name = shown_name(where.name)
+    if is_odd(folder) or is_odd(f"{where}"):
         raise DatasetError(
             f"{shown_name(f'{where}')}: its name {ODD_NAME}; expected one that can be printed; rename the folder"
         )
@@ -127,7 +127,7 @@ def _from_folder(folder: str, form: ImageForm) -> Source:
         return replace(source, warnings=warnings, folder=f"{where}")
     found = read_image_folder(folder, form)
     height, width, _ = found.form.shape
-    note = f"{_note(name, found.images, folder)} in {len(found.class_names):,} classes"
+    note = f"{_note(name, found.images, shown_name(folder))} in {len(found.class_names):,} classes"
     if found.part is not None:
         counts = np.bincount(found.part, minlength=len(PARTS)).tolist()
         note += f" ({', '.join(f'{part} {count:,}' for part, count in zip(PARTS, counts, strict=True))})"

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from siamese_tf.data.find_images import is_odd, shown_name
 from siamese_tf.data.image_folder import read_image_folder
 from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.images import load_image
@@ -262,3 +263,19 @@ def test_att_faces():
     assert found.paths[10:12] == ("s2/1.pgm", "s2/2.pgm")
     pixels = np.frombuffer((ATT_FACES / "s2" / "2.pgm").read_bytes()[-112 * 92 :], np.uint8)
     np.testing.assert_array_equal(found.images[11].ravel(), pixels)
+
+
+@pytest.mark.parametrize(
+    ("name", "odd", "shown"),
+    [
+        ("M\u00fcller", False, "M\u00fcller"),
+        ("M\udcc3\udcbcller", False, "M\u00fcller"),  # the same bytes, as Python has them in the locale C
+        ("M\udcfcller", True, "M\\xfcller"),
+        ("a\nb", True, "a\\nb"),
+        ("a\ud800b", True, None),
+    ],
+)
+def test_a_name_is_judged_by_its_bytes_whatever_the_locale(name, odd, shown):
+    assert is_odd(name) is odd
+    if shown is not None:
+        assert shown_name(name) == shown
