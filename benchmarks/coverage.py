@@ -7,9 +7,9 @@ g + a_i + noise, a different pair of i and j the score -h + b_i + b_j + c_ij + n
 variances of a score add up to 1. All pairs of four pictures each (uneven: three to eight) are scored.
 
 The first table has, for each rate and number of people, the lowest coverage over the kinds of people and the mean
-width: `old` of the percentile bootstrap over people, `new` of `cluster_intervals`. The second is the same for an accuracy
-over images. The third has, for each rule of a threshold, the highest share of repetitions over the kinds of people in
-which it is refused, and in which the true FMR exceeds the rate that was asked for.
+width: `old` of the percentile bootstrap over people, `new` of `cluster_intervals`. The second is the same for an
+accuracy over images. The third has, for each rule of a threshold, the highest share of repetitions over the kinds of
+people in which it is refused, and in which the true FMR exceeds the rate that was asked for.
 """
 
 import sys

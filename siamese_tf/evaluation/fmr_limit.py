@@ -18,7 +18,7 @@ class FmrLimit(NamedTuple):
 
     Attributes:
         fmr: in (0, 1), lower is stricter.
-        confidence: in [0.5, 1), how often it holds when people are drawn anew to choose the threshold.
+        confidence: in (0.5, 1), how often it holds when people are drawn anew to choose the threshold.
     """
 
     fmr: float

@@ -115,12 +115,12 @@ def as_rule(text: str) -> Rule:
         metrics.pairs_needed(fmr)
         if limit is None:
             return fmr
-        if not 50 <= float(limit[2]) < 100 or fmr == 1:
+        if not 50 < float(limit[2]) < 100 or fmr == 1:
             raise ValueError("no confidence")
     except ValueError as error:
         raise SiameseError(
             f"a threshold is chosen at {', '.join(RULES)}, or at a false match rate above 0 and at most 1, such as"
-            " 0.01, and 1e-300 at least, or at a limit of it with a confidence from 50% to below 100%, such as"
+            " 0.01, and 1e-300 at least, or at a limit of it with a confidence above 50% and below 100%, such as"
             f" '0.01 at 95%'; got {text!r:.100}"
         ) from error
     return FmrLimit(fmr, float(limit[2]) / 100)
