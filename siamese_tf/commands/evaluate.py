@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from siamese_tf.data.open import OpenedPairs
     from siamese_tf.models.siamese_model import SiameseModel
 
-AT = "accuracy, f1, eer, or a false match rate such as 0.01; chosen on validation pairs, or on the other folds."
+AT = (
+    "accuracy, f1, eer, a false match rate such as 0.01, or a limit of it such as '0.01 at 95%'; chosen on validation"
+    " pairs, or on the other folds. 0.01 is an average: other people exceed it about as often as not. '0.01 at 95%' is"
+    " an upper confidence bound: other people exceed it in 5% of the cases."
+)
 Image = Annotated[Path | None, Option(help="One of two images to compare, instead of pairs.")]
 
 
@@ -40,7 +44,8 @@ def evaluate(
 ) -> None:
     """Report what a saved model achieves on pairs, or what it says of two images.
 
-    With a list of pairs, or --threshold-at, the report is that of a verification: FMR, FNMR, intervals over people.
+    With a list of pairs, or --threshold-at, the report is that of a verification: FMR, FNMR, intervals over people
+    (over images, where the people of the test are also those of the training).
     """
     if image1 is not None or image2 is not None:
         others: dict[str, object] = {"pairs": pairs, "test-pairs": test_pairs, "images": images, "dataset": dataset}

@@ -28,6 +28,7 @@ class ScoredSplit:
         similarity: (m,) uint8, 1 = same, 0 = different.
         scores: (m,) float64 probabilities, higher is more similar.
         private: whether only their owner may see pictures of the images.
+        labels: (n,) int64, the class of each image; None where nobody says.
     """
 
     images: np.ndarray
@@ -36,10 +37,12 @@ class ScoredSplit:
     similarity: np.ndarray
     scores: np.ndarray
     private: bool = False
+    labels: np.ndarray | None = None
 
-    def report(self, threshold: float) -> dict[str, Any]:
-        """See `split_report`."""
-        return split_report(self.similarity, self.img1, self.img2, self.scores, threshold)
+    def report(self, threshold: float, *, over_classes: bool = False) -> dict[str, Any]:
+        """See `split_report`; its interval is over classes or over images."""
+        labels = self.labels if over_classes else None
+        return split_report(self.similarity, self.img1, self.img2, self.scores, threshold, labels=labels)
 
 
 def check_images(model: SiameseModel, pairs: PairFile) -> None:
@@ -76,7 +79,7 @@ class EmbeddedPairs:
         pairs, rows = self.pairs, self.pairs.rows(split)
         scores = probability(self.logits(split))
         columns = (pairs.img1[rows], pairs.img2[rows], pairs.similarity[rows])
-        return ScoredSplit(pairs.images, *columns, scores, pairs.private)
+        return ScoredSplit(pairs.images, *columns, scores, pairs.private, pairs.labels)
 
 
 def score_files(train: EmbeddedPairs, test: PairFile | None) -> dict[str, ScoredSplit]:
@@ -90,6 +93,38 @@ def score_files(train: EmbeddedPairs, test: PairFile | None) -> dict[str, Scored
         embedded = train if test is train.pairs else EmbeddedPairs(train.model, test)
         splits["test"] = embedded.scored(TEST)
     return splits
+
+
+def classes_are_split(opened: OpenedPairs) -> bool | None:
+    """Whether the last part, test or without it validation, has no class (person) of the training images.
+
+    Intervals are then over classes, else over images: what they resample is what was split.
+
+    Returns:
+        None where that cannot be known: without labels, or without training images and a manifest that tells.
+    """
+    last = opened.train if opened.test is None else opened.test
+    images = last.images_of(VALIDATION if opened.test is None else TEST)
+    trained = opened.train.images_of(TRAIN) if len(opened.train.rows(TRAIN)) else np.empty(0, np.int64)
+    if last.labels is None or opened.train.labels is None or not images.size:
+        return None
+    if not trained.size:
+        return {"class": True, "image": False}.get(str(last.manifest.get("split")))
+    named = all(isinstance(file.manifest.get("class_names"), list) for file in (opened.train, last))
+    return not _classes(opened.train, trained, named) & _classes(last, images, named)
+
+
+def _classes(file: PairFile, images: np.ndarray, named: bool) -> set[Any]:
+    """The classes of images, by their names where two files are compared that have names, else by their labels."""
+    assert file.labels is not None
+    labels, names = np.unique(file.labels[images]).tolist(), file.manifest.get("class_names", [])
+    return {str(names[label]) if named and 0 <= label < len(names) else label for label in labels}
+
+
+def reports_of(scored: dict[str, ScoredSplit], threshold: float, opened: OpenedPairs) -> dict[str, dict[str, Any]]:
+    """By the name of the split, the dict of `split_report`, its interval over what was split."""
+    over_classes = classes_are_split(opened) is True
+    return {name: split.report(threshold, over_classes=over_classes) for name, split in scored.items()}
 
 
 def evaluate_model(
@@ -111,7 +146,7 @@ def evaluate_model(
         SiameseError: a split whose pairs are all similar or all dissimilar.
     """
     scored = score_files(EmbeddedPairs(model, opened.train), opened.test)
-    reports = {name: split.report(model.threshold) for name, split in scored.items()}
+    reports = reports_of(scored, model.threshold, opened)
     if folder is not None:
         with atomic_write(folder / "report.json", "w") as file:
             json.dump({**reports, **more}, file, indent=2)

@@ -1,13 +1,16 @@
 """How far numbers on pairs can be trusted, given that pairs share images, and images people."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from siamese_tf.errors import SiameseError
+from siamese_tf.evaluation.jackknife import jackknife_intervals
 
 FEWEST_REPLICATES = 100  # below it the outer 2.5% are one or two replicates
+MANY_IMAGES = 100  # from here on the bootstrap of an accuracy is not too narrow
+MANY_CLUSTERS = 1000  # beyond it leaving out each costs more than the replicates of a bootstrap
 
 
 def bootstrap_accuracy(
@@ -20,8 +23,9 @@ def bootstrap_accuracy(
     the accuracy is sum(weight * correct) / sum(weight). The interval runs from the 2.5th to the 97.5th percentile;
     replicates that hold no pair are left out.
 
-    It errs on the wide side: the part of the variance that belongs to single pairs is counted up to three times
-    (Owen), so where no image is shared the interval is up to 1.7 times the binomial one.
+    The part of the variance that belongs to single pairs is counted up to three times (Owen), so where no image is
+    shared the interval is up to 1.7 times the binomial one. What belongs to single images is counted once, and a
+    bootstrap of few images is too narrow: below MANY_IMAGES, `jackknife_intervals` answers, without draws.
 
     Where every pair is right, or every one wrong, drawing again shows nothing new and the rule of three answers: n
     images hold at most n / 2 pairs that share none, so up to 3 / (n / 2) of the other outcome may have gone unseen.
@@ -51,6 +55,8 @@ def bootstrap_accuracy(
         unseen = min(1.0, 6 / images)
         return (1 - unseen, 1.0) if right.all() else (0.0, unseen)
     first, second = np.split(positions.astype(np.int64), 2)
+    if images < MANY_IMAGES:
+        return jackknife_intervals(first, second, np.zeros(right.size, bool), accuracy_of(right))["accuracy"]
     rng = np.random.default_rng(seed)
     accuracies = []
     for _ in range(replicates):
@@ -60,6 +66,53 @@ def bootstrap_accuracy(
             accuracies.append(weights @ right / total)
     low, high = np.percentile(accuracies, [2.5, 97.5])
     return float(low), float(high)
+
+
+def accuracy_of(correct: np.ndarray) -> Callable[[np.ndarray], Mapping[str, float]]:
+    """The statistics of one rate, the `accuracy` of pairs of which `correct`, 0 or 1 (m,), were called right."""
+
+    def accuracy(weights: np.ndarray) -> Mapping[str, float]:
+        total = weights.sum()
+        return {"accuracy": float(weights @ correct / total) if total else float("nan")}
+
+    return accuracy
+
+
+def cluster_intervals(
+    cluster1: ArrayLike,
+    cluster2: ArrayLike,
+    same: ArrayLike,
+    statistics: Callable[[np.ndarray], Mapping[str, float]],
+    *,
+    of_same: Collection[str] = (),
+    replicates: int = 1000,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """95% intervals of rates on pairs over what was split: people, classes or images.
+
+    Up to MANY_CLUSTERS of them, each is left out in turn, see `jackknife_intervals`; of more, `replicates` samples are
+    drawn, see `bootstrap_people`.
+
+    Args:
+        cluster1, cluster2: integers (m,), who (which class, which image) is on either side of each pair.
+        same: (m,), 1 or True for a same pair.
+        statistics: rates in [0, 1] by name, from the weights of the pairs, int64 (m,); NaN where those cannot say.
+        of_same: the names of the rates that are shares of the same pairs.
+        replicates, seed: of the bootstrap.
+
+    Returns:
+        By name, (low, high), 0 <= low <= high <= 1; (0, 1) where there are fewer than `jackknife.FEWEST`.
+
+    Raises:
+        SiameseError: arrays that are not integers (m,), no pair, too few replicates.
+    """
+    _check_replicates(replicates)
+    first, second = _checked_sides(cluster1=cluster1, cluster2=cluster2)
+    distinct, positions = np.unique(np.concatenate([first, second]), return_inverse=True)
+    if distinct.size > MANY_CLUSTERS:
+        return bootstrap_people(first, second, statistics, replicates=replicates, seed=seed)
+    first, second = np.split(positions.astype(np.int64), 2)
+    return jackknife_intervals(first, second, np.asarray(same) == 1, statistics, of_same)
 
 
 def bootstrap_people(
@@ -77,8 +130,8 @@ def bootstrap_people(
     drawn twice make no pair: it would be no different one.) The interval runs from the 2.5th to the 97.5th percentile
     of the replicates, leaving out those where the rate is NaN.
 
-    Like `bootstrap_accuracy` it errs on the wide side, and answers with its rule of three, 6 / people, where a rate is
-    0, or 1, in every replicate.
+    With few people it is too narrow, see `cluster_intervals`. Where a rate is 0, or 1, in every replicate, the rule of
+    three answers, 6 / people, as in `bootstrap_accuracy`.
 
     Args:
         person1, person2: integers (m,), who is on either image of each pair; only which are equal matters.

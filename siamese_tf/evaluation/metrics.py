@@ -109,6 +109,18 @@ def crossing(far: np.ndarray, tar: np.ndarray) -> float:
     return float(far[before] + way * (far[after] - far[before]))
 
 
+def middle_threshold(levels: np.ndarray, point: int) -> float:
+    """The middle of the thresholds that decide as `levels[point]`, one of the thresholds of `roc`, does.
+
+    The outermost stretches end as scores can, at 0 and 1, or at the outermost scores where those lie beyond.
+    """
+    top = max(1.0, float(np.nextafter(levels[1], np.inf)))
+    high = top if point == 0 else float(levels[point])
+    low = float(levels[point + 1]) if point + 1 < len(levels) else min(0.0, high)
+    middle = low + (high - low) / 2
+    return middle if middle > low else high
+
+
 def pairs_needed(far: float) -> int:
     """How many different pairs it takes to speak of a false accept rate: 3 / far, rounded up (rule of three).
 

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from siamese_tf.evaluation import metrics
-from siamese_tf.evaluation.intervals import bootstrap_accuracy
+from siamese_tf.evaluation.intervals import accuracy_of, bootstrap_accuracy, cluster_intervals
+from siamese_tf.evaluation.jackknife import FEWEST
 
 FALSE_ACCEPT_RATES = (0.1, 0.01, 0.001)
 
@@ -20,7 +22,13 @@ OUTCOMES = {
 
 
 def split_report(
-    similarity: ArrayLike, img1: ArrayLike, img2: ArrayLike, scores: ArrayLike, threshold: float, seed: int = 0
+    similarity: ArrayLike,
+    img1: ArrayLike,
+    img2: ArrayLike,
+    scores: ArrayLike,
+    threshold: float,
+    seed: int = 0,
+    labels: ArrayLike | None = None,
 ) -> dict[str, Any]:
     """Every number of one split, from the pairs as a whole (nothing is averaged over batches).
 
@@ -31,21 +39,33 @@ def split_report(
         scores: (m,), finite, higher = more similar.
         threshold: a pair with score >= threshold is called same; chosen on the validation pairs.
         seed: of the interval's draws.
+        labels: integers (n,), the class of each image: makes the interval one over classes, as is right where the
+            classes were split. None is over images.
 
     Returns:
-        Python numbers, lists, dicts and None only: `pairs`, `accuracy`, `ci95` [low, high] (image-level bootstrap),
-        `auc`, `eer` (lower is better, the rest higher), `f1`, `precision`, `recall`, `tar_at_far` with the keys "0.1",
-        "0.01" and "0.001" (None where the different pairs are too few), `confusion` with `tp`, `fp`, `tn`, `fn`.
+        Python numbers, lists, dicts and None only: `pairs`, `accuracy`, `ci95` [low, high] (of the accuracy; [0, 1]
+        with fewer than 5 classes or images), `ci95_over`, "classes" or "images", and `ci95_count`, how many; `auc`,
+        `eer` (lower is better, the rest higher), `f1`, `precision`, `recall`, `tar_at_far` with the keys "0.1", "0.01"
+        and "0.001" (None where the different pairs are too few), `confusion` with `tp`, `fp`, `tn`, `fn`.
 
     Raises:
         SiameseError: input that is not m scored pairs of both classes.
     """
     same, values = metrics.checked_pairs(similarity, scores)
     counts = metrics.confusion(same, values, threshold)
+    right = (values >= threshold) == same
+    if labels is None:
+        first, second = np.asarray(img1), np.asarray(img2)
+        interval = bootstrap_accuracy(first, second, right, seed=seed)
+    else:
+        first, second = (np.asarray(labels)[np.asarray(side)] for side in (img1, img2))
+        interval = cluster_intervals(first, second, same, accuracy_of(right), seed=seed)["accuracy"]
     return {
         "pairs": same.size,
         "accuracy": metrics.accuracy(counts),
-        "ci95": list(bootstrap_accuracy(img1, img2, (values >= threshold) == same, seed=seed)),
+        "ci95": list(interval),
+        "ci95_over": "images" if labels is None else "classes",
+        "ci95_count": int(np.unique(np.concatenate([first, second])).size),
         "auc": metrics.auc(same, values),
         "eer": metrics.eer(same, values),
         "f1": metrics.f1(counts),
@@ -59,7 +79,7 @@ def split_report(
 def report_table(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The reports of several splits side by side, as aligned lines of plain text.
 
-    A TAR that the data cannot support reads "refused", and a line below the table says what it would take.
+    A TAR or an interval that the data cannot support reads "refused", and a line below the table says what it takes.
 
     Args:
         reports: by the name of the split, as from `split_report`, such as train, validation and test.
@@ -71,7 +91,7 @@ def report_table(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
     rows = [["", *reports]]
     rows.append(["pairs", *(f"{report['pairs']:,}" for report in columns)])
     rows.append(["accuracy", *(f"{report['accuracy']:.4f}" for report in columns)])
-    rows.append(["95% interval", *("{:.4f}-{:.4f}".format(*report["ci95"]) for report in columns)])
+    rows.append([f"95% interval over {columns[0]['ci95_over']}", *(map(_interval, columns))])
     for label, key in _RATES.items():
         rows.append([label, *(f"{report[key]:.4f}" for report in columns)])
     for far in map(str, FALSE_ACCEPT_RATES):
@@ -87,8 +107,17 @@ def report_table(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return lines + _refusals(reports)
 
 
+def _interval(report: Mapping[str, Any]) -> str:
+    return "refused" if report["ci95_count"] < FEWEST else "{:.4f}-{:.4f}".format(*report["ci95"])
+
+
 def _refusals(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
     lines = [
+        f"95% interval, {name}: needs {FEWEST} {report['ci95_over']}, has {report['ci95_count']}."
+        for name, report in reports.items()
+        if report["ci95_count"] < FEWEST
+    ]
+    lines += [
         f"TAR at FAR {far}, {name}: needs {metrics.pairs_needed(far):,} different pairs, "
         f"has {report['confusion']['fp'] + report['confusion']['tn']:,}."
         for far in FALSE_ACCEPT_RATES

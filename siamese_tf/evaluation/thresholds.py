@@ -5,6 +5,7 @@ The *false match rate* (FMR) is the share of the different pairs that are called
 FMR by its older name, false accept rate. Choose a threshold on other pairs than those it is reported on.
 """
 
+import re
 from decimal import ROUND_CEILING, Context
 
 import numpy as np
@@ -13,8 +14,9 @@ from numpy.typing import ArrayLike
 from siamese_tf.errors import SiameseError
 from siamese_tf.evaluation import metrics
 from siamese_tf.evaluation.calibration import best_threshold
+from siamese_tf.evaluation.fmr_limit import FmrLimit, threshold_at_fmr_limit
 
-Rule = str | float
+Rule = str | float | FmrLimit
 
 
 def eer_threshold(similarity: ArrayLike, scores: ArrayLike) -> float:
@@ -32,11 +34,14 @@ def eer_threshold(similarity: ArrayLike, scores: ArrayLike) -> float:
         SiameseError: input that is not m scored pairs of both classes.
     """
     fmr, tar, levels = metrics.roc(similarity, scores)
-    return _middle(levels, int(np.argmin(np.abs(fmr - (1 - tar)))))
+    return metrics.middle_threshold(levels, int(np.argmin(np.abs(fmr - (1 - tar)))))
 
 
 def threshold_at_fmr(similarity: ArrayLike, scores: ArrayLike, fmr: float) -> float:
     """The threshold with the lowest FNMR among those whose FMR is at most `fmr`, in the middle of those alike.
+
+    The FMR is that of these pairs: other people have it on average, and about half of all groups of people a higher
+    one. For one that others exceed rarely, see `threshold_at_fmr_limit`.
 
     Args:
         similarity: (m,), 1 = same, 0 = different; both must occur.
@@ -61,7 +66,7 @@ def threshold_at_fmr(similarity: ArrayLike, scores: ArrayLike, fmr: float) -> fl
             + (f", or allow a rate of {float(lowest):g} or more" if lowest < 1 else "")
         )
     allowed = np.flatnonzero(rates <= fmr)
-    return _middle(levels, int(allowed[np.argmax(tar[allowed])]))
+    return metrics.middle_threshold(levels, int(allowed[np.argmax(tar[allowed])]))
 
 
 def best_f1_threshold(member: ArrayLike, scores: ArrayLike) -> float:
@@ -97,46 +102,60 @@ RULES = {"accuracy": best_threshold, "f1": best_f1_threshold, "eer": eer_thresho
 
 
 def as_rule(text: str) -> Rule:
-    """What was typed as a rule: a name of RULES, or a false match rate.
+    """What was typed as a rule: a name of RULES, a false match rate, or a limit of it such as "0.01 at 95%".
 
     Raises:
-        SiameseError: it is neither.
+        SiameseError: it is none of these.
     """
     if text in RULES:
         return text
     try:
-        fmr = float(text)
+        limit = re.fullmatch(r"\s*(\S+)\s+at\s+(\S+?)\s*%\s*", text)
+        fmr = float(limit[1] if limit else text)
         metrics.pairs_needed(fmr)
+        if limit is None:
+            return fmr
+        if not 50 < float(limit[2]) < 100 or fmr == 1:
+            raise ValueError("no confidence")
     except ValueError as error:
         raise SiameseError(
             f"a threshold is chosen at {', '.join(RULES)}, or at a false match rate above 0 and at most 1, such as"
-            f" 0.01, and 1e-300 at least; got {text!r:.100}"
+            " 0.01, and 1e-300 at least, or at a limit of it with a confidence above 50% and below 100%, such as"
+            f" '0.01 at 95%'; got {text!r:.100}"
         ) from error
-    return fmr
+    return FmrLimit(fmr, float(limit[2]) / 100)
 
 
-def choose_threshold(similarity: ArrayLike, scores: ArrayLike, rule: Rule) -> float:
-    """The threshold by a rule of `as_rule`: a name of RULES, or a false match rate for `threshold_at_fmr`.
+def choose_threshold(
+    similarity: ArrayLike,
+    scores: ArrayLike,
+    rule: Rule,
+    person1: ArrayLike | None = None,
+    person2: ArrayLike | None = None,
+) -> float:
+    """The threshold by a rule of `as_rule`.
+
+    Args:
+        similarity: (m,), 1 = same, 0 = different; both must occur.
+        scores: (m,), finite, higher = more similar.
+        rule: a name of RULES, a false match rate for `threshold_at_fmr`, or a limit for `threshold_at_fmr_limit`.
+        person1, person2: integers (m,), who is on either image of each pair; a limit alone needs them.
 
     Raises:
         SiameseError: as those functions do.
     """
+    if isinstance(rule, FmrLimit):
+        if person1 is None or person2 is None:
+            raise SiameseError("a limit of the false match rate is one over people: give person1 and person2.")
+        return threshold_at_fmr_limit(similarity, scores, person1, person2, rule)
     if isinstance(rule, str):
         return RULES[rule](similarity, scores)
     return threshold_at_fmr(similarity, scores, rule)
 
 
 def rule_text(rule: Rule) -> str:
-    """The rule for people: "at the best F1" or "at an FMR of 0.01"."""
+    """The rule for people, such as "at the best F1", and of a false match rate whether it is an average or a limit."""
+    if isinstance(rule, FmrLimit):
+        return f"at an FMR of at most {rule.fmr:g} with {100 * rule.confidence:g}% confidence"
     names = {"accuracy": "at the best accuracy", "f1": "at the best F1", "eer": "at the EER"}
-    return names[rule] if isinstance(rule, str) else f"at an FMR of {rule:g}"
-
-
-def _middle(levels: np.ndarray, point: int) -> float:
-    """The middle of the thresholds that decide as `levels[point]` does; the outermost stretches end as scores can, at
-    0 and 1, or at the outermost scores where those lie beyond."""
-    top = max(1.0, float(np.nextafter(levels[1], np.inf)))
-    high = top if point == 0 else float(levels[point])
-    low = float(levels[point + 1]) if point + 1 < len(levels) else min(0.0, high)
-    middle = low + (high - low) / 2
-    return middle if middle > low else high
+    return names[rule] if isinstance(rule, str) else f"at an FMR of {rule:g} (an average, not a limit)"

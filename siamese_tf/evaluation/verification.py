@@ -14,12 +14,15 @@ from scipy.sparse.csgraph import connected_components
 from siamese_tf.data.folds import pair_folds
 from siamese_tf.errors import SiameseError
 from siamese_tf.evaluation import metrics
-from siamese_tf.evaluation.intervals import bootstrap_people
+from siamese_tf.evaluation.intervals import cluster_intervals
+from siamese_tf.evaluation.jackknife import distinct_pairs
 from siamese_tf.evaluation.report import FALSE_ACCEPT_RATES
 from siamese_tf.evaluation.thresholds import Rule, choose_threshold
 
 RATES = ("accuracy", "f1", "fmr", "fnmr", "eer", "auc")
 FOLD_RATES = ("accuracy", "fmr", "fnmr", "eer")
+FNMR_PAIRS_OF_PEOPLE = {"0.1": 3, "0.01": 25, "0.001": 250}  # that an interval of the FNMR at this FMR takes: with
+# fewer than a quarter of one allowed, it held the truth in less than 93% of simulations (benchmarks/coverage.py)
 
 
 def people_of_pairs(img1: ArrayLike, img2: ArrayLike, similarity: ArrayLike, images: int) -> np.ndarray:
@@ -47,10 +50,11 @@ def verification_report(
     scores: ArrayLike,
     threshold: ArrayLike,
     *,
+    images: tuple[ArrayLike, ArrayLike] | None = None,
     replicates: int = 1000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Every number of a verification, each with a 95% interval over people (see `bootstrap_people`).
+    """Every number of a verification, each with a 95% interval over people, or over images (see `cluster_intervals`).
 
     Args:
         similarity: (m,), 1 = same, 0 = different; both must occur.
@@ -58,13 +62,17 @@ def verification_report(
         scores: (m,), finite, higher = more similar.
         threshold: a pair with score >= threshold is called same; one number, or (m,), one a pair, as of folds. Chosen
             on other pairs.
+        images: integers (m,) twice, the images of each pair: makes the intervals ones over images, as is right where
+            the people of the test are those of the training. None is over people.
         replicates, seed: of the intervals.
 
     Returns:
         Python numbers, lists, dicts and None only: `pairs`, `people`, `threshold` (the mean of (m,) ones), `accuracy`,
         `f1` and `auc` (higher is better), `fmr`, `fnmr` and `eer` (lower is better), `fnmr_at_fmr`, the lowest FNMR
         with an FMR of at most "0.1", "0.01" and "0.001" (None where the different pairs are too few), `confusion` with
-        `tp`, `fp`, `tn`, `fn`, and `ci95`: [low, high] by the name of the rate, `fnmr_at_fmr` by its FMR.
+        `tp`, `fp`, `tn`, `fn`, and `ci95`: [low, high] by the name of the rate, `fnmr_at_fmr` by its FMR; `ci95_over`,
+        "people" or "images", `ci95_count`, how many, and `ci95_pairs`, how many different pairs of them. With fewer
+        than 5, every interval is [0, 1]; with fewer pairs than FNMR_PAIRS_OF_PEOPLE, that of an FNMR at an FMR is None.
 
     Raises:
         SiameseError: input that is not m scored pairs of both classes and of known people.
@@ -76,11 +84,15 @@ def verification_report(
     cut = np.asarray(threshold, np.float64)
     if cut.shape not in ((), same.shape) or not np.isfinite(cut).all():
         raise SiameseError(f"threshold has shape {cut.shape}; expected one finite number, or {same.shape} of them.")
-    rates = _Rates(same, values, values >= cut)
-    intervals = bootstrap_people(person1, person2, rates.of, replicates=replicates, seed=seed)
+    rates = PairRates(same, values, values >= cut)
+    first, second = map(np.asarray, (person1, person2) if images is None else images)
+    at = [str(fmr) for fmr in rates.supported]
+    intervals = cluster_intervals(
+        first, second, same, rates.of, of_same=("fnmr", *at), replicates=replicates, seed=seed
+    )
     unweighted = np.ones(same.size, np.int64)
     numbers = rates.of(unweighted)
-    at = [str(fmr) for fmr in rates.supported]
+    distinct = distinct_pairs(first[~same], second[~same])
     refused = {str(fmr): None for fmr in FALSE_ACCEPT_RATES}
     return {
         "pairs": same.size,
@@ -91,12 +103,15 @@ def verification_report(
         "confusion": rates.counts(unweighted),
         "ci95": {
             **{name: list(intervals[name]) for name in RATES},
-            "fnmr_at_fmr": refused | {fmr: list(intervals[fmr]) for fmr in at},
+            "fnmr_at_fmr": refused | {fmr: list(intervals[fmr]) for fmr in at if distinct >= FNMR_PAIRS_OF_PEOPLE[fmr]},
         },
+        "ci95_over": "people" if images is None else "images",
+        "ci95_count": int(np.unique(np.concatenate([first, second])).size),
+        "ci95_pairs": distinct,
     }
 
 
-class _Rates:
+class PairRates:
     """Every rate of scored pairs under changing weights; the scores are sorted once."""
 
     def __init__(self, same: np.ndarray, values: np.ndarray, called_same: np.ndarray):
@@ -133,7 +148,11 @@ class _Rates:
 
 
 def folded_report(
-    similarity: ArrayLike, scores: ArrayLike, fold: ArrayLike, rule: Rule = "accuracy"
+    similarity: ArrayLike,
+    scores: ArrayLike,
+    fold: ArrayLike,
+    rule: Rule = "accuracy",
+    people: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[dict[str, Any], np.ndarray]:
     """LFW's protocol: each fold is decided by the threshold that the pairs of all other folds choose.
 
@@ -142,6 +161,7 @@ def folded_report(
         scores: (m,), finite, higher = more similar.
         fold: integers (m,), the fold of each pair.
         rule: of the threshold, see `choose_threshold`; LFW's is the best accuracy.
+        people: integers (m,) twice, who is on either image of each pair; a rule that is a limit alone needs them.
 
     Returns:
         A dict of plain values: `folds`, for each its number `fold`, `pairs`, `threshold`, `accuracy`, `fmr`, `fnmr` and
@@ -168,9 +188,10 @@ def folded_report(
     thresholds = np.empty(same.size)
     rows: list[dict[str, Any]] = []
     for others, held_out in folds:
-        threshold = choose_threshold(same[others], values[others], rule)
+        of_others = () if people is None else (people[0][others], people[1][others])
+        threshold = choose_threshold(same[others], values[others], rule, *of_others)
         thresholds[held_out] = threshold
-        rates = _Rates(same[held_out], values[held_out], values[held_out] >= threshold).of(np.ones_like(held_out))
+        rates = PairRates(same[held_out], values[held_out], values[held_out] >= threshold).of(np.ones_like(held_out))
         row = {"fold": int(numbers[held_out[0]]), "pairs": held_out.size, "threshold": threshold}
         rows.append(row | {name: rates[name] for name in FOLD_RATES})
     means = {name: mean_and_error([row[name] for row in rows]) for name in FOLD_RATES}

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from siamese_tf.evaluation import metrics
+from siamese_tf.evaluation.jackknife import FEWEST
 from siamese_tf.evaluation.report import OUTCOMES
+from siamese_tf.evaluation.verification import FNMR_PAIRS_OF_PEOPLE
 
 LABELS = {
     "accuracy": "accuracy",
@@ -19,7 +21,8 @@ LABELS = {
 def verification_lines(report: Mapping[str, Any]) -> list[str]:
     """The report of `verify_model`: each rate with its interval, outcomes, and folds where there are some.
 
-    An FNMR at an FMR that the data cannot support reads "refused", and the last lines say what it would take.
+    An FNMR at an FMR, and an interval, that the data cannot support reads "refused", and the last lines say what it
+    would take.
     """
     counts = report["confusion"]
     same, different = counts["tp"] + counts["fn"], counts["fp"] + counts["tn"]
@@ -28,23 +31,37 @@ def verification_lines(report: Mapping[str, Any]) -> list[str]:
         f"{report['part']} pairs: {same:,} same and {different:,} different, of {report['people']:,} people",
         f"threshold {report['threshold']:.4f}{' (the mean)' if folds else ''}: {chosen}",
         "",
-        f"{'':<24}{'':>8}  95% interval over people",
+        f"{'':<24}{'':>8}  95% interval over {report['ci95_count']:,} {report['ci95_over']}",
     ]
+    few = report["ci95_count"] < FEWEST
     rates = {label: (report[name], report["ci95"][name]) for name, label in LABELS.items()}
     for fmr, fnmr in report["fnmr_at_fmr"].items():
         rates[f"FNMR at FMR {fmr}"] = (fnmr, report["ci95"]["fnmr_at_fmr"][fmr])
     for label, (rate, interval) in rates.items():
-        row = f"{label:<24}{'refused':>8}" if rate is None else f"{label:<24}{rate:>8.4f}  {_range(interval)}"
-        lines.append(row)
+        if rate is None:
+            lines.append(f"{label:<24}{'refused':>8}")
+            continue
+        ends = "refused" if few or interval is None else "{:.4f}-{:.4f}".format(*interval)
+        lines.append(f"{label:<24}{rate:>8.4f}  {ends}")
     lines += [f"{label:<28}{counts[name]:>8,}" for label, name in OUTCOMES.items()]
     if folds is not None:
         lines += ["", *_fold_lines(folds)]
-    refused = [
-        f"FNMR at FMR {fmr}: needs {metrics.pairs_needed(float(fmr)):,} different pairs, has {different:,}."
-        for fmr, fnmr in report["fnmr_at_fmr"].items()
-        if fnmr is None
-    ]
-    return lines + (["", *refused] if refused else [])
+    return lines + _refusals(report, different)
+
+
+def _refusals(report: Mapping[str, Any], different: int) -> list[str]:
+    over, count, distinct = report["ci95_over"], report["ci95_count"], report["ci95_pairs"]
+    lines = []
+    if count < FEWEST:
+        lines.append(f"95% intervals: need {FEWEST} {over}, have {count}.")
+    for fmr, fnmr in report["fnmr_at_fmr"].items():
+        if fnmr is None:
+            needed = metrics.pairs_needed(float(fmr))
+            lines.append(f"FNMR at FMR {fmr}: needs {needed:,} different pairs, has {different:,}.")
+        elif report["ci95"]["fnmr_at_fmr"][fmr] is None and count >= FEWEST:
+            needed = FNMR_PAIRS_OF_PEOPLE[fmr]
+            lines.append(f"95% interval at FMR {fmr}: needs {needed:,} different pairs of {over}, has {distinct:,}.")
+    return ["", *lines] if lines else []
 
 
 def _fold_lines(folds: Mapping[str, Any]) -> list[str]:
@@ -54,7 +71,3 @@ def _fold_lines(folds: Mapping[str, Any]) -> list[str]:
     if shared := folds["people_in_several_folds"]:
         lines.append(f"{shared:,} people are in more than one fold: the threshold is not chosen on strangers alone.")
     return lines
-
-
-def _range(interval: list[float]) -> str:
-    return "{:.4f}-{:.4f}".format(*interval)

@@ -10,7 +10,7 @@ from siamese_tf.data.folds import people_in_several_folds
 from siamese_tf.data.open import OpenedPairs
 from siamese_tf.data.pair_file import PairFile
 from siamese_tf.errors import PairFileError
-from siamese_tf.evaluation.evaluate import EmbeddedPairs, ScoredSplit, save_pictures, score_files
+from siamese_tf.evaluation.evaluate import EmbeddedPairs, ScoredSplit, classes_are_split, save_pictures, score_files
 from siamese_tf.evaluation.thresholds import Rule, choose_threshold, rule_text
 from siamese_tf.evaluation.verification import folded_report, people_of_pairs, verification_report
 from siamese_tf.evaluation.verification_plots import save_det_plot, save_thresholds_plot
@@ -31,7 +31,8 @@ def verify_model(
 
     Args:
         model: a trained model.
-        opened: the pairs; people are their labels, or without labels what `people_of_pairs` finds.
+        opened: the pairs; people are their labels, or without labels what `people_of_pairs` finds. Where the people of
+            the last part are also those of the training, intervals and limits are over images, else over people.
         fold: integers (m,), the fold of each test pair: each is decided by the threshold of all others.
         rule: how the threshold is chosen, see `choose_threshold`: with folds on the other folds, else on the
             validation pairs. None is the best accuracy with folds, else the model's own threshold.
@@ -48,33 +49,38 @@ def verify_model(
     """
     scored = score_files(EmbeddedPairs(model, opened.train), opened.test)
     part, last = list(scored.items())[-1]
-    person1, person2 = _people(opened.train if opened.test is None else opened.test, last)
+    file = opened.train if opened.test is None else opened.test
+    person1, person2 = _people(file, last)
+    over_images = classes_are_split(opened) is False
+    images = (last.img1, last.img2) if over_images else None
     threshold: float | np.ndarray
     folds = None
     if fold is not None:
         rule = rule or "accuracy"
-        folds, threshold = folded_report(last.similarity, last.scores, fold, rule)
+        folds, threshold = folded_report(last.similarity, last.scores, fold, rule, images or (person1, person2))
         folds["people_in_several_folds"] = people_in_several_folds(fold, person1, person2)
         chosen = f"for each fold on all others, {rule_text(rule)}"
     elif rule is not None:
-        threshold, chosen = _of_validation(scored, part, rule), f"on validation pairs, {rule_text(rule)}"
+        threshold = _of_validation(scored, part, rule, opened.train, over_images)
+        chosen = f"on validation pairs, {rule_text(rule)}"
     else:
         threshold, chosen = model.threshold, "the model's own"
-    report = verification_report(last.similarity, person1, person2, last.scores, threshold, seed=seed)
+    report = verification_report(last.similarity, person1, person2, last.scores, threshold, images=images, seed=seed)
     report = {"part": part, "chosen": chosen, **report, "folds": folds}
     if folder is not None:
         _write(report, scored, folder, opened.dataset)
     return report
 
 
-def _of_validation(scored: dict[str, ScoredSplit], part: str, rule: Rule) -> float:
+def _of_validation(scored: dict[str, ScoredSplit], part: str, rule: Rule, file: PairFile, over_images: bool) -> float:
     validation = scored.get("validation")
     if validation is None or part == "validation":
         raise PairFileError(
             f"a threshold {rule_text(rule)} is chosen on validation pairs and measured on test pairs; these pairs are"
             f" of {', '.join(scored)}. Give pairs of both, or keep to the model's own threshold"
         )
-    return choose_threshold(validation.similarity, validation.scores, rule)
+    sides = (validation.img1, validation.img2) if over_images else _people(file, validation)
+    return choose_threshold(validation.similarity, validation.scores, rule, *sides)
 
 
 def _people(file: PairFile, split: ScoredSplit) -> tuple[np.ndarray, np.ndarray]:

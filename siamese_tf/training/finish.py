@@ -10,7 +10,7 @@ from siamese_tf.data.one_vs_rest import class_label
 from siamese_tf.data.pair_file import TEST, VALIDATION
 from siamese_tf.evaluation.calibration import MIN_SLOPE, best_threshold, fit_logistic
 from siamese_tf.evaluation.embedding_report import as_compared, embedding_lines, embedding_report
-from siamese_tf.evaluation.evaluate import EmbeddedPairs, save_pictures, score_files
+from siamese_tf.evaluation.evaluate import EmbeddedPairs, reports_of, save_pictures, score_files
 from siamese_tf.evaluation.membership import evaluate_membership, membership_lines
 from siamese_tf.evaluation.plots import save_accuracy_plot
 from siamese_tf.evaluation.report import report_table
@@ -54,7 +54,7 @@ def calibrate_and_report(
     if not calibrate(model, embedded):
         say("The model cannot tell similar validation pairs from dissimilar ones; its scores say nothing.")
     scored = score_files(embedded, seen.test)
-    reports = {name: split.report(model.threshold) for name, split in scored.items()}
+    reports = reports_of(scored, model.threshold, seen)
     for line in [*report_table(reports), f"threshold {model.threshold:.4f}, chosen on the validation pairs"]:
         say(line)
     more = _about_images(model, config, pairs, say)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from siamese_tf import cli
 from siamese_tf.commands.gallery import NO_DETECTION
 from siamese_tf.data.images import load_image
 from siamese_tf.data.pair_file import load_pair_file
@@ -184,11 +185,30 @@ def test_pair_files_are_verified_where_a_threshold_is_asked_for(run):
     line = "evaluate run/siamese.keras --pairs dataset/digits/train_pairs.npz"
     report = json.loads(run(f"{line} --threshold-at 0.05 --json").out)
     assert (report["part"], report["people"]) == ("test", 10)
-    assert report["chosen"] == "on validation pairs, at an FMR of 0.05"
+    assert report["chosen"] == "on validation pairs, at an FMR of 0.05 (an average, not a limit)"
+    assert report["ci95_over"] == "images"  # the digits of the test are those of the training
     assert report["fmr"] < 0.1
     done = run(f"{line} --threshold-at 0.0001")
     assert (done.code, done.out) == (2, "")
     assert "takes 30,000 different pairs" in done.err
+
+
+def test_the_false_match_rate_can_be_a_limit(trained, monkeypatch, capsys):
+    monkeypatch.chdir(trained.folder)
+    line = "siamese-tf evaluate run/siamese.keras --pairs dataset/digits/train_pairs.npz --json --threshold-at"
+    thresholds = []
+    for rule in ("0.05", "0.05 at 95%", "0.05 at 99%"):
+        monkeypatch.setattr(sys, "argv", [*line.split(), rule])
+        cli.main()
+        report = json.loads(capsys.readouterr().out)
+        thresholds.append(report["threshold"])
+    assert report["chosen"] == "on validation pairs, at an FMR of at most 0.05 with 99% confidence"
+    assert thresholds[0] < thresholds[1] < thresholds[2]
+    monkeypatch.setattr(sys, "argv", [*line.split(), "0.0001 at 95%"])
+    with pytest.raises(SystemExit) as refused:
+        cli.main()
+    assert refused.value.code == 2
+    assert "at most 0.0001 at 95% takes 29,956 independent different pairs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -201,7 +221,7 @@ def test_pair_files_are_verified_where_a_threshold_is_asked_for(run):
         ("--dataset digits --threshold-at 1e-310", ["1e-300 at least", "'1e-310'"]),
         ("--image1 0.png --image2 none.png", ["none.png", "no such file"]),
         ("", ["--image1 FILE and --image2 FILE", "got neither"]),
-        ("--dataset digits --threshold-at best", ["accuracy, f1, eer", "such as 0.01", "'best'"]),
+        ("--dataset digits --threshold-at best", ["accuracy, f1, eer", "such as 0.01", "'0.01 at 95%'", "'best'"]),
         ("--dataset digits --threshold-at f1 --one-vs-rest 3", ["--one-vs-rest", "leave out one"]),
         ("--dataset digits --images run", ["images run: that is for a list in the form of LFW's", "Leave it out"]),
         ("--pairs none.npz --images run", ["images run: that is for a list in the form of LFW's", "Leave it out"]),

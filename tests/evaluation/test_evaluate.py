@@ -9,7 +9,14 @@ from siamese_tf.data.open import OpenedPairs
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
 from siamese_tf.data.pairs import make_pairs
 from siamese_tf.errors import PairFileError, SiameseError
-from siamese_tf.evaluation.evaluate import EmbeddedPairs, ScoredSplit, evaluate_model, save_pictures, score_files
+from siamese_tf.evaluation.evaluate import (
+    EmbeddedPairs,
+    ScoredSplit,
+    classes_are_split,
+    evaluate_model,
+    save_pictures,
+    score_files,
+)
 from siamese_tf.evaluation.report import split_report
 from siamese_tf.models import inputs
 from siamese_tf.models.siamese_model import SiameseModel
@@ -131,6 +138,55 @@ def test_the_report_is_made_with_the_threshold_of_the_model(model, pairs):
     assert reports["train"] == split_report(similarity, img1, img2, scores, 0.5)
     called_same = np.mean((scores >= 0.5) == similarity)
     assert reports["train"]["accuracy"] == called_same
+
+
+def file_of(labels, parts, **manifest):
+    """A pair file of as many images as labels, of which every two in a row are a pair."""
+    labels = np.array(labels)
+    one, two = np.arange(0, labels.size, 2), np.arange(1, labels.size, 2)
+    same = (labels[one] == labels[two]).astype(np.uint8)
+    images = np.zeros((labels.size, 8, 8, 1), np.uint8)
+    return PairFile(images, labels, one, two, same, np.array(parts, np.uint8), manifest)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "split"),
+    [
+        (file_of([0, 0, 1, 1], [TRAIN, VALIDATION]), None, True),
+        (file_of([0, 0, 0, 1], [TRAIN, VALIDATION]), None, False),
+        (file_of([0, 0, 1, 1], [TRAIN, VALIDATION]), file_of([2, 2, 3, 1], [TEST, TEST]), True),
+        (file_of([0, 0, 1, 1], [TRAIN, VALIDATION]), file_of([2, 2, 0, 1], [TEST, TEST]), False),
+        (
+            file_of([0, 0], [TRAIN], class_names=["anna"]),
+            file_of([0, 0], [TEST], class_names=["ben"]),
+            True,
+        ),
+        (
+            file_of([0, 0], [TRAIN], class_names=["anna"]),
+            file_of([1, 1], [TEST], class_names=["ben", "anna"]),
+            False,
+        ),
+        (file_of([0, 0], [TRAIN], class_names=["anna"]), file_of([0, 0], [TEST]), False),
+        (file_of([0, 0], [TEST], split="class"), "itself", True),
+        (file_of([0, 0], [TEST], split="image"), "itself", False),
+        (file_of([0, 0], [TEST], split="given"), "itself", None),
+        (file_of([0, 0], [TEST]), "itself", None),
+        (file_of([0, 0], [TRAIN]), None, None),
+        (replace(file_of([0, 0], [TRAIN]), labels=None), file_of([0, 0], [TEST]), None),
+        (file_of([0, 0], [TRAIN]), replace(file_of([0, 0], [TEST]), labels=None), None),
+    ],
+)
+def test_whether_classes_were_split_shows_in_the_data(train, test, split):
+    assert classes_are_split(OpenedPairs(train, train if test == "itself" else test, "data", "")) is split
+
+
+def test_where_classes_were_split_the_reports_are_over_classes(model, pairs):
+    labels = np.where(np.arange(30) % 2, 7, 8) if pairs.labels is None else pairs.labels
+    seen = replace(pairs, labels=labels)
+    for test, over in ((seen, "images"), (replace(seen, labels=labels + 100), "classes")):
+        test = replace(test, split=np.full_like(test.split, TEST))
+        reports = evaluate_model(model, OpenedPairs(seen, test, "noise", ""))
+        assert [report["ci95_over"] for report in reports.values()] == [over] * 3
 
 
 def test_another_threshold_gives_another_report(model, pairs, monkeypatch):

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from siamese_tf.errors import SiameseError
-from siamese_tf.evaluation.intervals import bootstrap_accuracy, bootstrap_people
+from siamese_tf.evaluation.intervals import (
+    MANY_CLUSTERS,
+    accuracy_of,
+    bootstrap_accuracy,
+    bootstrap_people,
+    cluster_intervals,
+)
+from siamese_tf.evaluation.jackknife import jackknife_intervals
 
 
 def shared_pairs(rng, images, pairs):
@@ -37,15 +44,17 @@ def test_four_images_by_enumeration():
     assert (len(accuracies), accuracies.count(0)) == (252, 14)
     expected = tuple(np.percentile(accuracies, [2.5, 97.5]))
     assert expected == (0.0, 1.0)
-    assert bootstrap_accuracy(img1, img2, correct) == expected
+    rates = accuracy_of(np.array(correct, np.int64))
+    assert bootstrap_people(img1, img2, rates, replicates=5000)["accuracy"] == expected
+    assert bootstrap_accuracy(img1, img2, correct) == (0, 1)  # of four images nothing is known
 
 
 def test_agrees_with_a_slow_twin_that_draws_images_one_by_one():
-    img1, img2, correct = shared_pairs(np.random.default_rng(1), images=40, pairs=150)
+    img1, img2, correct = shared_pairs(np.random.default_rng(1), images=100, pairs=300)
     rng = np.random.default_rng(2)
     accuracies = []
     for _ in range(1500):
-        drawn = [list(rng.integers(0, 40, 40)).count(i) for i in range(40)]
+        drawn = np.bincount(rng.integers(0, 100, 100), minlength=100).tolist()
         weights = [drawn[a] * drawn[b] for a, b in zip(img1, img2, strict=True)]
         accuracies.append(sum(w for w, right in zip(weights, correct, strict=True) if right) / sum(weights))
     low, high = bootstrap_accuracy(img1, img2, correct, replicates=5000)
@@ -77,8 +86,24 @@ def test_covers_the_truth_where_the_binomial_interval_does_not():
     assert naive <= 65
 
 
+def test_the_interval_of_many_images_stays_what_it_was():
+    """Records of every release hold it."""
+    pairs = shared_pairs(np.random.default_rng(0), images=100, pairs=500)
+    assert bootstrap_accuracy(*pairs) == pytest.approx((0.6782681794515792, 0.886910360678925), abs=1e-15)
+
+
+def test_of_few_images_each_is_left_out():
+    img1, img2, correct = shared_pairs(np.random.default_rng(0), images=12, pairs=60)
+    positions = np.unique(np.concatenate([img1, img2]), return_inverse=True)[1]
+    rates = accuracy_of(correct.astype(np.int64))
+    expected = jackknife_intervals(*np.split(positions, 2), np.zeros(60, bool), rates)["accuracy"]
+    assert bootstrap_accuracy(img1, img2, correct) == bootstrap_accuracy(img1, img2, correct, seed=1) == expected
+    narrow = bootstrap_people(img1, img2, rates)["accuracy"]
+    assert np.subtract(*expected) < np.subtract(*narrow) < 0  # low - high
+
+
 def test_same_seed_same_interval():
-    pairs = shared_pairs(np.random.default_rng(0), images=50, pairs=300)
+    pairs = shared_pairs(np.random.default_rng(0), images=120, pairs=300)
     assert bootstrap_accuracy(*pairs, seed=3) == bootstrap_accuracy(*pairs, seed=3)
     assert bootstrap_accuracy(*pairs, seed=3) != bootstrap_accuracy(*pairs, seed=4)
 
@@ -231,3 +256,21 @@ def test_people_must_be_known_of_every_pair(person1, person2, message):
         bootstrap_people(person1, person2, lambda weights: {})
     with pytest.raises(SiameseError, match="replicates is 99"):
         bootstrap_people([0, 1], [1, 2], lambda weights: {}, replicates=99)
+
+
+def test_more_clusters_than_it_pays_to_leave_out_are_drawn():
+    rng = np.random.default_rng(0)
+    for clusters, drawn in ((MANY_CLUSTERS, False), (MANY_CLUSTERS + 1, True)):
+        first = np.arange(clusters)
+        second, right = np.roll(first, 1), (rng.random(clusters) < 0.9).astype(np.int64)
+        rates = accuracy_of(right)
+        ends = cluster_intervals(first, second, np.zeros(clusters), rates, replicates=100, seed=5)
+        assert (ends == bootstrap_people(first, second, rates, replicates=100, seed=5)) == drawn
+        assert ends["accuracy"][0] < right.mean() < ends["accuracy"][1]
+
+
+def test_clusters_must_be_known_of_every_pair():
+    with pytest.raises(SiameseError, match=r"cluster1 .*\(2,\).*\(1,\)"):
+        cluster_intervals([0, 1], [1], [0, 0], lambda weights: {})
+    with pytest.raises(SiameseError, match="replicates is 99"):
+        cluster_intervals([0, 1], [1, 2], [0, 0], lambda weights: {}, replicates=99)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from siamese_tf.errors import SiameseError
-from siamese_tf.evaluation.intervals import bootstrap_accuracy
+from siamese_tf.evaluation.intervals import accuracy_of, bootstrap_accuracy, cluster_intervals
 from siamese_tf.evaluation.report import report_table, split_report
 
 
@@ -25,8 +25,11 @@ def test_report_by_hand():
     scores = np.array([0.9, 0.8, 0.5, 0.3, 0.7, 0.2, 0.1, 0.0], np.float32)
     img1, img2 = np.arange(8, dtype=np.int32), np.arange(1, 9, dtype=np.int32)
     report = split_report(similarity, img1, img2, scores, np.float32(0.5))
-    assert " ".join(report) == "pairs accuracy ci95 auc eer f1 precision recall tar_at_far confusion"
+    assert (
+        " ".join(report) == "pairs accuracy ci95 ci95_over ci95_count auc eer f1 precision recall tar_at_far confusion"
+    )
     assert report["pairs"] == 8
+    assert (report["ci95_over"], report["ci95_count"]) == ("images", 9)
     assert report["confusion"] == {"tp": 3, "fp": 1, "tn": 3, "fn": 1}
     assert report["accuracy"] == report["precision"] == report["recall"] == report["f1"] == 0.75
     # Of the 16 (same, different) couples two are the wrong way round: 0.5 and 0.3 below 0.7.
@@ -42,6 +45,29 @@ def test_interval_is_that_of_the_images():
     expected = bootstrap_accuracy(img1, img2, (scores >= 0.5) == (similarity == 1), seed=7)
     assert report["ci95"] == list(expected)
     assert report["ci95"] != split_report(similarity, img1, img2, scores, 0.5)["ci95"]
+
+
+def test_where_classes_were_split_the_interval_is_that_of_the_classes():
+    similarity, img1, img2, scores = split(pairs=600)
+    labels = np.arange(100) // 5
+    similarity = (labels[img1] == labels[img2]).astype(np.uint8)
+    report = split_report(similarity, img1, img2, scores, 0.5, labels=labels)
+    right = ((scores >= 0.5) == (similarity == 1)).astype(np.int64)
+    expected = cluster_intervals(labels[img1], labels[img2], similarity, accuracy_of(right))["accuracy"]
+    assert (report["ci95"], report["ci95_over"], report["ci95_count"]) == (list(expected), "classes", 20)
+    over_images = split_report(similarity, img1, img2, scores, 0.5)
+    assert report["accuracy"] == over_images["accuracy"]
+    assert report["ci95"] != over_images["ci95"]
+
+
+def test_of_fewer_than_five_classes_there_is_no_interval():
+    similarity, img1, img2, scores = split()
+    report = split_report(similarity, img1, img2, scores, 0.5, labels=np.arange(100) // 50)
+    assert report["ci95"] == [0, 1]
+    lines = report_table({"validation": report, "test": report})
+    (row,) = (line for line in lines if line.startswith("95% interval over classes"))
+    assert row.split()[-2:] == ["refused", "refused"]
+    assert "95% interval, test: needs 5 classes, has 2." in lines
 
 
 def test_report_survives_strict_json_unchanged():
@@ -67,7 +93,7 @@ def test_table_puts_the_splits_side_by_side_and_says_what_is_missing():
     assert row["pairs"] == ["7,000", "900", "390"]
     assert row["accuracy"] == [f"{report['accuracy']:.4f}" for report in reports.values()]
     low, high = reports["test"]["ci95"]
-    assert row["95% interval"][2] == f"{low:.4f}-{high:.4f}"
+    assert row["95% interval over images"][2] == f"{low:.4f}-{high:.4f}"
     assert row["TAR at FAR 0.01"][1:] == [f"{reports['validation']['tar_at_far']['0.01']:.4f}", "refused"]
     assert row["TAR at FAR 0.001"][1:] == ["refused", "refused"]
     assert row["same called different"] == [str(report["confusion"]["fn"]) for report in reports.values()]

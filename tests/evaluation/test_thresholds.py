@@ -9,6 +9,7 @@ import pytest
 from siamese_tf.errors import SiameseError
 from siamese_tf.evaluation import metrics
 from siamese_tf.evaluation.calibration import best_threshold
+from siamese_tf.evaluation.fmr_limit import FmrLimit, threshold_at_fmr_limit
 from siamese_tf.evaluation.thresholds import (
     RULES,
     as_rule,
@@ -18,6 +19,8 @@ from siamese_tf.evaluation.thresholds import (
     rule_text,
     threshold_at_fmr,
 )
+
+LIMITS = ["0.01 at 95", "0.01 at 100%", "0.01 at 50%", "0.01 at nan%", "0.01at95%", "1 at 95%", "0 at 95%", "f1 at 95%"]
 
 
 def f1_at(similarity, scores, threshold):
@@ -159,10 +162,37 @@ def test_rules_by_name_and_by_number():
     assert choose_threshold(*pairs, as_rule("f1")) == best_f1_threshold(*pairs)
     assert choose_threshold(*pairs, as_rule("eer")) == eer_threshold(*pairs)
     assert choose_threshold(*pairs, as_rule("0.05")) == threshold_at_fmr(*pairs, 0.05)
-    assert [rule_text(rule) for rule in ("f1", 0.05)] == ["at the best F1", "at an FMR of 0.05"]
+    assert [rule_text(rule) for rule in ("f1", 0.05)] == [
+        "at the best F1",
+        "at an FMR of 0.05 (an average, not a limit)",
+    ]
 
 
-@pytest.mark.parametrize("text", ["", "best", "F1", "0", "-0.1", "1.5", "nan", "inf", "1%", "1e-310"])
+@pytest.mark.parametrize(
+    ("text", "limit", "words"),
+    [
+        ("0.01 at 95%", FmrLimit(0.01, 0.95), "at an FMR of at most 0.01 with 95% confidence"),
+        (" 1e-3  at 99.9 % ", FmrLimit(0.001, 0.999), "at an FMR of at most 0.001 with 99.9% confidence"),
+    ],
+)
+def test_a_rate_can_be_a_limit(text, limit, words):
+    rule = as_rule(text)
+    assert rule == (limit.fmr, pytest.approx(limit.confidence))
+    assert rule_text(rule) == words
+
+
+def test_a_limit_is_chosen_over_people():
+    similarity, scores = np.arange(400) % 2, drawn(0)[1]
+    people = np.arange(400) // 2 % 40, np.where(similarity, np.arange(400) // 2 % 40, (np.arange(400) // 2 + 7) % 40)
+    limit = FmrLimit(0.3, 0.95)
+    assert choose_threshold(similarity, scores, limit, *people) == threshold_at_fmr_limit(
+        similarity, scores, *people, limit
+    )
+    with pytest.raises(SiameseError, match="give person1 and person2"):
+        choose_threshold(similarity, scores, limit)
+
+
+@pytest.mark.parametrize("text", ["", "best", "F1", "0", "-0.1", "1.5", "nan", "inf", "1%", "1e-310", *LIMITS])
 def test_other_rules_are_refused(text):
     with pytest.raises(SiameseError, match="accuracy, f1, eer, or at a false match rate .* got"):
         as_rule(text)

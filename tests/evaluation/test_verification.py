@@ -7,6 +7,7 @@ import pytest
 
 from siamese_tf.errors import PairFileError, SiameseError
 from siamese_tf.evaluation import metrics
+from siamese_tf.evaluation.fmr_limit import FmrLimit
 from siamese_tf.evaluation.thresholds import choose_threshold
 from siamese_tf.evaluation.verification import (
     RATES,
@@ -45,7 +46,11 @@ def test_report_by_hand():
         "auc": pytest.approx(8 / 9),
         "fnmr_at_fmr": {"0.1": None, "0.01": None, "0.001": None},
         "confusion": {"tp": 2, "fp": 1, "tn": 2, "fn": 1},
+        "ci95_over": "people",
+        "ci95_count": 3,
+        "ci95_pairs": 3,
     }
+    assert all(intervals[name] == [0, 1] for name in RATES)  # of three people nothing is known
     assert list(intervals) == [*RATES, "fnmr_at_fmr"]
     assert intervals["fnmr_at_fmr"] == {"0.1": None, "0.01": None, "0.001": None}
 
@@ -85,8 +90,42 @@ def test_who_is_on_a_pair_matters_to_the_intervals_and_to_nothing_else():
     shared = verification_report(similarity, person1, person2, scores, 0.5)
     apart = verification_report(similarity, strangers, np.where(similarity, strangers, -1 - strangers), scores, 0.5)
     assert shared.pop("ci95") != apart.pop("ci95")
-    assert (shared.pop("people"), apart.pop("people")) == (12, similarity.size + int((similarity == 0).sum()))
+    many = similarity.size + int((similarity == 0).sum())
+    assert (shared.pop("people"), apart.pop("people")) == (12, many)
+    assert (shared.pop("ci95_count"), apart.pop("ci95_count")) == (12, many)
+    assert (shared.pop("ci95_pairs"), apart.pop("ci95_pairs")) == (66, int((similarity == 0).sum()))
     assert shared == apart
+
+
+def test_intervals_can_be_over_images():
+    similarity, person1, person2, scores = all_pairs()
+    images = np.triu_indices(48, 1)
+    people = verification_report(similarity, person1, person2, scores, 0.5)
+    report = verification_report(similarity, person1, person2, scores, 0.5, images=images)
+    assert (report["people"], report["ci95_over"], report["ci95_count"]) == (12, "images", 48)
+    assert report["ci95_pairs"] == int((similarity == 0).sum())
+    assert report["ci95"] == verification_report(similarity, *images, scores, 0.5)["ci95"]
+    assert (report["accuracy"], report["auc"]) == (people["accuracy"], people["auc"])
+
+
+def test_an_fnmr_whose_fmr_is_less_than_a_share_of_a_pair_of_people_has_no_interval():
+    ends = {n: verification_report(*all_pairs(0, n, 60 // n), 0.5)["ci95"]["fnmr_at_fmr"] for n in (6, 12)}
+    assert ends[6]["0.01"] is None
+    assert ends[6]["0.1"] is not None  # 15 pairs of people
+    assert ends[12]["0.01"] is not None  # 66
+
+
+def test_a_limit_is_one_of_the_people_of_the_other_folds():
+    similarity, person1, person2, scores = all_pairs(0, 40, 3)
+    fold = np.arange(similarity.size) % 2
+    rule = FmrLimit(0.2, 0.95)
+    _, thresholds = folded_report(similarity, scores, fold, rule, (person1, person2))
+    for held_out in (0, 1):
+        others = fold != held_out
+        expected = choose_threshold(similarity[others], scores[others], rule, person1[others], person2[others])
+        assert (thresholds[fold == held_out] == expected).all()
+    with pytest.raises(SiameseError, match="give person1 and person2"):
+        folded_report(similarity, scores, fold, rule)
 
 
 def test_order_and_sides_of_the_pairs_change_nothing():

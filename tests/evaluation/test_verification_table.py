@@ -18,6 +18,9 @@ REPORT = {
         **{name: [0.125, 0.25] for name in ("accuracy", "f1", "fmr", "fnmr", "eer", "auc")},
         "fnmr_at_fmr": {"0.1": [0.0, 0.05], "0.01": [0.05, 0.2], "0.001": None},
     },
+    "ci95_over": "people",
+    "ci95_count": 1234,
+    "ci95_pairs": 1500,
     "folds": None,
 }
 FOLDS = {
@@ -32,7 +35,7 @@ def test_lines_by_hand():
         "test pairs: 300 same and 1,500 different, of 1,234 people",
         "threshold 0.5000: the model's own",
         "",
-        "                                  95% interval over people",
+        "                                  95% interval over 1,234 people",
         "accuracy                  0.9500  0.1250-0.2500",
         "F1                        0.9000  0.1250-0.2500",
         "AUC                       0.9900  0.1250-0.2500",
@@ -70,3 +73,17 @@ def test_folds_are_told_with_their_standard_error():
     assert [line for line in shared if line not in lines] == [
         "3 people are in more than one fold: the threshold is not chosen on strangers alone."
     ]
+
+
+def test_too_few_people_have_no_intervals():
+    lines = verification_lines({**REPORT, "ci95_count": 4, "ci95_pairs": 6})
+    assert lines[4] == "accuracy                  0.9500  refused"
+    assert "95% intervals: need 5 people, have 4." in lines
+    assert not any("0.1250-0.2500" in line for line in lines)
+
+
+def test_an_interval_that_the_pairs_of_people_cannot_support_is_refused():
+    intervals = {**REPORT["ci95"], "fnmr_at_fmr": {"0.1": [0.0, 0.05], "0.01": None, "0.001": None}}
+    lines = verification_lines({**REPORT, "ci95": intervals, "ci95_count": 6, "ci95_pairs": 15})
+    assert "FNMR at FMR 0.01          0.1000  refused" in lines
+    assert lines[-3:-1] == ["", "95% interval at FMR 0.01: needs 25 different pairs of people, has 15."]

@@ -12,6 +12,7 @@ from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
 from siamese_tf.data.pairs import make_pairs
 from siamese_tf.errors import PairFileError, SiameseError
 from siamese_tf.evaluation import verify_model as module
+from siamese_tf.evaluation.fmr_limit import FmrLimit
 from siamese_tf.evaluation.thresholds import choose_threshold
 from siamese_tf.evaluation.verification import folded_report, verification_report
 from siamese_tf.evaluation.verify_model import verify_model
@@ -27,7 +28,7 @@ def model():
 @pytest.fixture(autouse=True)
 def _few_replicates(monkeypatch):
     monkeypatch.setattr(
-        module, "verification_report", lambda *args, seed: verification_report(*args, seed=seed, replicates=100)
+        module, "verification_report", lambda *args, **more: verification_report(*args, **more, replicates=100)
     )
 
 
@@ -57,7 +58,8 @@ def test_unasked_the_test_pairs_are_decided_by_the_models_own_threshold(model):
     report = verify_model(model, opened, seed=3)
     people = (pairs.labels[pairs.img1[rows]], pairs.labels[pairs.img2[rows]])
     similarity, scores = scores_of(model, pairs, TEST)
-    expected = verification_report(similarity, *people, scores, 0.99, replicates=100, seed=3)
+    images = (pairs.img1[rows], pairs.img2[rows])  # of people who are in the training part, too
+    expected = verification_report(similarity, *people, scores, 0.99, images=images, replicates=100, seed=3)
     assert report == {"part": "test", "chosen": "the model's own", **expected, "folds": None}
     assert json.loads(json.dumps(report)) == report
 
@@ -111,6 +113,28 @@ def test_without_labels_same_pairs_say_who_is_who(model):
     report = verify_model(model, replace(opened, train=unlabelled, test=unlabelled))
     assert 10 <= report["people"] <= 60
     assert report["confusion"] == verify_model(model, opened)["confusion"]
+
+
+def test_of_people_never_trained_on_the_intervals_are_over_people(model):
+    opened = opened_of(TRAIN, VALIDATION, TEST)
+    assert verify_model(model, opened)["ci95_over"] == "images"
+    pairs = opened.train
+    apart = replace(pairs, labels=pairs.labels + 10, manifest={"class_names": [f"p{k}" for k in range(20)]})
+    named = replace(pairs, manifest={"class_names": [f"p{k}" for k in range(10)]})
+    reports = [verify_model(model, replace(opened, train=named, test=test)) for test in (named, apart)]
+    assert [report["ci95_over"] for report in reports] == ["images", "people"]
+    assert verify_model(model, opened_of(TEST))["ci95_over"] == "people"  # who was trained on is not known
+
+
+def test_a_limit_is_over_what_was_split(model):
+    opened = opened_of(TRAIN, VALIDATION, TEST)
+    rule, rows, pairs = FmrLimit(0.3, 0.9), opened.train.rows(VALIDATION), opened.train
+    report = verify_model(model, opened, rule=rule)
+    expected = choose_threshold(*scores_of(model, pairs, VALIDATION), rule, pairs.img1[rows], pairs.img2[rows])
+    assert report["threshold"] == expected
+    assert report["chosen"] == "on validation pairs, at an FMR of at most 0.3 with 90% confidence"
+    with pytest.raises(SiameseError, match=r"at most 0\.01 at 95% takes 299 independent"):
+        verify_model(model, opened, rule=FmrLimit(0.01, 0.95))
 
 
 def test_the_folder_gets_the_report_and_the_pictures(model, tmp_path):
