@@ -337,7 +337,6 @@ def test_folds_are_trained_where_they_are_asked_for(run, folded, tmp_path):
         ("--dataset people --image-size 8x", "image size '8x'; expected HEIGHTxWIDTH, as in 112x92"),
         ("--dataset people --color gray", "color is 'gray'; expected grey or rgb"),
         ("--dataset people --resize fit", "resize is 'fit'; expected pad, crop or stretch"),
-        ("--dataset people --image-size 9", "(images, 8x8 grey, crop; now images, 9x9 grey, pad)"),
         ("--dataset digits --image-size 9", "and digits is neither. Leave them out"),
         ("--images people", "images people: that is for a list in the form of LFW's pairs.txt"),
         ("--pairs people/none.csv", "cannot read the pairs people/none.csv: No such file"),

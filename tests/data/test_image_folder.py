@@ -211,7 +211,7 @@ def test_nothing_to_be_found(tmp_path):
         (["all/1.png", "in/a/1.png", "in/b/1.png"], ["all of the class all", "not used: 2 (", "classes: {}/in"]),
         (["train/x/a/1.png", "train/x/b/1.png", "test/x/a/1.png"], ["classes: {}/train/x or {}/test/x"]),
         (["in/train/a/1.png", "in/test/a/1.png", "in/odd/a/1.png"], ["classes: {}/in"]),
-        (["train/a/1.png", "in/test/a/1.png"], ["classes: {}/train or {}/in/test"]),
+        (["train/a/1.png", "in/test/a/1.png"], ["classes: {}/in/test or {}/train"]),
     ],
 )
 def test_folders_that_are_deeper_than_expected_are_named(tmp_path, files, words):
