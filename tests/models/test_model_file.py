@@ -467,9 +467,7 @@ def test_a_config_that_ours_would_not_write_is_refused(refused, good, old, new, 
 )
 def test_a_config_nested_without_end_is_refused(refused, good, old, new, depth):
     nested = "[" * depth + '{"a": 1e999}' + "]" * depth
-    refused(
-        with_config(good, old, new.format(nested)), "nested too deep|describes 'list'|must have|head in|too large"
-    )
+    refused(with_config(good, old, new.format(nested)), "nested too deep|describes 'list'|must have|head in|too large")
 
 
 BIAS = "tower.02.bias"
