@@ -47,8 +47,7 @@ def outcomes(copies: Iterator[bytes], path: Path) -> Iterator[tuple | None]:
         path.write_bytes(copy)
         try:
             yield contents(load_model(path, tower=tower))
-        except ModelFileError as error:
-            assert len(str(error)) < 1000
+        except ModelFileError:
             yield None
 
 

@@ -11,7 +11,7 @@ from tensorflow import keras
 from siamese_tf.errors import ConfigError, ModelFileError
 from siamese_tf.files import open_regular
 from siamese_tf.models.weights import check_values, plain_names
-from siamese_tf.printable import short_reason
+from siamese_tf.printable import printable, short_reason
 
 TOWERS = ("mobilenet_v2", "resnet50")
 MAX_OBJECTS = 4096  # ResNet50 with the state of an optimizer has 2,000
@@ -47,13 +47,17 @@ def import_imagenet(tower: keras.Model, path: str | Path) -> None:
         with open_regular(path) as opened, h5py.File(opened, "r") as file:
             arrays = _read(_arrays(file), variables)
     except ModelFileError as error:
-        raise ModelFileError(f"{path} does not hold the ImageNet weights of {tower.name}: {error}") from error
+        raise ModelFileError(
+            f"{printable(str(path))} does not hold the ImageNet weights of {tower.name}: {error}"
+        ) from error
     except OSError as error:
         reason = error.strerror or short_reason(error)
-        raise ModelFileError(f"{path} cannot be read as a file of weights: {reason}. Check the path") from error
+        raise ModelFileError(
+            f"{printable(str(path))} cannot be read as a file of weights: {reason}. Check the path"
+        ) from error
     except Exception as error:  # h5py raises a dozen kinds on damaged bytes
         raise ModelFileError(
-            f"{path} cannot be read as a file of weights: {short_reason(error)}. Check the path"
+            f"{printable(str(path))} cannot be read as a file of weights: {short_reason(error)}. Check the path"
         ) from error
     if BLUE_FIRST[0] == tower.name:
         arrays[BLUE_FIRST[1]] = arrays[BLUE_FIRST[1]][:, :, ::-1]

@@ -13,6 +13,7 @@ import numpy as np
 from siamese_tf.errors import ModelFileError
 from siamese_tf.files import open_regular
 from siamese_tf.models.safetensors import read_safetensors
+from siamese_tf.printable import printable
 from siamese_tf.zip_layout import ZipLayoutError, check_layout
 
 MOST_BYTES = 2**29
@@ -35,7 +36,7 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
     Raises:
         ModelFileError: missing, of another kind, too large, damaged, or with anything but arrays of numbers.
     """
-    path = Path(path)
+    path, name = Path(path), printable(str(path))
     readers = {".safetensors": read_safetensors, ".npz": _read_npz, ".pt": _read_torch, ".pth": _read_torch}
     if path.suffix not in readers:
         raise ModelFileError(f"weights are read from {', '.join(readers)}; got {str(path)!r}. Convert them to one")
@@ -48,9 +49,9 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
                 )
             return readers[path.suffix](file)
     except OSError as error:
-        raise ModelFileError(f"cannot read the weights {path}: {error.strerror or error}. Check the path") from error
+        raise ModelFileError(f"cannot read the weights {name}: {error.strerror or error}. Check the path") from error
     except ModelFileError as error:
-        raise ModelFileError(f"{path} is not a file of weights that can be read: {error}") from error
+        raise ModelFileError(f"{name} is not a file of weights that can be read: {error}") from error
 
 
 def _read_npz(file: IO[bytes]) -> dict[str, np.ndarray]:
