@@ -63,6 +63,8 @@ def check_layout(file: IO[bytes], max_members: int) -> list[zipfile.ZipInfo]:
         _check_entry(member, comment)
         entries.append((member, directory[position + 8 : position + 20], directory[position + 46 :][:name]))
         position += ENTRY.size + name + extra + comment
+    if position != len(directory):
+        raise ZipLayoutError("its directory has another length than its entries")
     end = 0
     for member, header, raw_name in sorted(entries, key=lambda entry: entry[0].header_offset):
         if member.header_offset != end:

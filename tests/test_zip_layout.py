@@ -140,6 +140,12 @@ def with_gap(data: bytes) -> bytes:
     return data[:start] + b"gap!" + bytes(end)
 
 
+def with_long_last_entry(data: bytes) -> bytes:
+    """It claims four bytes of extra fields, which the directory does not have: zipfile reads none."""
+    entry = data.rindex(b"PK\x01\x02")
+    return data[: entry + 30] + b"\x04\x00" + data[entry + 32 :]
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -162,6 +168,7 @@ def with_gap(data: bytes) -> bytes:
         (lambda data: written(one_member(extra=b"\x75\x70\x00\x00")), "extra fields|damaged"),
         (lambda data: written(one_member(extra=TIMES + TIMES)), "extra fields"),
         (lambda data: data.replace(b"config.json", b"Config.json", 1), "differs from"),
+        (with_long_last_entry, "another length"),
     ],
 )
 def test_other_archives_are_refused(change, reason):

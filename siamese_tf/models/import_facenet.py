@@ -9,9 +9,11 @@ import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.errors import ModelFileError
+from siamese_tf.files import open_regular
+from siamese_tf.models.parameter_counts import parameter_count
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.state_dict import read_state_dict
-from siamese_tf.models.weights import plain_names
+from siamese_tf.models.weights import check_values, plain_names
 
 INPUT_SIZE = (160, 160, 3)
 TOWER = "inception_resnet_v1"
@@ -50,7 +52,8 @@ def import_facenet(path: str | Path) -> SiameseModel:
         raise ModelFileError(
             f"{path}: last_linear.weight must have shape (d, 1792), d from 1 to {MOST_DIMENSIONS:,}; got {last.shape}"
         )
-    with open(path, "rb") as file:
+    _check_count(path, arrays, len(last))
+    with open_regular(path) as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     record = {"tower": TOWER, "imported": {"file": Path(path).name, "sha256": sha256}}
     model = SiameseModel(INPUT_SIZE, TOWER, len(last), head="cosine", record=record)
@@ -63,6 +66,21 @@ def import_facenet(path: str | Path) -> SiameseModel:
     return model
 
 
+def _check_count(path: str | Path, arrays: Mapping[str, np.ndarray], dimensions: int) -> None:
+    """Refuses arrays of another number of values than the tower has, before it is built."""
+    found = sum(array.size for name, array in arrays.items() if _is_of_tower(name))
+    expected = parameter_count(TOWER, INPUT_SIZE, dimensions)
+    if found != expected:
+        raise ModelFileError(
+            f"{path} does not hold the weights of facenet-pytorch's InceptionResnetV1: with {dimensions:,} dimensions"
+            f" it has {expected:,} numbers; got {found:,}. Save model.state_dict()"
+        )
+
+
+def _is_of_tower(name: str) -> bool:
+    return name not in NOT_OF_THE_TOWER and not name.endswith(COUNTER)
+
+
 def assign_state_dict(tower: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
     """Sets every weight of a tower whose layers have PyTorch's names, once all arrays have been found to fit.
 
@@ -70,7 +88,7 @@ def assign_state_dict(tower: keras.Model, arrays: Mapping[str, np.ndarray]) -> N
         ModelFileError: see `import_facenet`.
     """
     variables = torch_names(tower)
-    given = {name for name in arrays if name not in NOT_OF_THE_TOWER and not name.endswith(COUNTER)}
+    given = {name for name in arrays if _is_of_tower(name)}
     if given != set(variables):
         raise ModelFileError(
             f"missing {_some(set(variables) - given)}; unknown {_some(given - set(variables))}. It takes the state_dict"
@@ -98,9 +116,7 @@ def _as_keras(name: str, array: np.ndarray, variable: tf.Variable) -> np.ndarray
         raise ModelFileError(f"{name} must have shape {expected}; got {array.shape}")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
         array = array.astype(np.float32)
-    least = 0.0 if name.endswith("running_var") else -np.inf
-    if not (np.isfinite(array).all() and array.min() >= least):
-        raise ModelFileError(f"{name} must hold finite numbers{', none below 0' if least == 0 else ''}; it does not")
+    check_values(name, array)
     return array.transpose(axes)
 
 

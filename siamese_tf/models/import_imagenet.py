@@ -1,5 +1,6 @@
 """ImageNet weights from a `.h5` file that the user has, as `keras.applications` publishes them, into a tower."""
 
+import itertools
 from pathlib import Path
 
 import h5py
@@ -8,9 +9,12 @@ import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.errors import ConfigError, ModelFileError
-from siamese_tf.models.weights import plain_names
+from siamese_tf.files import open_regular
+from siamese_tf.models.weights import check_values, plain_names
+from siamese_tf.printable import printable, short_reason
 
 TOWERS = ("mobilenet_v2", "resnet50")
+MAX_OBJECTS = 4096  # ResNet50 with the state of an optimizer has 2,000
 OWN_LAYER = "embedding"  # not from ImageNet
 LAYERS_OF_CLASSES = ("predictions", "probs", "Logits")
 CURE = "It takes the .h5 files of keras.applications, whose arrays have the names of their layers"
@@ -40,13 +44,21 @@ def import_imagenet(tower: keras.Model, path: str | Path) -> None:
         for name, weight in zip(plain_names(layer.weights), layer.weights, strict=True)
     }
     try:
-        with h5py.File(path, "r") as file:
+        with open_regular(path) as opened, h5py.File(opened, "r") as file:
             arrays = _read(_arrays(file), variables)
     except ModelFileError as error:
-        raise ModelFileError(f"{path} does not hold the ImageNet weights of {tower.name}: {error}") from error
+        raise ModelFileError(
+            f"{printable(str(path))} does not hold the ImageNet weights of {tower.name}: {error}"
+        ) from error
+    except OSError as error:
+        reason = error.strerror or short_reason(error)
+        raise ModelFileError(
+            f"{printable(str(path))} cannot be read as a file of weights: {reason}. Check the path"
+        ) from error
     except Exception as error:  # h5py raises a dozen kinds on damaged bytes
-        found = " ".join(str(error).split())
-        raise ModelFileError(f"{path} cannot be read as a file of weights: {found:.200}. Check the path") from error
+        raise ModelFileError(
+            f"{printable(str(path))} cannot be read as a file of weights: {short_reason(error)}. Check the path"
+        ) from error
     if BLUE_FIRST[0] == tower.name:
         arrays[BLUE_FIRST[1]] = arrays[BLUE_FIRST[1]][:, :, ::-1]
     for name, variable in variables.items():
@@ -56,8 +68,11 @@ def import_imagenet(tower: keras.Model, path: str | Path) -> None:
 def _arrays(file: h5py.File) -> dict[str, h5py.Dataset]:
     """What is in the file itself, by layer and weight; links that lead elsewhere are not followed."""
     found: dict[str, h5py.Dataset] = {}
+    visited = itertools.count(1)
 
     def visit(path: str, item: h5py.HLObject) -> None:
+        if next(visited) > MAX_OBJECTS:
+            raise ModelFileError(f"it holds more than {MAX_OBJECTS:,} groups and arrays. {CURE}")
         if not isinstance(item, h5py.Dataset):
             return
         parts = path.removeprefix("model_weights/").split("/")
@@ -89,6 +104,5 @@ def _read(arrays: dict[str, h5py.Dataset], variables: dict[str, tf.Variable]) ->
             raise ModelFileError(f"{name} must be an array of numbers in this very file; it is not")
         with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
             read[name] = array[()].astype(np.float32)
-        if not np.isfinite(read[name]).all():
-            raise ModelFileError(f"{name} must hold finite numbers; it does not")
+        check_values(name, read[name])
     return read

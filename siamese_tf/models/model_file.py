@@ -26,6 +26,7 @@ from siamese_tf.models.plain_arrays import GROUP, read_plain_arrays
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.towers import TOWERS
 from siamese_tf.models.weights import read_weights, write_weights
+from siamese_tf.printable import printable
 
 
 def save_model(model: SiameseModel, path: str | Path) -> None:
@@ -63,6 +64,7 @@ def load_model(path: str | Path, tower: keras.Model | None = None) -> SiameseMod
     Raises:
         ModelFileError: missing, damaged, not one of ours, or with anything in it that ours do not have.
     """
+    name = printable(str(path))
     try:
         with open_regular(path) as file:
             members = read_members(file)
@@ -73,11 +75,11 @@ def load_model(path: str | Path, tower: keras.Model | None = None) -> SiameseMod
         read_weights(model.tower, model.head, arrays)
         model.file_sha256 = digest
     except OSError as error:
-        raise ModelFileError(f"cannot read the model {path}: {error.strerror or error}. Check the path") from error
+        raise ModelFileError(f"cannot read the model {name}: {error.strerror or error}. Check the path") from error
     except SiameseError as error:
-        raise ModelFileError(f"{path} is not a model this version can load: {error}") from error
+        raise ModelFileError(f"{name} is not a model this version can load: {error}") from error
     except RecursionError as error:
-        raise ModelFileError(f"{path} is not a model this version can load: {CONFIG} is nested too deep") from error
+        raise ModelFileError(f"{name} is not a model this version can load: {CONFIG} is nested too deep") from error
     return model
 
 

@@ -6,12 +6,12 @@ Reference:
 
 import json
 import math
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from siamese_tf.errors import ModelFileError
+from siamese_tf.printable import short_reason
 
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4"}
 MOST_HEADER_BYTES = 2**20
@@ -20,11 +20,11 @@ MOST_NUMBER = 2**40  # of an axis or a place: what is longer cannot be written o
 CURE = "Copy or convert the file again"
 
 
-def read_safetensors(path: Path) -> dict[str, np.ndarray]:
+def read_safetensors(file: IO[bytes]) -> dict[str, np.ndarray]:
     """Reads the arrays by name, once the header has been found to describe exactly the bytes that follow it.
 
     Args:
-        path: a file small enough to be read whole; the caller looks at its size.
+        file: open for reading, and small enough to be read whole; the caller looks at its size.
 
     Returns:
         Arrays that cannot be written to, of the shapes and types in the file.
@@ -32,7 +32,7 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     Raises:
         ModelFileError: damaged, or with arrays of other types than DTYPES.
     """
-    content = path.read_bytes()
+    content = file.read()
     if not content:
         raise ModelFileError(f"it is empty. {CURE}")
     length = int.from_bytes(content[:8], "little")
@@ -62,7 +62,7 @@ def _header(text: bytes) -> dict[str, Any]:
     try:
         header = json.loads(text, object_pairs_hook=_without_twins)
     except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"its header is not JSON: {error}. {CURE}") from error
+        raise ModelFileError(f"its header is not JSON: {short_reason(error)}. {CURE}") from error
     if not isinstance(header, dict):
         raise ModelFileError(f"its header must be a JSON object; it is a {type(header).__name__}. {CURE}")
     header.pop("__metadata__", None)

@@ -1,18 +1,24 @@
 """The arrays of a PyTorch `state_dict` by name, from a file of weights that came from somewhere else."""
 
 import math
+import os
 import zipfile
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from siamese_tf.errors import ModelFileError
+from siamese_tf.files import open_regular
 from siamese_tf.models.safetensors import read_safetensors
+from siamese_tf.printable import printable
+from siamese_tf.zip_layout import ZipLayoutError, check_layout
 
 MOST_BYTES = 2**29
+MAX_ARRAYS = 4096  # the state_dict of InceptionResnetV1 has 800
+MAX_EXPANSION, SLACK_BYTES = 4, 2**25  # weights hardly compress; zeros do, a thousandfold
 SAFE_TORCH = (2, 6)  # before, `weights_only` could be got round (CVE-2025-32434)
 CURE = "Copy or convert the file again"
 
@@ -30,32 +36,38 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
     Raises:
         ModelFileError: missing, of another kind, too large, damaged, or with anything but arrays of numbers.
     """
-    path = Path(path)
+    path, name = Path(path), printable(str(path))
     readers = {".safetensors": read_safetensors, ".npz": _read_npz, ".pt": _read_torch, ".pth": _read_torch}
     if path.suffix not in readers:
         raise ModelFileError(f"weights are read from {', '.join(readers)}; got {str(path)!r}. Convert them to one")
     try:
-        size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise ModelFileError(f"it has {size:,} bytes; at most {MOST_BYTES:,} are read. Remove what is no weight")
-        return readers[path.suffix](path)
-    except OSError as error:
-        raise ModelFileError(f"cannot read the weights {path}: {error.strerror or error}. Check the path") from error
-    except ModelFileError as error:
-        raise ModelFileError(f"{path} is not a file of weights that can be read: {error}") from error
-
-
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            names = [member.filename.removesuffix(".npy") for member in members]
-            size = sum(member.file_size for member in members)
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
             if size > MOST_BYTES:
-                raise ModelFileError(f"it expands to {size:,} bytes; at most {MOST_BYTES:,} are read. {CURE}")
-            if len(set(names)) < len(names):
-                raise ModelFileError(f"a name stands in it twice. {CURE}")
+                raise ModelFileError(
+                    f"it has {size:,} bytes; at most {MOST_BYTES:,} are read. Remove what is no weight"
+                )
+            return readers[path.suffix](file)
+    except OSError as error:
+        raise ModelFileError(f"cannot read the weights {name}: {error.strerror or error}. Check the path") from error
+    except ModelFileError as error:
+        raise ModelFileError(f"{name} is not a file of weights that can be read: {error}") from error
+
+
+def _read_npz(file: IO[bytes]) -> dict[str, np.ndarray]:
+    try:
+        members = check_layout(file, MAX_ARRAYS)
+        size, on_disk = sum(member.file_size for member in members), file.seek(0, os.SEEK_END)
+        most = min(MOST_BYTES, MAX_EXPANSION * on_disk + SLACK_BYTES)
+        if size > most:
+            raise ModelFileError(f"it expands to {size:,} bytes; at most {most:,} are read. {CURE}")
+        names = [member.filename.removesuffix(".npy") for member in members]
+        if len(set(names)) < len(names):
+            raise ModelFileError(f"a name stands in it twice. {CURE}")
+        with zipfile.ZipFile(file) as archive:
             return {name: _read_npy(archive, member) for name, member in zip(names, members, strict=True)}
+    except ZipLayoutError as error:
+        raise ModelFileError(f"the archive is damaged: {error}. {CURE}") from error
     except (ModelFileError, OSError):
         raise
     except Exception as error:  # zipfile, zlib and NumPy's header parser raise a dozen kinds, some with bad advice
@@ -79,18 +91,18 @@ def _read_npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     return np.frombuffer(content, dtype).reshape(shape, order="F" if by_columns else "C")
 
 
-def _read_torch(path: Path) -> dict[str, np.ndarray]:
+def _read_torch(file: IO[bytes]) -> dict[str, np.ndarray]:
     try:
         torch = import_module("torch")
     except ImportError as error:
         raise ModelFileError(
-            f"{path.suffix} needs PyTorch, which is not installed: install torch, or convert the file to .safetensors"
+            ".pt and .pth need PyTorch, which is not installed: install torch, or convert the file to .safetensors"
             " where it is"
         ) from error
     if tuple(map(int, torch.__version__.split(".")[:2])) < SAFE_TORCH:
         raise ModelFileError(f"PyTorch {torch.__version__} does not read such files safely; install 2.6 or newer")
     try:
-        return _from_torch(torch, torch.load(path, map_location="cpu", weights_only=True))
+        return _from_torch(torch, torch.load(file, map_location="cpu", weights_only=True))
     except ModelFileError:
         raise
     except Exception as error:  # so does torch

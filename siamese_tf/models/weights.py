@@ -17,7 +17,7 @@ from tensorflow import keras
 from siamese_tf.errors import ModelFileError
 
 MAX_WEIGHT = math.sqrt(np.finfo(np.float32).max)
-VARIANCE = re.compile(r"variance(\.\d+)?$")  # of batch normalization, and of `Normalization`
+VARIANCE = re.compile(r"(variance|running_var)(\.\d+)?$")  # as Keras and PyTorch call it
 HEAD_SCALE = "head.scale"
 
 
@@ -80,7 +80,7 @@ def check_values(name: str, array: np.ndarray) -> None:
     """Refuses values of a weight with which all embeddings are equal, or are not numbers.
 
     Args:
-        name: of the weight as Keras has it, whatever stands before its last part: `.../moving_variance`.
+        name: of the weight, whatever stands before its last part: `.../moving_variance`.
         array: its values, of any shape.
 
     Raises:

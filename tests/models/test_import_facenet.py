@@ -107,7 +107,7 @@ def test_every_array_stands_in_its_own_place(model, arrays):
         ({"last_bn.bias": np.zeros((512, 1))}, "last_bn.bias must have shape (512,); got (512, 1)"),
         ({"last_bn.bias": np.full(512, np.nan)}, "last_bn.bias must hold finite numbers; it does not"),
         ({"last_bn.bias": np.full(512, 1e300)}, "last_bn.bias must hold finite numbers; it does not"),
-        ({"last_bn.running_var": np.full(512, -1.0)}, "must hold finite numbers, none below 0; it does not"),
+        ({"last_bn.running_var": np.full(512, -1.0)}, "last_bn.running_var must hold variances from 0 on; got -1"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused_and_change_nothing(model, arrays, change, finding):

@@ -85,6 +85,8 @@ KERNEL, GAMMA = "Conv1/Conv1/kernel:0", "bn_Conv1/bn_Conv1/gamma:0"
         ({KERNEL: np.zeros((3, 3, 1, 32))}, "Conv1/kernel must have shape (3, 3, 3, 32); got (3, 3, 1, 32)"),
         ({GAMMA: np.full(32, np.inf)}, "bn_Conv1/gamma must hold finite numbers"),
         ({GAMMA: np.full(32, 1e300)}, "bn_Conv1/gamma must hold finite numbers"),
+        ({GAMMA: np.full(32, 1e38)}, "bn_Conv1/gamma must hold numbers from"),
+        ({GAMMA.replace("gamma", "moving_variance"): np.full(32, -1.0)}, "must hold variances from 0 on; got -1"),
         ({GAMMA: np.zeros(32, complex)}, "bn_Conv1/gamma must be an array of numbers in this very file"),
         ({GAMMA: h5py.SoftLink("/bn_Conv1/bn_Conv1/beta:0")}, "1 missing ['bn_Conv1/gamma']"),
         ({GAMMA: h5py.ExternalLink("other.h5", "gamma")}, "1 missing ['bn_Conv1/gamma']"),

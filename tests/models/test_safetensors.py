@@ -1,3 +1,4 @@
+import io
 import json
 import re
 import struct
@@ -21,15 +22,9 @@ def entry(begin: int, stop: int, shape: list, dtype: object = "F32") -> dict:
 
 
 @pytest.fixture
-def read(tmp_path):
+def read():
     """Reads a file of this content."""
-
-    def write_and_read(content: bytes) -> dict[str, np.ndarray]:
-        path = tmp_path / "weights.safetensors"
-        path.write_bytes(content)
-        return read_safetensors(path)
-
-    return write_and_read
+    return lambda content: read_safetensors(io.BytesIO(content))
 
 
 def test_two_arrays_by_hand(read):

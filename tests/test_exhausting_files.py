@@ -1,0 +1,192 @@
+"""Files of up to 50 MB that are made to cost time or memory: each is refused in under 2 s and 300 MB.
+
+Each is measured in a process of its own, from when TensorFlow is there and a small model has been loaded.
+"""
+
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from attack_corpus import BIAS, CONFIG, WEIGHTS, packed, saved
+from tensorflow import keras
+
+from siamese_tf.errors import ModelFileError
+from siamese_tf.models.import_facenet import import_facenet
+from siamese_tf.models.import_imagenet import import_imagenet
+from siamese_tf.models.model_file import load_model, save_model
+from siamese_tf.models.siamese_model import SiameseModel
+
+MAX_SECONDS, MAX_BYTES = 2.0, 300 * 2**20
+PROGRAM = """
+import resource, sys, time
+from siamese_tf.errors import SiameseError
+from siamese_tf.models.import_facenet import import_facenet
+from siamese_tf.models.import_imagenet import import_imagenet
+from siamese_tf.models.model_file import load_model
+from siamese_tf.models.towers import mobilenet_v2
+load_model(sys.argv[1])
+tower = mobilenet_v2((32, 32, 3), 8) if sys.argv[2] == "imagenet" else None
+loaders = {"model": load_model, "facenet": import_facenet, "imagenet": lambda path: import_imagenet(tower, path)}
+memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+start = time.perf_counter()
+try:
+    loaders[sys.argv[2]](sys.argv[3])
+    print("loaded")
+except SiameseError as error:
+    seconds = time.perf_counter() - start
+    print("refused", seconds, 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory))
+"""
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("good") / "good.keras"
+    save_model(SiameseModel((8, 8, 1), "reference", 4), path)
+    return path
+
+
+class Good:
+    def __init__(self, path: Path):
+        self.path = path
+        with zipfile.ZipFile(path) as archive:
+            self.members = {name: archive.read(name) for name in archive.namelist()}
+
+    def with_config(self, text: bytes) -> bytes:
+        return packed(*{**self.members, CONFIG: text}.items())
+
+    def with_values(self, weights: bytes = b"", **values: object) -> bytes:
+        outer = json.loads(self.members[CONFIG])
+        outer["config"] |= values
+        members = {**self.members, CONFIG: json.dumps(outer).encode()}
+        return packed(*{**members, WEIGHTS: weights or members[WEIGHTS]}.items())
+
+    def with_names(self, count: int, group: str = "vars") -> bytes:
+        return self.with_values(names(count, self.members[WEIGHTS], group))
+
+
+def names(count: int, weights: bytes, group: str = "vars") -> bytes:
+    """An HDF5 file with many names for one array."""
+    out = io.BytesIO(weights)
+    with h5py.File(out, "r+") as file:
+        array, where = file["vars"][BIAS], file.require_group(group)
+        for number in range(count):
+            where[f"n{number}"] = array
+    return out.getvalue()
+
+
+def many_groups(count: int) -> bytes:
+    out = io.BytesIO()
+    with h5py.File(out, "w") as file:
+        for number in range(count):
+            file.create_group(f"layer{number}")
+    return out.getvalue()
+
+
+def directory(size: int) -> bytes:
+    """The directory of a zip that lists members until it has so many bytes."""
+    single = packed(("a" * 20, b""))
+    entry = single[single.index(b"PK\x01\x02") : -22]
+    count = size // len(entry)
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count % 2**16, count % 2**16, count * len(entry), 66, 0)
+    return single[:66] + count * entry + end
+
+
+def pixels(count: int) -> bytes:
+    """An HDF5 file of one large array, with the names of a model around it."""
+    out = io.BytesIO()
+    with h5py.File(out, "w") as file:
+        file["vars/tower.00.kernel"] = np.zeros(count, np.float32)
+    return out.getvalue()
+
+
+def cases(good: Good) -> dict[str, tuple[str, str, bytes]]:
+    """Name -> how it is loaded, the ending of its name, its content."""
+    record = json.dumps({"config": 0}).encode()
+    wide = b"[" + b"[]," * 1_300_000 + b"[]]"
+    towers = ("inception_resnet_v1", "mobilenet_v2", "resnet50", "koch", "tnn", "reference", "hog")
+    models = {
+        "5,000 names in HDF5": good.with_names(5_000),
+        "20,000 names in HDF5": good.with_names(20_000),
+        "200,000 names in HDF5": good.with_names(200_000),
+        "200,000 names at the root": good.with_names(200_000, "/"),
+        "44 MB of zip directory": directory(44_000_000),
+        "44 MB of zip directory, after a model": good.path.read_bytes()[:4] + directory(44_000_000)[4:],
+        "4 MB of empty lists": good.with_config(wide),
+        "4 MB of empty lists as a record": good.with_values(record={"a": json.loads(wide)}),
+        "4 MB of brackets": good.with_config(b"[" * 2_000_000 + b"]" * 2_000_000),
+        "4 MB of digits": good.with_config(b"1" * 4_000_000),
+        "4 MB of text": good.with_config(record + b" " * 4_000_000),
+        "48 MB of weights": good.with_values(pixels(12_000_000)),
+        "48 MB of weights for koch": good.with_values(pixels(12_000_000), tower="koch", input_size=[2048, 2048, 3]),
+        "a bomb": packed(
+            *{**good.members, WEIGHTS: bytes(2**28)}.items(), special=WEIGHTS, method=zipfile.ZIP_DEFLATED
+        ),
+        **{f"{tower} of 2048x2048": good.with_values(tower=tower, input_size=[2048, 2048, 3]) for tower in towers},
+        **{f"{tower} of 160x160": good.with_values(tower=tower, input_size=[160, 160, 3]) for tower in towers},
+    }
+    zeros = {f"a{number}": np.zeros(2**24, np.float32) for number in range(7)}
+    return {
+        **{name: ("model", "keras", content) for name, content in models.items()},
+        "a state_dict of 7 GB of zeros": ("facenet", "npz", saved(np.savez_compressed, **zeros)),
+        "a state_dict of 48 MB": ("facenet", "npz", saved(np.savez, a=np.zeros(12_000_000, np.float32))),
+        "a state_dict of 11 bytes": ("facenet", "safetensors", b"\x02" + bytes(7) + b"{}"),
+        "44 MB of zip directory as a state_dict": ("facenet", "npz", directory(44_000_000)),
+        "a state_dict of 65,000 arrays": (
+            "facenet",
+            "npz",
+            packed(*((f"a{number}.npy", saved(np.save, np.zeros(1))) for number in range(65_000))),
+        ),
+        "1 MB of JSON brackets": (
+            "facenet",
+            "safetensors",
+            (10**6).to_bytes(8, "little") + b"[" * 500_000 + b"]" * 500_000,
+        ),
+        "ImageNet weights with 200,000 names": ("imagenet", "h5", names(200_000, good.members[WEIGHTS])),
+        "ImageNet weights with 100,000 groups": ("imagenet", "h5", many_groups(100_000)),
+    }
+
+
+@pytest.mark.slow
+def test_they_are_refused_before_they_cost_much(good, tmp_path):
+    lines, bad = [], []
+    for name, (loader, ending, content) in cases(Good(good)).items():
+        assert len(content) < 50 * 10**6, name
+        path = tmp_path / f"a.{ending}"
+        path.write_bytes(content)
+        command = [sys.executable, "-c", PROGRAM, str(good), loader, str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
+        outcome, *numbers = (done.stdout.splitlines() or [done.stderr[-300:]])[-1].split()
+        seconds, size = map(float, numbers) if outcome == "refused" else (0.0, 0.0)
+        lines.append(f"{name:45} {len(content):>12,} bytes: {outcome} {seconds:.2f} s, {size / 2**20:.0f} MB")
+        if outcome != "refused" or seconds > MAX_SECONDS or size > MAX_BYTES:
+            bad.append(lines[-1])
+    print("\n".join(lines))
+    assert not bad, "\n".join(bad)
+
+
+@pytest.mark.parametrize("name", ["a.keras", "a.npz", "a.safetensors", "a.pt", "a.h5"])
+@pytest.mark.parametrize("path", ["a pipe", "a null character", "a folder"])
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, name, path):
+    where = tmp_path / name
+    if path == "a pipe":
+        os.mkfifo(where)
+    elif path == "a folder":
+        where.mkdir()
+    else:
+        where = tmp_path / f"a\0b.{name}"
+    loaders = {".keras": load_model, ".h5": lambda path: import_imagenet(imagenet_tower(), path)}
+    with pytest.raises(ModelFileError, match="Not a regular file|null character|Is a directory") as caught:
+        loaders.get(Path(name).suffix, import_facenet)(where)
+    assert "\0" not in str(caught.value)
+
+
+def imagenet_tower() -> keras.Model:
+    return keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)], name="mobilenet_v2")
