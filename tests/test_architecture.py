@@ -29,7 +29,7 @@ FLOORS = (
 KNOWS_ONLY = {
     "data": ("config",),
     # A model scores image files, too, by the rule it was trained with.
-    "models": ("checks", "config", "data.images", "data.image_form", "data.resize"),
+    "models": ("checks", "config", "data.images", "data.image_source", "data.image_form", "data.resize"),
     "losses": ("models.distances",),
     "evaluation": ("data", "models"),
     "inference": ("data", "models", "evaluation"),

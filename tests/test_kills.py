@@ -179,5 +179,5 @@ def test_a_training_that_is_terminated_leaves_nothing_and_says_how_to_go_on(laun
     assert code == 128 + signal.SIGTERM
     stopped = (folder / "stderr.txt").read_text()
     assert "Stopped. The same command with --resume continues after the last finished epoch." in stopped
-    assert not [path for path in (folder / "stopped").rglob(".*")]
+    assert not list((folder / "stopped").rglob(".*"))
     assert_whole(folder / "stopped" / "checkpoint.npz")

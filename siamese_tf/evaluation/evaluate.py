@@ -14,6 +14,7 @@ from siamese_tf.evaluation.pair_plots import save_mistakes_plot, save_sample_plo
 from siamese_tf.evaluation.plots import save_roc_plot, save_scores_plot
 from siamese_tf.evaluation.report import split_report
 from siamese_tf.files import atomic_write
+from siamese_tf.models.embeddings import check_some_comparable
 from siamese_tf.models.pair_logits import probability
 from siamese_tf.models.siamese_model import SiameseModel
 
@@ -65,9 +66,18 @@ class EmbeddedPairs:
         """
         check_images(model, pairs)
         self.model, self.pairs = model, pairs
-        used = np.flatnonzero(np.bincount(np.concatenate([pairs.img1, pairs.img2])))
+        self._used = np.flatnonzero(np.bincount(np.concatenate([pairs.img1, pairs.img2])))
         self.embeddings = np.zeros((len(pairs.images), model.embedding_dim), np.float32)
-        self.embeddings[used] = model.embed_rows(pairs.images, used)
+        self.embeddings[self._used] = model.embed_rows(pairs.images, self._used)
+
+    def check(self) -> "EmbeddedPairs":
+        """Returns itself, of a saved model that can tell anything; one in training may still be without embeddings.
+
+        Raises:
+            ImageError: an embedding is not finite, or all of them are zero.
+        """
+        check_some_comparable(self.embeddings[self._used], str(self.pairs.path or "the pairs"))
+        return self
 
     def logits(self, split: int) -> np.ndarray:
         """(m,) float64 logits of the pairs of TRAIN, VALIDATION or TEST, higher is more similar."""
@@ -143,9 +153,10 @@ def evaluate_model(
 
     Raises:
         PairFileError: the images are not of the model's size.
+        ImageError: the model gives an embedding that is not finite, or none but zero.
         SiameseError: a split whose pairs are all similar or all dissimilar.
     """
-    scored = score_files(EmbeddedPairs(model, opened.train), opened.test)
+    scored = score_files(EmbeddedPairs(model, opened.train).check(), opened.test)
     reports = reports_of(scored, model.threshold, opened)
     if folder is not None:
         with atomic_write(folder / "report.json", "w") as file:

@@ -45,9 +45,10 @@ def verify_model(
 
     Raises:
         PairFileError: images of another size than the model's, or no validation pairs for the rule.
+        ImageError: the model gives an embedding that is not finite, or none but zero.
         SiameseError: a part whose pairs are all same or all different, or a rule that the pairs cannot support.
     """
-    scored = score_files(EmbeddedPairs(model, opened.train), opened.test)
+    scored = score_files(EmbeddedPairs(model, opened.train).check(), opened.test)
     part, last = list(scored.items())[-1]
     file = opened.train if opened.test is None else opened.test
     person1, person2 = _people(file, last)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from siamese_tf.inference.matching import as_rows
+from siamese_tf.models.embeddings import check_scores
 from siamese_tf.models.inputs import Images
 from siamese_tf.models.pair_logits import probability
 from siamese_tf.models.siamese_model import SiameseModel
@@ -37,12 +38,14 @@ def compare_images(model: SiameseModel, image1: Images, image2: Images) -> Compa
         image1, image2: one image each, see `as_images`.
 
     Raises:
-        ImageError: an image of another shape, dtype or range, a file that cannot be read, or an embedding that is not
-            finite or of length 0.
+        ImageError: an image of another type, shape, dtype or range, a file that cannot be read, or an embedding that is
+            not finite or of length 0.
     """
     a, b = (as_rows(model.embed(image), model.embedding_dim) for image in (image1, image2))
     rows = np.zeros(1, int)
-    score = float(probability(model.pair_logits(np.concatenate([a, b]), rows, rows + 1))[0])
+    logits = model.pair_logits(np.concatenate([a, b]), rows, rows + 1)
+    check_scores(logits)
+    score = float(probability(logits)[0])
     distance = (float(model.head.distance(a, b)[0]) + float(model.head.distance(b, a)[0])) / 2
     return Comparison(_cosine(a[0], b[0]), distance, score, model.threshold, score >= model.threshold)
 

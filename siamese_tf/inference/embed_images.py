@@ -6,6 +6,7 @@ import numpy as np
 
 from siamese_tf.data.sources import Source
 from siamese_tf.errors import DatasetError
+from siamese_tf.models.embeddings import check_some_comparable
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.version import __version__
 
@@ -15,13 +16,16 @@ def embed_images(model: SiameseModel, images: np.ndarray, name: str) -> np.ndarr
 
     Raises:
         DatasetError: the images are not of the model's size.
+        ImageError: an embedding is not finite, or all of them are zero.
     """
     if images.shape[1:] != model.input_size:
         raise DatasetError(
             f"the model takes images of {model.input_size} (height, width, channels), and those of {name} are"
             f" {images.shape[1:]}. Take the data set that the model was trained on, or one like it"
         )
-    return model.embed(images)
+    embeddings = model.embed(images)
+    check_some_comparable(embeddings, name)
+    return embeddings
 
 
 def embed_source(model: SiameseModel, source: Source) -> dict[str, np.ndarray]:
@@ -39,6 +43,7 @@ def embed_source(model: SiameseModel, source: Source) -> dict[str, np.ndarray]:
 
     Raises:
         DatasetError: the images are not of the model's size.
+        ImageError: an embedding is not finite, or all of them are zero.
     """
     record = model.record
     manifest = {

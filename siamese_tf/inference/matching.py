@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import expit
 
 from siamese_tf.errors import ConfigError, ImageError
+from siamese_tf.models.embeddings import check_comparable
 
 if TYPE_CHECKING:
     from siamese_tf.models.siamese_model import SiameseModel
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 MATCHES = ("mean", "best")
 _OVER_PICTURES: dict[str, np.ufunc] = {"mean": np.add, "best": np.maximum}
 _PROBES = 64  # at a time, against everybody
-_SHORTEST = 1e-6  # a length, below which an embedding points nowhere
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,7 @@ def as_rows(embeddings: np.ndarray, embedding_dim: int) -> np.ndarray:
     expected = (len(rows), embedding_dim)
     if rows.shape != expected:
         raise ImageError(f"embeddings have the shape {rows.shape}; expected {expected}. Take the model's own embed")
-    squares = np.einsum("ij,ij->i", rows, rows)  # of the lengths; a number that is not finite makes it so
-    if not (np.isfinite(squares) & (squares > _SHORTEST**2)).all():
-        raise ImageError("an embedding is 0 or not finite, and shows nobody. Look at the picture, and at the model")
+    check_comparable(rows, "embeddings")
     return rows
 
 

@@ -11,11 +11,16 @@ import numpy as np
 from siamese_tf.data.csv_rows import COLUMNS, csv_rows, text_lines, wrong_count
 from siamese_tf.data.images import load_image
 from siamese_tf.errors import ImageError, PairFileError
+from siamese_tf.models.embeddings import comparable
 from siamese_tf.models.inputs import EMBED_BATCH
 from siamese_tf.models.pair_logits import PAIR_BLOCK, probability
 from siamese_tf.models.siamese_model import SiameseModel
 
 ADDED = ("probability", "same", "error")
+NOT_COMPARABLE = (
+    "its embedding is 0 or not finite; expected one that can be compared; look at the image, and at the model with"
+    " evaluate"
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,8 @@ def score_csv(
             empty); the image paths are relative to its folder. Other columns are carried through.
         out: gets all columns in their order and `probability` (higher is more similar), `same` (1 where probability >=
             the model's threshold, else 0) and `error`; the first two are empty where the third says what is wrong: an
-            image that cannot be read, or a line with more fields than the header, whose surplus is left out.
+            image that cannot be read or compared, or a line with more fields than the header, whose surplus is left
+            out.
         track: wraps an iterable for a progress bar, with a word for what it goes through.
 
     Returns:
@@ -83,6 +89,8 @@ def score_csv(
         scores[[not row.error for row in block]] = probability(model.pair_logits(embeddings, img1, img2))
         for row, score in zip(block, scores, strict=True):
             error = row.error or errors.get(row.img1) or errors.get(row.img2)
+            if not (error or np.isfinite(score)):
+                error = "the model gives no finite number for this pair; look at it with evaluate"
             if error:
                 writer.writerow([*row.fields, "", "", error])
                 continue
@@ -125,7 +133,7 @@ def _row(columns: list[str], fields: list[str]) -> _Row:
 def _embed_files(
     model: SiameseModel, folder: Path, names: list[str], track: Callable[[Iterable, str], Iterable]
 ) -> tuple[np.ndarray, dict[str, str]]:
-    """The embeddings of image files, (n, d), zeros where one cannot be read; and why, by name."""
+    """The embeddings of image files, (n, d), zeros where one cannot be read; and why it cannot be scored, by name."""
     embeddings = np.zeros((len(names), model.embedding_dim), np.float32)
     errors: dict[str, str] = {}
     images, positions = [], []
@@ -139,6 +147,8 @@ def _embed_files(
             shown = str(Path(name))  # as the message has it
             errors[name] = str(error).replace(shown, f"{shown:.200}", 1)
         if images and (len(images) == EMBED_BATCH or position == len(names) - 1):
-            embeddings[positions] = model.embed(np.stack(images))
+            embeddings[positions] = embedded = model.embed(np.stack(images))
+            for wrong in np.flatnonzero(~comparable(embedded)):
+                errors[names[positions[wrong]]] = f"{folder / names[positions[wrong]]}: {NOT_COMPARABLE}"
             images, positions = [], []
     return embeddings, errors

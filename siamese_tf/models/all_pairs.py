@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from siamese_tf.errors import ConfigError, ImageError
+from siamese_tf.errors import ConfigError
+from siamese_tf.models.embeddings import as_embeddings, check_comparable, check_scores
 from siamese_tf.models.heads import Head
 
 BLOCK = 1024  # embeddings of either side at a time
@@ -47,13 +48,15 @@ class AllPairs:
             (n, m) float32 probabilities in [0, 1], higher is more similar; those of `SiameseModel.score`.
 
         Raises:
-            ImageError: embeddings of another shape.
+            ImageError: embeddings of another shape, zero or not finite.
         """
-        a, b = self._checked(a), self._checked(b)
+        a, b = self._checked(a, "a"), self._checked(b, "b")
         scores = np.empty((len(a), len(b)), np.float32)
         for rows in blocks(len(a), BLOCK):
             for columns in blocks(len(b), BLOCK):
-                scores[rows, columns] = self._score_block(a[rows], b[columns]).numpy()
+                block = self._score_block(a[rows], b[columns]).numpy()
+                check_scores(block)
+                scores[rows, columns] = block
         return scores
 
     def top_k(self, probes: np.ndarray, gallery: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -72,9 +75,9 @@ class AllPairs:
 
         Raises:
             ConfigError: another k.
-            ImageError: embeddings of another shape.
+            ImageError: embeddings of another shape, zero or not finite.
         """
-        probes, gallery = self._checked(probes), self._checked(gallery)
+        probes, gallery = self._checked(probes, "probes"), self._checked(gallery, "gallery")
         whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
         if not whole or not 1 <= k <= len(gallery):
             raise ConfigError(f"k must be a whole number from 1 to the {len(gallery)} images of the gallery; got {k!r}")
@@ -84,6 +87,7 @@ class AllPairs:
             logits, found = tf.zeros((len(block), 0)), tf.zeros((len(block), 0), tf.int64)
             for columns in blocks(len(gallery), BLOCK):
                 logits, found = self._best_block(block, gallery[columns], logits, found, columns.start, k)
+            check_scores(logits.numpy())
             indices[rows], scores[rows] = found.numpy(), tf.sigmoid(logits).numpy()
         return indices, scores
 
@@ -92,7 +96,7 @@ class AllPairs:
 
         Logits tell apart what rounds to the same probability near 0 and 1, and can be averaged.
         """
-        a, b = self._checked(a), self._checked(b)
+        a, b = self._checked(a, "a"), self._checked(b, "b")
         logits = np.empty((len(a), len(b)), np.float32)
         for rows in blocks(len(a), BLOCK):
             for columns in blocks(len(b), BLOCK):
@@ -109,9 +113,9 @@ class AllPairs:
             (m, d) float32, of length 1 where the head compares such; scores do not change by it.
 
         Raises:
-            ImageError: embeddings of another shape.
+            ImageError: embeddings of another shape, zero or not finite.
         """
-        rows = self._checked(gallery)
+        rows = self._checked(gallery, "gallery")
         if not self.head.normalises:
             return rows
         return rows / np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, np.newaxis]
@@ -128,9 +132,9 @@ class AllPairs:
             cosines: a Euclidean distance is wrong by up to 1e-3 near 0, as in `euclidean_distance_matrix`.
 
         Raises:
-            ImageError: embeddings of another shape.
+            ImageError: embeddings of another shape, zero or not finite.
         """
-        probes, prepared = self.prepare(probes), self._checked(prepared)
+        probes, prepared = self.prepare(probes), as_embeddings(prepared, self.embedding_dim)
         if self.head.normalises:
             distances = self.head.distance_of_cosine(probes @ prepared.T)
             return (self.head.bias - self.head.scale * distances).numpy()
@@ -149,13 +153,9 @@ class AllPairs:
         logits, order = tf.math.top_k(logits, tf.minimum(k, tf.shape(logits)[1]))
         return logits, tf.gather(found, order, batch_dims=1)
 
-    def _checked(self, embeddings: np.ndarray) -> np.ndarray:
-        rows = np.asarray(embeddings, np.float32)
-        if rows.ndim != 2 or rows.shape[1] != self.embedding_dim:
-            raise ImageError(
-                f"this model's embeddings have the shape (n, {self.embedding_dim}); got {rows.shape}."
-                " Take those that its own embed gives for a stack of images"
-            )
+    def _checked(self, embeddings: np.ndarray, name: str) -> np.ndarray:
+        rows = as_embeddings(embeddings, self.embedding_dim)
+        check_comparable(rows, name)
         return rows
 
 

@@ -1,17 +1,25 @@
-"""What a caller may hand a model as images, brought to the one form a tower takes."""
+"""The images that a caller passes to a model, in any of their forms, brought to the one form a tower takes."""
 
-from collections.abc import Sequence
-from pathlib import Path
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from siamese_tf.data.image_source import ImageSource, is_image_source
 from siamese_tf.data.images import load_image
 from siamese_tf.errors import ImageError
+from siamese_tf.models.pixels import as_pixels
 
-Images = np.ndarray | str | Path | Sequence[str | Path]
+Images = ImageSource | ArrayLike | Iterable[ImageSource | ArrayLike]
 
 EMBED_BATCH = 512
 EMBED_PIXELS = EMBED_BATCH * 112 * 112
+FORMS = (
+    "an image file (its path, its bytes, or the open file), a Pillow image, an array, or a list or another iterable of"
+    " these"
+)
 
 
 def images_at_once(input_size: tuple[int, int, int]) -> int:
@@ -23,47 +31,124 @@ def as_images(images: Images, input_size: tuple[int, int, int], resize: str = "p
     """Checks images and gives them the shape (n, h, w, c).
 
     Args:
-        images: one image or a stack: (h, w), (h, w, c), (n, h, w) or (n, h, w, c), the channel axis to be left out only
-            where the model takes grey images. uint8 from 0 to 255, or float from 0 to 1. Or the path of an image file,
-            or a list of paths, which `load_image` brings to the model's size.
+        images: one image or several. One image is
+
+            - an image file or a Pillow image as `decode_image` takes it, which `load_image` brings to the model's size;
+            - an array (h, w, c), or (h, w) where the model takes grey images: of NumPy, TensorFlow, or anything that
+              NumPy makes an array of. Integers are 0 to 255, floats are 0 to 1, see `as_pixels`.
+
+            Several are a stack of pixels (n, h, w, c) or (n, h, w), or a list, an array, a pandas column, a generator
+            or another iterable of single images, each in a form of its own. None at all are a stack of length 0.
         input_size: height, width and channels the model takes.
-        resize: how files of another size are brought to it, see `resize_image`.
+        resize: how files and Pillow images of another size are brought to it, see `resize_image`.
 
     Returns:
-        The images, (n, h, w, c), uint8 or float32; and whether a single image came.
+        The images, (n, h, w, c), uint8 from 0 to 255 or float32 in [0, 1]; and whether a single image came.
 
     Raises:
-        ImageError: another shape or dtype, a float outside [0, 1], or a file that cannot be read.
+        ImageError: another type, shape, dtype or range, or a file that cannot be read.
     """
-    if isinstance(images, str | Path):
+    if is_image_source(images):
         return load_image(images, *input_size, resize)[np.newaxis], True
-    if isinstance(images, list | tuple) and images and all(isinstance(path, str | Path) for path in images):
-        return np.stack([load_image(path, *input_size, resize) for path in images]), False
-    images = np.asarray(images)
+    if hasattr(images, "__array__"):
+        array = _as_array(images)
+        if array.dtype.kind not in "OUST":
+            return _as_stack(array, input_size)
+        if array.ndim != 1:
+            raise _wrong_type(f"an array of {array.dtype} with the shape {array.shape}")
+        images = list(array)
+    elif isinstance(images, Mapping | set | frozenset) or not isinstance(images, Iterable):
+        raise _wrong_type(type(images).__name__)
+    items = list(images)
+    whole = None if any(map(is_image_source, items)) else _as_one_array(items)
+    if whole is not None:
+        return _as_stack(whole, input_size)
+    singles = [_as_single(item, position, input_size, resize) for position, item in enumerate(items)]
+    if any(image.dtype != np.uint8 for image in singles):
+        singles = [image / np.float32(255) if image.dtype == np.uint8 else image for image in singles]
+    return np.stack(singles), False
+
+
+def as_pair(pair: Sequence[Images], input_size: tuple[int, int, int], resize: str) -> tuple[np.ndarray, np.ndarray]:
+    """Two equally long stacks (n, h, w, c) of a pair of them, each as `as_images` takes it.
+
+    Raises:
+        ImageError: not two, of different lengths, or as `as_images`.
+    """
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        found = f"{len(pair)} of them" if isinstance(pair, tuple | list) else type(pair).__name__
+        raise ImageError(f"images must come as a pair of stacks, (img1, img2); got {found}. Pass a tuple of two")
+    first, second = (as_images(images, input_size, resize)[0] for images in pair)
+    check_lengths(len(first), len(second))
+    return first, second
+
+
+def check_lengths(first: int, second: int) -> None:
+    """Raises an ImageError where two stacks are not equally long."""
+    if first != second:
+        raise ImageError(f"two stacks must be equally long, one pair a row; got {first} and {second} images")
+
+
+def _as_one_array(items: list[Any]) -> np.ndarray | None:
+    """Images of one dtype and shape, or nested lists of numbers, as one array; None where they are not so alike."""
+    if not items:
+        return np.zeros(0, np.uint8)
+    if all(hasattr(item, "__array__") for item in items):
+        arrays = [_as_array(item) for item in items]
+        alike = len({(array.dtype, array.shape) for array in arrays}) == 1
+        return np.stack(arrays) if alike and arrays[0].dtype.kind not in "OUST" else None
+    if not all(isinstance(item, list | tuple) for item in items):
+        return None
+    try:
+        array = np.asarray(items)
+    except (TypeError, ValueError):  # of several shapes
+        return None
+    return array if array.dtype.kind in "biuf" else None
+
+
+def _as_single(item: Any, position: int, input_size: tuple[int, int, int], resize: str) -> np.ndarray:
+    """One image of several, (h, w, c), uint8 or float32; an error says which one."""
+    try:
+        if is_image_source(item):
+            return load_image(item, *input_size, resize)
+        if not hasattr(item, "__array__") and not isinstance(item, list | tuple):
+            raise _wrong_type(type(item).__name__)
+        array = _as_array(item)
+        stack, single = _as_stack(array, input_size)
+    except ImageError as error:
+        if isinstance(item, str | os.PathLike):
+            raise  # the message names the file
+        raise ImageError(f"images[{position}]: {error}") from error
+    if not single:
+        raise ImageError(f"images[{position}] must be a single image; got a stack, {array.shape}. Concatenate stacks")
+    return stack[0]
+
+
+def _as_array(images: Any) -> np.ndarray:
+    try:
+        return np.asarray(images)
+    except Exception as error:  # symbolic tensors, tensors of another device, lists of several lengths
+        raise _wrong_type(f"{type(images).__name__}, of which NumPy makes no array ({error!s:.100})") from error
+
+
+def _as_stack(array: np.ndarray, input_size: tuple[int, int, int]) -> tuple[np.ndarray, bool]:
     height, width, channels = input_size
     grey = channels == 1
-    if images.shape == (height, width, channels) or (grey and images.shape == (height, width)):
-        single, stack = True, images.reshape(1, height, width, channels)
-    elif images.shape[1:] == (height, width, channels) or (grey and images.shape[1:] == (height, width)):
-        single, stack = False, images.reshape(-1, height, width, channels)
-    else:
-        stacks = f"({height}, {width}, {channels}) or (n, {height}, {width}, {channels})"
-        raise ImageError(
-            f"this model takes images of shape {stacks}{', the last axis optional' if grey else ''};"
-            f" got {images.shape}. Pass the path of an image file, or use siamese_tf.load_image(path, height, width,"
-            " channels), to have it brought to that size"
-        )
-    return _as_pixels(stack), single
+    if array.shape == (0,):
+        return np.zeros((0, *input_size), np.uint8), False
+    if array.shape == (height, width, channels) or (grey and array.shape == (height, width)):
+        return as_pixels(array).reshape(1, height, width, channels), True
+    if array.shape[1:] == (height, width, channels) or (grey and array.shape[1:] == (height, width)):
+        return as_pixels(array).reshape(-1, height, width, channels), False
+    if array.ndim == 0:
+        raise _wrong_type(f"a single {array.dtype}")
+    stacks = f"({height}, {width}, {channels}) or (n, {height}, {width}, {channels})"
+    raise ImageError(
+        f"this model takes images of shape {stacks}{', the last axis optional' if grey else ''}; got {array.shape}."
+        " Pass an image file or PIL.Image.fromarray(image), or use siamese_tf.load_image(path, height, width,"
+        " channels), to have it brought to that size"
+    )
 
 
-def _as_pixels(stack: np.ndarray) -> np.ndarray:
-    if stack.dtype == np.uint8:
-        return stack
-    if not np.issubdtype(stack.dtype, np.floating):
-        raise ImageError(f"images must be uint8 (0 to 255) or float (0 to 1); got {stack.dtype}. Convert them first")
-    if stack.size and not (stack.min() >= 0 and stack.max() <= 1):
-        raise ImageError(
-            f"float images must lie in [0, 1]; got values from {stack.min():g} to {stack.max():g}."
-            " Divide by 255, or pass uint8"
-        )
-    return stack.astype(np.float32)
+def _wrong_type(found: str) -> ImageError:
+    return ImageError(f"images must be {FORMS}; got {found}. Pass one of these")

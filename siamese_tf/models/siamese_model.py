@@ -11,18 +11,22 @@ from tensorflow import keras
 from siamese_tf.checks import check_choice
 from siamese_tf.config import VIEW_NAMES
 from siamese_tf.data.image_form import RESIZES, ImageForm, form_of_images
-from siamese_tf.errors import ConfigError, ImageError
-from siamese_tf.models.all_pairs import AllPairs, blocks
+from siamese_tf.data.image_source import is_image_source
+from siamese_tf.errors import ConfigError
+from siamese_tf.models.all_pairs import AllPairs
+from siamese_tf.models.embeddings import SHORTEST, check_scores
 from siamese_tf.models.heads import build_head
-from siamese_tf.models.inputs import Images, as_images, images_at_once
+from siamese_tf.models.inputs import as_pair
 from siamese_tf.models.keras_saving import KerasSaving
-from siamese_tf.models.pair_logits import PAIR_BLOCK, PairLogits, probability
+from siamese_tf.models.pair_logits import PairLogits
+from siamese_tf.models.pixels import as_pixels, scale_pixels, valid_images
+from siamese_tf.models.scoring import Scoring
 from siamese_tf.models.towers import build_tower
-from siamese_tf.models.views import scale_pixels, views_of
+from siamese_tf.models.views import views_of
 
 
 @keras.utils.register_keras_serializable(package="siamese_tf", name="SiameseModel")
-class SiameseModel(KerasSaving):
+class SiameseModel(Scoring, KerasSaving):
     """Answers how probable it is that two images show the same thing.
 
     Attributes:
@@ -78,9 +82,12 @@ class SiameseModel(KerasSaving):
         check_choice("resize", resize, RESIZES)
         self.views, self.resize = views, resize
         self.file_sha256: str | None = None
-        self._embed_batch = tf.function(
-            lambda images: self._embeddings(images, training=False),
-            input_signature=[tf.TensorSpec((None, *self.input_size), tf.float32)],
+        self._embed_uint8, self._embed_float32 = (
+            tf.function(
+                lambda images: self._embeddings(images, training=False),
+                input_signature=[tf.TensorSpec((None, *self.input_size), dtype)],
+            )
+            for dtype in (tf.uint8, tf.float32)
         )
         self._pair_logits = PairLogits(self.head, self.embedding_dim)
         self.all_pairs = AllPairs(self.head, self.embedding_dim)
@@ -105,122 +112,59 @@ class SiameseModel(KerasSaving):
             raise ConfigError(f"a record must hold plain values only, no NaN or infinity: {error}") from error
 
     def call(self, pair: tuple[tf.Tensor, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Two stacks of images (n, h, w, c), values 0 to 255, to (n,) probabilities of a match."""
+        """Two stacks of images to the probabilities that they match, pair by pair.
+
+        Args:
+            pair: two tensors (n, h, w, c), integers from 0 to 255 or floats from 0 to 1.
+            training: uses batch statistics, and compares embeddings of length 0 like any other.
+
+        Returns:
+            (n,) probabilities in [0, 1], higher is more similar. NaN, which is below every threshold, where an
+            embedding is zero or not finite, or, in a graph, where pixels are out of range.
+
+        Raises:
+            ImageError: run eagerly, pixels out of range.
+        """
+        if tf.executing_eagerly():
+            for images in pair:
+                as_pixels(np.asarray(images))
         count = tf.shape(pair[0])[0]
-        embeddings = self._embeddings(tf.concat([pair[0], pair[1]], axis=0), training)  # (2n, d)
-        return tf.sigmoid(self.head((embeddings[:count], embeddings[count:])))
+        embeddings = self._embeddings(tf.concat([scale_pixels(images) for images in pair], axis=0), training)  # (2n, d)
+        scores = tf.sigmoid(self.head((embeddings[:count], embeddings[count:])))
+        valid = tf.concat([valid_images(images) for images in pair], axis=0)
+        if not training:
+            squares = tf.reduce_sum(tf.square(embeddings), axis=1)
+            valid &= tf.math.is_finite(squares) & (squares > SHORTEST**2)
+        return tf.where(valid[:count] & valid[count:], scores, tf.cast(np.nan, scores.dtype))
+
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> np.ndarray:
+        """As `keras.Model.predict`, of pairs.
+
+        Args:
+            x: a pair (img1, img2) of equally long stacks, see `as_images`; or a `tf.data.Dataset` or generator of
+                batches of such pairs as `call` takes them.
+            *args, **kwargs: as for `keras.Model.predict`.
+
+        Returns:
+            (n,) float32 probabilities in [0, 1], higher is more similar.
+
+        Raises:
+            ImageError: images of another shape, dtype or range, stacks of different length, or an embedding that is
+                zero or not finite.
+        """
+        if isinstance(x, tuple | list | Mapping) or hasattr(x, "__array__") or is_image_source(x):
+            x = as_pair(x, self.input_size, self.resize)
+            if not len(x[0]):
+                return np.zeros(0, np.float32)
+        scores = super().predict(x, *args, **kwargs)
+        check_scores(scores)
+        return scores
 
     def _embeddings(self, images: tf.Tensor, training: bool) -> tf.Tensor:
-        """(n, h, w, c) values 0 to 255 -> (n, d)."""
+        """(n, h, w, c) -> (n, d)."""
         views = views_of(scale_pixels(images), self.views)
         embeddings = [tf.cast(self.tower(view, training=training), tf.float32) for view in views]
         return tf.add_n(embeddings) / len(views)
-
-    def embed(self, images: Images) -> np.ndarray:
-        """The embeddings of images.
-
-        Args:
-            images: one image or a stack, see `as_images`.
-
-        Returns:
-            (n, d) float32, one row an image; (d,) for a single image.
-
-        Raises:
-            ImageError: images of another shape, dtype or range.
-        """
-        stack, single = as_images(images, self.input_size, self.resize)
-        embeddings = np.empty((len(stack), self.embedding_dim), np.float32)
-        for block in blocks(len(stack), images_at_once(self.input_size)):
-            pixels = stack[block].astype(np.float32)
-            embeddings[block] = self._embed_batch(pixels if stack.dtype == np.uint8 else 255.0 * pixels).numpy()
-        return embeddings[0] if single else embeddings
-
-    def embed_rows(self, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """(k, d) embeddings of the images (n, h, w, c) at `rows` (k,); a stack on the disk is read block by block."""
-        embeddings = np.empty((len(rows), self.embedding_dim), np.float32)
-        for block in blocks(len(rows), images_at_once(self.input_size)):
-            embeddings[block] = self.embed(images[rows[block]])
-        return embeddings
-
-    def score(self, img1: Images, img2: Images) -> np.ndarray | float:
-        """How probable it is that two images match.
-
-        Args:
-            img1, img2: one image or a stack each, see `as_images`. One image is compared with all of a stack.
-
-        Returns:
-            (n,) float64 probabilities in [0, 1], higher is more similar; a float for a single pair.
-
-        Raises:
-            ImageError: images of another shape, dtype or range, or two stacks of different length.
-        """
-        first, second = self.embed(img1), self.embed(img2)
-        a, b = np.atleast_2d(first), np.atleast_2d(second)
-        if first.ndim == second.ndim and len(a) != len(b):
-            raise ImageError(f"two stacks must be equally long, one pair a row; got {len(a)} and {len(b)} images")
-        rows1 = np.arange(len(a)) if first.ndim == 2 else np.zeros(len(b), int)
-        rows2 = np.arange(len(b)) if second.ndim == 2 else np.zeros(len(a), int)
-        scores = probability(self.pair_logits(np.concatenate([a, b]), rows1, len(a) + rows2))
-        return float(scores[0]) if first.ndim == second.ndim == 1 else scores
-
-    def score_pairs(self, images: np.ndarray, img1: np.ndarray, img2: np.ndarray) -> np.ndarray:
-        """The scores of many pairs among the same images; each distinct image is embedded once.
-
-        Args:
-            images: (n, h, w, c) uint8 or float, see `as_images`.
-            img1, img2: (m,) integers, positions in `images`.
-
-        Returns:
-            (m,) float64 probabilities in [0, 1], higher is more similar.
-        """
-        used = np.flatnonzero(np.bincount(np.concatenate([img1, img2])))
-        embeddings = np.empty((len(images), self.embedding_dim), np.float32)
-        embeddings[used] = self.embed_rows(images, used)
-        scores = np.empty(len(img1))
-        for block in blocks(len(img1), PAIR_BLOCK):
-            scores[block] = probability(self.pair_logits(embeddings, img1[block], img2[block]))
-        return scores
-
-    def pair_logits(self, embeddings: np.ndarray, rows1: np.ndarray, rows2: np.ndarray) -> np.ndarray:
-        """(m,) float64 logits of listed pairs of embeddings, higher is more similar, see `PairLogits`."""
-        return self._pair_logits(embeddings, rows1, rows2)
-
-    def score_matrix(self, images_a: Images, images_b: Images) -> np.ndarray:
-        """The scores of all images of one stack against all of another; each image is embedded once.
-
-        Args:
-            images_a, images_b: a stack each, see `as_images`; a single image is a stack of one. The same stack twice is
-                embedded once.
-
-        Returns:
-            (n, m) float32 probabilities in [0, 1], higher is more similar; row i is `images_a[i]`.
-
-        Raises:
-            ImageError: images of another shape, dtype or range.
-        """
-        return self.all_pairs.score_matrix(*self._embed_both(images_a, images_b))
-
-    def top_k(self, probes: Images, gallery: Images, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The k images of a gallery most similar to each probe, without the matrix of all scores.
-
-        Args:
-            probes, gallery: a stack each, as for `score_matrix`.
-            k: from 1 to the images of the gallery.
-
-        Returns:
-            Positions in the gallery, (n, k) int64, and their scores, (n, k) float32; best first, by the logit, and of
-            equal ones the lower position.
-
-        Raises:
-            ConfigError: another k.
-            ImageError: images of another shape, dtype or range.
-        """
-        return self.all_pairs.top_k(*self._embed_both(probes, gallery), k)
-
-    def _embed_both(self, images_a: Images, images_b: Images) -> tuple[np.ndarray, np.ndarray]:
-        """(n, d) and (m, d) embeddings."""
-        a = np.atleast_2d(self.embed(images_a))
-        return a, a if images_b is images_a else np.atleast_2d(self.embed(images_b))
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -8,11 +8,6 @@ SHIFT = 1 / 32  # of the longer side
 TURN = math.radians(12)  # either way; as far as the augmentation `affine` turns
 
 
-def scale_pixels(images: tf.Tensor) -> tf.Tensor:
-    """Values 0 to 255 of any dtype to float32 in [0, 1], what every tower takes."""
-    return tf.cast(images, tf.float32) / 255.0
-
-
 def views_of(images: tf.Tensor, kind: str) -> list[tf.Tensor]:
     """The views of each image of a batch; the first is the image as it is.
 

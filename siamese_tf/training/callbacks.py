@@ -55,7 +55,8 @@ class KeepBest(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         with self.model.keeping() as kept:
-            scores, weights = kept.score_pairs(self.images, self.img1, self.img2), kept.get_weights()
+            scores = kept.score_pairs(self.images, self.img1, self.img2, check=False)
+            weights = kept.get_weights()
         if not (np.isfinite(logs["loss"]) and np.isfinite(scores).all()):
             self.model.stop_training = True
             return  # the checkpoint of the last good epoch stays

@@ -8,8 +8,8 @@ import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.config import TrainConfig
+from siamese_tf.models.pixels import scale_pixels
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.models.views import scale_pixels
 from siamese_tf.training.augmentation import augment
 from siamese_tf.training.objectives import OBJECTIVES
 from siamese_tf.training.optimizer import kernels

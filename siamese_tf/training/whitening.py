@@ -16,8 +16,9 @@ from tensorflow import keras
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.all_pairs import blocks
 from siamese_tf.models.inputs import images_at_once
+from siamese_tf.models.pixels import scale_pixels
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.models.views import scale_pixels, views_of
+from siamese_tf.models.views import views_of
 
 # What differs within a few classes says little of some directions, so its covariance is mixed with that of all images,
 # and with equal variances: shares, once all three have the same trace.

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +13,7 @@ from PIL import Image
 
 from siamese_tf.data.images import load_image
 from siamese_tf.models.model_file import load_model, save_model
+from siamese_tf.models.siamese_model import SiameseModel
 
 
 def test_score_prints_probability_threshold_and_verdict(run, trained):
@@ -110,3 +113,35 @@ def test_a_csv_that_is_refused_leaves_the_old_result(run, tmp_path):
     assert run(f"score run/siamese.keras --pairs {tmp_path / 'pairs.csv'} --out {tmp_path / 'scored.csv'}").code == 2
     assert (tmp_path / "scored.csv").read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("nothing", ["0", "nan"])
+def test_no_command_gives_a_verdict_from_nothing(run, trained, tmp_path, monkeypatch, nothing):
+    """Exit code 2 and no verdict, two images or a CSV file, whose lines say so."""
+    monkeypatch.setattr(SiameseModel, "embed", lambda self, images: nothing_of(self, images, float(nothing)))
+    for line in ("score run/siamese.keras 0.png 1.png", "evaluate run/siamese.keras --image1 0.png --image2 1.png"):
+        done = run(line)
+        assert (done.code, done.out) == (2, "")
+        assert "an embedding is 0 or not finite" in done.err
+    (tmp_path / "pairs.csv").write_text(f"img1,img2\n{trained.folder / '0.png'},{trained.folder / '1.png'}\n")
+    done = run(f"score run/siamese.keras --pairs {tmp_path / 'pairs.csv'}")
+    (row,) = csv.DictReader(io.StringIO(done.out))
+    assert (row["probability"], row["same"]) == ("", "")
+    assert "its embedding is 0 or not finite" in row["error"]
+    done = run("evaluate run/siamese.keras --dataset digits")
+    assert done.code == 2
+    assert "no embedding that can be compared" in done.err
+
+
+def nothing_of(model, images, value):
+    count = () if isinstance(images, Path) else (len(images),)
+    return np.full((*count, model.embedding_dim), value, np.float32)
+
+
+def test_a_fifo_a_folder_and_a_url_are_refused(run, trained, tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    for name, words in ((tmp_path / "fifo", "Not a regular file"), (tmp_path, "a folder"), ("http://x/a.png", "a URL")):
+        done = run(f"score run/siamese.keras 0.png {name}")
+        assert (done.code, done.out) == (2, "")
+        assert words in done.err
+        assert "Traceback" not in done.err

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from siamese_tf.data import images
-from siamese_tf.data.images import decode_image, load_image
+from siamese_tf.data.images import decode_image, image_shape, is_image, load_image
 from siamese_tf.errors import ImageError
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
@@ -203,10 +203,10 @@ def test_the_result_stands_alone(tmp_path):
 
 def test_missing_directory_empty(tmp_path):
     refused(tmp_path / "absent.png", "no such file", "check the path")
-    refused(tmp_path, "not a file")
+    refused(tmp_path, "a folder, not a file")
+    refused("nul\0.png", "a null character")
     (tmp_path / "empty.png").write_bytes(b"")
     refused(tmp_path / "empty.png", "empty")
-    refused("nul\0.png", "no such file")
 
 
 @pytest.mark.parametrize("content", [b"\0", b"just words", b"%PDF-1.7 ", b"%!PS-Adobe-3.0 EPSF-3.0\n", b"<svg/>"])
@@ -248,6 +248,47 @@ def test_too_large_a_file(tmp_path, monkeypatch):
     assert decode_image(path).size == (9, 6)
     monkeypatch.setattr(images, "MAX_FILE_BYTES", path.stat().st_size - 1)
     refused(path, f"{path.stat().st_size} bytes", "make it smaller")
+
+
+@pytest.mark.parametrize("value", [None, 7, np.zeros((8, 8)), [1, 2], {"a": 1}])
+def test_what_is_no_image_at_all(value):
+    for read in (decode_image, image_shape):
+        with pytest.raises(ImageError, match=f"the path of a file, its bytes, .* got {type(value).__name__}"):
+            read(value)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (b"just words", "bytes of length 10: it is no image of a known format"),
+        (io.BytesIO(png(8, 8, 8, 0, b"")), "BytesIO: it cannot be decoded"),
+        (png(60_000, 60_000, 8, 0, b"\0"), "bytes of length .*at most 50,000,000 pixels"),
+        (Image.new("L", (0, 5)), "it has 0 x 5 pixels; expected at least one"),
+        (Image.new("1", (50_000, 1_001)), "it has 50000 x 1001 pixels; expected at most 50,000,000"),
+        (Image.new("F", (2, 2)), "its pixels are 32-bit numbers"),
+        (Image.new("I", (2, 2)), "its pixels are 32-bit numbers"),
+    ],
+)
+def test_the_same_limits_for_bytes_streams_and_pillow_images(source, words):
+    with pytest.raises(ImageError, match=words):
+        decode_image(source)
+
+
+def test_what_can_no_longer_be_read(tmp_path):
+    path = save(tmp_path, GREYS, "a.png")
+    with open(path, "rb") as file, Image.open(path) as image:
+        pass
+    for closed in (file, image):
+        with pytest.raises(ImageError, match="it cannot be decoded"):
+            decode_image(closed)
+
+
+def test_shape_and_kind_of_bytes_and_streams(tmp_path):
+    content = save(tmp_path, COLOURS, "a.png").read_bytes()
+    for source in (content, io.BytesIO(content), Image.fromarray(COLOURS)):
+        assert image_shape(source) == (6, 9, 3)
+        assert is_image(source)
+    assert not is_image(b"words")
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.float32])

@@ -8,7 +8,7 @@ from tensorflow import keras
 from siamese_tf.data.open import OpenedPairs
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
 from siamese_tf.data.pairs import make_pairs
-from siamese_tf.errors import PairFileError, SiameseError
+from siamese_tf.errors import ImageError, PairFileError, SiameseError
 from siamese_tf.evaluation.evaluate import (
     EmbeddedPairs,
     ScoredSplit,
@@ -234,3 +234,12 @@ def test_the_pictures_show_the_last_split_and_the_curves_all(pairs, tmp_path, mo
     grid = (test.images, test.img1, test.img2, test.similarity, test.scores, 0.25)
     assert calls["save_sample_plot"] == ((*grid, tmp_path / "sample.png"), "noise, test pairs")
     assert calls["save_mistakes_plot"] == ((*grid, tmp_path / "mistakes.png"), "noise, test pairs")
+
+
+@pytest.mark.parametrize("nothing", [0.0, np.nan])
+def test_a_model_without_embeddings_is_not_evaluated(pairs, model, monkeypatch, tmp_path, nothing):
+    monkeypatch.setattr(model, "embed", lambda images: np.full((len(images), 8), nothing, np.float32))
+    with pytest.raises(ImageError, match="no embedding that can be compared for 23 of the 23 images of the pairs"):
+        evaluate_model(model, OpenedPairs(pairs, None, "noise", ""), tmp_path / "report")
+    assert not (tmp_path / "report").exists()
+    EmbeddedPairs(model, pairs)  # training looks at them, too

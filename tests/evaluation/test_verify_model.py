@@ -10,7 +10,7 @@ from tensorflow import keras
 from siamese_tf.data.open import OpenedPairs
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
 from siamese_tf.data.pairs import make_pairs
-from siamese_tf.errors import PairFileError, SiameseError
+from siamese_tf.errors import ImageError, PairFileError, SiameseError
 from siamese_tf.evaluation import verify_model as module
 from siamese_tf.evaluation.fmr_limit import FmrLimit
 from siamese_tf.evaluation.thresholds import choose_threshold
@@ -149,3 +149,10 @@ def test_images_of_another_size_are_refused(model):
     small = replace(opened.train, images=opened.train.images[:, :4])
     with pytest.raises(PairFileError, match=r"takes images of \(8, 8, 1\)"):
         verify_model(model, replace(opened, train=small, test=small))
+
+
+@pytest.mark.parametrize("nothing", [0.0, np.nan])
+def test_a_model_without_embeddings_is_not_verified(model, monkeypatch, nothing):
+    monkeypatch.setattr(model, "embed", lambda images: np.full((len(images), 8), nothing, np.float32))
+    with pytest.raises(ImageError, match="no embedding that can be compared for"):
+        verify_model(model, opened_of(VALIDATION, TEST))

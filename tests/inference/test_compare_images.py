@@ -68,3 +68,9 @@ def test_image_files_are_read_and_bad_ones_refused(model, tmp_path):
     assert compare_images(model, tmp_path / "a.png", tmp_path / "b.png") == compare_images(model, *IMAGES)
     with pytest.raises(ImageError, match="no such file"):
         compare_images(model, tmp_path / "a.png", tmp_path / "c.png")
+
+
+def test_logits_that_are_no_numbers_are_refused(model, monkeypatch):
+    monkeypatch.setattr(model, "pair_logits", lambda *_: np.array([np.nan]))
+    with pytest.raises(ImageError, match="no finite number for 1 of 1 pairs"):
+        compare_images(model, *IMAGES)

@@ -6,7 +6,7 @@ import pytest
 
 from siamese_tf.data.npz import write_npz
 from siamese_tf.data.sources import Source
-from siamese_tf.errors import DatasetError
+from siamese_tf.errors import DatasetError, ImageError
 from siamese_tf.inference.embed_images import embed_images, embed_source
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.version import __version__
@@ -69,3 +69,14 @@ def test_images_of_another_size_are_refused(model, source):
     for embed in (lambda: embed_source(model, wide), lambda: embed_images(model, wide.images, wide.name)):
         with pytest.raises(DatasetError, match=r"\(8, 8, 1\).*of shapes are \(8, 10, 1\)"):
             embed()
+
+
+@pytest.mark.parametrize("nothing", [0.0, np.nan])
+def test_a_model_without_embeddings_is_refused_and_a_few_zeros_are_not(model, source, monkeypatch, nothing):
+    embeddings = np.full((9, 6), nothing, np.float32)
+    monkeypatch.setattr(model, "embed", lambda images: embeddings)
+    with pytest.raises(ImageError, match="no embedding that can be compared for 9 of the 9 images of shapes"):
+        embed_source(model, source)
+    embeddings[1:] = 1
+    embeddings[0] = 0
+    np.testing.assert_array_equal(embed_images(model, source.images, "shapes"), embeddings)

@@ -419,3 +419,34 @@ def test_track_goes_through_the_distinct_images_and_then_the_pairs(model, pairs_
 
     score_csv(model, pairs_csv("img1,img2\n0.png,1.png\n1.png,2.png\n"), io.StringIO(), track)
     assert seen == {"images": ["0.png", "1.png", "2.png"], "pairs": [0]}
+
+
+# --- a score from nothing -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("nothing", [0.0, np.nan, np.inf])
+def test_an_image_without_an_embedding_has_no_score_and_the_others_have_theirs(
+    model, drawn, pairs_csv, monkeypatch, nothing
+):
+    embed = model.embed
+
+    def embed_all_but_2(images):
+        embeddings = embed(images)
+        embeddings[[np.array_equal(image[..., 0], drawn.images[2]) for image in images]] = nothing
+        return embeddings
+
+    monkeypatch.setattr(model, "embed", embed_all_but_2)
+    rows, summary = scored(model, pairs_csv("img1,img2,similarity\n0.png,1.png,\n0.png,2.png,1\n2.png,2.png,1\n"))
+    assert (rows[0]["error"], rows[0]["probability"][:2]) == ("", "0.")
+    for row in rows[1:]:
+        assert (row["probability"], row["same"]) == ("", "")
+        assert row["error"].startswith(f"{drawn.folder / '2.png'}: its embedding is 0 or not finite")
+    assert (summary.scored, summary.accuracy, list(summary.unreadable)) == (1, None, ["2.png"])
+
+
+def test_a_score_that_is_no_number_is_an_error_of_its_line(model, pairs_csv, monkeypatch):
+    monkeypatch.setattr(module, "probability", lambda logits: np.array([np.nan, 0.5]))
+    rows, summary = scored(model, pairs_csv("img1,img2\n0.png,1.png\n0.png,2.png\n"))
+    assert (rows[0]["probability"], rows[0]["same"]) == ("", "")
+    assert "no finite number" in rows[0]["error"]
+    assert (rows[1]["probability"], summary.scored) == ("0.500000", 1)

@@ -52,5 +52,8 @@ def small(drawn) -> SiameseModel:
 
 @pytest.fixture(scope="session", params=HEADS)
 def each(request, drawn) -> SiameseModel:
-    """Each head in turn on the tower `reference`, 8x8 grey images; 4 numbers in an embedding."""
-    return drawn(SiameseModel((8, 8, 1), "reference", 4, head=request.param))
+    """Each head in turn on the tower `reference`, 8x8 grey images; 4 numbers in an embedding, not all of them 0."""
+    model = drawn(SiameseModel((8, 8, 1), "reference", 4, head=request.param))
+    kernel, bias = model.tower.layers[-1].get_weights()
+    model.tower.layers[-1].set_weights([kernel, bias + np.float32(0.5)])
+    return model

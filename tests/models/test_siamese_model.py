@@ -10,9 +10,10 @@ from siamese_tf.data.images import load_image
 from siamese_tf.errors import ConfigError, ImageError
 from siamese_tf.models import inputs, pair_logits
 from siamese_tf.models.pair_logits import probability
+from siamese_tf.models.pixels import scale_pixels
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.towers import build_tower
-from siamese_tf.models.views import scale_pixels, views_of
+from siamese_tf.models.views import views_of
 
 
 def images(count: int, seed: int = 1) -> np.ndarray:
@@ -278,7 +279,7 @@ def test_call_and_predict_give_the_score(each):
     scores = each.score(a, b)
     called = np.asarray(each((a, b)))
     np.testing.assert_allclose(called, scores, atol=1e-5)  # other batch sizes round otherwise
-    np.testing.assert_allclose(each((np.float32(a), np.float32(b))), called, atol=1e-6)
+    np.testing.assert_allclose(each((np.float32(a / 255), np.float32(b / 255))), called, atol=1e-6)
     np.testing.assert_allclose(each.predict([a, b], batch_size=8, verbose=0), scores, atol=1e-5)
 
 

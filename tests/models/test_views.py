@@ -2,15 +2,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from siamese_tf.models.views import map_about_centre, scale_pixels, views_of
+from siamese_tf.models.views import map_about_centre, views_of
 
 
 def drawn(count=3, height=9, width=9, channels=1):
     return np.random.default_rng(0).random((count, height, width, channels), np.float32)
-
-
-def test_scale_pixels_pencil():
-    np.testing.assert_allclose(scale_pixels(np.uint8([0, 51, 255])), [0, 0.2, 1])
 
 
 @pytest.mark.parametrize(("kind", "count"), [("one", 1), ("mirror", 2), ("turn", 3), ("shift", 10)])

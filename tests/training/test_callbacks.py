@@ -26,7 +26,7 @@ class FakeModel:
     def get_weights(self):
         return [self.weight.copy()]
 
-    def score_pairs(self, images, img1, img2):
+    def score_pairs(self, images, img1, img2, *, check):
         return self.scores
 
 
@@ -136,7 +136,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_epoch_before(run, 
 def test_scores_that_are_no_numbers_stop_the_run_although_the_loss_was_one(run):
     """The last step of an epoch can ruin the weights after the last loss was computed."""
     run.epoch(1)
-    run.model.score_pairs = lambda *_: np.full(30, np.nan)
+    run.model.score_pairs = lambda *_, check: np.full(30, np.nan)
     run.epoch(0)
     assert_stopped_after_the_first_epoch(run)
 

@@ -1,0 +1,64 @@
+"""Pillow images of any mode, made upright 8-bit images, gray or red-green-blue."""
+
+import numpy as np
+from PIL import Image
+
+GRAY_MODES = ("1", "L", "LA", "La")  # and 16-bit gray, whose names begin with I
+
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {  # EXIF orientation -> what undoes it
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def channels_of(image: Image.Image) -> int:
+    """Returns 1 for an image stored as gray, else 3."""
+    return 1 if image.mode in GRAY_MODES or image.mode.startswith("I") else 3
+
+
+def has_32_bits(image: Image.Image) -> bool:
+    """Returns whether the pixels are 32-bit numbers, which have no known range.
+
+    Pillow gives mode "I" to the 16-bit gray of PGM and, in older releases, of PNG, too.
+    """
+    return image.mode == "F" or (image.mode == "I" and image.format not in ("PNG", "PPM"))
+
+
+def orientation_of(image: Image.Image) -> int:
+    """Returns the EXIF orientation, 1 to 8; 1 is upright, and so is a TIFF: Pillow rotates it itself."""
+    orientation = 1 if image.format == "TIFF" else image.getexif().get(_ORIENTATION_TAG)
+    return orientation if orientation in _UPRIGHT else 1
+
+
+def upright_eight_bits(image: Image.Image) -> Image.Image:
+    """Undoes the EXIF orientation and converts to 8 bits.
+
+    Args:
+        image: of any mode but those of `has_32_bits`; mode "I" is 16-bit gray.
+
+    Returns:
+        A new image of mode "L" or "RGB", 0 (black) to 255; what is transparent is black.
+    """
+    orientation = orientation_of(image)
+    return _eight_bits(image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    transparent = image.info.get("transparency")
+    if image.mode.startswith("I"):
+        levels = np.asarray(image, np.uint32)
+        visible = levels if transparent is None else np.where(levels == transparent, 0, levels)
+        return Image.fromarray(((visible + 128) // 257).astype(np.uint8))
+    if image.mode == "La":  # premultiplied; Pillow converts it to LA alone
+        image = image.convert("LA")
+    mode = "L" if image.mode in GRAY_MODES else "RGB"
+    if image.mode in ("LA", "PA", "RGBA", "RGBa") or transparent is not None:
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(black, image.convert("RGBA"))
+    return image.convert(mode)

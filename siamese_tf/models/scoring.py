@@ -1,0 +1,138 @@
+"""What is asked of a model, of images in any form: embeddings, scores of pairs, of all pairs, the best of a gallery."""
+
+import numpy as np
+import tensorflow as tf
+
+from siamese_tf.models.all_pairs import AllPairs, blocks
+from siamese_tf.models.embeddings import check_comparable, check_scores
+from siamese_tf.models.inputs import Images, as_images, check_lengths, images_at_once
+from siamese_tf.models.pair_logits import PAIR_BLOCK, PairLogits, probability
+
+
+class Scoring:
+    """The part of `SiameseModel` that embeds and scores; safe to use from several threads at once."""
+
+    input_size: tuple[int, int, int]
+    embedding_dim: int
+    resize: str
+    all_pairs: AllPairs
+    _pair_logits: PairLogits
+    _embed_uint8: tf.types.experimental.PolymorphicFunction
+    _embed_float32: tf.types.experimental.PolymorphicFunction
+
+    def embed(self, images: Images) -> np.ndarray:
+        """The embeddings of images.
+
+        Args:
+            images: one image or a stack, see `as_images`.
+
+        Returns:
+            (n, d) float32, one row an image, as the tower gives them; (d,) for a single image.
+
+        Raises:
+            ImageError: images of another type, shape, dtype or range.
+        """
+        stack, single = as_images(images, self.input_size, self.resize)
+        embeddings = np.empty((len(stack), self.embedding_dim), np.float32)
+        embed_batch = self._embed_uint8 if stack.dtype == np.uint8 else self._embed_float32
+        for block in blocks(len(stack), images_at_once(self.input_size)):
+            embeddings[block] = embed_batch(stack[block]).numpy()
+        return embeddings[0] if single else embeddings
+
+    def embed_rows(self, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """(k, d) embeddings of the images (n, h, w, c) at `rows` (k,); a stack on the disk is read block by block."""
+        embeddings = np.empty((len(rows), self.embedding_dim), np.float32)
+        for block in blocks(len(rows), images_at_once(self.input_size)):
+            embeddings[block] = self.embed(images[rows[block]])
+        return embeddings
+
+    def score(self, img1: Images, img2: Images) -> np.ndarray | float:
+        """How probable it is that two images match.
+
+        Args:
+            img1, img2: one image or a stack each, see `as_images`. One image is compared with all of a stack.
+
+        Returns:
+            (n,) float64 probabilities in [0, 1], higher is more similar; a float for a single pair.
+
+        Raises:
+            ImageError: images of another type, shape, dtype or range, two stacks of different length, or an embedding
+                that is zero or not finite.
+        """
+        first, second = self.embed(img1), self.embed(img2)
+        a, b = np.atleast_2d(first), np.atleast_2d(second)
+        if first.ndim == second.ndim:
+            check_lengths(len(a), len(b))
+        check_comparable(a, "img1")
+        check_comparable(b, "img2")
+        rows1 = np.arange(len(a)) if first.ndim == 2 else np.zeros(len(b), int)
+        rows2 = np.arange(len(b)) if second.ndim == 2 else np.zeros(len(a), int)
+        scores = probability(self.pair_logits(np.concatenate([a, b]), rows1, len(a) + rows2))
+        check_scores(scores)
+        return float(scores[0]) if first.ndim == second.ndim == 1 else scores
+
+    def score_pairs(self, images: np.ndarray, img1: np.ndarray, img2: np.ndarray, *, check: bool = True) -> np.ndarray:
+        """The scores of many pairs among the same images; each distinct image is embedded once.
+
+        Args:
+            images: (n, h, w, c) integers or floats, see `as_images`.
+            img1, img2: (m,) integers, positions in `images`.
+            check: False, for a network in training, compares embeddings of length 0 like any other, and gives NaN
+                where an embedding is not finite.
+
+        Returns:
+            (m,) float64 probabilities in [0, 1], higher is more similar.
+
+        Raises:
+            ImageError: images of another shape, dtype or range; with `check`, an embedding is zero or not finite.
+        """
+        used = np.flatnonzero(np.bincount(np.concatenate([img1, img2])))
+        embeddings = np.empty((len(images), self.embedding_dim), np.float32)
+        embeddings[used] = self.embed_rows(images, used)
+        if check:
+            check_comparable(embeddings[used], positions=used)
+        scores = np.empty(len(img1))
+        for block in blocks(len(img1), PAIR_BLOCK):
+            scores[block] = probability(self.pair_logits(embeddings, img1[block], img2[block]))
+        return scores
+
+    def pair_logits(self, embeddings: np.ndarray, rows1: np.ndarray, rows2: np.ndarray) -> np.ndarray:
+        """(m,) float64 logits of listed pairs of embeddings, higher is more similar, see `PairLogits`."""
+        return self._pair_logits(embeddings, rows1, rows2)
+
+    def score_matrix(self, images_a: Images, images_b: Images) -> np.ndarray:
+        """The scores of all images of one stack against all of another; each image is embedded once.
+
+        Args:
+            images_a, images_b: a stack each, see `as_images`; a single image is a stack of one. The same stack twice is
+                embedded once.
+
+        Returns:
+            (n, m) float32 probabilities in [0, 1], higher is more similar; row i is `images_a[i]`.
+
+        Raises:
+            ImageError: as `score`.
+        """
+        return self.all_pairs.score_matrix(*self._embed_both(images_a, images_b))
+
+    def top_k(self, probes: Images, gallery: Images, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The k images of a gallery most similar to each probe, without the matrix of all scores.
+
+        Args:
+            probes, gallery: a stack each, as for `score_matrix`.
+            k: from 1 to the images of the gallery.
+
+        Returns:
+            Positions in the gallery, (n, k) int64, and their scores, (n, k) float32; best first, by the logit, and of
+            equal ones the lower position.
+
+        Raises:
+            ConfigError: another k.
+            ImageError: as `score`.
+        """
+        return self.all_pairs.top_k(*self._embed_both(probes, gallery), k)
+
+    def _embed_both(self, images_a: Images, images_b: Images) -> tuple[np.ndarray, np.ndarray]:
+        """(n, d) and (m, d) embeddings."""
+        a = np.atleast_2d(self.embed(images_a))
+        return a, a if images_b is images_a else np.atleast_2d(self.embed(images_b))
