@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,6 +126,18 @@ def test_a_folder_of_people_is_embedded_in_the_models_form(of_people, run, monke
     with np.load(tmp_path / "people.npz", allow_pickle=False) as stored:
         np.testing.assert_allclose(stored["embeddings"], of_people.model.embed(files), atol=1e-6)
         assert [stored["class_names"][label] for label in stored["labels"]] == [file.parent.name for file in files]
+
+
+def test_what_is_left_out_of_a_folder_is_said(of_people, run, monkeypatch, tmp_path):
+    shutil.copytree(of_people.folder / "people", tmp_path / "people")
+    (tmp_path / "people" / "p0" / "bad.png").write_text("text")
+    (tmp_path / "people" / "top.png").write_text("text")
+    monkeypatch.chdir(of_people.folder)
+    lines = run(f"embed {MODEL} --dataset {tmp_path / 'people'} --out {tmp_path / 'people.npz'}").out.splitlines()
+    assert lines[1].startswith(
+        "warning: image files that are not directly in the folder of a class are not used: 1 (top"
+    )
+    assert lines[2].startswith("could not be read: p0/bad.png: ")
 
 
 def test_the_people_of_the_test_are_drawn(of_people, run, plotted, monkeypatch):
