@@ -17,7 +17,7 @@ WITHOUT_TENSORFLOW = "import siamese_tf; import keras"
 
 @pytest.mark.parametrize("imports", [FIRST_OURS, FIRST_KERAS, WITHOUT_TENSORFLOW])
 def test_keras_loads_our_file(imports: str, tmp_path: Path) -> None:
-    model = SiameseModel((8, 8, 1), tower="reference", embedding_dim=4)
+    model = SiameseModel((8, 8, 1), tower="reference", embedding_dim=32)
     save_model(model, tmp_path / "siamese.keras")
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1), np.uint8)
     np.save(tmp_path / "images.npy", images)

@@ -14,6 +14,7 @@ from siamese_tf.files import open_regular
 ImageFile = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 ImageSource = ImageFile | Image.Image
 
+_TYPES = (str, bytes, bytearray, memoryview, Image.Image, os.PathLike)
 _URL = re.compile("[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # pathlib makes one slash of two
 _FOUND: dict[int | None, str] = {
     **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG), "there is no such file"),
@@ -23,7 +24,7 @@ _FOUND: dict[int | None, str] = {
 
 def is_image_source(value: Any) -> TypeGuard[ImageSource]:
     """Returns whether the type of a value is one of those of `ImageSource`."""
-    return isinstance(value, str | os.PathLike | bytes | bytearray | memoryview | Image.Image) or hasattr(value, "read")
+    return isinstance(value, _TYPES) or hasattr(value, "read")
 
 
 def open_source(source: ImageFile, max_bytes: int) -> IO[bytes]:

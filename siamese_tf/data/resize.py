@@ -19,10 +19,12 @@ def resize_image(image: Image.Image, height: int, width: int, how: str = "pad") 
             scales both sides on their own.
 
     Raises:
-        ImageError: `how` is none of `RESIZES`.
+        ImageError: `how` is none of `RESIZES`, or a side is less than 1.
     """
     if how not in RESIZES:
         raise ImageError(f"resize is {how!r}; expected one of {', '.join(RESIZES)}")
+    if height < 1 or width < 1:
+        raise ImageError(f"an image cannot be brought to {height} x {width} pixels; expected 1 or more of each")
     size = width, height
     if image.size == size:
         return image

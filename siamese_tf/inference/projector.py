@@ -53,7 +53,7 @@ def write_projector(
     """
     folder = Path(folder)
     sprite = _sprite(images)
-    names = [class_names[label] if label < len(class_names) else "" for label in labels]
+    names = [class_names[label] if 0 <= label < len(class_names) else "" for label in labels]
     rows = [" ".join(name.split()) or str(label) for name, label in zip(names, labels, strict=True)]
     with atomic_write(folder / "sprite.png", private=private) as file:
         sprite.save(file, format="PNG")

@@ -28,8 +28,7 @@ def as_embeddings(embeddings: ArrayLike, embedding_dim: int) -> np.ndarray:
 
 def comparable(embeddings: np.ndarray) -> np.ndarray:
     """Returns (n,) bool: which of the embeddings (n, d) are finite and not zero."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        squares = np.einsum("ij,ij->i", embeddings, embeddings)  # of the lengths; not finite where a number is not
+    squares = np.einsum("ij,ij->i", embeddings, embeddings)  # of the lengths; not finite where a number is not
     return np.isfinite(squares) & (squares > SHORTEST**2)
 
 
@@ -44,14 +43,16 @@ def check_comparable(embeddings: np.ndarray, name: str = "images", positions: np
     Raises:
         ImageError: an embedding is zero or not finite; the message gives the position of the first.
     """
-    wrong = np.flatnonzero(~comparable(embeddings))
-    if len(wrong):
-        first = wrong[0] if positions is None else positions[wrong[0]]
-        more = f" and {len(wrong) - 1:,} more" if len(wrong) > 1 else ""
-        raise ImageError(
-            f"an embedding is 0 or not finite, and cannot be compared: {name}[{first}]{more}, of {len(embeddings):,}."
-            " Look at the image, and at the model with evaluate"
-        )
+    fine = comparable(embeddings)
+    if fine.all():
+        return
+    wrong = np.flatnonzero(~fine)
+    first = wrong[0] if positions is None else positions[wrong[0]]
+    more = f" and {len(wrong) - 1:,} more" if len(wrong) > 1 else ""
+    raise ImageError(
+        f"an embedding is 0 or not finite, and cannot be compared: {name}[{first}]{more}, of {len(embeddings):,}."
+        " Look at the image, and at the model with evaluate"
+    )
 
 
 def check_some_comparable(embeddings: np.ndarray, name: str) -> None:
@@ -79,10 +80,10 @@ def check_scores(scores: np.ndarray) -> None:
     Raises:
         ImageError: one of them is NaN or infinite.
     """
-    wrong = np.count_nonzero(~np.isfinite(scores))
-    if wrong:
+    finite = np.isfinite(scores)
+    if not finite.all():
         raise ImageError(
-            f"the model gives no finite number for {wrong:,} of {scores.size:,} pairs: an embedding is 0 or not finite,"
-            " or pixels are out of range (integers are 0 to 255, floats 0 to 1). Look at the images, and at the model"
-            " with evaluate"
+            f"the model gives no finite number for {np.count_nonzero(~finite):,} of {scores.size:,} pairs: an embedding"
+            " is 0 or not finite, or pixels are out of range (integers are 0 to 255, floats 0 to 1). Look at the"
+            " images, and at the model with evaluate"
         )

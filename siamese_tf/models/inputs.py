@@ -48,6 +48,8 @@ def as_images(images: Images, input_size: tuple[int, int, int], resize: str = "p
     Raises:
         ImageError: another type, shape, dtype or range, or a file that cannot be read.
     """
+    if isinstance(images, np.ndarray) and images.dtype.kind not in "OUST":
+        return _as_stack(images, input_size)
     if is_image_source(images):
         return load_image(images, *input_size, resize)[np.newaxis], True
     if hasattr(images, "__array__"):

@@ -20,9 +20,9 @@ def as_pixels(images: np.ndarray) -> np.ndarray:
     Raises:
         ImageError: another dtype, or a value out of range; NaN is one.
     """
-    kind = "f" if images.dtype.name == "bfloat16" else images.dtype.kind
     if images.dtype == np.uint8:
         return images
+    kind = "f" if images.dtype.name == "bfloat16" else images.dtype.kind
     if kind == "b":
         return np.where(images, np.uint8(255), np.uint8(0))
     if kind in "iu":

@@ -52,3 +52,10 @@ def test_crop_cuts_both_sides_alike():
 def test_another_way_is_refused():
     with pytest.raises(ImageError, match="resize is 'fill'; expected one of pad, crop, stretch"):
         resized(WIDE, 2, 2, "fill")
+
+
+@pytest.mark.parametrize("how", RESIZES)
+@pytest.mark.parametrize(("height", "width"), [(0, 2), (2, 0), (-1, 2)])
+def test_a_size_of_nothing_is_refused(how, height, width):
+    with pytest.raises(ImageError, match=f"to {height} x {width} pixels; expected 1 or more of each"):
+        resized(WIDE, height, width, how)

@@ -46,6 +46,12 @@ def test_the_metadata_has_one_line_for_each_image_and_no_header(tmp_path):
     assert (tmp_path / "metadata.tsv").read_text() == "cat\na cow or two\n2\n3\ncat\n"
 
 
+def test_an_unknown_class_is_not_the_last_one(tmp_path):
+    embeddings, labels, names, images = drawn()
+    write_projector(tmp_path, embeddings, labels - 1, [*names, "last"], images)
+    assert (tmp_path / "metadata.tsv").read_text().splitlines()[0] == "-1"
+
+
 @pytest.mark.parametrize(
     ("shape", "side", "inside"),
     [
