@@ -17,7 +17,7 @@ import numpy as np
 import PIL
 
 from siamese_tf.data.image_form import ImageForm
-from siamese_tf.files import atomic_write, open_regular
+from siamese_tf.files import atomic_write, open_regular, remove_stale_temporaries
 
 SCHEMA = 2
 INDEX = "index.json"
@@ -134,7 +134,8 @@ def write_index(folder: Path, form: ImageForm, file: Path, entries: dict[str, En
 
 
 def remove_left_overs(folder: Path, kept: Path, replaced: Path | None) -> None:
-    """Removes the array that was replaced, and all but the store that is older than a day."""
+    """Removes the array that was replaced, what was left by killed processes, and what is older than a day."""
+    remove_stale_temporaries(folder)
     for path in folder.iterdir():
         stamp = stamp_of(path)
         aged = stamp is not None and time.time() - stamp[1] / 1e9 > LEFT_OVER_SECONDS

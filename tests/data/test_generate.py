@@ -1,4 +1,6 @@
+import os
 import shutil
+import stat
 import subprocess
 import sys
 
@@ -273,6 +275,21 @@ def test_a_folder_of_image_files(people, tmp_path):
     again = generate_pair_files(str(people), out=tmp_path / "again")
     for name in ("train_path", "test_path", "csv_path"):
         assert getattr(again, name).read_bytes() == getattr(made, name).read_bytes()
+
+
+@pytest.mark.parametrize(("mode", "expected"), [(0o700, 0o600), (0o755, 0o644)])
+def test_what_is_made_of_a_private_folder_is_private(people, tmp_path, mode, expected):
+    people.chmod(mode)
+    before = os.umask(0o022)
+    made = generate_pair_files(str(people), out=tmp_path / "out")
+    os.umask(before)
+    for path in (made.train_path, made.test_path, made.csv_path):
+        assert stat.S_IMODE(path.stat().st_mode) == expected
+    assert load_pair_file(made.train_path).private is (mode == 0o700)
+    made.csv_path.chmod(0o644)
+    assert csv_pairs(made.csv_path, ImageForm()).private is False  # the folders of the people are open
+    (people / "p0").chmod(0o700)
+    assert csv_pairs(made.csv_path, ImageForm()).private is True
 
 
 def test_the_list_says_what_the_files_hold(people, tmp_path):

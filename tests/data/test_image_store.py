@@ -187,8 +187,14 @@ def test_stamps_change_with_size_time_and_rights(tmp_path):
     assert stamp_of(path) == seen[2]
 
 
-def test_left_overs_go_after_a_day(folder):
-    names = ("images-2.npy", "images-old.npy", ".images-3.npy.x.tmp", ".images-4.npy.y.tmp")
+def test_left_overs_go_after_a_day_and_those_of_killed_processes_at_once(folder):
+    names = (
+        "images-2.npy",
+        "images-old.npy",
+        ".images-3.npy.x.tmp",
+        ".images-4.npy.y.tmp",
+        ".images-5.npy.killed_1.tmp",
+    )
     for name in names:
         (folder / name).write_bytes(b"")
     aged = time.time() - image_store.LEFT_OVER_SECONDS - 60

@@ -38,7 +38,7 @@ def seen(colour, eye):
 def figures(monkeypatch):
     """The figures that would have been written."""
     kept = []
-    monkeypatch.setattr(module, "write_png", lambda figure, path: kept.append(figure))
+    monkeypatch.setattr(module, "write_png", lambda figure, path, **_: kept.append(figure))
     return kept
 
 

@@ -1,5 +1,7 @@
 """Pictures of pairs: which pairs are chosen, in which order, and what is written above them."""
 
+import stat
+
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -18,7 +20,7 @@ SCORES = np.array([0.9, 0.8, 0.05, 0.1, 0.45])  # at 0.5 wrong: rows 2 (by 0.95)
 def figures(monkeypatch):
     """The figures that would have been written."""
     kept = []
-    monkeypatch.setattr(pair_plots, "write_png", lambda figure, path: kept.append(figure))
+    monkeypatch.setattr(pair_plots, "write_png", lambda figure, path, **_: kept.append(figure))
     return kept
 
 
@@ -118,3 +120,13 @@ def test_refuses_what_is_not_pairs_of_images(tmp_path, draw, change, message):
     with pytest.raises(SiameseError, match=message):
         draw(**arguments, threshold=0.5, path=tmp_path / "pairs.png", title="digits, bce")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("private", "mode"), [(True, 0o600), (False, 0o644)])
+def test_pictures_of_private_images_are_private(monkeypatch, tmp_path, private, mode):
+    monkeypatch.setattr("siamese_tf.files._umask", lambda: 0o022)
+    pairs = (IMAGES, IMG1, IMG2, SIMILARITY, SCORES, 0.5)
+    for save in (pair_plots.save_sample_plot, pair_plots.save_mistakes_plot):
+        save(*pairs, tmp_path / "pairs.png", title="digits", count=2, private=private)
+        assert stat.S_IMODE((tmp_path / "pairs.png").stat().st_mode) == mode
+        (tmp_path / "pairs.png").unlink()

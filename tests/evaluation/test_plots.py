@@ -34,7 +34,7 @@ def draw_all(folder):
 def figures(monkeypatch):
     """The figures that would have been written."""
     kept = []
-    monkeypatch.setattr(plots, "write_png", lambda figure, path: kept.append(figure))
+    monkeypatch.setattr(plots, "write_png", lambda figure, path, **_: kept.append(figure))
     return kept
 
 
