@@ -5,9 +5,9 @@ import pytest
 from tensorflow import keras
 
 from siamese_tf.errors import ModelFileError
-from siamese_tf.models.heads import HEADS
+from siamese_tf.models.heads import HEADS, build_head
 from siamese_tf.models.towers import reference
-from siamese_tf.models.weights import named_weights, read_weights, write_weights
+from siamese_tf.models.weights import has_inner_layers, named_weights, read_weights, write_weights
 
 HEAD = {"head.scale", "head.bias"}
 
@@ -137,3 +137,38 @@ def test_a_store_that_does_not_fit_is_refused_and_changes_nothing(parts, change,
         read_weights(tower, head, store)
     for name, array in stored(tower, head).items():
         np.testing.assert_array_equal(array, before[name])
+
+
+class Pair(keras.layers.Layer):
+    """Two layers in a list called `layers`, which files have always opened up."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.layers = layers
+
+    def build(self, shape):
+        for layer in self.layers:
+            layer.build(shape)
+        self.built = True
+
+    def call(self, x):
+        return x
+
+
+@pytest.mark.parametrize("layers", [3, "two", {"a": 1}, (1, 2), None])
+def test_an_attribute_called_layers_does_not_make_a_layer_of_layers(layers):
+    image = keras.Input((8, 8, 1))
+    with_attribute = keras.layers.Flatten()
+    with_attribute.layers = layers
+    assert not has_inner_layers(with_attribute)
+    tower = keras.Model(image, keras.layers.Dense(4)(with_attribute(image)))
+    assert list(named_weights(tower, build_head("cosine", 4)))[2:] == ["tower.00.kernel", "tower.00.bias"]
+
+
+def test_a_list_of_layers_keeps_the_names_it_has_in_files():
+    image = keras.Input((8, 8, 1))
+    pair = Pair([keras.layers.Dense(64), keras.layers.Dense(3)])
+    assert has_inner_layers(pair)
+    tower = keras.Model(image, keras.layers.Dense(4)(pair(keras.layers.Flatten()(image))))
+    names = [f"tower.{position:02d}.{name}" for position in range(3) for name in ("kernel", "bias")]
+    assert list(named_weights(tower, build_head("cosine", 4)))[2:] == names

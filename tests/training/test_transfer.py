@@ -283,3 +283,42 @@ def test_layers_that_are_not_trained_have_no_share_and_the_others_keep_theirs():
     by_layer, of_head = shares_of(model, 0.5)
     assert by_layer == {"block4_conv": {0.5}, "block4_norm": {0.5}, "embedding": {1.0}}
     assert of_head == {1.0}
+
+
+class Scaled(keras.Model):
+    """A weight of its own beside a layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(3)
+        self.factor = self.add_weight(name="factor", shape=(3,), initializer="ones")
+
+    def call(self, x):
+        return self.dense(x) * tf.convert_to_tensor(self.factor)
+
+
+class ScaledLayer(keras.layers.Layer):
+    """The same, in a layer whose `layers` are no secret."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = [keras.layers.Dense(3)]
+        self.factor = self.add_weight(name="factor", shape=(3,), initializer="ones")
+
+    def build(self, shape):
+        self.layers[0].build(shape)
+        self.built = True
+
+    def call(self, x):
+        return self.layers[0](x) * tf.convert_to_tensor(self.factor)
+
+
+@pytest.mark.parametrize("kind", [Scaled, ScaledLayer])
+def test_a_weight_that_is_in_no_inner_layer_is_frozen_with_them(kind):
+    image = keras.Input((8, 8, 1))
+    tower = keras.Model(image, keras.layers.Dense(4)(kind()(keras.layers.Flatten()(image))))
+    model = SiameseModel((8, 8, 1), tower)
+    assert len(tower.trainable_variables) == 5
+    freeze_all_but_last(model, 1)
+    assert len(tower.trainable_variables) == 2
+    assert set(rate_shares(model, TrainConfig(layer_decay=0.5))) == {1.0}
