@@ -1,6 +1,6 @@
 import pytest
 
-from siamese_tf.printable import printable
+from siamese_tf.printable import printable, short_reason
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,10 @@ def test_what_could_control_a_terminal_is_escaped(text, shown):
 
 def test_a_message_of_several_lines_keeps_them():
     assert printable("a\n\tb\x1b", keep_layout=True) == "a\n\tb\\x1b"
+
+
+def test_the_message_of_an_error_is_one_short_line():
+    assert short_reason(ValueError("two\n  lines")) == "two lines"
+    assert short_reason(ValueError("\x1b[31m")) == "\\x1b[31m"
+    assert short_reason(ValueError("x" * 4500)) == "x" * 197 + "..."
+    assert len(short_reason(ValueError("\0" * 4500), 50)) == 50
