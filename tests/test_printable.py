@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from siamese_tf.printable import print_lines, printable
+from siamese_tf.printable import print_lines, printable, short_reason
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,10 @@ def test_no_name_passes_for_a_line_of_its_own(capsys):
     print_lines("wrote a\nerror: b\x1b", "second")
     print_lines("third", file=sys.stderr)
     assert capsys.readouterr() == ("wrote a\\nerror: b\\x1b\nsecond\n", "third\n")
+
+
+def test_the_message_of_an_error_is_one_short_line():
+    assert short_reason(ValueError("two\n  lines")) == "two lines"
+    assert short_reason(ValueError("\x1b[31m")) == "\\x1b[31m"
+    assert short_reason(ValueError("x" * 4500)) == "x" * 197 + "..."
+    assert len(short_reason(ValueError("\0" * 4500), 50)) == 50

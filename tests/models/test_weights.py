@@ -7,7 +7,7 @@ from tensorflow import keras
 from siamese_tf.errors import ModelFileError
 from siamese_tf.models.heads import HEADS, build_head
 from siamese_tf.models.towers import reference
-from siamese_tf.models.weights import has_inner_layers, named_weights, read_weights, write_weights
+from siamese_tf.models.weights import check_values, has_inner_layers, named_weights, read_weights, write_weights
 
 HEAD = {"head.scale", "head.bias"}
 
@@ -172,3 +172,48 @@ def test_a_list_of_layers_keeps_the_names_it_has_in_files():
     tower = keras.Model(image, keras.layers.Dense(4)(pair(keras.layers.Flatten()(image))))
     names = [f"tower.{position:02d}.{name}" for position in range(3) for name in ("kernel", "bias")]
     assert list(named_weights(tower, build_head("cosine", 4)))[2:] == names
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "finding"),
+    [
+        ("tower.01.moving_variance", -1e-3, "must hold variances from 0 on; got -0.001"),
+        ("tower.01.moving_variance.2", -1.0, "must hold variances from 0 on"),
+        ("tower.00.variance", -1.0, "must hold variances from 0 on"),
+        ("last_bn.running_var", -1.0, "must hold variances from 0 on"),
+        ("head.scale", 0.0, "head.scale must be a number above 0; got 0"),
+        ("head.scale", -5.0, "head.scale must be a number above 0; got -5"),
+        ("head.bias", np.nan, "head.bias must hold finite numbers"),
+        ("tower.00.kernel", 1e38, "must hold numbers from -1.8e+19 to 1.8e+19; got 1e+38 to 1e+38"),
+        ("tower.00.kernel", -1e38, "must hold numbers from -1.8e+19"),
+    ],
+)
+def test_values_that_score_all_pairs_alike_are_refused(name, value, finding):
+    with pytest.raises(ModelFileError, match=re.escape(finding)):
+        check_values(name, np.full((2, 2), value, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tower.01.moving_variance", 0.0),
+        ("tower.01.moving_mean", -3.0),
+        ("head.scale", 5e-4),  # calibrated on pairs that say nothing
+        ("head.bias", -70.0),
+        ("tower.00.count", 4e9),
+        ("tower.00.empty", []),
+    ],
+)
+def test_unusual_values_are_not(name, value):
+    check_values(name, np.asarray(value, np.float32))
+
+
+def test_a_model_with_a_negative_variance_is_refused_and_changes_nothing():
+    image = keras.Input((2, 2, 1))
+    layers = [keras.layers.BatchNormalization(), keras.layers.Flatten(), keras.layers.Dense(2)]
+    tower, head = keras.Sequential([image, *layers]), HEADS["cosine"](2)
+    store = stored(tower, head)
+    store["tower.00.moving_variance"] = -store["tower.00.moving_variance"]
+    with pytest.raises(ModelFileError, match="tower.00.moving_variance must hold variances from 0 on; got -1"):
+        read_weights(tower, head, store)
+    assert tower.layers[0].moving_variance.numpy() == 1

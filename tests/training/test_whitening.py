@@ -4,8 +4,8 @@ from tensorflow import keras
 
 from siamese_tf.errors import ConfigError
 from siamese_tf.models import inputs
-from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.pixels import scale_pixels
+from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.views import views_of
 from siamese_tf.training import whitening as module
 from siamese_tf.training.whitening import (
