@@ -486,6 +486,26 @@ def test_a_default_folder_without_a_run_is_refused(config, tmp_path, monkeypatch
 
 
 @pytest.mark.usefixtures("without_pictures")
+@pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
+def test_a_tower_of_another_dtype_is_trained_whitened_and_resumed(toy_pairs, tmp_path, monkeypatch, dtype):
+    def tower():
+        keras.utils.set_random_seed(0)
+        image = keras.Input((8, 8, 1))
+        x = keras.layers.Dense(6, dtype=dtype)(keras.layers.Flatten(dtype=dtype)(image))
+        return keras.Model(image, keras.layers.Dense(4, dtype=dtype)(x))
+
+    save_pair_file(tmp_path / "toys.npz", toy_pairs)
+    config = TrainConfig(pairs=str(tmp_path / "toys.npz"), tower="custom", epochs=2, batch_pairs=35, whiten=True)
+    whole = train_and_evaluate(config, tmp_path / "whole", tower=tower(), quiet=True)
+    assert {str(np.asarray(weight).dtype) for weight in whole.tower.get_weights()} == {dtype}
+    with monkeypatch.context() as patch:
+        stop_after_checkpoint(patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            train_and_evaluate(config, tmp_path / "stopped", tower=tower(), quiet=True)
+    assert_same_bits(train_and_evaluate(config, tmp_path / "stopped", tower=tower(), resume=True, quiet=True), whole)
+
+
+@pytest.mark.usefixtures("without_pictures")
 def test_what_keras_is_set_to_for_other_work_changes_no_bit(toy_pairs, tmp_path):
     save_pair_file(tmp_path / "toys.npz", toy_pairs)
     config = TrainConfig(pairs=str(tmp_path / "toys.npz"), tower="reference", embedding_dim=4, epochs=1, batch_pairs=35)
