@@ -84,9 +84,8 @@ def effective_size(rate: float, left_out: np.ndarray, tail: float = TAIL) -> flo
     squares = float(np.sum(deviations**2))
     if squares == 0:  # all people alike
         return float("inf")
-    excess = k * float(np.sum(deviations**4)) / squares**2 - 3
-    excess = (k - 1) / ((k - 2) * (k - 3)) * ((k + 1) * excess + 6)  # without the bias of few people
-    degrees = min(k - 1, 2 * k / max(2 + excess, 1e-9))
+    kurtosis = k * float(np.sum(deviations**4)) / squares**2
+    degrees = min(k - 1, 2 * k / max(kurtosis - 1, 1e-9))
     return float(rate * (1 - rate) / ((k - 1) / k * squares) * (ndtri(tail) / stdtrit(degrees, tail)) ** 2)
 
 
