@@ -11,6 +11,7 @@ import numpy as np
 from siamese_tf.data.download import download
 from siamese_tf.data.idx_folder import PARTS, find_idx_files, read_idx_folder
 from siamese_tf.errors import DatasetError
+from siamese_tf.files import open_regular
 from siamese_tf.home import cache_home, expanded, home_folder
 
 DEBIAN_FOLDER = Path("/usr/share/datasets")
@@ -142,7 +143,7 @@ def _complete_cache(name: str, cache: Path) -> Path:
 
 def _read_npz(name: str, path: Path) -> dict[str, np.ndarray]:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
             if found != KNOWN[name].npz_sha256:
                 raise DatasetError(
