@@ -131,8 +131,9 @@ def start_tensorflow() -> None:
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"  # Keras 3 may be set to another for other work
     home = home_folder()
-    if home is None or not os.access(home, os.W_OK):  # else Keras would read settings of others in /tmp/.keras
+    if home is None:  # Keras would read what others may have put into /tmp/.keras
         os.environ.setdefault("KERAS_HOME", str(temporary_home() / "keras"))
+    if home is None or not os.access(home, os.W_OK):  # Matplotlib would warn
         os.environ.setdefault("MPLCONFIGDIR", str(temporary_home() / "matplotlib"))
     if LOG_LEVEL in os.environ or "tensorflow" in sys.modules:
         return

@@ -95,7 +95,8 @@ def _open_locked(folder: Path, busy: str, hint: str | None) -> int:
             if os.fstat(descriptor).st_nlink:  # else its holder has removed it: the name is free, or another file's
                 with suppress(OSError):  # a full disk: the lock holds without the number
                     os.ftruncate(descriptor, 0)
-                    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+                    os.lseek(descriptor, 0, os.SEEK_SET)
+                    os.write(descriptor, f"{os.getpid()}\n".encode())
                 return descriptor
         except BaseException:
             os.close(descriptor)

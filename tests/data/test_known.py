@@ -186,6 +186,13 @@ def test_a_corrupt_npz_is_not_passed_over(place, site):
     assert not isinstance(caught.value, DatasetNotFoundError)
 
 
+def test_a_fifo_in_the_place_of_the_npz_is_refused_without_waiting(place):
+    (place / "keras" / "datasets").mkdir(parents=True)
+    os.mkfifo(place / "keras" / "datasets" / "mnist.npz")
+    with pytest.raises(DatasetError, match=r"mnist\.npz: it cannot be read \(Not a regular file\)"):
+        load_known("mnist")
+
+
 def test_a_download_of_something_else_counts_as_not_found(place, monkeypatch):
     (place / "portal").write_bytes(b"<html>Please log in</html>")
     monkeypatch.setattr("siamese_tf.data.download.urlopen", lambda url, timeout: (place / "portal").open("rb"))
