@@ -267,6 +267,8 @@ def test_a_new_process_finds_what_the_run_on_a_folder_reported(of_people):
         assert report["confusion"] == record["metrics"][part]["confusion"]
         assert report["auc"] == pytest.approx(record["metrics"][part]["auc"])
     assert reports["test"]["ci95"] == record["accuracy"]["test_ci95"]
+    over = {"class": "classes", "image": "images"}[record["pairs"]["split"]]
+    assert [report["ci95_over"] for report in reports.values()] == [over] * 3
     assert "pairs in dataset/people (found there)" in done.stderr
 
 
