@@ -5,6 +5,7 @@ stand for gigabytes (filters, fill values, many names for one array).
 """
 
 import io
+from typing import Any
 
 import h5py
 import numpy as np
@@ -53,12 +54,11 @@ def _check_groups(file: h5py.File, alone: bool) -> None:
     if len(file) > (1 if alone else MAX_GROUPS) or GROUP not in list(file):
         raise ModelFileError(f"the file of weights must hold the group {GROUP!r} alone. {CURE}")
     for name in file:
-        _check_kind(file, name, h5py.h5o.TYPE_GROUP, "group")
+        _inside(file, name, h5py.Group)
 
 
 def _plain_array(group: h5py.Group, name: str) -> h5py.Dataset:
-    _check_kind(group, name, h5py.h5o.TYPE_DATASET, "dataset")
-    array = group[name]
+    array: h5py.Dataset = _inside(group, name, h5py.Dataset)
     creation = array.id.get_create_plist()
     plain = (
         creation.get_layout() == h5py.h5d.CONTIGUOUS
@@ -70,11 +70,10 @@ def _plain_array(group: h5py.Group, name: str) -> h5py.Dataset:
     return array
 
 
-def _check_kind(group: h5py.Group, name: str, kind: int, word: str) -> None:
-    """Refuses a name that leads out of the file, before it is followed, or to another kind of object."""
+def _inside(group: h5py.Group, name: str, kind: type) -> Any:
+    """Opens what a name stands for, once it is found not to lead elsewhere."""
     link = group.id.links.get_info(name.encode("utf-8", "surrogateescape"))
-    if (
-        link.type != h5py.h5l.TYPE_HARD
-        or h5py.h5o.get_info(group.id, name.encode("utf-8", "surrogateescape")).type != kind
-    ):
-        raise ModelFileError(f"{name!r:.100} in the weights is not a plain {word}. {CURE}")
+    item = group[name] if link.type == h5py.h5l.TYPE_HARD else None
+    if not isinstance(item, kind):
+        raise ModelFileError(f"{name!r:.100} in the weights is not a plain {kind.__name__.lower()}. {CURE}")
+    return item
