@@ -1,6 +1,6 @@
 """How often the 95% intervals of a verification hold the truth, and how often a threshold keeps to its FMR.
 
-    python benchmarks/coverage.py [REPETITIONS]    300 unless told; a few minutes on one core
+    python benchmarks/coverage.py [REPETITIONS]    300 unless told; some ten minutes on one core
 
 People are drawn from a random-effects model, so that every true rate is known. A same pair of person i has the score
 g + a_i + noise, a different pair of i and j the score -h + b_i + b_j + c_ij + noise; all effects are normal, and the
@@ -25,7 +25,7 @@ from siamese_tf.evaluation.thresholds import as_rule, choose_threshold
 from siamese_tf.evaluation.verification import PairRates, verification_report
 
 RATES = ("accuracy", "f1", "fmr", "fnmr", "eer", "auc", "0.1", "0.01", "0.001")
-PEOPLE = (5, 8, 12, 20)
+PEOPLE = (5, 8, 12, 20, 40)
 IMAGES = (8, 20, 50, 100)
 RULES = ("0.05", "0.05 at 95%", "0.2 at 95%")
 REPLICATES = 100  # of the bootstrap that is compared with
