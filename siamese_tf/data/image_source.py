@@ -65,8 +65,10 @@ def _open_path(path: str | os.PathLike[str]) -> IO[bytes]:
     except (OSError, ValueError) as error:  # ValueError: a path that the system cannot encode
         if _URL.match(str(path)):
             raise refusal(path, "it is a URL", "a file on this machine", "download it first") from error
-        found = f"it cannot be opened ({getattr(error, 'strerror', None) or error})"
-        found = _FOUND.get(getattr(error, "errno", None), found)
+        number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or error
+        found = _FOUND.get(number, f"it cannot be opened ({reason})")
+        if number in (errno.EINVAL, errno.ENXIO) and os.path.exists(path):  # a FIFO, a device, a socket
+            found = "it is not a file"
         raise refusal(path, found, "an image file", "check the path") from error
 
 

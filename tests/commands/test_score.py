@@ -140,7 +140,7 @@ def nothing_of(model, images, value):
 
 def test_a_fifo_a_folder_and_a_url_are_refused(run, trained, tmp_path):
     os.mkfifo(tmp_path / "fifo")
-    for name, words in ((tmp_path / "fifo", "Not a regular file"), (tmp_path, "a folder"), ("http://x/a.png", "a URL")):
+    for name, words in ((tmp_path / "fifo", "it is not a file"), (tmp_path, "a folder"), ("http://x/a.png", "a URL")):
         done = run(f"score run/siamese.keras 0.png {name}")
         assert (done.code, done.out) == (2, "")
         assert words in done.err

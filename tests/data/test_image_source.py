@@ -104,8 +104,8 @@ def test_text_is_no_image():
 def test_a_fifo_a_device_a_folder_and_a_path_that_cannot_be_one(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     for source, words in (
-        (tmp_path / "fifo", "it cannot be opened (Not a regular file)"),
-        ("/dev/zero", "it cannot be opened (Not a regular file)"),
+        (tmp_path / "fifo", "it is not a file"),
+        ("/dev/zero", "it is not a file"),
         (tmp_path, "it is a folder, not a file"),
         ("a\0b", "it cannot be opened (The path contains a null character)"),
         (Path("a\0b"), "it cannot be opened (The path contains a null character)"),
