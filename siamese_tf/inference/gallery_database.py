@@ -19,6 +19,7 @@ from pathlib import Path
 
 from siamese_tf.errors import GalleryError
 from siamese_tf.inference.gallery_schema import HINT
+from siamese_tf.printable import printable
 
 PATIENCE = 60.0  # seconds to wait for another process or thread
 SETTINGS = (
@@ -87,12 +88,16 @@ def transaction(path: Path, write: bool = False) -> Iterator[sqlite3.Connection]
         try:
             yield base
             base.execute("COMMIT")
-        finally:
+        except BaseException:
             if base.in_transaction:
                 base.execute("ROLLBACK")
             if write:
-                with suppress(sqlite3.OperationalError):  # another one writes, and does it in our stead
+                with suppress(sqlite3.Error, GalleryError):
                     _wipe_journal(base, path)
+            raise
+        if write:
+            with suppress(sqlite3.OperationalError):  # another one writes, and does it in our stead
+                _wipe_journal(base, path)
 
 
 def wipe_old_journal(path: Path) -> None:
@@ -116,7 +121,7 @@ def _connect(path: Path, patience: float) -> sqlite3.Connection:
 def _wipe_journal(base: sqlite3.Connection, path: Path) -> None:
     """Overwrites a journal that no transaction needs, and deletes it; under the lock, so that none can need it."""
     journal = _journal(path)
-    if not journal.exists():
+    if not journal.exists() or not os.access(path, os.W_OK):  # SQLite takes no lock for who may not write
         return
     base.execute("BEGIN IMMEDIATE")
     try:
@@ -154,6 +159,7 @@ def _typed_errors(path: Path) -> Iterator[None]:
         raise GalleryError(f"{path}: {error.strerror or error}. Check its rights and those of its folder") from error
     except (sqlite3.Error, sqlite3.Warning, UnicodeError, LookupError, OverflowError) as error:
         hint = HINTS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+        reason = printable(f"{error!s:.200}")  # it may quote the file
         if hint:
-            raise GalleryError(f"{path}: the gallery cannot be used now ({error}). {hint}") from error
-        raise GalleryError(f"{path}: it is no gallery, or a damaged one ({error}). {HINT}") from error
+            raise GalleryError(f"{path}: the gallery cannot be used now ({reason}). {hint}") from error
+        raise GalleryError(f"{path}: it is no gallery, or a damaged one ({reason}). {HINT}") from error

@@ -5,6 +5,7 @@ that of the whole gallery. Version 1, of earlier releases, has one row for each 
 becomes version 2 in the transaction of the first change.
 """
 
+import re
 import sqlite3
 from typing import Any, NamedTuple
 
@@ -81,6 +82,8 @@ def read_marks(base: sqlite3.Connection) -> Marks:
     if len(models) != 1 or [type(value) for value in models[0]] != kinds[: len(models[0])] or models[0][1] < 1:
         raise GalleryError(f"it has other tables than siamese_tf gives a gallery. {HINT}")
     sha256, embedding_dim, *digest = models[0]
+    if not re.fullmatch("[0-9a-f]+", sha256):  # error messages show it
+        raise GalleryError(f"the SHA-256 of its model is not in hexadecimal. {HINT}")
     return Marks(version, sha256, embedding_dim, digest[0] if digest else b"")
 
 

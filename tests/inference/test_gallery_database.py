@@ -124,6 +124,20 @@ def test_a_journal_that_cannot_be_overwritten_is_an_error_that_says_so(path, mon
     assert os.listdir(path.parent) == [path.name]
 
 
+def test_who_may_not_write_wipes_no_journal(killed, monkeypatch):
+    """SQLite takes no lock for such a user."""
+    contents(killed)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    wipe_old_journal(killed)
+    assert os.path.exists(f"{killed}-journal")
+
+
+def test_a_change_that_fails_is_not_called_made(path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+    with pytest.raises(ZeroDivisionError):
+        change_and_fail(path, lambda: None)
+
+
 def test_a_database_in_another_journal_mode_is_brought_back(path):
     base = sqlite3.connect(path, isolation_level=None)
     base.execute("PRAGMA journal_mode = WAL")
@@ -134,8 +148,8 @@ def test_a_database_in_another_journal_mode_is_brought_back(path):
     assert os.listdir(path.parent) == [path.name]
 
 
-def error(kind, code):
-    made = kind("as SQLite words it")
+def error(kind, code, words="as SQLite words it"):
+    made = kind(words)
     if code is not None:
         made.sqlite_errorcode = code
     return made
@@ -156,6 +170,7 @@ def error(kind, code):
         (error(sqlite3.InterfaceError, None), "no gallery, or a damaged one"),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), "no gallery, or a damaged one"),
         (IndexError("of a module"), "no gallery, or a damaged one"),
+        (error(sqlite3.OperationalError, sqlite3.SQLITE_ERROR, "\x1b[31m"), r"damaged one \(\\x1b\[31m\)"),
         (PermissionError(13, "Permission denied"), "Permission denied. Check its rights"),
         (GalleryError("the gallery is odd"), "the gallery is odd"),
     ],

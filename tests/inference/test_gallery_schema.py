@@ -59,6 +59,7 @@ def test_a_gallery_half_laid_out_is_none_at_all(base):
         ("UPDATE model SET embedding_dim = 'eight'", "other tables"),
         ("UPDATE model SET embedding_dim = 0", "other tables"),
         ("UPDATE model SET sha256 = x'00'", "other tables"),
+        ("UPDATE model SET sha256 = char(27) || '[31m'", "not in hexadecimal"),
         ("UPDATE model SET digest = 'text'", "other tables"),
     ],
 )
