@@ -152,10 +152,11 @@ def test_the_command_line_refuses_them(corpus, attacks, run, every):
 @pytest.mark.slow
 def test_so_does_a_process_of_its_own(corpus, attacks):
     chosen = [attack for attack in attacks if attack.loads == NEITHER][:: len(attacks) // 5]
+    command = "from siamese_tf.cli import main; main()"
     program = "import sys, siamese_tf, keras\nfor path in sys.argv[1:]:\n    keras.models.load_model(path)"
 
     def load(path: Path) -> str:
-        commands = (("-m", "siamese_tf", "score", path, "a.png", "b.png"), ("-c", program, path))
+        commands = (("-c", command, "score", path, "a.png", "b.png"), ("-c", program, path))
         done = [subprocess.run([sys.executable, *command], capture_output=True, check=False) for command in commands]
         codes = [process.returncode for process in done]
         return "" if codes == [2, 1] and b"Traceback" not in done[0].stderr else f"exit codes {codes}"
