@@ -20,11 +20,13 @@ ENTRY = struct.Struct("<4s6H3L5H2L")  # central directory header of a member, be
 LOCAL = struct.Struct("<4s5H3L2H")  # local header of a member, before its name
 FIELD = struct.Struct("<2H")  # header of an extra field: what it is, and the size of its data
 SIZES64 = struct.Struct("<2Q")  # data of a zip64 extra field in a local header
+DESCRIPTOR, DESCRIPTOR64 = struct.Struct("<4s3L"), struct.Struct("<4sL2Q")  # what follows the data of a streamed member
 IS_IN_ZIP64 = 0xFFFFFFFF
 MAX_ENTRY_BYTES = 1024  # of a member in the central directory, name and extra fields included
-ALLOWED_FLAGS = 0x0806  # UTF-8 name, deflate level; not encryption, nor sizes that follow the data
+STREAMED = 0x0008  # checksum and sizes follow the data, since the writer could not go back to the local header
+ALLOWED_FLAGS = 0x0806 | STREAMED  # UTF-8 name, deflate level; not encryption
 ALLOWED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-ZIP64, TIMES, OWNER = 0x0001, 0x5455, 0x7875  # the extra fields that np.savez and Info-ZIP write
+ZIP64, NTFS, TIMES, OWNER = 0x0001, 0x000A, 0x5455, 0x7875  # the extra fields that np.savez, 7-Zip and Info-ZIP write
 
 
 class ZipLayoutError(ValueError):
@@ -130,10 +132,24 @@ def _check_local_header(file: IO[bytes], member: zipfile.ZipInfo, header: bytes,
     fields = _extra_fields(_read(file, start + name, extra))
     if packed == size == IS_IN_ZIP64:
         size, packed = SIZES64.unpack(fields.get(ZIP64, b"").ljust(SIZES64.size, b"\0")[: SIZES64.size])
-    same = (size, packed) == (member.file_size, member.compress_size) and local[6:18] == header
-    if signature != b"PK\x03\x04" or not same or _read(file, start, name) != raw_name:
+    sizes = (member.file_size, member.compress_size)
+    streamed = member.flag_bits & STREAMED
+    if streamed:
+        header, sizes = header[:8] + bytes(4), (0, 0)
+    if signature != b"PK\x03\x04" or local[6:18] != header or (size, packed) != sizes:
         raise ZipLayoutError("a local header differs from the directory")
-    return start + name + extra + member.compress_size
+    if _read(file, start, name) != raw_name:
+        raise ZipLayoutError("a local header differs from the directory")
+    end = start + name + extra + member.compress_size
+    return _check_descriptor(file, end, member, DESCRIPTOR64 if ZIP64 in fields else DESCRIPTOR) if streamed else end
+
+
+def _check_descriptor(file: IO[bytes], place: int, member: zipfile.ZipInfo, form: struct.Struct) -> int:
+    """Compares what follows the data of a streamed member with the directory; returns the position where it ends."""
+    expected = form.pack(b"PK\x07\x08", member.CRC, member.compress_size, member.file_size)
+    if _read(file, place, form.size) != expected:
+        raise ZipLayoutError("the description after a member differs from the directory")
+    return place + form.size
 
 
 def _extra_fields(extra: bytes) -> dict[int, bytes]:
@@ -141,7 +157,7 @@ def _extra_fields(extra: bytes) -> dict[int, bytes]:
     fields: dict[int, bytes] = {}
     while extra:
         kind, size = FIELD.unpack_from(extra.ljust(FIELD.size, b"\0"))
-        if kind not in (ZIP64, TIMES, OWNER) or kind in fields or FIELD.size + size > len(extra):
+        if kind not in (ZIP64, NTFS, TIMES, OWNER) or kind in fields or FIELD.size + size > len(extra):
             raise ZipLayoutError("it holds a member with unknown extra fields")
         fields[kind], extra = extra[FIELD.size : FIELD.size + size], extra[FIELD.size + size :]
     return fields

@@ -45,6 +45,27 @@ def saved(save: Callable, **arrays: np.ndarray) -> bytes:
     return out.getvalue()
 
 
+class Stream(io.RawIOBase):
+    """A file that can only be written to its end, such as a pipe."""
+
+    def __init__(self):
+        self.content = b""
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        self.content += bytes(data)
+        return len(data)
+
+
+def streamed(write: Callable[[zipfile.ZipFile], object], method: int = zipfile.ZIP_STORED) -> bytes:
+    out = Stream()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        write(archive)
+    return out.content
+
+
 def checked(data: bytes, max_members: int = 5) -> list[zipfile.ZipInfo]:
     return check_layout(io.BytesIO(data), max_members)
 
@@ -60,6 +81,9 @@ GOOD = written(two_members)
         pytest.param(saved(np.savez, **ARRAYS), id="savez"),
         pytest.param(saved(np.savez_compressed, **ARRAYS, größe=np.ones(2)), id="savez_compressed"),
         pytest.param(written(one_member(extra=TIMES + OWNER)), id="Info-ZIP"),
+        pytest.param(written(one_member(extra=b"\x0a\x00\x04\x00time")), id="7-Zip"),
+        pytest.param(streamed(two_members), id="a stream"),
+        pytest.param(streamed(two_members, zipfile.ZIP_DEFLATED), id="a deflated stream"),
         pytest.param(written(lambda archive: None), id="empty"),
     ],
 )
@@ -96,21 +120,10 @@ def encrypted(data: bytes) -> bytes:
     return bytes(copy)
 
 
-def with_descriptor(data: bytes) -> bytes:
-    class Pipe(io.RawIOBase):
-        content = b""
-
-        def writable(self) -> bool:
-            return True
-
-        def write(self, block) -> int:
-            self.content += bytes(block)
-            return len(block)
-
-    pipe = Pipe()
-    with zipfile.ZipFile(pipe, "w") as archive:
-        archive.writestr("a.npy", b"content")
-    return pipe.content
+def with_other_descriptor(data: bytes) -> bytes:
+    stream = bytearray(streamed(two_members))
+    stream[stream.rindex(b"PK\x07\x08") + 4] ^= 1
+    return bytes(stream)
 
 
 def overlapping(data: bytes) -> bytes:
@@ -159,7 +172,7 @@ def with_long_last_entry(data: bytes) -> bytes:
         (overlapping, "overlap"),
         (twice, "each member once"),
         (encrypted, "encrypted"),
-        (with_descriptor, "unusual"),
+        (with_other_descriptor, "description after a member"),
         (lambda data: written(one_member(compress_type=zipfile.ZIP_BZIP2)), "unusual"),
         (lambda data: written(one_member(comment=b"hello")), "unusual"),
         (lambda data: written(one_member(filename="folder/")), "not a plain file"),
@@ -191,7 +204,11 @@ def unchanged_or_refused(data: bytes, bit: int) -> None:
     assert known(members) == known(checked(data)), f"bit {bit} changes what the archive says, and is not refused"
 
 
-@pytest.mark.parametrize("data", [GOOD, saved(np.savez_compressed, a=np.zeros(2))], ids=["stored", "deflated"])
+@pytest.mark.parametrize(
+    "data",
+    [GOOD, saved(np.savez_compressed, a=np.zeros(2)), streamed(two_members)],
+    ids=["stored", "deflated", "streamed"],
+)
 def test_no_flipped_bit_changes_what_an_archive_says(data):
     for bit in range(8 * len(data)):
         unchanged_or_refused(data, bit)

@@ -34,8 +34,10 @@ def check_members(
 ) -> None:
     """Compares the members of a pair file with its checksums.
 
-    Files of earlier releases and of others have no checksums. Those that the manifest says are of siamese_tf must hold
-    no array but the known ones, and must hold `split`; others may hold what they like.
+    Every member that is listed must be there unchanged, and every known one that is there must be listed; arrays of
+    other names may have been added. Files of earlier releases and of others have no checksums. Those that the manifest
+    says are of siamese_tf must hold `split`, and an array of an unknown name, which may be another one misnamed, only
+    beside `labels`.
 
     Args:
         checksums: as `encode_checksums` returns it, or None where there are none.
@@ -45,19 +47,21 @@ def check_members(
         name: what to call the file in messages.
 
     Raises:
-        PairFileError: a member is missing, unknown or changed.
+        PairFileError: a member is missing, misnamed or changed.
     """
+    files = {f"{key}.npy" for key in known if key != CHECKSUMS}
     if checksums is not None:
         listed = decode_object(checksums, f"{name}: the array {CHECKSUMS}", HINT)
-        _compare(listed, {key: crc32 for key, crc32 in members.items() if key != f"{CHECKSUMS}.npy"}, name)
+        _compare(listed, {key: crc32 for key, crc32 in members.items() if key in listed or key in files}, name)
     elif OURS in manifest:
-        if unknown := sorted(members.keys() - {f"{key}.npy" for key in known}):
-            raise PairFileError(f"{name} holds {unknown[0]!r:.100}, which no pair file of siamese_tf has. {HINT}")
+        unknown = sorted(members.keys() - files - {f"{CHECKSUMS}.npy"})
+        if unknown and "labels.npy" not in members:
+            raise PairFileError(f"{name} holds {unknown[0]!r:.100} and no array 'labels'. {HINT}")
         if "split.npy" not in members:
             raise PairFileError(f"{name} has no array 'split', which every pair file of siamese_tf has. {HINT}")
 
 
-def _compare(listed: dict[str, Any], found: dict[str, int], name: str) -> None:
+def _compare(listed: dict[str, Any], found: Mapping[str, int], name: str) -> None:
     for key in sorted(listed.keys() | found.keys()):
         if listed.get(key) != found.get(key):
             what = "is missing" if key not in found else "was added" if key not in listed else "was changed"

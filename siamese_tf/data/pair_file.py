@@ -101,8 +101,8 @@ def load_pair_file(path: str | Path) -> PairFile:
 
     `images`, `img1`, `img2` and `similarity` must be there. Without `labels` they are None, without `split` every pair
     is TRAIN, without `manifest` it is {}. Images may lack the channel axis. Similarity may contradict the labels, so
-    that any file can be audited: ask `check_labels_agree`. Further arrays are ignored, except in a file that siamese_tf
-    made, see `check_members`.
+    that any file can be audited: ask `check_labels_agree`. Further arrays are ignored; none of those that siamese_tf
+    wrote may be missing or changed, see `check_members`.
 
     Raises:
         PairFileError: missing, unreadable, damaged, or not what the format asks; the message says what, and the cure.

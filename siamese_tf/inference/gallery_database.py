@@ -71,7 +71,7 @@ def regular_file(path: Path, make: bool) -> Path:
 
 
 @contextmanager
-def transaction(path: Path, write: bool = False) -> Iterator[sqlite3.Connection]:
+def transaction(path: Path, write: bool = False, shown: Path | None = None) -> Iterator[sqlite3.Connection]:
     """Everything in the block happens, or nothing; what is read in it is of one moment.
 
     A change is on the disk when the block has ended, and its journal is overwritten.
@@ -79,11 +79,12 @@ def transaction(path: Path, write: bool = False) -> Iterator[sqlite3.Connection]
     Args:
         path: of a regular file, absolute and without links.
         write: takes the lock of writers before anything is read.
+        shown: the path in messages, as the user gave it; None for `path`.
 
     Raises:
         GalleryError: SQLite cannot use the file now, or it is damaged; and those of the block, with the path.
     """
-    with _typed_errors(path), closing(_connect(path, PATIENCE)) as base:
+    with _typed_errors(shown or path), closing(_connect(path, PATIENCE)) as base:
         base.execute("BEGIN IMMEDIATE" if write else "BEGIN")
         try:
             yield base

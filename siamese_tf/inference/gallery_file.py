@@ -66,10 +66,10 @@ class GalleryFile:
         self._closed = False
         self._counts: tuple[bytes | None, dict[str, int]] = (None, {})  # with the digest of the gallery they are of
         if new is not None and self._file.stat().st_size == 0:
-            with transaction(self._file, write=True) as base:
+            with transaction(self._file, write=True, shown=self.path) as base:
                 if is_empty(base):
                     lay_out(base, empty_gallery(*new))
-        with transaction(self._file) as base:
+        with transaction(self._file, shown=self.path) as base:
             marks = read_marks(base)
             self.model_sha256, self.embedding_dim = marks.sha256, marks.embedding_dim
             if self._file.stat().st_size <= CHECKED_AT_OPEN:
@@ -182,7 +182,7 @@ class GalleryFile:
     def _transaction(self, write: bool = False) -> Iterator[tuple[Connection, Marks]]:
         if self._closed:
             raise GalleryError(f"{self.path}: the gallery is closed. Open it again")
-        with transaction(self._file, write) as base:
+        with transaction(self._file, write, self.path) as base:
             marks = read_marks(base)
             if (marks.sha256, marks.embedding_dim) != (self.model_sha256, self.embedding_dim):
                 raise GalleryError("another model's gallery has taken its place. Open it again, with that model")

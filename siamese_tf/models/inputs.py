@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from siamese_tf.data.image_source import ImageSource, is_image_source
@@ -83,6 +84,17 @@ def as_pair(pair: Sequence[Images], input_size: tuple[int, int, int], resize: st
     first, second = (as_images(images, input_size, resize)[0] for images in pair)
     check_lengths(len(first), len(second))
     return first, second
+
+
+def check_pair_batches(data: tf.data.Dataset) -> None:
+    """Raises an ImageError for a data set whose batches Keras would not pass on as pairs."""
+    batch = data.element_spec
+    pair = batch[0] if isinstance(batch, tuple) else batch
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise ImageError(
+            f"a data set must give batches ((img1, img2),), since Keras takes the second of two for labels; got"
+            f" {batch!r:.200}. Zip the pair once more: tf.data.Dataset.zip((pairs,))"
+        )
 
 
 def check_lengths(first: int, second: int) -> None:

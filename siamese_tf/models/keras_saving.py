@@ -1,4 +1,4 @@
-"""What Keras' own savers and loaders call: they write and read the same files as `save_model` and `load_model`.
+"""The methods that Keras' own savers and loaders call, for the same files as `save_model` and `load_model`.
 
 Keras 2.15 unpickles weights in `.npz` and follows HDF5 links into other files, before any method of the model that it
 loads sees them. So `from_config`, which Keras calls first, looks the archive over as `load_model` does.
@@ -13,7 +13,7 @@ from tensorflow import keras
 
 from siamese_tf.errors import ModelFileError
 from siamese_tf.models.model_archive import CONFIG, WEIGHTS, read_config, read_members
-from siamese_tf.models.plain_arrays import read_plain_arrays
+from siamese_tf.models.plain_arrays import plain_store, read_plain_arrays
 from siamese_tf.models.weights import read_weights, write_weights
 
 
@@ -33,6 +33,11 @@ class KerasSaving(keras.Model):
         archive = _archive_in_load_model()
         if archive is not None and _is_of_archive(config, archive):
             _check_archive(archive)
+        elif archive is not None and any(name.endswith(".npz") for name in archive.namelist()):
+            raise ModelFileError(
+                "the weights of a model that contains a SiameseModel must be in HDF5; got .npz, which Keras unpickles."
+                " Save the model again"
+            )
         return cls(**config)
 
     def build_from_config(self, config: dict[str, Any]) -> None:
@@ -45,10 +50,10 @@ class KerasSaving(keras.Model):
         write_weights(self.tower, self.head, store)
 
     def load_own_variables(self, store: Any) -> None:
-        read_weights(self.tower, self.head, store)
+        read_weights(self.tower, self.head, plain_store(store))
 
     def __dir__(self) -> list[str]:
-        """Without the parts: Keras' savers walk these names, and every array is stored once, by `write_weights`."""
+        """Leaves out the parts: Keras' savers walk these names, and every array is stored once, by `write_weights`."""
         return [name for name in super().__dir__() if name not in ("tower", "head", "layers")]
 
 

@@ -17,15 +17,22 @@ def keras_settings(policy: str = "float32") -> Iterator[None]:
     Args:
         policy: the dtype policy of the layers built meanwhile.
     """
-    before = keras.backend.image_data_format(), keras.backend.floatx(), keras.mixed_precision.global_policy()
-    if (*before[:2], before[2].name) == ("channels_last", "float32", policy):
-        yield
-        return
-    _set("channels_last", "float32", policy)
+    wanted, before, policy_before = (
+        ("channels_last", "float32", policy),
+        _settings(),
+        keras.mixed_precision.global_policy(),
+    )
+    if before != wanted:
+        _set(*wanted)
     try:
         yield
     finally:
-        _set(*before)
+        if _settings() != before:
+            _set(*before[:2], policy_before)
+
+
+def _settings() -> tuple[str, str, str]:
+    return keras.backend.image_data_format(), keras.backend.floatx(), keras.mixed_precision.global_policy().name
 
 
 def _set(image_data_format: str, floatx: str, policy: str | keras.mixed_precision.Policy) -> None:

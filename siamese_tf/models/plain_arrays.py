@@ -50,6 +50,19 @@ def read_plain_arrays(content: bytes, alone: bool = True) -> dict[str, np.ndarra
         raise ModelFileError(f"the file of weights is damaged: {short_reason(error)}. {CURE}") from error
 
 
+def plain_store(store: Any) -> Any:
+    """Returns the weights that Keras passes to a model, once their arrays are found to lie plainly in the file.
+
+    Raises:
+        ModelFileError: an array does not. Keras 2.15 would read it from wherever it lies; Keras 3 passes no group of
+            h5py, but one that it checks.
+    """
+    if isinstance(store, h5py.Group):
+        for name in store:
+            _plain_array(store, name)
+    return store
+
+
 def _check_groups(file: h5py.File, alone: bool) -> None:
     if len(file) > (1 if alone else MAX_GROUPS) or GROUP not in list(file):
         raise ModelFileError(f"the file of weights must hold the group {GROUP!r} alone. {CURE}")

@@ -16,7 +16,7 @@ from siamese_tf.errors import ConfigError
 from siamese_tf.models.all_pairs import AllPairs
 from siamese_tf.models.embeddings import SHORTEST, check_scores
 from siamese_tf.models.heads import build_head
-from siamese_tf.models.inputs import as_pair
+from siamese_tf.models.inputs import as_pair, check_pair_batches
 from siamese_tf.models.keras_saving import KerasSaving
 from siamese_tf.models.pair_logits import PairLogits
 from siamese_tf.models.pixels import as_pixels, scale_pixels, valid_images
@@ -138,11 +138,11 @@ class SiameseModel(Scoring, KerasSaving):
         return tf.where(valid[:count] & valid[count:], scores, tf.cast(np.nan, scores.dtype))
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> np.ndarray:
-        """As `keras.Model.predict`, of pairs.
+        """Scores pairs of images in batches, like `keras.Model.predict`.
 
         Args:
             x: a pair (img1, img2) of equally long stacks, see `as_images`; or a `tf.data.Dataset` or generator of
-                batches of such pairs as `call` takes them.
+                batches ((img1, img2),) of such pairs as `call` takes them.
             *args, **kwargs: as for `keras.Model.predict`.
 
         Returns:
@@ -156,6 +156,8 @@ class SiameseModel(Scoring, KerasSaving):
             x = as_pair(x, self.input_size, self.resize)
             if not len(x[0]):
                 return np.zeros(0, np.float32)
+        elif isinstance(x, tf.data.Dataset):
+            check_pair_batches(x)
         scores = super().predict(x, *args, **kwargs)
         check_scores(scores)
         return scores

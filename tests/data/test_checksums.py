@@ -20,13 +20,15 @@ def check(checksums, members, **manifest):
 def test_members_that_are_what_was_written():
     check(encode_checksums(ARRAYS), MEMBERS | CHECKSUMS)
     check(encode_checksums(ARRAYS), MEMBERS | CHECKSUMS, format=1)
+    check(encode_checksums(ARRAYS), MEMBERS | CHECKSUMS | {"ages.npy": 5}, format=1)
 
 
 @pytest.mark.parametrize(
     ("members", "words"),
     [
         ({key: MEMBERS[key] for key in MEMBERS if key != "split.npy"}, "'split.npy' is missing since"),
-        (MEMBERS | {"spli4.npy": 5}, "'spli4.npy' was added since"),
+        ({"spli4.npy" if key == "split.npy" else key: MEMBERS[key] for key in MEMBERS}, "'split.npy' is missing since"),
+        (MEMBERS | {"labels.npy": 5}, "'labels.npy' was added since"),
         (MEMBERS | {"images.npy": 5}, "'images.npy' was changed since siamese_tf wrote the file. Copy or make"),
         (MEMBERS | {"manifest.npy": 5}, "'manifest.npy' was changed"),
         ({}, "is missing"),
@@ -56,9 +58,10 @@ def test_what_are_no_checksums(array, words):
         check(array, MEMBERS | CHECKSUMS)
 
 
-def test_earlier_files_of_ours_have_only_known_members():
+def test_earlier_files_of_ours_may_hold_more_where_nothing_can_be_misnamed():
     check(None, MEMBERS, format=1)
-    with pytest.raises(PairFileError, match=r"holds 'label3.npy', which no pair file of siamese_tf has"):
+    check(None, MEMBERS | {"labels.npy": 5, "ages.npy": 5}, format=1)
+    with pytest.raises(PairFileError, match=r"holds 'label3.npy' and no array 'labels'"):
         check(None, MEMBERS | {"label3.npy": 5}, format=1)
     with pytest.raises(PairFileError, match="no array 'split'"):
         check(None, {"images.npy": 5, "manifest.npy": 0}, format=1)

@@ -171,7 +171,6 @@ def test_other_integer_types_and_images_without_channel_axis(tmp_path):
         ({"manifest": np.array("{")}, "the manifest is not JSON"),
         ({"manifest": np.array("[" * 100_000)}, "the manifest is not JSON"),
         ({"manifest": np.array(['{"format": 1}'])}, r"the manifest has shape \(1,\)"),
-        ({"manifest": np.array('{"format": 1}'), "spli4": np.zeros(4, np.uint8)}, "holds 'spli4.npy', which no pair"),
         ({"manifest": np.array('{"format": 1}'), "split": None}, "has no array 'split', which every pair file"),
         ({"checksums": np.array("{}")}, "'images.npy' was added since siamese_tf wrote the file"),
         ({"manifest": np.array("[1, 2]")}, "the manifest is a JSON list; expected an object"),

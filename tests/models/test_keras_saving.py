@@ -82,3 +82,46 @@ def test_the_error_names_our_loader(path, tmp_path):
         keras.models.load_model(path)
     with pytest.raises(ModelFileError, match="and nothing else"):
         load_model(path)
+
+
+SECRET = np.full(3, 123.25, np.float32)
+
+
+def external_storage(group, name, folder):
+    (folder / "secret.bin").write_bytes(SECRET.tobytes())
+    group.create_dataset(name, SECRET.shape, np.float32, external=[(str(folder / "secret.bin"), 0, SECRET.nbytes)])
+
+
+def external_link(group, name, folder):
+    with h5py.File(folder / "secret.h5", "w") as file:
+        file["x"] = SECRET
+    group[name] = h5py.ExternalLink(str(folder / "secret.h5"), "x")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("lead_out", [external_storage, external_link])
+def test_load_weights_reads_no_other_file(drawn, tmp_path, lead_out):
+    """Keras 3 refuses such files itself."""
+    model = drawn(SiameseModel((8, 8, 1), "reference", len(SECRET)))
+    model.save_weights(tmp_path / "a.weights.h5")
+    with h5py.File(tmp_path / "a.weights.h5", "a") as file:
+        found = []
+        file.visit(lambda name: found.append(name) if name.endswith("tower.02.bias") else None)
+        group, name = found[0].rsplit("/", 1)
+        del file[found[0]]
+        lead_out(file[group], name, tmp_path)
+    copy = SiameseModel.from_config(model.get_config())
+    with pytest.raises(ValueError, match=r"not a plain|[Nn]ot allowed"):
+        copy.load_weights(tmp_path / "a.weights.h5")
+    assert not np.isin(copy.tower.get_weights()[-1], SECRET).any()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_weights_that_are_pickled_are_refused_beside_a_model_inside_another(drawn, tmp_path):
+    inputs = keras.Input((8, 8, 1)), keras.Input((8, 8, 1))
+    keras.Model(inputs, drawn(SiameseModel((8, 8, 1), "reference", 4))(inputs)).save(tmp_path / "a.keras")
+    with zipfile.ZipFile(tmp_path / "a.keras") as archive, zipfile.ZipFile(tmp_path / "b.keras", "w") as changed:
+        for name in archive.namelist():
+            changed.writestr(name.replace(".h5", ".npz"), archive.read(name))
+    with pytest.raises((ModelFileError, ValueError), match="must be in HDF5|npz"):
+        keras.models.load_model(tmp_path / "b.keras")

@@ -29,6 +29,7 @@ DOORS = {
         [compare_images(model, x, y).probability for x, y in zip(a, b, strict=True)]
     ),
     "call": lambda model, a, b: np.asarray(model((a, b))),
+    "call without channels": lambda model, a, b: np.asarray(model((a[..., 0], b[..., 0]))),
     "call with tensors": lambda model, a, b: np.asarray(model((tf.constant(a), tf.constant(b)))),
     "predict": lambda model, a, b: model.predict((a, b), verbose=0),
     "predict, in batches": lambda model, a, b: model.predict([a, b], 2, verbose=0),
@@ -92,6 +93,20 @@ def test_in_a_graph_pixels_out_of_range_have_no_score(model):
     scores = graph(tf.constant(np.float32(A)), tf.constant(np.float32(B / 255))).numpy()
     assert np.isnan(scores).all()
     assert not (scores >= model.threshold).any()
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        lambda a, b: tf.data.Dataset.from_tensor_slices((a, b)).batch(3),
+        lambda a, b: tf.data.Dataset.from_tensor_slices({"img1": a, "img2": b}).batch(3),
+        lambda a, b: tf.data.Dataset.from_tensor_slices(a).batch(3),
+    ],
+    ids=["labels", "dicts", "one side"],
+)
+def test_a_data_set_that_gives_no_pairs_is_refused_by_its_shape(model, batches):
+    with pytest.raises(ImageError, match=r"must give batches \(\(img1, img2\),\)"):
+        model.predict(batches(A, B), verbose=0)
 
 
 # A score from nothing
