@@ -81,10 +81,27 @@ def evaluate(
             form=form,
             images_folder=images,
         )
+        if dataset is not None:
+            _warn_of_other_pairs(loaded, opened)
     if listed or rule is not None:
         _verify(loaded, opened, as_json, fold=fold, rule=rule, folder=out, seed=seed)
     else:
         _report(loaded, opened, out, as_json, one_vs_rest, rest_is_a_class, seed)
+
+
+def _warn_of_other_pairs(model: "SiameseModel", opened: "OpenedPairs") -> None:
+    """Warns where the pairs of a folder were drawn anew since the training: their test images may be its images."""
+    from siamese_tf.data.known import KNOWN
+
+    pairs, dataset = model.record.get("pairs"), model.record.get("dataset")
+    sha256 = pairs.get("sha256") if isinstance(pairs, dict) else None
+    trained_on = sha256.get("train") if isinstance(sha256, dict) else None
+    if dataset == opened.dataset and dataset not in KNOWN and trained_on not in (None, opened.train.sha256):
+        print(
+            "warning: the model was trained on other pairs of this data set, and the test images may be among its"
+            " training images. Name the pair files of the training with --pairs",
+            file=sys.stderr,
+        )
 
 
 def _check_one_source(pairs: str | None, dataset: str | None) -> None:

@@ -89,10 +89,12 @@ def train(
     """Train, keep the best validation checkpoint, calibrate, evaluate, and save."""
     from siamese_tf.recipes import config_from
     from siamese_tf.training.checkpoint import check_resumable
+    from siamese_tf.training.workdir import expected_workdir
 
     config = config_from(recipe, _given(context))
-    if resume and workdir is not None:
-        check_resumable(workdir, folds)
+    run = config.objective if folds is None else f"{config.objective}-folds"
+    if resume and (expected := workdir or expected_workdir(config, run)):
+        check_resumable(expected, folds)
     start_tensorflow()
 
     from siamese_tf.training.folds import fold_lines, train_folds

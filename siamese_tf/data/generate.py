@@ -92,7 +92,7 @@ def generate_pair_files(
     files = [replace(file, manifest={**file.manifest, "audit": audit.as_dict()}) for file in files]
     for name, file in zip((TRAIN_FILE, TEST_FILE), files, strict=True):
         check_size(arrays_of(file), f"{Path(out) / source.name / name}")
-    with pairs_lock(Path(out) / source.name):
+    with pairs_lock(Path(out)):
         folder = pairs_folder(out, source)
         note, csv_path = f"{source.note}{why_apart(folder, source)}", None
         if source.paths is not None:

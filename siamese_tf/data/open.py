@@ -109,7 +109,7 @@ def open_pairs(
         return _open_files(Path(pairs), test_pairs, f"using the pairs of {pairs}", form, images_folder)
     known = "mnist" if dataset == "auto" else dataset
     source: Source | None = None
-    if known in KNOWN and both_stand_in(folder / known, dataset, None):
+    if known in KNOWN and all((folder / known / name).exists() for name in (TRAIN_FILE, TEST_FILE)):
         check_not_asked(form, known)
         here, files, note, how = folder / known, dict(KNOWN[known].sha256), f"using {known}", "found there"
     else:
@@ -129,7 +129,7 @@ def _find_or_make(source: Source, dataset: str, folder: Path) -> tuple[Path, str
     """The folder of the pair files of a data set, made where they are not there; and which of the two it was."""
     here, how = pairs_folder(folder, source), "found there"
     if not all((here / name).exists() for name in (TRAIN_FILE, TEST_FILE)):
-        with pairs_lock(folder / source.name):  # another run may be making them
+        with pairs_lock(folder):  # another run may be making them
             here = pairs_folder(folder, source)
             if not both_stand_in(here, dataset, source):
                 generate_pair_files(source, out=folder)

@@ -4,6 +4,7 @@ Two folders of images may have one name, and one folder may be wanted in two for
 """
 
 import csv
+import glob
 import hashlib
 import json
 import os
@@ -47,7 +48,7 @@ def pairs_folder(out: str | Path, source: Source) -> Path:
     if manifest is not None and manifest.get("files", source.files) == source.files:
         return shared
     if _has_pairs(own) or not (manifest is None or _is_of(manifest, shared, source)):
-        return own
+        return own if _has_pairs(own) else _of_same_images(shared, source) or own
     return shared
 
 
@@ -121,6 +122,14 @@ def _command(dataset: str, source: Source | None) -> str:
 
 def _has_pairs(folder: Path) -> bool:
     return any((folder / name).exists() for name in (TRAIN_FILE, TEST_FILE))
+
+
+def _of_same_images(shared: Path, source: Source) -> Path | None:
+    """The folder of pairs of the same images in the same form, which were elsewhere when the pairs were made."""
+    for folder in sorted(shared.parent.glob(f"{glob.escape(shared.name)}-{'[0-9a-f]' * HASH_LENGTH}")):
+        if (_manifest(folder) or {}).get("files") == source.files:
+            return folder
+    return None
 
 
 def _short_hash(source: Source) -> str:

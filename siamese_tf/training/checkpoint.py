@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from siamese_tf.config import TrainConfig
 from siamese_tf.data.npz import write_npz
 from siamese_tf.errors import ConfigError
 from siamese_tf.files import open_regular
@@ -94,13 +95,35 @@ def load_checkpoint(workdir: Path, run: dict[str, Any], may_change: Collection[s
         reason = printable(f"{error!s:.200}")
         raise ConfigError(f"{path} cannot be read: {reason}. Train without --resume") from error
     now = json.loads(json.dumps(run))
-    allowed = may_change if state.epochs_done < now.get("epochs", 0) else ()
+    finished = state.epochs_done >= now.get("epochs", 0)
+    allowed = () if finished else may_change
     if changed := [name for name in state.run | now if state.run.get(name) != now.get(name) and name not in allowed]:
+        late = [name for name in changed if name in may_change]
+        ended = f" The run is finished, so {', '.join(late)} can no longer change." if late else ""
         raise ConfigError(
-            f"{path} is of another run: {_differences(state.run, now, changed)}."
+            f"{path} is of another run: {_differences(state.run, now, changed)}.{ended}"
             " Resume it with its own settings, or train anew without --resume"
         )
     return state
+
+
+def check_config(workdir: Path, run: dict[str, Any], may_change: Collection[str] = ()) -> None:
+    """Refuses to go on with a run that has no checkpoint yet, where its `config.json` has other settings.
+
+    Args:
+        workdir, run, may_change: as for `load_checkpoint`.
+
+    Raises:
+        ConfigError: the settings differ, or the file cannot be read.
+    """
+    path = workdir / CONFIG
+    before, now = TrainConfig.load(path).to_dict(), json.loads(json.dumps(run))
+    shared = before.keys() & now.keys() - {*may_change}
+    if changed := [name for name in shared if before[name] != now[name]]:
+        raise ConfigError(
+            f"{path} is of another run: {_differences(before, now, changed)}."
+            " Resume it with its own settings, or train anew without --resume"
+        )
 
 
 def check_resumable(workdir: Path, folds: int | None = None) -> None:
@@ -160,4 +183,6 @@ def _digest(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any], names: Collection[str]) -> str:
+    if all(name.endswith("_sha256") for name in names):
+        return "its pairs are others, since the images changed or another release made them"
     return ", ".join(f"{name} was {before.get(name)!r} and is now {now.get(name)!r}" for name in sorted(names))

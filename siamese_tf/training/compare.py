@@ -23,6 +23,7 @@ from siamese_tf.training.finish import Say
 from siamese_tf.training.record import last_part, without_folders
 from siamese_tf.training.run_pairs import RunPairs, open_run_pairs
 from siamese_tf.training.train import PATHS, train_and_evaluate
+from siamese_tf.training.workdir import default_workdir
 
 NAME_PATHS = ("dataset", "start_from", *PATHS)
 SHARED = (
@@ -77,7 +78,7 @@ def compare_objectives(
     budgets = {config.objective: budget(config, pairs) for config in configs}
     for line in [*pairs.seen.lines(), *budget_lines(configs[0].tower, parameters, budgets)]:
         say(line)
-    workdir = Path(workdir) if workdir is not None else Path("runs") / pairs.seen.dataset / "compare"
+    workdir = Path(workdir) if workdir is not None else default_workdir(pairs.seen.dataset, "compare")
     with locked_workdir(workdir):
         records = _run_all(configs, seeds, pairs, workdir, command, say)
         comparison = {

@@ -30,8 +30,10 @@ from siamese_tf.printable import print_lines
 from siamese_tf.training.checkpoint import check_resumable, is_begun
 from siamese_tf.training.finish import Say
 from siamese_tf.training.record import without_folders
+from siamese_tf.training.resume import warn
 from siamese_tf.training.run_pairs import RunPairs
 from siamese_tf.training.train import train_and_evaluate
+from siamese_tf.training.workdir import default_workdir, expected_workdir
 
 REPORT = "folds.json"
 NOT_OF_FOLDS = ("pairs", "test_pairs", "images", "one_vs_rest")
@@ -80,14 +82,13 @@ def train_folds(
             f"folds are of the people of a dataset, of which they make the pairs; got {', '.join(given)}. Leave out"
             f" {'that' if len(given) == 1 else 'those'}, or folds"
         )
-    if resume and workdir is not None:
-        check_resumable(Path(workdir), folds)
+    run = f"{config.objective}-folds"
+    if resume and (expected := workdir or expected_workdir(config, run)):
+        check_resumable(Path(expected), folds)
     form = ImageForm.parse(config.image_size, config.color, config.resize)
     source = load_source(config.dataset, config.data_dir, form)
     splits = _splits(source, folds, config.seed)
-    workdir = Path(workdir) if workdir is not None else Path("runs") / source.name / f"{config.objective}-folds"
-    if resume:
-        check_resumable(workdir, folds)
+    workdir = Path(workdir) if workdir is not None else default_workdir(source.name, run)
     with locked_workdir(workdir):
         return _train_folds_in(workdir, config, source, splits, resume=resume, quiet=quiet, command=command, say=say)
 
@@ -110,6 +111,8 @@ def _train_folds_in(
     say(f"{source.note}; {len(splits)} folds of {people:,} people")
     for line in source.remarks():
         say(line)
+    if source.is_validation is not None:
+        warn("train, validation and test of the folder are not used as a split; the folds are of all its people")
     rows = []
     for number, split in enumerate(splits):
         folder = workdir / f"fold-{number}"

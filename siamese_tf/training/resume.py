@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from siamese_tf.errors import ConfigError
-from siamese_tf.training.checkpoint import CHECKPOINT, RunState, check_resumable, load_checkpoint
+from siamese_tf.training.checkpoint import CHECKPOINT, RunState, check_config, check_resumable, load_checkpoint
 from siamese_tf.training.environment import environment, environment_changes
 from siamese_tf.training.trainer import Trainer
 
@@ -34,7 +34,8 @@ def resumed_state(
     check_resumable(workdir)
     state = load_checkpoint(workdir, run, may_change)
     if state is None:
-        log(f"No epoch of the run in {workdir} was finished: it begins anew.")
+        check_config(workdir, run, may_change)
+        log(f"There is no checkpoint of the run in {workdir}: it begins anew.")
         return RunState(run)
     log(f"Resuming after epoch {state.epochs_done} of {run['epochs']}.")
     before, rate = state.run["learning_rate"], run["learning_rate"]

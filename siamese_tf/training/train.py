@@ -33,6 +33,7 @@ from siamese_tf.training.run_pairs import RunPairs, open_run_pairs
 from siamese_tf.training.settle import settle
 from siamese_tf.training.trainer import Trainer
 from siamese_tf.training.whitening import learns_nothing_else, whiten
+from siamese_tf.training.workdir import default_workdir, expected_workdir
 
 PATHS = ("data_dir", "pairs", "test_pairs", "images")  # where the same pairs stood is not part of what a run is
 
@@ -74,8 +75,8 @@ def train_and_evaluate(
             first epoch (later, the model of the best epoch before is returned), `resume` finds no run, or one with
             other settings, or another run is writing to `workdir`.
     """
-    if resume and workdir is not None:
-        check_resumable(Path(workdir))
+    if resume and (expected := workdir or expected_workdir(config, config.objective)):
+        check_resumable(Path(expected))
     may_change = ("learning_rate",) if config.learning_rate is not None else ()  # a default is no wish
     say: Say = (lambda line: None) if quiet else print_lines
     started = time.perf_counter()
@@ -90,7 +91,7 @@ def train_and_evaluate(
         assert config.embedding_dim is not None  # `settle` has set it
         count = PARAMETERS[config.tower](pairs.seen.train.form.shape, config.embedding_dim)
         say(f"tower {config.tower}, which has {count:,} parameters for these images")
-    workdir = Path(workdir) if workdir is not None else Path("runs") / pairs.seen.dataset / config.objective
+    workdir = Path(workdir) if workdir is not None else default_workdir(pairs.seen.dataset, config.objective)
     with locked_workdir(workdir):
         resume_with = may_change if resume else None
         model = _train_in(workdir, config, tower, pairs, resume_with=resume_with, quiet=quiet, command=command, say=say)

@@ -32,6 +32,19 @@ def test_evaluate_finds_what_the_run_reported(run):
     assert accuracies == [f"{report['accuracy']:.4f}" for report in reports.values()]
 
 
+def test_evaluate_warns_of_pairs_that_were_drawn_anew_since_the_training(run, tmp_path, monkeypatch):
+    model = Path("run/siamese.keras").resolve()
+    assert "warning" not in run(f"evaluate {model} --dataset digits").err
+    monkeypatch.chdir(tmp_path)
+    run("pairs generate --dataset digits --seed 1 --train-pairs 50 --validation-pairs 50 --test-pairs 50")
+    done = run(f"evaluate {model} --dataset digits --json")
+    assert (
+        done.err.count("warning: the model was trained on other pairs of this data set, and the test images may be")
+        == 1
+    )
+    assert json.loads(done.out)["test"]["pairs"] == 50
+
+
 def test_evaluate_takes_the_threshold_the_model_has(run, tmp_path):
     pairs = load_pair_file("dataset/digits/test_pairs.npz")
     model = load_model("run/siamese.keras")

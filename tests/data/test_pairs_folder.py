@@ -223,3 +223,12 @@ def test_a_kill_between_the_renames_of_two_seeds_is_found(tmp_path):
     new.train_path.replace(old.train_path)
     with pytest.raises(PairFileError, match=r"test_pairs\.npz was made in another run .other seed.* Make both again"):
         open_pairs("digits", folder=tmp_path)
+
+
+def test_pairs_of_a_folder_that_was_moved_are_found_by_their_images(tmp_path):
+    stand(tmp_path / "people", source("/a/people", "other"))
+    before = pairs_folder(tmp_path, source("/b/people"))
+    assert before.name != "people"
+    stand(before, source("/b/people"))
+    assert pairs_folder(tmp_path, source("/c/people")) == before
+    assert pairs_folder(tmp_path, source("/c/people", "changed")) != before

@@ -32,11 +32,31 @@ def test_where_no_run_was_begun_there_is_nothing_to_resume(tmp_path):
 
 
 def test_a_run_stopped_in_its_first_epoch_begins_anew_and_says_so(tmp_path):
-    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "config.json").write_text('{"epochs": 3, "learning_rate": 0.01}')
     lines = []
     state = resumed_state(tmp_path, RUN, (), lines.append)
     assert (state.run, state.epochs_done) == (RUN, 0)
-    assert lines == [f"No epoch of the run in {tmp_path} was finished: it begins anew."]
+    assert lines == [f"There is no checkpoint of the run in {tmp_path}: it begins anew."]
+
+
+def test_a_run_without_a_checkpoint_is_not_begun_anew_with_other_settings(tmp_path):
+    (tmp_path / "config.json").write_text('{"epochs": 3, "learning_rate": 0.02, "seed": 1}')
+    with pytest.raises(ConfigError, match=r"config.json is of another run: learning_rate was 0.02 .*, seed was 1"):
+        resumed_state(tmp_path, RUN, (), pytest.fail)
+    with pytest.raises(ConfigError, match=r"of another run: seed was 1 and is now 0\."):
+        resumed_state(tmp_path, RUN, ("learning_rate",), pytest.fail)
+
+
+def test_the_learning_rate_of_a_finished_run_is_what_it_was(tmp_path):
+    save_checkpoint(RunState(RUN, [ROW] * 3, 1, environment()), tmp_path)
+    with pytest.raises(ConfigError, match="The run is finished, so learning_rate can no longer change"):
+        resumed_state(tmp_path, {**RUN, "learning_rate": 0.001}, ("learning_rate",), pytest.fail)
+
+
+def test_other_pairs_are_named_in_words(tmp_path):
+    save_checkpoint(RunState({**RUN, "train_sha256": "ab"}, [ROW], 1, environment()), tmp_path)
+    with pytest.raises(ConfigError, match="its pairs are others, since the images changed or another release"):
+        resumed_state(tmp_path, {**RUN, "train_sha256": "cd"}, (), pytest.fail)
 
 
 def test_a_run_goes_on_after_its_last_epoch(tmp_path, begun, capsys):

@@ -363,7 +363,7 @@ def test_a_run_stopped_again_and_again_ends_like_the_unbroken_one(whole, config,
         assert not (tmp_path / "siamese.keras").exists()
     said = capsys.readouterr().out
     assert said.count("Resuming after epoch 1 of 3") == 1
-    assert said.count(f"No epoch of the run in {tmp_path} was finished: it begins anew.") == 1
+    assert said.count(f"There is no checkpoint of the run in {tmp_path}: it begins anew.") == 1
     model = train_and_evaluate(config, tmp_path, resume=True)
     assert "Resuming after epoch 2 of 3" in capsys.readouterr().out
     assert_same_bits(model, whole[0])
