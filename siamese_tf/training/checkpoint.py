@@ -184,5 +184,5 @@ def _digest(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
 
 def _differences(before: dict[str, Any], now: dict[str, Any], names: Collection[str]) -> str:
     if all(name.endswith("_sha256") for name in names):
-        return "its pairs are others, since the images changed or another release made them"
+        return "its pairs are others (of other images, folds or seeds, or made by another release)"
     return ", ".join(f"{name} was {before.get(name)!r} and is now {now.get(name)!r}" for name in sorted(names))

@@ -84,7 +84,6 @@ def test_a_new_run_has_no_epoch_behind_it():
     [
         ({"epochs": 4}, ["epochs was 3 and is now 4"]),
         ({"head": "concat"}, ["head was None and is now 'concat'"]),
-        ({"train_sha256": "cd"}, ["its pairs are others"]),
         ({"new": 1}, ["new was None and is now 1"]),
         ({"epochs": 4, "dataset": "mnist"}, ["epochs was 3 and is now 4", "dataset was 'digits' and is now 'mnist'"]),
     ],

@@ -310,7 +310,7 @@ def test_the_rates_are_those_of_the_model_on_the_pictures_of_its_people(resumed)
 
 def test_runs_of_other_folds_are_not_gone_on_with(resumed):
     """Their test people may be those that this fold was trained on."""
-    with pytest.raises(ConfigError, match=r"fold-0.checkpoint\.npz is of another run: test_sha256 was .*own settings"):
+    with pytest.raises(ConfigError, match=r"fold-0.checkpoint\.npz is of another run: its pairs are others"):
         train_folds(resumed.config, 4, resumed.folder / "run", resume=True, quiet=True, say=lambda line: None)
 
 

@@ -55,7 +55,7 @@ def test_the_learning_rate_of_a_finished_run_is_what_it_was(tmp_path):
 
 def test_other_pairs_are_named_in_words(tmp_path):
     save_checkpoint(RunState({**RUN, "train_sha256": "ab"}, [ROW], 1, environment()), tmp_path)
-    with pytest.raises(ConfigError, match="its pairs are others, since the images changed or another release"):
+    with pytest.raises(ConfigError, match="its pairs are others .of other images, folds"):
         resumed_state(tmp_path, {**RUN, "train_sha256": "cd"}, (), pytest.fail)
 
 
