@@ -8,8 +8,13 @@ from siamese_tf.errors import ImageError
 SHORTEST = 1e-6  # a length; a shorter embedding has no direction
 
 
-def as_embeddings(embeddings: ArrayLike, embedding_dim: int) -> np.ndarray:
+def as_embeddings(embeddings: ArrayLike, embedding_dim: int, single: bool = False) -> np.ndarray:
     """Returns embeddings as (n, d) float32.
+
+    Args:
+        embeddings: (n, d) numbers.
+        embedding_dim: d.
+        single: takes (d,), one embedding, too.
 
     Raises:
         ImageError: they are no numbers, or of another shape than (n, `embedding_dim`).
@@ -18,6 +23,8 @@ def as_embeddings(embeddings: ArrayLike, embedding_dim: int) -> np.ndarray:
         rows = np.asarray(embeddings, np.float32)
     except (TypeError, ValueError) as error:
         raise ImageError(f"embeddings must be numbers, (n, d): {error}. Take the model's own embed") from error
+    if single and rows.ndim == 1:
+        rows = rows[np.newaxis]
     if rows.ndim != 2 or rows.shape[1] != embedding_dim:
         raise ImageError(
             f"this model's embeddings have the shape (n, {embedding_dim}); got {rows.shape}."
