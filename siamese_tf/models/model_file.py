@@ -33,7 +33,8 @@ def save_model(model: SiameseModel, path: str | Path) -> None:
     """Writes a model as a `.keras` file, whole or not at all.
 
     Raises:
-        ModelFileError: the name does not end in `.keras`.
+        ModelFileError: the name does not end in `.keras`; or `load_model` would refuse the weights: a value is not
+            finite, a variance is negative, the head's scale is not above 0.
     """
     if Path(path).suffix != ".keras":
         raise ModelFileError(f"a model file must be named *.keras; got {str(path)!r}")
