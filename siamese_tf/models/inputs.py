@@ -12,6 +12,7 @@ from siamese_tf.data.image_source import ImageSource, is_image_source
 from siamese_tf.data.images import load_image
 from siamese_tf.errors import ImageError
 from siamese_tf.models.pixels import as_pixels
+from siamese_tf.printable import short_reason
 
 Images = ImageSource | ArrayLike | Iterable[ImageSource | ArrayLike]
 
@@ -75,9 +76,15 @@ def as_images(images: Images, input_size: tuple[int, int, int], resize: str = "p
 def as_pair(pair: Sequence[Images], input_size: tuple[int, int, int], resize: str) -> tuple[np.ndarray, np.ndarray]:
     """Two equally long stacks (n, h, w, c) of a pair of them, each as `as_images` takes it.
 
+    Args:
+        pair: two of what `as_images` takes, as a tuple, a list, or an array or tensor (2, n, h, w, c).
+        input_size, resize: see `as_images`.
+
     Raises:
         ImageError: not two, of different lengths, or as `as_images`.
     """
+    if getattr(pair, "ndim", None) == 5:
+        pair = list(_as_array(pair))
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         found = f"{len(pair)} of them" if isinstance(pair, tuple | list) else type(pair).__name__
         raise ImageError(f"images must come as a pair of stacks, (img1, img2); got {found}. Pass a tuple of two")
@@ -142,7 +149,9 @@ def _as_array(images: Any) -> np.ndarray:
     try:
         return np.asarray(images)
     except Exception as error:  # symbolic tensors, tensors of another device, lists of several lengths
-        raise _wrong_type(f"{type(images).__name__}, of which NumPy makes no array ({error!s:.100})") from error
+        raise _wrong_type(
+            f"{type(images).__name__}, of which NumPy makes no array ({short_reason(error, 100)})"
+        ) from error
 
 
 def _as_stack(array: np.ndarray, input_size: tuple[int, int, int]) -> tuple[np.ndarray, bool]:
