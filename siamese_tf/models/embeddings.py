@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamese_tf.errors import ImageError
+from siamese_tf.printable import short_reason
 
 SHORTEST = 1e-6  # a length; a shorter embedding has no direction
 
@@ -22,7 +23,9 @@ def as_embeddings(embeddings: ArrayLike, embedding_dim: int, single: bool = Fals
     try:
         rows = np.asarray(embeddings, np.float32)
     except (TypeError, ValueError) as error:
-        raise ImageError(f"embeddings must be numbers, (n, d): {error}. Take the model's own embed") from error
+        raise ImageError(
+            f"embeddings must be numbers, (n, d): {short_reason(error)}. Take the model's own embed"
+        ) from error
     if single and rows.ndim == 1:
         rows = rows[np.newaxis]
     if rows.ndim != 2 or rows.shape[1] != embedding_dim:
