@@ -164,7 +164,7 @@ class GalleryFile:
         return people, dict(counts)
 
     def _known_counts(self, base: Connection, marks: Marks) -> dict[str, int]:
-        """What `counts` gives; the rows themselves are read once while the gallery stays as it is."""
+        """Returns what `counts` gives; the rows themselves are read once while the gallery stays as it is."""
         digest, counts = self._counts
         return counts if digest == marks.digest else self._everybody(base, marks)[1]
 
