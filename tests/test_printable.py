@@ -1,7 +1,10 @@
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
+import siamese_tf
 from siamese_tf.printable import print_lines, printable, short_reason
 
 
@@ -36,3 +39,10 @@ def test_the_message_of_an_error_is_one_short_line():
     assert short_reason(ValueError("\x1b[31m")) == "\\x1b[31m"
     assert short_reason(ValueError("x" * 4500)) == "x" * 197 + "..."
     assert len(short_reason(ValueError("\0" * 4500), 50)) == 50
+
+
+def test_no_module_cuts_the_message_of_an_error_in_its_own_way():
+    """`{error!s:.200}` leaves control characters and line feeds in."""
+    by_hand = re.compile(r"error!s:\.\d|str\(error\)\[|\{error:\.\d")
+    sources = Path(siamese_tf.__file__).parent.rglob("*.py")
+    assert [path.name for path in sources if by_hand.search(path.read_text(encoding="utf-8"))] == []

@@ -18,15 +18,15 @@ def enroll(
 ) -> None:
     """Add pictures of a person to a gallery, which is made if it is not there: embeddings only, no images.
 
-    Pictures that cannot be read are left out, and listed on standard error.
+    Pictures that cannot be read or compared are left out, and listed on standard error.
     """
     loaded = load_gallery_model(model)
-    from siamese_tf.inference.embed_files import embed_files
+    from siamese_tf.inference.embed_files import embed_usable_files
     from siamese_tf.inference.gallery import Gallery
     from siamese_tf.inference.gallery_names import as_name
 
     name = as_name(name)
-    embeddings, errors = embed_files(loaded, images)  # before the gallery is touched
+    embeddings, errors = embed_usable_files(loaded, images)  # before the gallery is touched
     with Gallery.open(gallery, loaded, create=True) as opened:
         opened.enroll(name, embeddings)
         names = opened.names()

@@ -30,13 +30,13 @@ def identify(
 ) -> None:
     """Say whom of a gallery each picture shows, or that it is somebody unknown.
 
-    Pictures that cannot be read are listed on standard error, and in JSON with an "error".
+    Pictures that cannot be read or compared are listed on standard error, and in JSON with an "error".
     """
     loaded = load_gallery_model(model)
-    from siamese_tf.inference.embed_files import embed_files
+    from siamese_tf.inference.embed_files import embed_usable_files
     from siamese_tf.inference.gallery import Gallery
 
-    embeddings, errors = embed_files(loaded, images)
+    embeddings, errors = embed_usable_files(loaded, images)
     with Gallery.open(gallery, loaded) as opened:
         found = opened.identify(embeddings, top, match)
         people = len(opened.names())

@@ -13,6 +13,7 @@ from siamese_tf.data.image_modes import channels_of, has_32_bits, orientation_of
 from siamese_tf.data.image_source import ImageSource, is_image_source, open_source, refusal
 from siamese_tf.data.resize import resize_image
 from siamese_tf.errors import ImageError
+from siamese_tf.printable import short_reason
 
 SUFFIXES = tuple(".png .apng .jpg .jpeg .jpe .jfif .bmp .dib .pgm .ppm .pbm .pnm .webp .tif .tiff .gif".split())
 FORMATS = ("PNG", "JPEG", "BMP", "PPM", "WEBP", "TIFF", "GIF")
@@ -118,7 +119,7 @@ def _opened(source: ImageSource) -> Iterator[Image.Image]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels(source, str(error)) from error
     except Exception as error:  # damaged files bring Pillow's decoders to raise almost anything
-        reason = f"it cannot be decoded ({type(error).__name__}: {error})"
+        reason = f"it cannot be decoded ({type(error).__name__}: {short_reason(error)})"
         raise refusal(source, reason, "a whole, readable image", "save or copy it again") from error
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from siamese_tf.errors import PairFileError
+from siamese_tf.printable import short_reason
 
 MAX_BYTES = 2**25  # 8,388,608 characters
 HINT = "Leave it out, or make the file again."
@@ -64,7 +65,7 @@ def decode_object(array: np.ndarray, what: str, hint: str) -> dict[str, Any]:
     try:
         found = json.loads(str(array))
     except (ValueError, RecursionError) as error:
-        raise PairFileError(f"{what} is not JSON ({error!s:.200}). {hint}") from error
+        raise PairFileError(f"{what} is not JSON ({short_reason(error)}). {hint}") from error
     if not isinstance(found, dict):
         raise PairFileError(f"{what} is a JSON {type(found).__name__}; expected an object. {hint}")
     return found

@@ -13,7 +13,7 @@ import numpy as np
 
 from siamese_tf.errors import PairFileError
 from siamese_tf.files import atomic_write
-from siamese_tf.printable import printable
+from siamese_tf.printable import short_reason
 from siamese_tf.zip_layout import check_layout
 
 MOST_BYTES = 2**34
@@ -82,7 +82,7 @@ def _write_array(out: Any, array: np.ndarray) -> None:
 
 
 class Header(NamedTuple):
-    """What a file says of an array that is not read yet; `size` is that of the header itself, in bytes."""
+    """The header of an array that is not read yet; `size` is that of the header itself, in bytes."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -131,7 +131,7 @@ def read_npz(
     except PairFileError:
         raise
     except Exception as error:  # zipfile, zlib and NumPy's header parser raise a dozen kinds on damaged bytes
-        reason = printable(str(error)[:200])
+        reason = short_reason(error)
         raise PairFileError(
             f"{name} cannot be read as a pair file (.npz): {reason}. If it is damaged, make or copy it again."
         ) from error

@@ -91,7 +91,7 @@ def save_pair_file(path: str | Path, pairs: PairFile) -> None:
 
 
 def arrays_of(pairs: PairFile) -> dict[str, np.ndarray]:
-    """What stands in the file of these pairs, by name, but for the checksums."""
+    """Returns the arrays in the file of these pairs by name, without the checksums."""
     arrays = {name: getattr(pairs, name) for name in KNOWN[:-2] if getattr(pairs, name) is not None}
     return {**arrays, "manifest": encode_manifest(pairs.manifest, str(pairs.path or "these pairs"))}
 
@@ -152,7 +152,7 @@ def _check_headers(arrays: Mapping[str, np.ndarray | Header], name: str) -> None
         )
     if len(shape) == 4 and shape[-1] not in (1, 3):
         raise PairFileError(
-            f"{name}: images have shape {shape}, so {shape[-1]} channels; expected 1 or 3. Convert them to grey or RGB."
+            f"{name}: images have shape {shape}, so {shape[-1]} channels; expected 1 or 3. Convert them to gray or RGB."
         )
     if (arrays["similarity"].shape or (0,))[0] == 0:
         raise PairFileError(f"{name} holds no pairs.")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from siamese_tf.errors import GalleryError
 from siamese_tf.inference.gallery_schema import HINT
-from siamese_tf.printable import printable
+from siamese_tf.printable import short_reason
 
 PATIENCE = 60.0  # seconds to wait for another process or thread
 SETTINGS = (
@@ -160,7 +160,7 @@ def _typed_errors(path: Path) -> Iterator[None]:
         raise GalleryError(f"{path}: {error.strerror or error}. Check its rights and those of its folder") from error
     except (sqlite3.Error, sqlite3.Warning, UnicodeError, LookupError, OverflowError) as error:
         hint = HINTS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
-        reason = printable(f"{error!s:.200}")  # it may quote the file
+        reason = short_reason(error)  # it may quote the file
         if hint:
             raise GalleryError(f"{path}: the gallery cannot be used now ({reason}). {hint}") from error
         raise GalleryError(f"{path}: it is no gallery, or a damaged one ({reason}). {HINT}") from error

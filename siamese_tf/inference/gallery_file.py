@@ -28,12 +28,12 @@ from siamese_tf.errors import GalleryError
 from siamese_tf.inference.gallery_database import regular_file, transaction, wipe_old_journal
 from siamese_tf.inference.gallery_rows import (
     add_people,
-    as_embeddings,
     check_structure,
     damaged,
     empty_gallery,
     read_people,
     read_person,
+    rows_of,
     write_anew,
 )
 from siamese_tf.inference.gallery_schema import VERSION, Marks, is_empty, lay_out, read_marks
@@ -133,13 +133,13 @@ class GalleryFile:
                 found = read_person(base, marks, name)
                 if not found and name in self._known_counts(base, marks):
                     raise damaged(f"its index lacks {ascii(name):.100}")
-            return as_embeddings(found, self.embedding_dim)
+            return rows_of(found, self.embedding_dim)
 
     def all(self) -> tuple[dict[str, int], np.ndarray]:
         """What `counts` gives, and all embeddings (m, d) float32, person by person in that order."""
         with self._transaction() as (base, marks):
             people, counts = self._everybody(base, marks)
-        return counts, as_embeddings(b"".join(people.values()), self.embedding_dim)
+        return counts, rows_of(b"".join(people.values()), self.embedding_dim)
 
     def version(self) -> object:
         """A value that changes when the people or their pictures have changed."""
@@ -164,7 +164,7 @@ class GalleryFile:
         return people, dict(counts)
 
     def _known_counts(self, base: Connection, marks: Marks) -> dict[str, int]:
-        """What `counts` gives; the rows themselves are read once while the gallery stays as it is."""
+        """Returns what `counts` gives; the rows themselves are read once while the gallery stays as it is."""
         digest, counts = self._counts
         return counts if digest == marks.digest else self._everybody(base, marks)[1]
 

@@ -20,6 +20,7 @@ import numpy as np
 from siamese_tf.errors import GalleryError
 from siamese_tf.inference.gallery_names import normalize_name
 from siamese_tf.inference.gallery_schema import DIGEST_BYTES, HINT, VERSION, Marks, lay_out, one
+from siamese_tf.models.embeddings import comparable
 
 INSERT = "INSERT INTO people (name, digest, embeddings) VALUES (?, ?, ?)"
 
@@ -94,15 +95,14 @@ def empty_gallery(sha256: str, embedding_dim: int) -> Marks:
     return marks._replace(digest=_digest(marks))
 
 
-def as_embeddings(people: bytes, embedding_dim: int) -> np.ndarray:
+def rows_of(people: bytes, embedding_dim: int) -> np.ndarray:
     """Returns the bytes of embeddings as (m, d) float32.
 
     Raises:
         GalleryError: an embedding has length 0 or is not finite.
     """
     rows = np.frombuffer(people, "<f4").astype(np.float32, copy=False).reshape(-1, embedding_dim)
-    squares = np.einsum("ij,ij->i", rows, rows)  # of the lengths; a number that is not finite makes it so
-    if not (np.isfinite(squares) & (squares > 0)).all():
+    if not comparable(rows).all():
         raise damaged("an embedding in it is 0 or not finite")
     return rows
 
@@ -119,7 +119,7 @@ def damaged(reason: str) -> GalleryError:
 
 
 def _read_version_1(base: sqlite3.Connection, dim: int) -> dict[str, bytes]:
-    """As `read_people`. Nothing is read through the index, and two spellings of a name are one person."""
+    """Reads version 1 like `read_people`: not through the index, and two spellings of a name are one person."""
     check_structure(base, "integrity_check")
     people: dict[str, list[bytes]] = {}
     for name, embedding in base.execute("SELECT name, embedding FROM pictures NOT INDEXED ORDER BY id"):

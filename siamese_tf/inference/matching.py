@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import expit
 
 from siamese_tf.errors import ConfigError, ImageError
-from siamese_tf.models.embeddings import check_comparable
+from siamese_tf.models.embeddings import as_embeddings, check_comparable
 
 if TYPE_CHECKING:
     from siamese_tf.models.siamese_model import SiameseModel
@@ -77,13 +77,7 @@ def as_rows(embeddings: np.ndarray, embedding_dim: int) -> np.ndarray:
     Raises:
         ImageError: embeddings that are no numbers, of another shape, not finite, or of length 0.
     """
-    try:
-        rows = np.atleast_2d(np.asarray(embeddings, np.float32))
-    except (TypeError, ValueError) as error:
-        raise ImageError(f"embeddings must be numbers, (n, d): {error}. Take the model's own embed") from error
-    expected = (len(rows), embedding_dim)
-    if rows.shape != expected:
-        raise ImageError(f"embeddings have the shape {rows.shape}; expected {expected}. Take the model's own embed")
+    rows = as_embeddings(embeddings, embedding_dim, single=True)
     check_comparable(rows, "embeddings")
     return rows
 

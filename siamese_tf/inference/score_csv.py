@@ -9,18 +9,13 @@ from typing import IO
 import numpy as np
 
 from siamese_tf.data.csv_rows import COLUMNS, csv_rows, text_lines, wrong_count
-from siamese_tf.data.images import load_image
-from siamese_tf.errors import ImageError, PairFileError
-from siamese_tf.models.embeddings import comparable
-from siamese_tf.models.inputs import EMBED_BATCH
+from siamese_tf.errors import PairFileError
+from siamese_tf.inference.embed_files import embed_files
 from siamese_tf.models.pair_logits import PAIR_BLOCK, probability
 from siamese_tf.models.siamese_model import SiameseModel
 
 ADDED = ("probability", "same", "error")
-NOT_COMPARABLE = (
-    "its embedding is 0 or not finite; expected one that can be compared; look at the image, and at the model with"
-    " evaluate"
-)
+NO_PATH = "a line lacks the path of an image; expected two, in img1 and img2; add it"
 
 
 @dataclass(frozen=True)
@@ -74,21 +69,23 @@ def score_csv(
             be added.
     """
     columns, rows = _read_rows(Path(path))
-    names = list(dict.fromkeys(name for row in rows if not row.error for name in (row.img1, row.img2)))
-    number = {name: position for position, name in enumerate(names)}
-    embeddings, errors = _embed_files(model, Path(path).parent, names, track)
+    names = dict.fromkeys(name for row in rows if not row.error for name in (row.img1, row.img2))
+    errors = {"": NO_PATH} if "" in names else {}
+    number = {name: position for position, name in enumerate(filter(None, names))}
+    embeddings, reasons = embed_files(model, (Path(path).parent / name for name in track(list(number), "images")))
+    errors |= {name: _cut_name(name, error) for name, error in zip(number, reasons, strict=True) if error}
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*columns, *ADDED])
     scored = labelled = right = 0
     for start in track(range(0, len(rows), PAIR_BLOCK), "pairs"):
         block = rows[start : start + PAIR_BLOCK]
-        whole = [row for row in block if not row.error]
+        found = [row.error or errors.get(row.img1) or errors.get(row.img2) for row in block]
+        whole = [row for row, error in zip(block, found, strict=True) if not error]
         img1 = np.array([number[row.img1] for row in whole], int)
         img2 = np.array([number[row.img2] for row in whole], int)
         scores = np.full(len(block), np.nan)
-        scores[[not row.error for row in block]] = probability(model.pair_logits(embeddings, img1, img2))
-        for row, score in zip(block, scores, strict=True):
-            error = row.error or errors.get(row.img1) or errors.get(row.img2)
+        scores[[not error for error in found]] = probability(model.pair_logits(embeddings, img1, img2))
+        for row, error, score in zip(block, found, scores, strict=True):
             if not (error or np.isfinite(score)):
                 error = "the model gives no finite number for this pair; look at it with evaluate"
             if error:
@@ -130,25 +127,7 @@ def _row(columns: list[str], fields: list[str]) -> _Row:
     return _Row(kept, by_name["img1"], by_name["img2"], by_name.get("similarity", ""), error)
 
 
-def _embed_files(
-    model: SiameseModel, folder: Path, names: list[str], track: Callable[[Iterable, str], Iterable]
-) -> tuple[np.ndarray, dict[str, str]]:
-    """The embeddings of image files, (n, d), zeros where one cannot be read; and why it cannot be scored, by name."""
-    embeddings = np.zeros((len(names), model.embedding_dim), np.float32)
-    errors: dict[str, str] = {}
-    images, positions = [], []
-    for position, name in enumerate(track(names, "images")):
-        try:
-            if not name:
-                raise ImageError("a line lacks the path of an image; expected two, in img1 and img2; add it")
-            images.append(load_image(folder / name, *model.input_size, model.resize))
-            positions.append(position)
-        except ImageError as error:
-            shown = str(Path(name))  # as the message has it
-            errors[name] = str(error).replace(shown, f"{shown:.200}", 1)
-        if images and (len(images) == EMBED_BATCH or position == len(names) - 1):
-            embeddings[positions] = embedded = model.embed(np.stack(images))
-            for wrong in np.flatnonzero(~comparable(embedded)):
-                errors[names[positions[wrong]]] = f"{folder / names[positions[wrong]]}: {NOT_COMPARABLE}"
-            images, positions = [], []
-    return embeddings, errors
+def _cut_name(name: str, error: str) -> str:
+    """Cuts a long name of a file in the message about the file."""
+    shown = str(Path(name))  # as the message has it
+    return error.replace(shown, f"{shown:.200}", 1)

@@ -1,6 +1,7 @@
 """A user's own tower: the one check for every way in."""
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -39,6 +40,12 @@ def check_tower(tower: Any, input_size: tuple[int, int, int]) -> keras.Model:
         raise ConfigError(
             f"tower must be a keras.Model that knows its shapes; got {state}. Pass a functional model, a Sequential"
             f" that begins with keras.Input, or {wrap}"
+        )
+    output = getattr(tower, "output", None)  # which a Sequential of Keras 3 does not have
+    if isinstance(output, Mapping | list | tuple):
+        raise ConfigError(
+            f"your tower must give one tensor of embeddings; it gives a {type(output).__name__} of {len(output)}. Pass"
+            " keras.Model(image, embeddings), where embeddings is a tensor"
         )
     if taken != (None, *input_size) or not _is_embedding(given):
         raise ConfigError(

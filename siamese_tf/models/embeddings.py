@@ -4,12 +4,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamese_tf.errors import ImageError
+from siamese_tf.printable import short_reason
 
 SHORTEST = 1e-6  # a length; a shorter embedding has no direction
 
 
-def as_embeddings(embeddings: ArrayLike, embedding_dim: int) -> np.ndarray:
+def as_embeddings(embeddings: ArrayLike, embedding_dim: int, single: bool = False) -> np.ndarray:
     """Returns embeddings as (n, d) float32.
+
+    Args:
+        embeddings: (n, d) numbers.
+        embedding_dim: d.
+        single: takes (d,), one embedding, too.
 
     Raises:
         ImageError: they are no numbers, or of another shape than (n, `embedding_dim`).
@@ -17,7 +23,11 @@ def as_embeddings(embeddings: ArrayLike, embedding_dim: int) -> np.ndarray:
     try:
         rows = np.asarray(embeddings, np.float32)
     except (TypeError, ValueError) as error:
-        raise ImageError(f"embeddings must be numbers, (n, d): {error}. Take the model's own embed") from error
+        raise ImageError(
+            f"embeddings must be numbers, (n, d): {short_reason(error)}. Take the model's own embed"
+        ) from error
+    if single and rows.ndim == 1:
+        rows = rows[np.newaxis]
     if rows.ndim != 2 or rows.shape[1] != embedding_dim:
         raise ImageError(
             f"this model's embeddings have the shape (n, {embedding_dim}); got {rows.shape}."

@@ -12,6 +12,7 @@ from siamese_tf.data.image_source import ImageSource, is_image_source
 from siamese_tf.data.images import load_image
 from siamese_tf.errors import ImageError
 from siamese_tf.models.pixels import as_pixels
+from siamese_tf.printable import short_reason
 
 Images = ImageSource | ArrayLike | Iterable[ImageSource | ArrayLike]
 
@@ -35,7 +36,7 @@ def as_images(images: Images, input_size: tuple[int, int, int], resize: str = "p
         images: one image or several. One image is
 
             - an image file or a Pillow image as `decode_image` takes it, which `load_image` brings to the model's size;
-            - an array (h, w, c), or (h, w) where the model takes grey images: of NumPy, TensorFlow, or anything that
+            - an array (h, w, c), or (h, w) where the model takes gray images: of NumPy, TensorFlow, or anything that
               NumPy makes an array of. Integers are 0 to 255, floats are 0 to 1, see `as_pixels`.
 
             Several are a stack of pixels (n, h, w, c) or (n, h, w), or a list, an array, a pandas column, a generator
@@ -75,9 +76,15 @@ def as_images(images: Images, input_size: tuple[int, int, int], resize: str = "p
 def as_pair(pair: Sequence[Images], input_size: tuple[int, int, int], resize: str) -> tuple[np.ndarray, np.ndarray]:
     """Two equally long stacks (n, h, w, c) of a pair of them, each as `as_images` takes it.
 
+    Args:
+        pair: two of what `as_images` takes, as a tuple, a list, or an array or tensor (2, n, h, w, c).
+        input_size, resize: see `as_images`.
+
     Raises:
         ImageError: not two, of different lengths, or as `as_images`.
     """
+    if getattr(pair, "ndim", None) == 5:
+        pair = list(_as_array(pair))
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         found = f"{len(pair)} of them" if isinstance(pair, tuple | list) else type(pair).__name__
         raise ImageError(f"images must come as a pair of stacks, (img1, img2); got {found}. Pass a tuple of two")
@@ -142,23 +149,25 @@ def _as_array(images: Any) -> np.ndarray:
     try:
         return np.asarray(images)
     except Exception as error:  # symbolic tensors, tensors of another device, lists of several lengths
-        raise _wrong_type(f"{type(images).__name__}, of which NumPy makes no array ({error!s:.100})") from error
+        raise _wrong_type(
+            f"{type(images).__name__}, of which NumPy makes no array ({short_reason(error, 100)})"
+        ) from error
 
 
 def _as_stack(array: np.ndarray, input_size: tuple[int, int, int]) -> tuple[np.ndarray, bool]:
     height, width, channels = input_size
-    grey = channels == 1
+    gray = channels == 1
     if array.shape == (0,):
         return np.zeros((0, *input_size), np.uint8), False
-    if array.shape == (height, width, channels) or (grey and array.shape == (height, width)):
+    if array.shape == (height, width, channels) or (gray and array.shape == (height, width)):
         return as_pixels(array).reshape(1, height, width, channels), True
-    if array.shape[1:] == (height, width, channels) or (grey and array.shape[1:] == (height, width)):
+    if array.shape[1:] == (height, width, channels) or (gray and array.shape[1:] == (height, width)):
         return as_pixels(array).reshape(-1, height, width, channels), False
     if array.ndim == 0:
         raise _wrong_type(f"a single {array.dtype}")
     stacks = f"({height}, {width}, {channels}) or (n, {height}, {width}, {channels})"
     raise ImageError(
-        f"this model takes images of shape {stacks}{', the last axis optional' if grey else ''}; got {array.shape}."
+        f"this model takes images of shape {stacks}{', the last axis optional' if gray else ''}; got {array.shape}."
         " Pass an image file or PIL.Image.fromarray(image), or use siamese_tf.load_image(path, height, width,"
         " channels), to have it brought to that size"
     )

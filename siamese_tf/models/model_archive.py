@@ -12,7 +12,7 @@ from siamese_tf.printable import short_reason
 from siamese_tf.zip_layout import ZipLayoutError, check_layout
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-MOST_BYTES = {CONFIG: 2**22, METADATA: 2**16, WEIGHTS: 2**30}
+MAX_BYTES = {CONFIG: 2**22, METADATA: 2**16, WEIGHTS: 2**30}
 MAX_MEMBERS = 16  # of an archive that is looked at, so that a message can name what does not belong in it
 IDENTITY = {
     "module": "siamese_tf.models.siamese_model",
@@ -21,7 +21,7 @@ IDENTITY = {
 }
 # Keras writes the last two, of a model that was called or compiled; they are not read.
 OUTER_KEYS = {*IDENTITY, "config", "build_config", "compile_config"}
-CURE = "Only load model files that siamese_tf saved; train the model again, or copy the file again"
+HINT = "Only load model files that siamese_tf saved; train the model again, or copy the file again"
 
 
 def read_members(file: IO[bytes]) -> dict[str, bytes]:
@@ -34,14 +34,14 @@ def read_members(file: IO[bytes]) -> dict[str, bytes]:
         ModelFileError: damaged, or an archive of other members.
     """
     if file.read(4) != b"PK\x03\x04":
-        raise ModelFileError(f"it is not a zip archive. {CURE}")
+        raise ModelFileError(f"it is not a zip archive. {HINT}")
     try:
         members = check_layout(file, MAX_MEMBERS)
     except ZipLayoutError as error:
-        raise ModelFileError(f"the archive is damaged: {error}. {CURE}") from error
+        raise ModelFileError(f"the archive is damaged: {error}. {HINT}") from error
     names = sorted(member.filename for member in members)
-    if names != sorted(MOST_BYTES):
-        raise ModelFileError(f"it must hold {', '.join(MOST_BYTES)} and nothing else; it holds {names!r:.200}. {CURE}")
+    if names != sorted(MAX_BYTES):
+        raise ModelFileError(f"it must hold {', '.join(MAX_BYTES)} and nothing else; it holds {names!r:.200}. {HINT}")
     for member in members:
         _check_member(member)
     try:
@@ -50,15 +50,15 @@ def read_members(file: IO[bytes]) -> dict[str, bytes]:
     except OSError:
         raise
     except Exception as error:  # zipfile raises a dozen kinds on damaged bytes
-        raise ModelFileError(f"the archive is damaged: {short_reason(error)}. {CURE}") from error
+        raise ModelFileError(f"the archive is damaged: {short_reason(error)}. {HINT}") from error
 
 
 def _check_member(member: zipfile.ZipInfo) -> None:
     if member.compress_type != zipfile.ZIP_STORED:
-        raise ModelFileError(f"{member.filename} is compressed, which model files are not. {CURE}")
-    most = MOST_BYTES[member.filename]
-    if member.file_size > most:
-        raise ModelFileError(f"{member.filename} has {member.file_size:,} bytes; at most {most:,} are read. {CURE}")
+        raise ModelFileError(f"{member.filename} is compressed, which model files are not. {HINT}")
+    limit = MAX_BYTES[member.filename]
+    if member.file_size > limit:
+        raise ModelFileError(f"{member.filename} has {member.file_size:,} bytes; at most {limit:,} are read. {HINT}")
 
 
 def read_config(text: bytes) -> dict[str, Any]:
@@ -72,19 +72,19 @@ def read_config(text: bytes) -> dict[str, Any]:
             text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant, parse_float=_finite_number
         )
     except ValueError as error:
-        raise ModelFileError(f"{CONFIG} is not JSON: {short_reason(error)}. {CURE}") from error
+        raise ModelFileError(f"{CONFIG} is not JSON: {short_reason(error)}. {HINT}") from error
     if not isinstance(outer, dict) or any(outer.get(key) != name for key, name in IDENTITY.items()):
         found = outer.get("class_name") if isinstance(outer, dict) else type(outer).__name__
-        raise ModelFileError(f"{CONFIG} must describe a SiameseModel; it describes {found!r:.100}. {CURE}")
+        raise ModelFileError(f"{CONFIG} must describe a SiameseModel; it describes {found!r:.100}. {HINT}")
     if not set(outer) <= OUTER_KEYS:
         unknown = sorted(set(outer) - OUTER_KEYS)
-        raise ModelFileError(f"{CONFIG} must have {sorted(OUTER_KEYS)} alone; got {unknown!r:.100}. {CURE}")
+        raise ModelFileError(f"{CONFIG} must have {sorted(OUTER_KEYS)} alone; got {unknown!r:.100}. {HINT}")
     config = outer.get("config")
     expected = {"input_size", "tower", "embedding_dim", "head", "threshold", "record", "views", "resize"}
     if isinstance(config, dict):
         config = {"views": "one", "resize": "pad", **config}  # the first files had no such entries
     if not isinstance(config, dict) or set(config) != expected:
-        raise ModelFileError(f"the config must have {sorted(expected)}; got {config!r:.200}. {CURE}")
+        raise ModelFileError(f"the config must have {sorted(expected)}; got {config!r:.200}. {HINT}")
     _check_values(config)
     return config
 
@@ -102,7 +102,7 @@ def _check_values(config: Mapping[str, Any]) -> None:
         ("resize", config["resize"] in RESIZES),
     ):
         if not right:
-            raise ModelFileError(f"{name} in the config cannot be {config[name]!r:.100}. {CURE}")
+            raise ModelFileError(f"{name} in the config cannot be {config[name]!r:.100}. {HINT}")
 
 
 def _whole(value: Any, low: int, high: int) -> bool:

@@ -20,7 +20,7 @@ from tensorflow import keras
 
 from siamese_tf.errors import ModelFileError, SiameseError
 from siamese_tf.files import atomic_write, open_regular
-from siamese_tf.models.model_archive import CONFIG, CURE, IDENTITY, METADATA, WEIGHTS, read_config, read_members
+from siamese_tf.models.model_archive import CONFIG, HINT, IDENTITY, METADATA, WEIGHTS, read_config, read_members
 from siamese_tf.models.parameter_counts import parameter_count
 from siamese_tf.models.plain_arrays import GROUP, read_plain_arrays
 from siamese_tf.models.siamese_model import SiameseModel
@@ -33,7 +33,8 @@ def save_model(model: SiameseModel, path: str | Path) -> None:
     """Writes a model as a `.keras` file, whole or not at all.
 
     Raises:
-        ModelFileError: the name does not end in `.keras`.
+        ModelFileError: the name does not end in `.keras`; or `load_model` would refuse the weights: a value is not
+            finite, a variance is negative, the head's scale is not above 0.
     """
     if Path(path).suffix != ".keras":
         raise ModelFileError(f"a model file must be named *.keras; got {str(path)!r}")
@@ -94,6 +95,6 @@ def _build(config: dict[str, Any], tower: keras.Model | None, arrays: Mapping[st
         if found != expected:
             raise ModelFileError(
                 f"the weights do not belong to this tower: {name} for images of {config['input_size']} and"
-                f" {config['embedding_dim']} dimensions has {expected:,} numbers; the file holds {found:,}. {CURE}"
+                f" {config['embedding_dim']} dimensions has {expected:,} numbers; the file holds {found:,}. {HINT}"
             )
     return SiameseModel(**{**config, "tower": tower or name})

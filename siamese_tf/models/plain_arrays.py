@@ -18,7 +18,7 @@ MAX_ARRAYS = (
     8192  # under two seconds and 100 MB; the largest tower here has 602, the largest of keras.applications 1,700
 )
 MAX_GROUPS = 64
-CURE = "Train the model again, or copy the file again"
+HINT = "Train the model again, or copy the file again"
 
 
 def read_plain_arrays(content: bytes, alone: bool = True) -> dict[str, np.ndarray]:
@@ -39,15 +39,15 @@ def read_plain_arrays(content: bytes, alone: bool = True) -> dict[str, np.ndarra
             _check_groups(file, alone)
             group = file[GROUP]
             if len(group) > MAX_ARRAYS:
-                raise ModelFileError(f"the weights have {len(group):,} names; at most {MAX_ARRAYS:,} are read. {CURE}")
+                raise ModelFileError(f"the weights have {len(group):,} names; at most {MAX_ARRAYS:,} are read. {HINT}")
             arrays = {name: _plain_array(group, name) for name in group}
             if sum(array.nbytes for array in arrays.values()) > len(content):
-                raise ModelFileError(f"the file of weights announces more numbers than it holds. {CURE}")
+                raise ModelFileError(f"the file of weights announces more numbers than it holds. {HINT}")
             return {name: array[()] for name, array in arrays.items()}
     except ModelFileError:
         raise
     except Exception as error:  # h5py raises a dozen kinds on damaged bytes
-        raise ModelFileError(f"the file of weights is damaged: {short_reason(error)}. {CURE}") from error
+        raise ModelFileError(f"the file of weights is damaged: {short_reason(error)}. {HINT}") from error
 
 
 def plain_store(store: Any) -> Any:
@@ -65,7 +65,7 @@ def plain_store(store: Any) -> Any:
 
 def _check_groups(file: h5py.File, alone: bool) -> None:
     if len(file) > (1 if alone else MAX_GROUPS) or GROUP not in list(file):
-        raise ModelFileError(f"the file of weights must hold the group {GROUP!r} alone. {CURE}")
+        raise ModelFileError(f"the file of weights must hold the group {GROUP!r} alone. {HINT}")
     for name in file:
         _inside(file, name, h5py.Group)
 
@@ -79,7 +79,7 @@ def _plain_array(group: h5py.Group, name: str) -> h5py.Dataset:
         and array.id.get_type().equal(h5py.h5t.IEEE_F32LE)
     )
     if not plain or array.shape is None or array.nbytes > array.id.get_storage_size():
-        raise ModelFileError(f"weight {name!r:.100} is not a plain float32 array. {CURE}")
+        raise ModelFileError(f"weight {name!r:.100} is not a plain float32 array. {HINT}")
     return array
 
 
@@ -88,5 +88,5 @@ def _inside(group: h5py.Group, name: str, kind: type) -> Any:
     link = group.id.links.get_info(name.encode("utf-8", "surrogateescape"))
     item = group[name] if link.type == h5py.h5l.TYPE_HARD else None
     if not isinstance(item, kind):
-        raise ModelFileError(f"{name!r:.100} in the weights is not a plain {kind.__name__.lower()}. {CURE}")
+        raise ModelFileError(f"{name!r:.100} in the weights is not a plain {kind.__name__.lower()}. {HINT}")
     return item

@@ -16,7 +16,7 @@ from siamese_tf.models.safetensors import read_safetensors
 from siamese_tf.printable import printable
 from siamese_tf.zip_layout import ZipLayoutError, check_layout
 
-MOST_BYTES = 2**29
+MAX_BYTES = 2**29
 MAX_ARRAYS = 4096  # the state_dict of InceptionResnetV1 has 800
 MAX_EXPANSION, SLACK_BYTES = 4, 2**25  # weights hardly compress; zeros do, a thousandfold
 SAFE_TORCH = (2, 6)  # before, `weights_only` could be got round (CVE-2025-32434)
@@ -43,10 +43,8 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
-            if size > MOST_BYTES:
-                raise ModelFileError(
-                    f"it has {size:,} bytes; at most {MOST_BYTES:,} are read. Remove what is no weight"
-                )
+            if size > MAX_BYTES:
+                raise ModelFileError(f"it has {size:,} bytes; at most {MAX_BYTES:,} are read. Remove what is no weight")
             return readers[path.suffix](file)
     except OSError as error:
         raise ModelFileError(f"cannot read the weights {name}: {error.strerror or error}. Check the path") from error
@@ -58,9 +56,9 @@ def _read_npz(file: IO[bytes]) -> dict[str, np.ndarray]:
     try:
         members = check_layout(file, MAX_ARRAYS)
         size, on_disk = sum(member.file_size for member in members), file.seek(0, os.SEEK_END)
-        most = min(MOST_BYTES, MAX_EXPANSION * on_disk + SLACK_BYTES)
-        if size > most:
-            raise ModelFileError(f"it expands to {size:,} bytes; at most {most:,} are read. {CURE}")
+        limit = min(MAX_BYTES, MAX_EXPANSION * on_disk + SLACK_BYTES)
+        if size > limit:
+            raise ModelFileError(f"it expands to {size:,} bytes; at most {limit:,} are read. {CURE}")
         names = [member.filename.removesuffix(".npy") for member in members]
         if len(set(names)) < len(names):
             raise ModelFileError(f"a name stands in it twice. {CURE}")
@@ -119,6 +117,6 @@ def _from_torch(torch: Any, weights: Any) -> dict[str, np.ndarray]:
         if weight.layout != torch.strided:
             raise ModelFileError(f"{name!r:.100} has layout {weight.layout}; expected torch.strided. Save it dense")
     size = sum(4 * weight.numel() for weight in weights.values())
-    if size > MOST_BYTES:
-        raise ModelFileError(f"its tensors need {size:,} bytes; at most {MOST_BYTES:,} are read. {CURE}")
+    if size > MAX_BYTES:
+        raise ModelFileError(f"its tensors need {size:,} bytes; at most {MAX_BYTES:,} are read. {CURE}")
     return {str(name): weight.detach().float().numpy() for name, weight in weights.items()}

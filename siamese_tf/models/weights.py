@@ -17,7 +17,7 @@ from tensorflow import keras
 from siamese_tf.errors import ModelFileError
 
 MAX_WEIGHT = math.sqrt(np.finfo(np.float32).max)
-VARIANCE = re.compile(r"(variance|running_var)(\.\d+)?$")  # as Keras and PyTorch call it
+VARIANCE = re.compile(r"(^|[./])((moving_)?variance|running_var)(\.\d+)?$")  # as Keras and PyTorch call it
 HEAD_SCALE = "head.scale"
 
 
@@ -49,9 +49,17 @@ def plain_names(weights: Sequence[tf.Variable]) -> list[str]:
 
 
 def write_weights(tower: keras.Model, head: keras.layers.Layer, store: Any) -> None:
-    """Puts every weight into `store` (a mapping such as a Keras weight store) as a float32 array."""
-    for name, weight in named_weights(tower, head).items():
-        store[name] = np.asarray(weight).astype(np.float32)
+    """Puts every weight into `store` (a mapping such as a Keras weight store) as a float32 array.
+
+    Raises:
+        ModelFileError: a weight has values that `read_weights` would refuse; nothing is put into `store`.
+    """
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+        arrays = {name: np.asarray(weight).astype(np.float32) for name, weight in named_weights(tower, head).items()}
+    for name, array in arrays.items():
+        check_values(name, array)
+    for name, array in arrays.items():
+        store[name] = array
 
 
 def read_weights(tower: keras.Model, head: keras.layers.Layer, store: Mapping[str, Any]) -> None:
@@ -89,16 +97,16 @@ def check_values(name: str, array: np.ndarray) -> None:
     """
     if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
         raise ModelFileError(f"weight {name} must hold finite numbers; it does not. Train the model again")
-    least, greatest = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
-    if max(-least, greatest) > MAX_WEIGHT:
+    low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+    if max(-low, high) > MAX_WEIGHT:
         raise ModelFileError(
-            f"weight {name} must hold numbers from {-MAX_WEIGHT:.2g} to {MAX_WEIGHT:.2g}; got {least:.2g} to"
-            f" {greatest:.2g}. Train the model again"
+            f"weight {name} must hold numbers from {-MAX_WEIGHT:.2g} to {MAX_WEIGHT:.2g}; got {low:.2g} to"
+            f" {high:.2g}. Train the model again"
         )
-    if VARIANCE.search(name) and least < 0:
-        raise ModelFileError(f"weight {name} must hold variances from 0 on; got {least:.2g}. Train the model again")
-    if name == HEAD_SCALE and least <= 0:
-        raise ModelFileError(f"weight {name} must be a number above 0; got {least:.2g}. Train the model again")
+    if VARIANCE.search(name) and low < 0:
+        raise ModelFileError(f"weight {name} must hold variances from 0 on; got {low:.2g}. Train the model again")
+    if name == HEAD_SCALE and low <= 0:
+        raise ModelFileError(f"weight {name} must be a number above 0; got {low:.2g}. Train the model again")
 
 
 def _groups(model: keras.Model) -> Iterator[list[tf.Variable]]:

@@ -15,7 +15,7 @@ from siamese_tf.config import TrainConfig
 from siamese_tf.data.npz import write_npz
 from siamese_tf.errors import ConfigError
 from siamese_tf.files import open_regular
-from siamese_tf.printable import printable
+from siamese_tf.printable import short_reason
 
 CHECKPOINT = "checkpoint.npz"
 CONFIG = "config.json"
@@ -92,8 +92,7 @@ def load_checkpoint(workdir: Path, run: dict[str, Any], may_change: Collection[s
             warnings.simplefilter("error")  # what NumPy finds odd about a header is damage
             state = _read(stream)
     except Exception as error:  # zipfile and NumPy's header parser raise a dozen kinds on damaged bytes
-        reason = printable(f"{error!s:.200}")
-        raise ConfigError(f"{path} cannot be read: {reason}. Train without --resume") from error
+        raise ConfigError(f"{path} cannot be read: {short_reason(error)}. Train without --resume") from error
     now = json.loads(json.dumps(run))
     finished = state.epochs_done >= now.get("epochs", 0)
     allowed = () if finished else may_change

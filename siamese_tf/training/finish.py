@@ -76,6 +76,8 @@ def calibrate(model: SiameseModel, embedded: EmbeddedPairs) -> bool:
     """
     rows = embedded.pairs.rows(VALIDATION)
     similarity = embedded.pairs.similarity[rows]
+    if (scale := float(model.head.scale)) <= 0:  # no model file has one: a distance is lower for a more similar pair
+        model.head.scale.assign(abs(scale) or 1.0)
     slope, intercept = fit_logistic(similarity, embedded.logits(VALIDATION))
     model.head.calibrate(slope, intercept)
     # A threshold above every score, so that nothing is called the same, can lie a hair above 1.

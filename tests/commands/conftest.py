@@ -73,3 +73,23 @@ def run(run, trained, monkeypatch):
     """As `run` elsewhere, in the folder of the trained run; tests write to folders of their own."""
     monkeypatch.chdir(trained.folder)
     return run
+
+
+@pytest.fixture
+def without_embedding(trained, monkeypatch):
+    """Makes every model give the zero embedding for one image file of the trained run."""
+    from siamese_tf.models.siamese_model import SiameseModel
+
+    embed = SiameseModel.embed
+
+    def make(name):
+        image = np.asarray(Image.open(trained.folder / name))
+        monkeypatch.setattr(
+            SiameseModel,
+            "embed",
+            lambda self, images: (
+                embed(self, images) * np.float32([[not np.array_equal(one[..., 0], image)] for one in images])
+            ),
+        )
+
+    return make

@@ -60,3 +60,13 @@ def test_the_model_can_come_from_the_environment(run, tmp_path, monkeypatch):
 def test_a_name_and_an_image_must_be_given(run, tmp_path, line):
     done = run(f"enroll {tmp_path / 'people.gallery'} --model run/siamese.keras {line}")
     assert (done.code, done.out) == (2, "")
+
+
+def test_an_image_without_an_embedding_is_left_out_by_its_name(run, tmp_path, without_embedding):
+    gallery = f"{tmp_path / 'people.gallery'} --model run/siamese.keras"
+    without_embedding("1.png")
+    done = run(f"enroll {gallery} --name anna 0.png 1.png 2.png")
+    assert (done.code, done.out.split(".")[0]) == (0, "enrolled anna, pictures: 2")
+    (line,) = done.err.splitlines()
+    assert line.startswith("left out: 1.png: its embedding is 0 or not finite")
+    assert run(f"enroll {gallery} --name ben 1.png").code == 2

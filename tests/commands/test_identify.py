@@ -125,3 +125,13 @@ def test_without_a_model_it_says_where_models_come_from(run, people):
     done = run(f"identify {people} 1.png")
     assert done.code == 2
     assert "Name the model with --model MODEL, or set SIAMESE_TF_MODEL" in done.err
+
+
+def test_identify_answers_for_the_other_images(run, tmp_path, without_embedding):
+    gallery = f"{tmp_path / 'people.gallery'} --model run/siamese.keras"
+    assert run(f"enroll {gallery} --name anna 0.png").code == 0
+    without_embedding("2.png")
+    done = run(f"identify {gallery} 0.png 2.png 1.png")
+    assert done.code == 0
+    assert [line.split(":")[0] for line in done.out.splitlines() if not line.startswith(" ")] == ["0.png", "1.png"]
+    assert done.err.splitlines()[0].startswith("unreadable: 2.png: its embedding is 0 or not finite")

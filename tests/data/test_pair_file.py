@@ -154,7 +154,7 @@ def test_other_integer_types_and_images_without_channel_axis(tmp_path):
         ({"images": np.zeros((4, 6), np.uint8)}, r"images have shape \(4, 6\).*expected \(n, h, w, c\)"),
         ({"images": np.zeros((0, 2, 3, 1), np.uint8)}, "at least one image"),
         ({"images": np.zeros((4, 2, 0, 1), np.uint8)}, r"shape \(4, 2, 0, 1\)"),
-        ({"images": np.zeros((4, 2, 3, 2), np.uint8)}, "so 2 channels; expected 1 or 3. Convert them to grey or RGB"),
+        ({"images": np.zeros((4, 2, 3, 2), np.uint8)}, "so 2 channels; expected 1 or 3. Convert them to gray or RGB"),
         ({"images": np.zeros((4, 2, 3, 4), np.uint8)}, r"shape \(4, 2, 3, 4\), so 4 channels"),
         ({"img1": np.array([0, 1])}, r"img1 has shape \(2,\) and dtype int64; expected \(4,\) integers"),
         ({"img1": np.array([[0], [0], [3], [1]])}, r"img1 has shape \(4, 1\)"),

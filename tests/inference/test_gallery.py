@@ -411,7 +411,7 @@ def test_an_embedding_of_another_shape_is_refused(filled, shape):
         lambda: filled.verify("person 3", bad),
         lambda: filled.identify(bad),
     ):
-        with pytest.raises(ImageError, match=r"expected \(\d+, 8\)"):
+        with pytest.raises(ImageError, match=r"have the shape \(n, 8\)"):
             refused()
 
 
@@ -422,7 +422,7 @@ def test_what_is_no_embedding_is_refused(filled, bad):
         lambda: filled.verify("person 3", bad),
         lambda: filled.identify(bad),
     ):
-        with pytest.raises(ImageError, match="embeddings must be numbers|expected"):
+        with pytest.raises(ImageError, match="embeddings must be numbers|have the shape"):
             refused()
 
 

@@ -8,11 +8,11 @@ import pytest
 from siamese_tf.errors import GalleryError
 from siamese_tf.inference.gallery_rows import (
     add_people,
-    as_embeddings,
     check_structure,
     empty_gallery,
     read_people,
     read_person,
+    rows_of,
     write_anew,
 )
 from siamese_tf.inference.gallery_schema import APPLICATION, TABLES, lay_out, one, read_marks
@@ -102,13 +102,13 @@ def test_rows_with_names_that_are_not_normal_are_refused(base, name):
         read_people(base, read_marks(base))
 
 
-@pytest.mark.parametrize("row", [[0.0, 0.0], [np.nan, 1.0], [np.inf, 1.0]])
+@pytest.mark.parametrize("row", [[0.0, 0.0], [1e-9, 0.0], [np.nan, 1.0], [np.inf, 1.0]])
 def test_embeddings_of_nothing_are_refused(row):
     good = np.ones((2, 2), np.float32)
-    np.testing.assert_array_equal(as_embeddings(good.tobytes(), 2), good)
-    assert as_embeddings(b"", 2).shape == (0, 2)
+    np.testing.assert_array_equal(rows_of(good.tobytes(), 2), good)
+    assert rows_of(b"", 2).shape == (0, 2)
     with pytest.raises(GalleryError, match="an embedding in it is 0 or not finite"):
-        as_embeddings(np.array([[1.0, 1.0], row], "<f4").tobytes(), 2)
+        rows_of(np.array([[1.0, 1.0], row], "<f4").tobytes(), 2)
 
 
 def test_what_analyze_left_is_not_kept(base):

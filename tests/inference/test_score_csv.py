@@ -14,6 +14,7 @@ from siamese_tf.data.pair_file import TEST
 from siamese_tf.data.pair_lists import csv_pairs
 from siamese_tf.data.pair_text import write_csv_pairs
 from siamese_tf.errors import PairFileError
+from siamese_tf.inference import embed_files
 from siamese_tf.inference import score_csv as module
 from siamese_tf.inference.score_csv import CsvSummary, score_csv
 from siamese_tf.models.inputs import EMBED_BATCH
@@ -142,7 +143,9 @@ def test_paths_are_relative_to_the_csv_and_absolute_ones_stay(model, drawn, pair
 def test_every_distinct_image_is_decoded_once_and_embedded_once(model, drawn, pairs_csv, monkeypatch):
     decoded, embedded = [], []
     embed = model.embed
-    monkeypatch.setattr(module, "load_image", lambda path, *size: decoded.append(path.name) or load_image(path, *size))
+    monkeypatch.setattr(
+        embed_files, "load_image", lambda path, *size: decoded.append(path.name) or load_image(path, *size)
+    )
     monkeypatch.setattr(model, "embed", lambda images: embedded.append(len(images)) or embed(images))
     pairs = [(one, two) for one in range(5) for two in range(5)]
     rows, _ = scored(model, pairs_csv("img1,img2\n" + "".join(f"{one}.png,{two}.png\n" for one, two in pairs)))
@@ -235,6 +238,7 @@ def test_a_row_with_too_few_fields_is_reported_on_its_line(model, drawn, pairs_c
         assert "lacks the path of an image" in row["error"]
     assert float(rows[1]["probability"]) == pytest.approx(expected(model, drawn, 0, 1), abs=2e-6)
     assert (summary.pairs, summary.scored) == (3, 1)
+    assert summary.unreadable == {"": module.NO_PATH}
 
 
 def test_a_line_that_only_lacks_later_fields_is_scored(model, drawn, pairs_csv):
@@ -266,7 +270,7 @@ def test_a_line_with_too_many_fields_is_reported_and_shifts_nothing(model, drawn
 
 
 def test_when_every_line_has_too_many_fields_no_image_is_read(model, pairs_csv, monkeypatch):
-    monkeypatch.setattr(module, "load_image", lambda *_: pytest.fail("an image was read"))
+    monkeypatch.setattr(embed_files, "load_image", lambda *_: pytest.fail("an image was read"))
     rows, summary = scored(model, pairs_csv("img1,img2\n0.png,1.png,2.png\n0.png,1.png,\n"))
     assert ["has 3 fields and the header 2" in row["error"] for row in rows] == [True, True]
     assert summary == CsvSummary(pairs=2, scored=0, unreadable={}, accuracy=None)
@@ -341,7 +345,7 @@ def test_names_with_anything_in_them_come_out_as_they_went_in(model, drawn, pair
     ],
 )
 def test_what_is_no_list_of_pairs_is_refused_before_any_image_is_read(model, pairs_csv, monkeypatch, content, words):
-    monkeypatch.setattr(module, "load_image", lambda *_: pytest.fail("an image was read"))
+    monkeypatch.setattr(embed_files, "load_image", lambda *_: pytest.fail("an image was read"))
     path = pairs_csv(content)
     out = io.StringIO()
     with pytest.raises(PairFileError) as caught:

@@ -55,6 +55,11 @@ def giving_integers():
     return keras.Model(image, keras.layers.Discretization([0.5], name="bins")(flat))
 
 
+def giving(structure):
+    image = keras.Input(SIZE)
+    return keras.Model(image, structure(keras.layers.Dense(4)(keras.layers.Flatten()(image))))
+
+
 KNOWS_ITS_SHAPES = (
     "tower must be a keras.Model that knows its shapes; got {}. Pass a functional model, a Sequential that"
 )
@@ -80,6 +85,12 @@ WRONG = {
         (lambda image: keras.Model(image, keras.layers.Flatten()(image)))(keras.Input(SIZE, batch_size=2)),
         "must take (n, 8, 8, 1) images and give (n, d) embeddings; it takes (2, 8, 8, 1)",
     ),
+    "a dict of embeddings": (
+        giving(lambda one: {"embedding": one}),
+        "your tower must give one tensor of embeddings; it gives a dict of 1. Pass keras.Model(image, embeddings)",
+    ),
+    "two embeddings": (giving(lambda one: [one, one]), "must give one tensor of embeddings; it gives a list of 2."),
+    "a tuple of embeddings": (giving(lambda one: (one,)), "must give one tensor of embeddings; it gives a tuple of 1."),
     "integer images": (taking("uint8"), "must take float images, such as float32; it takes uint8"),
     "integer embeddings": (giving_integers(), "must give float embeddings, such as float32; it gives int"),
 }

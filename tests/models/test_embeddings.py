@@ -57,6 +57,23 @@ def test_what_is_no_number_is_refused(bad):
         as_embeddings(bad, 3)
 
 
+def test_the_reason_is_one_short_line():
+    with pytest.raises(ImageError) as caught:
+        as_embeddings("\x1b[2J\n" * 500, 3)
+    assert len(str(caught.value)) < 300
+    assert str(caught.value).isprintable()
+
+
+def test_a_single_embedding_is_taken_where_it_is_asked_for():
+    assert as_embeddings([1, 2, 3], 3, single=True).shape == (1, 3)
+    assert as_embeddings([[1, 2, 3]] * 2, 3, single=True).shape == (2, 3)
+    with pytest.raises(ImageError, match=r"have the shape \(n, 3\); got \(3,\)"):
+        as_embeddings([1, 2, 3], 3)
+    for bad in ([1, 2], 1.0, np.ones((1, 1, 3)), []):
+        with pytest.raises(ImageError, match=r"have the shape \(n, 3\)"):
+            as_embeddings(bad, 3, single=True)
+
+
 def test_it_loads_no_tensorflow():
     """The gallery lists and removes people without it."""
     code = "import sys, siamese_tf.models.embeddings; sys.exit('tensorflow' in sys.modules)"

@@ -267,6 +267,18 @@ def test_a_pair_is_two_equally_long_stacks(tmp_path):
         as_pair([pixels(2, 8, 6)] * 3, GREY, "pad")
 
 
+@pytest.mark.parametrize("size", [GREY, COLOUR], ids=["grey", "colour"])
+@pytest.mark.parametrize("kind", [np.asarray, tf.constant])
+def test_a_pair_can_be_one_array(kind, size):
+    both = pixels(2, 5, *size)
+    for given, expected in zip(as_pair(kind(both), size, "pad"), both, strict=True):
+        np.testing.assert_array_equal(given, expected)
+    with pytest.raises(ImageError, match="images must come as a pair of stacks, .*; got 3 of them"):
+        as_pair(kind(pixels(3, 5, *size)), size, "pad")
+    with pytest.raises(ImageError, match="images must come as a pair of stacks"):
+        as_pair(kind(pixels(2, *size)), size, "pad")
+
+
 @pytest.mark.parametrize(
     ("size", "count"),
     [((8, 8, 1), 512), ((112, 112, 3), 512), ((160, 160, 3), 250), ((512, 512, 1), 24), ((9999, 999, 1), 1)],

@@ -43,6 +43,18 @@ def own_tower(width: int = 3) -> keras.Model:
     return keras.Sequential([keras.Input(SIZE), *layers, keras.layers.Flatten(), keras.layers.Dense(4)])
 
 
+def test_a_model_that_would_not_be_read_is_not_written(tmp_path):
+    model = SiameseModel(SIZE, own_tower())
+    save_model(model, tmp_path / "a.keras")
+    before = (tmp_path / "a.keras").read_bytes()
+    model.head.scale.assign(-1.0)
+    for name in ("a.keras", "b.keras"):
+        with pytest.raises(ModelFileError, match="weight head.scale must be a number above 0; got -1"):
+            save_model(model, tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.keras"]
+    assert (tmp_path / "a.keras").read_bytes() == before
+
+
 # There and back
 
 BUILT = {

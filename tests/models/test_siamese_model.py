@@ -281,6 +281,7 @@ def test_call_and_predict_give_the_score(each):
     np.testing.assert_allclose(called, scores, atol=1e-5)  # other batch sizes round otherwise
     np.testing.assert_allclose(each((np.float32(a / 255), np.float32(b / 255))), called, atol=1e-6)
     np.testing.assert_allclose(each.predict([a, b], batch_size=8, verbose=0), scores, atol=1e-5)
+    np.testing.assert_allclose(each.predict(np.stack([a, b]), batch_size=8, verbose=0), scores, atol=1e-5)
 
 
 def test_in_training_both_sides_share_one_batch_statistic(drawn):
@@ -401,7 +402,7 @@ def two_images() -> keras.Model:
         (lambda: functional((9, 8, 1)), r"it takes \(None, 9, 8, 1\) and gives \(None, 5\)"),
         (lambda: functional((8, 8, 3)), r"it takes \(None, 8, 8, 3\)"),
         (lambda: image_to(keras.layers.Conv2D(2, 3)), r"gives \(None, 6, 6, 2\)"),
-        (lambda: image_to(keras.layers.Flatten(), keras.layers.Flatten()), "gives .*64.*64"),
+        (lambda: image_to(keras.layers.Flatten(), keras.layers.Flatten()), "gives a list of 2"),
         (two_images, "it takes .*8, 8, 1.*8, 8, 1"),
         (unknown, "must be a keras.Model that knows its shapes"),
         (lambda: keras.Sequential([keras.layers.Flatten()]), "must be a keras.Model that knows its shapes"),

@@ -68,14 +68,14 @@ def test_what_is_not_there_is_refused(tmp_path, name):
 
 def test_what_is_too_large_is_refused(npz, monkeypatch):
     path = npz()
-    monkeypatch.setattr(module, "MOST_BYTES", 100)
+    monkeypatch.setattr(module, "MAX_BYTES", 100)
     assert re.search(r"it has [\d,]+ bytes; at most 100 are read", refusal(path))
 
 
 def test_what_expands_to_too_much_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "bomb.npz"
     np.savez_compressed(path, a=np.zeros(2**20, np.uint8))
-    monkeypatch.setattr(module, "MOST_BYTES", 2**16)
+    monkeypatch.setattr(module, "MAX_BYTES", 2**16)
     assert path.stat().st_size < 2**16
     assert "it expands to 1,048,704 bytes" in refusal(path)
 

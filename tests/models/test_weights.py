@@ -113,6 +113,32 @@ def test_weights_that_are_whole_numbers_come_back_as_such(parts):
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "finding"),
+    [
+        ("head.scale", 0.0, "head.scale must be a number above 0; got 0"),
+        ("head.scale", -5.0, "head.scale must be a number above 0; got -5"),
+        ("head.bias", np.nan, "head.bias must hold finite numbers"),
+        ("tower.01.kernel", np.inf, "tower.01.kernel must hold finite numbers"),
+    ],
+)
+def test_what_would_not_be_read_is_not_written(parts, name, value, finding):
+    weight = named_weights(*parts)[name]
+    weight.assign(np.full(weight.shape, value, np.float32))
+    store = {}
+    with pytest.raises(ModelFileError, match=re.escape(finding)):
+        write_weights(*parts, store)
+    assert store == {}
+
+
+def test_a_weight_that_float32_cannot_hold_is_not_written(parts):
+    layers = [keras.layers.Flatten(), keras.layers.Dense(4, dtype="float64")]
+    tower = keras.Sequential([keras.Input((8, 8, 1)), *layers])
+    tower.layers[-1].set_weights([np.full((64, 4), 1e60), np.zeros(4)])
+    with pytest.raises(ModelFileError, match="tower.00.kernel must hold finite numbers"):
+        write_weights(tower, parts[1], {})
+
+
+@pytest.mark.parametrize(
     ("change", "finding"),
     [
         ({"tower.02.bias": None}, "missing ['tower.02.bias'], unknown none"),
@@ -202,6 +228,7 @@ def test_values_that_score_all_pairs_alike_are_refused(name, value, finding):
         ("head.bias", -70.0),
         ("tower.00.count", 4e9),
         ("tower.00.empty", []),
+        ("tower.00.log_variance", -3.0),  # of a layer of one's own
     ],
 )
 def test_unusual_values_are_not(name, value):

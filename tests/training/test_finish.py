@@ -18,7 +18,13 @@ from siamese_tf.training.finish import calibrate, calibrate_and_report
 
 CONFIG = TrainConfig(dataset="toys", objective="bce", tower="custom", head="euclidean", epochs=2, seed=9)
 TRIPLETS = TrainConfig(
-    objective="triplet", head="euclidean", margin=0.5, losses="native", classes_per_batch=3, images_per_class=4
+    objective="triplet",
+    head="euclidean",
+    margin=0.5,
+    losses="native",
+    epochs=2,
+    classes_per_batch=3,
+    images_per_class=4,
 )
 PICTURES = {"accuracy.png", "roc.png", "scores.png", "sample.png", "mistakes.png"}
 
@@ -157,6 +163,31 @@ def test_a_model_that_has_learned_nothing_says_so(toys, tmp_path):
     assert np.ptp(model.score_pairs(pairs.images, pairs.img1, pairs.img2)) < MIN_SLOPE
     assert model.record["accuracy"]["validation"] <= 0.75
     assert (tmp_path / "siamese.keras").exists()
+
+
+@pytest.mark.parametrize("scale", [-5.0, 0.0])
+def test_a_scale_that_no_file_has_becomes_positive_and_the_pairs_are_told_apart_again(toys, scale):
+    model, usual = two_halves_model(), two_halves_model()
+    model.head.scale.assign(scale)
+    usual.head.scale.assign(abs(scale) or 1.0)
+    for one in (model, usual):
+        assert calibrate(one, EmbeddedPairs(one, toys.seen.train)) is True
+    assert (float(model.head.scale), model.threshold) == (float(usual.head.scale), usual.threshold)
+    assert float(model.head.scale) > 0
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_model_that_puts_similar_images_apart_cannot_tell_pairs_apart(toys, tmp_path):
+    """Its negative scale had made the most of that: its distance is higher for a more similar pair."""
+    pairs = toys.seen.train
+    turned = replace(pairs, similarity=1 - pairs.similarity, labels=None)
+    seen = replace(toys.seen, train=turned, test=turned)
+    model = two_halves_model()
+    model.head.scale.assign(-5.0)
+    _, said = finish(replace(toys, opened=seen, seen=seen), tmp_path, model)
+    assert any("cannot tell similar validation pairs from dissimilar ones" in line for line in said)
+    loaded = load_model(tmp_path / "siamese.keras", tower=two_halves_model().tower)
+    assert 0 < float(loaded.head.scale) < 0.001
 
 
 def test_without_test_pairs(toys, tmp_path, monkeypatch):
