@@ -26,6 +26,7 @@ from siamese_tf.data.part_sizes import part_warnings
 from siamese_tf.data.sources import Source, load_source
 from siamese_tf.data.split import GIVEN
 from siamese_tf.errors import ConfigError, PairFileError
+from siamese_tf.files import is_private
 
 DATASET_FOLDER = Path("dataset")
 
@@ -121,8 +122,18 @@ def open_pairs(
     opened = _open_files(here / TRAIN_FILE, test_pairs, note, form, images_folder)
     if source is None:
         return opened
+    if is_private(source.origin):  # now, whoever may read the pair files
+        opened = _as_private(opened)
     warnings = (*source.warnings, *part_warnings(opened.train.manifest))
     return replace(opened, unreadable=source.unreadable, warnings=warnings)
+
+
+def _as_private(opened: OpenedPairs) -> OpenedPairs:
+    """Marks both pair files as private; one file for both stays one."""
+    train, test = replace(opened.train, private=True), opened.test
+    if test is not None:
+        test = train if test is opened.train else replace(test, private=True)
+    return replace(opened, train=train, test=test)
 
 
 def _find_or_make(source: Source, dataset: str, folder: Path) -> tuple[Path, str]:

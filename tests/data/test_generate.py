@@ -287,7 +287,7 @@ def test_what_is_made_of_a_private_folder_is_private(people, tmp_path, mode, exp
         assert stat.S_IMODE(path.stat().st_mode) == expected
     assert load_pair_file(made.train_path).private is (mode == 0o700)
     made.csv_path.chmod(0o644)
-    assert csv_pairs(made.csv_path, ImageForm()).private is False  # the folders of the people are open
+    assert csv_pairs(made.csv_path, ImageForm()).private is (mode == 0o700)  # the folders of the people are open
     (people / "p0").chmod(0o700)
     assert csv_pairs(made.csv_path, ImageForm()).private is True
 
