@@ -12,7 +12,7 @@ from siamese_tf.commands.gallery import NO_DETECTION
 from siamese_tf.commands.options import DataDir, DatasetOrNone, Images, Model, OneVsRest, Pairs, RestIsAClass, TestPairs
 from siamese_tf.console import start_tensorflow
 from siamese_tf.errors import SiameseError
-from siamese_tf.printable import print_lines
+from siamese_tf.printable import print_lines, warn
 
 if TYPE_CHECKING:
     from siamese_tf.data.open import OpenedPairs
@@ -159,6 +159,7 @@ def _report(
 
 def _print(opened: "OpenedPairs", report: dict[str, Any], lines: list[str], as_json: bool) -> None:
     print_lines(*opened.lines(), file=sys.stderr if as_json else sys.stdout)
+    warn(*opened.warning_lines())
     if as_json:
         print(json.dumps(report, indent=2))
     else:

@@ -30,11 +30,10 @@ class GeneratedPairs:
     warnings: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """What was done, for people."""
+        """Returns what was done, for people, without the warnings."""
         dropped = ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in self.duplicates.items())
         return [
             self.note,
-            *(f"warning: {line}" for line in self.warnings),
             f"byte-identical images left out: {dropped}",
             *self.audit.lines(),
             *(f"wrote {path}" for path in (self.train_path, self.test_path, self.csv_path) if path is not None),

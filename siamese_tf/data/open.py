@@ -22,7 +22,7 @@ from siamese_tf.data.pairs_folder import (
     why_apart,
 )
 from siamese_tf.data.pairs_lock import pairs_lock
-from siamese_tf.data.part_sizes import part_warnings
+from siamese_tf.data.part_sizes import pair_warnings
 from siamese_tf.data.sources import Source, load_source
 from siamese_tf.data.split import GIVEN
 from siamese_tf.errors import ConfigError, PairFileError
@@ -54,16 +54,15 @@ class OpenedPairs:
     warnings: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """The note, the image files that are left out, the warnings, and another where the pairs leak."""
-        lines = [self.note, *(f"could not be read: {line}" for line in self.unreadable)]
-        lines += [f"warning: {line}" for line in self.warnings]
-        return [*lines, self.leak_line] if self.leaks else lines
+        """Returns the note, and a line for each image file that is left out."""
+        return [self.note, *(f"could not be read: {line}" for line in self.unreadable)]
 
-    @property
-    def leak_line(self) -> str:
-        """The warning where the pairs leak."""
+    def warning_lines(self) -> tuple[str, ...]:
+        """Returns the warnings, the last one where the pairs leak; see `printable.warn`."""
+        if not self.leaks:
+            return self.warnings
         findings = f"{self.leaks:,} findings; see siamese-tf pairs check"
-        return f"These pairs leak ({findings}): accuracies on them flatter the model."
+        return (*self.warnings, f"These pairs leak ({findings}): accuracies on them flatter the model.")
 
 
 def open_pairs(
@@ -124,8 +123,7 @@ def open_pairs(
         return opened
     if is_private(source.origin):  # now, whoever may read the pair files
         opened = _as_private(opened)
-    warnings = (*source.warnings, *part_warnings(opened.train.manifest))
-    return replace(opened, unreadable=source.unreadable, warnings=warnings)
+    return replace(opened, unreadable=source.unreadable, warnings=pair_warnings(source, opened.train.manifest))
 
 
 def _as_private(opened: OpenedPairs) -> OpenedPairs:

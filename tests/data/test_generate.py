@@ -371,12 +371,15 @@ def test_pairs_of_two_folders_of_one_name_do_not_replace_each_other(people, tmp_
     assert f"; {tmp_path / 'out' / 'people'} holds pairs of other images" in made[1].note
 
 
-def test_warnings_are_among_the_lines(people, tmp_path):
+def test_warnings_of_the_folder_and_of_the_parts(people, tmp_path):
     (people / "p0" / "deep").mkdir()
     (people / "p0" / "0.png").rename(people / "p0" / "deep" / "0.png")
     made = generate_pair_files(str(people), out=tmp_path / "out")
-    assert made.lines()[1].startswith("warning: image files that are not directly in the folder of a class are not us")
-    assert made.lines()[2].startswith("warning: validation has 8 pairs to choose the threshold by")
+    assert len(made.warnings) == 2
+    assert made.warnings[0].startswith(
+        "image files that are not directly in the folder of a class are not used: 1 (p0/"
+    )
+    assert made.warnings[1].startswith("validation has 8 pairs to choose the threshold by")
 
 
 def test_a_folder_of_images_does_not_replace_a_known_data_set(people, tmp_path):
