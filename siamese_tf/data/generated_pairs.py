@@ -1,4 +1,4 @@
-"""What making the pair files of a data set gives: the files, and what there is to be told of them."""
+"""The result of making the pair files of a data set: the files, and a report of them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from siamese_tf.data.audit import Audit
 
 @dataclass(frozen=True)
 class GeneratedPairs:
-    """What `generate_pair_files` wrote.
+    """The result of `generate_pair_files`.
 
     Attributes:
         train_path, test_path: the two files.

@@ -82,7 +82,7 @@ def _write_array(out: Any, array: np.ndarray) -> None:
 
 
 class Header(NamedTuple):
-    """What a file says of an array that is not read yet; `size` is that of the header itself, in bytes."""
+    """The header of an array that is not read yet; `size` is that of the header itself, in bytes."""
 
     shape: tuple[int, ...]
     dtype: np.dtype

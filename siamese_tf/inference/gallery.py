@@ -113,7 +113,7 @@ class Gallery:
         return removed
 
     def names(self) -> dict[str, int]:
-        """How many pictures each person has, in the order of the names.
+        """Counts the pictures of each person, in the order of the names.
 
         Raises:
             GalleryError: the file is damaged.

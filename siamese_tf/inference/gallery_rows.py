@@ -119,7 +119,7 @@ def damaged(reason: str) -> GalleryError:
 
 
 def _read_version_1(base: sqlite3.Connection, dim: int) -> dict[str, bytes]:
-    """As `read_people`. Nothing is read through the index, and two spellings of a name are one person."""
+    """Reads all people like `read_people`, not through the index; two spellings of a name are one person."""
     check_structure(base, "integrity_check")
     people: dict[str, list[bytes]] = {}
     for name, embedding in base.execute("SELECT name, embedding FROM pictures NOT INDEXED ORDER BY id"):

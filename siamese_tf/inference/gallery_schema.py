@@ -31,7 +31,7 @@ HINT = "Restore a copy of the file, or enroll the pictures again into a new gall
 
 
 class Marks(NamedTuple):
-    """What a gallery states about itself.
+    """The facts that a gallery states about itself.
 
     Attributes:
         version: of its tables.

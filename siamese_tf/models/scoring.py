@@ -1,4 +1,4 @@
-"""What is asked of a model, of images in any form: embeddings, scores of pairs, of all pairs, the best of a gallery."""
+"""The methods that take images in any form: embeddings, scores of pairs, of all pairs, the best of a gallery."""
 
 import numpy as np
 import tensorflow as tf
@@ -47,7 +47,7 @@ class Scoring:
         return embeddings
 
     def score(self, img1: Images, img2: Images) -> np.ndarray | float:
-        """How probable it is that two images match.
+        """Returns the probability that two images match.
 
         Args:
             img1, img2: one image or a stack each, see `as_images`. One image is compared with all of a stack.

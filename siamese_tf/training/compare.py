@@ -98,7 +98,7 @@ def compare_objectives(
 
 
 def _settings(config: TrainConfig) -> dict[str, Any]:
-    """For the report: of paths, which differ from machine to machine and may name a client, the last part."""
+    """Returns the settings for the report: of paths, which differ by machine and may name a client, the last part."""
     settings = config.to_dict()
     paths = {name: last_part(settings[name]) for name in NAME_PATHS if settings[name] is not None}
     return {**settings, **paths}

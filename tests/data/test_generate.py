@@ -352,7 +352,7 @@ def test_a_folder_with_a_split_is_split_as_given_and_takes_no_other(people, tmp_
     assert np.unique(train.labels[train.images_of(TRAIN)]).tolist() == [0, 1, 7]
     assert np.unique(train.labels[train.images_of(VALIDATION)]).tolist() == [2, 3]
     assert np.unique(test.labels).tolist() == [4, 5, 6]
-    assert train.manifest["duplicates"] == {"test_twins": 0, "validation_twins": 0, "copies": 0, "contradicting": 0}
+    assert train.manifest["duplicates"] == {"test_twins": 0, "validation_copies": 0, "copies": 0, "contradicting": 0}
     assert "train/p0/0.png" in made.csv_path.read_text()
     with pytest.raises(ConfigError, match="split must be left out for .*people, whose folders are the split"):
         generate_pair_files(str(people), out=tmp_path / "other", split="class")
