@@ -1,4 +1,4 @@
-"""What surrounds every command: streams, signals, TensorFlow's start without its greeting, errors as one message."""
+"""The frame of every command: streams, signals, TensorFlow's start without its greeting, errors as one message."""
 
 import errno
 import os
@@ -68,7 +68,7 @@ def _open_closed_streams() -> None:
 
 
 def _restart_in_utf8_mode() -> None:
-    """In a locale whose encoding is not UTF-8, starts the process again in Python's UTF-8 mode.
+    """Starts the process again in Python's UTF-8 mode, in a locale whose encoding is not UTF-8.
 
     Names of files, of people and of classes are UTF-8 in all files of this project. What is printed stays in the
     encoding of the terminal.

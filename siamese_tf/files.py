@@ -106,7 +106,7 @@ def is_private(path: str | Path) -> bool:
 
 
 def _permissions(path: Path, private: bool) -> int:
-    """Of the file that is replaced, else those of any new file."""
+    """Returns the permissions of the file that is replaced, else those of any new file."""
     try:
         mode = stat.S_IMODE(os.stat(path).st_mode) & 0o777
     except OSError:

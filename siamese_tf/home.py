@@ -40,11 +40,11 @@ def expanded(path: str | Path, name: str) -> Path:
 def cache_home() -> Path:
     """Where caches go unasked: `~/.cache`; without a home folder `temporary_home()`, which is said once."""
     home = home_folder()
-    return home / ".cache" if home is not None else _told_temporary_home()
+    return home / ".cache" if home is not None else _announced_temporary_home()
 
 
 @cache
-def _told_temporary_home() -> Path:
+def _announced_temporary_home() -> Path:
     folder = temporary_home()
     print(
         f"There is no home folder: what is cached goes to {folder}. Set SIAMESE_TF_CACHE and KERAS_HOME to keep it.",

@@ -1,6 +1,7 @@
 """Text from files and folders, made safe to print on a terminal."""
 
 import re
+import sys
 from typing import TextIO
 
 # Control characters (C0, DEL, C1), line and paragraph separators, bidirectional overrides, lone surrogates.
@@ -16,6 +17,12 @@ def print_lines(*lines: str, file: TextIO | None = None) -> None:
         file: standard output where it is None.
     """
     print("\n".join(map(printable, lines)), file=file, flush=True)
+
+
+def warn(*lines: str) -> None:
+    """Prints a warning for each line on standard error, with "warning: " before it, also where a command is quiet."""
+    if lines:
+        print_lines(*(f"warning: {line}" for line in lines), file=sys.stderr)
 
 
 def printable(text: str, keep_layout: bool = False) -> str:

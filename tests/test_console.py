@@ -203,8 +203,17 @@ def test_a_second_signal_does_not_stop_the_cleanup_and_the_handlers_come_back() 
 
 
 def test_a_signal_that_is_ignored_stays_so() -> None:
+    reached = []
+
+    def command() -> None:
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        os.kill(os.getpid(), signal.SIGHUP)
+        reached.append(True)
+
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:
-        run_command(lambda: os.kill(os.getpid(), signal.SIGHUP))
+        run_command(command)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    assert reached

@@ -29,7 +29,7 @@ def _fresh(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     yield
     temporary_home.cache_clear()
-    home._told_temporary_home.cache_clear()
+    home._announced_temporary_home.cache_clear()
 
 
 @pytest.fixture

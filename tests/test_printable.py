@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import siamese_tf
-from siamese_tf.printable import print_lines, printable, short_reason
+from siamese_tf.printable import print_lines, printable, short_reason, warn
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,12 @@ def test_no_name_passes_for_a_line_of_its_own(capsys):
     print_lines("wrote a\nerror: b\x1b", "second")
     print_lines("third", file=sys.stderr)
     assert capsys.readouterr() == ("wrote a\\nerror: b\\x1b\nsecond\n", "third\n")
+
+
+def test_a_warning_goes_to_standard_error(capsys):
+    warn()
+    warn("few images", "a\nb\x1b.png is not used")
+    assert capsys.readouterr() == ("", "warning: few images\nwarning: a\\nb\\x1b.png is not used\n")
 
 
 def test_the_message_of_an_error_is_one_short_line():

@@ -11,7 +11,7 @@ from typer import Option
 from siamese_tf.commands.options import DataDir, DatasetOrNone, GivenDataset, Model, OneVsRest, Pairs, TestPairs
 from siamese_tf.console import start_tensorflow
 from siamese_tf.errors import ConfigError, DatasetError, PairFileError, SiameseError
-from siamese_tf.printable import print_lines, printable
+from siamese_tf.printable import print_lines, printable, warn
 
 if TYPE_CHECKING:  # `siamese-tf --help` waits for none of these
     import numpy as np
@@ -35,7 +35,8 @@ def embed(
 
     loaded = load_model(model)
     source = load_source(dataset, data_dir, form_for(dataset, loaded.form))
-    print_lines(source.note, *source.remarks())
+    print_lines(*source.lines())
+    warn(*source.warnings)
     arrays = embed_source(loaded, source)
     write_npz(out, arrays, private=is_private(source.origin))
     count, numbers = arrays["embeddings"].shape
@@ -83,6 +84,7 @@ def plot_embeddings(
     form = loaded.form if listed else form_for(dataset or "", loaded.form)
     opened = open_pairs(dataset or "auto", data_dir=data_dir, pairs=pairs, test_pairs=test_pairs, form=form)
     print_lines(*opened.lines(), file=sys.stderr if as_json else sys.stdout)
+    warn(*opened.warning_lines())
     test = _test_images(opened, one_vs_rest)
     embeddings = as_compared(loaded, embed_images(loaded, test.images, opened.dataset))
     report = embedding_report(embeddings, test.labels, seed)

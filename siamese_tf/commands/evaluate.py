@@ -12,7 +12,7 @@ from siamese_tf.commands.gallery import NO_DETECTION
 from siamese_tf.commands.options import DataDir, DatasetOrNone, Images, Model, OneVsRest, Pairs, RestIsAClass, TestPairs
 from siamese_tf.console import start_tensorflow
 from siamese_tf.errors import SiameseError
-from siamese_tf.printable import print_lines
+from siamese_tf.printable import print_lines, warn
 
 if TYPE_CHECKING:
     from siamese_tf.data.open import OpenedPairs
@@ -97,10 +97,9 @@ def _warn_of_other_pairs(model: "SiameseModel", opened: "OpenedPairs") -> None:
     sha256 = pairs.get("sha256") if isinstance(pairs, dict) else None
     trained_on = sha256.get("train") if isinstance(sha256, dict) else None
     if dataset == opened.dataset and dataset not in KNOWN and trained_on not in (None, opened.train.sha256):
-        print(
-            "warning: the model was trained on other pairs of this data set, and the test images may be among its"
-            " training images. Name the pair files of the training with --pairs",
-            file=sys.stderr,
+        warn(
+            "the model was trained on other pairs of this data set, and the test images may be among its training"
+            " images. Name the pair files of the training with --pairs"
         )
 
 
@@ -176,6 +175,7 @@ def _report(
 
 def _print(opened: "OpenedPairs", report: dict[str, Any], lines: list[str], as_json: bool) -> None:
     print_lines(*opened.lines(), file=sys.stderr if as_json else sys.stdout)
+    warn(*opened.warning_lines())
     if as_json:
         print(json.dumps(report, indent=2))
     else:

@@ -8,7 +8,7 @@ from typer import Argument, Option
 
 from siamese_tf.commands.options import Color, DataDir, Dataset, Images, ImageSize, Resize
 from siamese_tf.errors import SiameseError
-from siamese_tf.printable import print_lines
+from siamese_tf.printable import print_lines, warn
 
 if TYPE_CHECKING:
     from siamese_tf.data.pair_file import PairFile
@@ -48,6 +48,7 @@ def generate(
         form=ImageForm.parse(image_size, color, resize),
     )
     print_lines(*made.lines())
+    warn(*made.warnings)
 
 
 def check(

@@ -42,7 +42,7 @@ class FoundImages:
     folders_left: int = MAX_FOLDERS
 
     def unused_line(self) -> str:
-        """How many image files are not used, and the first of them, for people."""
+        """Returns the number of image files that are not used, and the names of the first."""
         count = f"{len(self.unused):,}{'' if self.folders_left > 0 else ' or more'}"
         first = ", ".join(map(shown_name, self.unused[:MAX_NAMED])) + (", ..." if len(self.unused) > MAX_NAMED else "")
         return f"image files that are not directly in the folder of a class are not used: {count} ({first})"
@@ -160,7 +160,7 @@ def _add_class(found: FoundImages, entry: os.DirEntry[str], name: str, root: str
 
 
 def _opened(found: FoundImages, entry: os.DirEntry[str], name: str, root: str) -> list[os.DirEntry[str]]:
-    """What a folder holds; nothing where it is none, or is refused."""
+    """Returns the entries of a folder; none where it is no folder, or is refused."""
     try:
         if not entry.is_dir():
             return []

@@ -18,7 +18,7 @@ from siamese_tf.data.pair_text import write_csv_pairs
 from siamese_tf.data.pairs import existing_pairs, make_pairs
 from siamese_tf.data.pairs_folder import CSV_FILE, TEST_FILE, TRAIN_FILE, pairs_folder, why_apart
 from siamese_tf.data.pairs_lock import pairs_lock
-from siamese_tf.data.part_sizes import part_warnings
+from siamese_tf.data.part_sizes import pair_warnings
 from siamese_tf.data.sources import NAMES, Source, load_source
 from siamese_tf.data.split import GIVEN, ImageSplit, default_mode, split_images
 from siamese_tf.errors import ConfigError, DatasetError
@@ -104,7 +104,7 @@ def generate_pair_files(
         for path, file in zip(paths, files, strict=True):
             save_pair_file(path, file)
     manifest = files[0].manifest
-    warnings = (*source.warnings, *part_warnings(manifest))
+    warnings = pair_warnings(source, manifest)
     return GeneratedPairs(*paths, note, manifest["duplicates"], audit, csv_path, source.unreadable, warnings)
 
 

@@ -1,4 +1,4 @@
-"""What making the pair files of a data set gives: the files, and what there is to be told of them."""
+"""The result of making the pair files of a data set: the files, and a report of them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from siamese_tf.data.audit import Audit
 
 @dataclass(frozen=True)
 class GeneratedPairs:
-    """What `generate_pair_files` wrote.
+    """The result of `generate_pair_files`.
 
     Attributes:
         train_path, test_path: the two files.
@@ -30,11 +30,10 @@ class GeneratedPairs:
     warnings: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """What was done, for people."""
+        """Returns what was done, for people, without the warnings."""
         dropped = ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in self.duplicates.items())
         return [
             self.note,
-            *(f"warning: {line}" for line in self.warnings),
             f"byte-identical images left out: {dropped}",
             *self.audit.lines(),
             *(f"wrote {path}" for path in (self.train_path, self.test_path, self.csv_path) if path is not None),

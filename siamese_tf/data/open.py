@@ -22,10 +22,11 @@ from siamese_tf.data.pairs_folder import (
     why_apart,
 )
 from siamese_tf.data.pairs_lock import pairs_lock
-from siamese_tf.data.part_sizes import part_warnings
+from siamese_tf.data.part_sizes import pair_warnings
 from siamese_tf.data.sources import Source, load_source
 from siamese_tf.data.split import GIVEN
 from siamese_tf.errors import ConfigError, PairFileError
+from siamese_tf.files import is_private
 
 DATASET_FOLDER = Path("dataset")
 
@@ -53,16 +54,15 @@ class OpenedPairs:
     warnings: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """The note, the image files that are left out, the warnings, and another where the pairs leak."""
-        lines = [self.note, *(f"could not be read: {line}" for line in self.unreadable)]
-        lines += [f"warning: {line}" for line in self.warnings]
-        return [*lines, self.leak_line] if self.leaks else lines
+        """Returns the note, and a line for each image file that is left out."""
+        return [self.note, *(f"could not be read: {line}" for line in self.unreadable)]
 
-    @property
-    def leak_line(self) -> str:
-        """The warning where the pairs leak."""
+    def warning_lines(self) -> tuple[str, ...]:
+        """Returns the warnings, the last one where the pairs leak; see `printable.warn`."""
+        if not self.leaks:
+            return self.warnings
         findings = f"{self.leaks:,} findings; see siamese-tf pairs check"
-        return f"These pairs leak ({findings}): accuracies on them flatter the model."
+        return (*self.warnings, f"These pairs leak ({findings}): accuracies on them flatter the model.")
 
 
 def open_pairs(
@@ -121,8 +121,17 @@ def open_pairs(
     opened = _open_files(here / TRAIN_FILE, test_pairs, note, form, images_folder)
     if source is None:
         return opened
-    warnings = (*source.warnings, *part_warnings(opened.train.manifest))
-    return replace(opened, unreadable=source.unreadable, warnings=warnings)
+    if is_private(source.origin):  # now, whoever may read the pair files
+        opened = _as_private(opened)
+    return replace(opened, unreadable=source.unreadable, warnings=pair_warnings(source, opened.train.manifest))
+
+
+def _as_private(opened: OpenedPairs) -> OpenedPairs:
+    """Marks both pair files as private; one file for both stays one."""
+    train, test = replace(opened.train, private=True), opened.test
+    if test is not None:
+        test = train if test is opened.train else replace(test, private=True)
+    return replace(opened, train=train, test=test)
 
 
 def _find_or_make(source: Source, dataset: str, folder: Path) -> tuple[Path, str]:

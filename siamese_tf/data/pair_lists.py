@@ -143,8 +143,15 @@ def _pair_file(
         manifest={"form": found.form.as_dict()},
         path=path,
         sha256=_sha256(path, found),
-        private=any(map(is_private, {path, *(file.parent for file in files.values())})),
+        private=any(map(is_private, {path, *_folders(files.values())})),
     )
+
+
+def _folders(files: Iterable[Path]) -> set[Path]:
+    """Returns the folders that the files are in, up to the one that contains them all."""
+    parents = {Path(os.path.abspath(parent)) for parent in {file.parent for file in files}}
+    common = Path(os.path.commonpath(parents))
+    return {folder for parent in parents for folder in (parent, *parent.parents) if folder.is_relative_to(common)}
 
 
 def _names(listed: ListedPairs) -> Iterable[str]:

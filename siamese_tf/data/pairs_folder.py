@@ -53,7 +53,7 @@ def pairs_folder(out: str | Path, source: Source) -> Path:
 
 
 def why_apart(folder: Path, source: Source) -> str:
-    """For the note: why the pairs are not where the name of the data set says; empty where they are."""
+    """Returns why the pairs are not where the name of the data set says, for the note; empty where they are."""
     if folder.name == source.name:
         return ""
     return f"; {folder.with_name(source.name)} holds pairs of other images or another form"

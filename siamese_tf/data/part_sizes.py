@@ -3,8 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from siamese_tf.data.sources import Source
+
 MIN_TRAIN_SHARE = 0.25
 MIN_VALIDATION_PAIRS = 20
+
+
+def pair_warnings(source: Source, manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns the warnings of a data set and those of the pairs that are made of it, without "warning:"."""
+    return (*source.warnings, *part_warnings(manifest))
 
 
 def part_warnings(manifest: Mapping[str, Any]) -> list[str]:

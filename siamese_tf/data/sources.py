@@ -62,10 +62,9 @@ class Source:
         """Whether the folders train, and validation, test or both, say what each image is for."""
         return self.is_validation is not None
 
-    def remarks(self) -> list[str]:
-        """The warnings, and a line for each image file that is left out."""
-        warned = [f"warning: {line}" for line in self.warnings]
-        return [*warned, *(f"could not be read: {line}" for line in self.unreadable)]
+    def lines(self) -> list[str]:
+        """Returns the note, and a line for each image file that is left out."""
+        return [self.note, *(f"could not be read: {line}" for line in self.unreadable)]
 
 
 def load_source(name: str, data_dir: str | Path | None = None, form: ImageForm = AS_THEY_ARE) -> Source:

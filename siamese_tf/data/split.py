@@ -81,8 +81,8 @@ def check_mode(source: Source, mode: str) -> None:
 
 
 def default_mode(source: Source) -> str:
-    """How to split unasked: as the source says, if it does; image files by class where there are enough classes for it;
-    all else by image.
+    """Returns the default mode of the split: that of the source, if it has one; by class for image files of enough
+    classes; by image for all else.
 
     With people in image files, the question is of people never seen; with digits it is not.
     """
@@ -103,9 +103,9 @@ def distinct_images(source: Source) -> tuple[np.ndarray, dict[str, int]]:
 
     Returns:
         kept (n,) bool, and the number of images left out as `"test_twins"` (test images whose bytes occur among the
-        other images), `"validation_twins"` (validation images whose bytes occur among the training images; only for a
-        source with a split of its own), `"copies"` (later copies on one side) and `"contradicting"` (all copies, labels
-        differ).
+        other images), `"validation_copies"` (validation images whose bytes occur among the training images; only for
+        a source with a split of its own), `"copies"` (later copies on one side) and `"contradicting"` (all copies,
+        labels differ).
     """
     (ids,) = content_ids(source.images)
     kept, earlier = np.zeros(len(ids), bool), np.zeros(len(ids), bool)
@@ -122,7 +122,7 @@ def distinct_images(source: Source) -> tuple[np.ndarray, dict[str, int]]:
         kept[rows[first[~doubtful]]] = True
         contradicting += int(doubtful[group].sum())
     copies = len(ids) - int(kept.sum()) - sum(twins) - contradicting
-    counts = {"test_twins": twins[2]} | ({"validation_twins": twins[1]} if source.has_split else {})
+    counts = {"test_twins": twins[2]} | ({"validation_copies": twins[1]} if source.has_split else {})
     return kept, {**counts, "copies": copies, "contradicting": contradicting}
 
 

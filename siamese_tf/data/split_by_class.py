@@ -32,12 +32,12 @@ def split_by_class(
     """
     classes = rng.permutation(np.intersect1d(labels, test_labels))
     several = np.logical_and.reduce([images_of(side, classes) >= 2 for side in (labels, test_labels)])
-    least = MIN_CLASSES * (len(steps) + 1)
-    if several.sum() < least:
+    min_classes = MIN_CLASSES * (len(steps) + 1)
+    if several.sum() < min_classes:
         single = "" if several.all() else f", {(~several).sum()} of them with one image"
         raise DatasetError(
-            f"{name} has {len(classes)} classes{single}; a split by class needs at least {least} with two images or"
-            f" more, {MIN_CLASSES} for each of its {len(steps) + 1} parts. Split by image instead."
+            f"{name} has {len(classes)} classes{single}; a split by class needs at least {min_classes} with two images"
+            f" or more, {MIN_CLASSES} for each of its {len(steps) + 1} parts. Split by image instead."
         )
     counts = [max(MIN_CLASSES, round(several.sum() / step)) for step in steps]
     group = deal_classes(images_of(labels, classes[several]), [*counts, int(several.sum()) - sum(counts)])

@@ -76,7 +76,7 @@ def _shares(steps: Sequence[int]) -> list[float]:
 
 
 def _deal(sizes: list[int], shares: np.ndarray) -> np.ndarray:
-    """How many images of each class (largest first) each part gets, (classes, parts)."""
+    """Returns the number of images of each class (largest first) that each part gets, (classes, parts)."""
     rows = _deal_rows(sizes, shares, {})
     if np.all((rows >= MIN_GROUP).sum(axis=0) >= 2):
         return rows

@@ -132,7 +132,7 @@ def _classes(file: PairFile, images: np.ndarray, named: bool) -> set[Any]:
 
 
 def reports_of(scored: dict[str, ScoredSplit], threshold: float, opened: OpenedPairs) -> dict[str, dict[str, Any]]:
-    """By the name of the split, the dict of `split_report`, its interval over what was split."""
+    """Returns by the name of the split the dict of `split_report`, with the interval over what was split."""
     over_classes = classes_are_split(opened) is True
     return {name: split.report(threshold, over_classes=over_classes) for name, split in scored.items()}
 

@@ -74,7 +74,7 @@ class _Different:
         self.distinct = distinct_pairs(self.first, self.second)
 
     def size(self, limit: FmrLimit) -> float:
-        """How many independent pairs they count as, at the threshold where their own FMR is that of the rule."""
+        """Returns the effective sample size, at the threshold where their own FMR is that of the rule."""
         accepted = int(limit.fmr * self.pairs)
         if accepted < self.pairs:  # as many as tie with the next one are left out
             accepted = int(np.count_nonzero(self.scores > self.scores[accepted]))
@@ -86,7 +86,7 @@ class _Different:
         return min(float(self.distinct), effective_size(rate, without, 1 - limit.confidence))
 
     def _of_others(self, pairs: int) -> np.ndarray:
-        """Of the first pairs, how many each person is not in."""
+        """Counts for each person the first pairs that the person is not in."""
         in_them = np.concatenate([self.first[:pairs], self.second[:pairs]])
         return pairs - np.bincount(in_them, minlength=self.people)
 

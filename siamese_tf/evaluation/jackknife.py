@@ -61,7 +61,7 @@ def jackknife_intervals(
 
 
 def effective_size(rate: float, left_out: np.ndarray, tail: float = TAIL) -> float:
-    """How many independent pairs would know a rate as well: rate (1 - rate) / variance, less for few people.
+    """Returns the number of independent pairs that give an equally certain rate: rate (1 - rate) / variance, or less.
 
     The variance is the jackknife's, (k - 1) / k times the sum of the squared deviations of `left_out` from their mean.
     It is itself uncertain: (z / t)^2 pays for that, t being the quantile of Student's t with k - 1 degrees of freedom,
@@ -113,7 +113,7 @@ def is_extreme(rate: float) -> bool:
 
 
 def distinct_pairs(cluster1: np.ndarray, cluster2: np.ndarray) -> int:
-    """How many different pairs of people there are among pairs of images, either side first."""
+    """Counts the different pairs of people among pairs of images, in either order."""
     people, positions = np.unique(np.concatenate([cluster1, cluster2]), return_inverse=True)
     first, second = np.split(positions.ravel().astype(np.int64), 2)
     return np.unique(np.minimum(first, second) * people.size + np.maximum(first, second)).size

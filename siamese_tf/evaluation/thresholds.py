@@ -102,7 +102,7 @@ RULES = {"accuracy": best_threshold, "f1": best_f1_threshold, "eer": eer_thresho
 
 
 def as_rule(text: str) -> Rule:
-    """What was typed as a rule: a name of RULES, a false match rate, or a limit of it such as "0.01 at 95%".
+    """Parses a rule: a name of RULES, a false match rate, or a limit of it such as "0.01 at 95%".
 
     Raises:
         SiameseError: it is none of these.

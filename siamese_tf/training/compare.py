@@ -16,7 +16,7 @@ from siamese_tf.evaluation.comparison import compare_records
 from siamese_tf.evaluation.comparison_plot import save_comparison_plot
 from siamese_tf.files import atomic_write
 from siamese_tf.locks import locked_workdir
-from siamese_tf.printable import print_lines
+from siamese_tf.printable import print_lines, warn
 from siamese_tf.training.budget import budget, budget_lines, tower_parameters, with_one_budget
 from siamese_tf.training.checkpoint import is_begun
 from siamese_tf.training.finish import Say
@@ -76,6 +76,7 @@ def compare_objectives(
     configs = with_one_budget(configs, pairs)
     parameters = tower_parameters(configs[0], pairs)
     budgets = {config.objective: budget(config, pairs) for config in configs}
+    warn(*pairs.seen.warning_lines())
     for line in [*pairs.seen.lines(), *budget_lines(configs[0].tower, parameters, budgets)]:
         say(line)
     workdir = Path(workdir) if workdir is not None else default_workdir(pairs.seen.dataset, "compare")
@@ -98,7 +99,7 @@ def compare_objectives(
 
 
 def _settings(config: TrainConfig) -> dict[str, Any]:
-    """For the report: of paths, which differ from machine to machine and may name a client, the last part."""
+    """Returns the settings for the report: of paths, which differ by machine and may name a client, the last part."""
     settings = config.to_dict()
     paths = {name: last_part(settings[name]) for name in NAME_PATHS if settings[name] is not None}
     return {**settings, **paths}

@@ -1,4 +1,4 @@
-"""What an epoch measured, for TensorBoard."""
+"""The measurements of each epoch as event files, for TensorBoard."""
 
 import os
 import time

@@ -19,6 +19,7 @@ from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.open import OpenedPairs
 from siamese_tf.data.pair_file import TEST, TRAIN, PairFile
 from siamese_tf.data.pairs import all_pairs, existing_pairs
+from siamese_tf.data.part_sizes import part_warnings
 from siamese_tf.data.sources import Source, load_source
 from siamese_tf.data.split import ImageSplit, distinct_images
 from siamese_tf.errors import ConfigError, DatasetError
@@ -26,11 +27,10 @@ from siamese_tf.evaluation.verification import mean_and_error
 from siamese_tf.evaluation.verify_model import verify_model
 from siamese_tf.files import atomic_write, is_private
 from siamese_tf.locks import locked_workdir
-from siamese_tf.printable import print_lines
+from siamese_tf.printable import print_lines, warn
 from siamese_tf.training.checkpoint import check_resumable, is_begun
 from siamese_tf.training.finish import Say
 from siamese_tf.training.record import without_folders
-from siamese_tf.training.resume import warn
 from siamese_tf.training.run_pairs import RunPairs
 from siamese_tf.training.train import train_and_evaluate
 from siamese_tf.training.workdir import default_workdir, expected_workdir
@@ -108,11 +108,11 @@ def _train_folds_in(
     if not resume:
         (workdir / REPORT).unlink(missing_ok=True)
     people = sum(len(_names(source, split.test)) for split in splits)
-    say(f"{source.note}; {len(splits)} folds of {people:,} people")
-    for line in source.remarks():
+    note, *unreadable = source.lines()
+    for line in (f"{note}; {len(splits)} folds of {people:,} people", *unreadable):
         say(line)
-    if source.is_validation is not None:
-        warn("train, validation and test of the folder are not used as a split; the folds are of all its people")
+    given = "train, validation and test of the folder are not used as a split; the folds are of all its people"
+    warn(*source.warnings, *([] if source.is_validation is None else [given]))
     rows = []
     for number, split in enumerate(splits):
         folder = workdir / f"fold-{number}"
@@ -156,7 +156,9 @@ def _train_fold(
 ) -> dict[str, Any]:
     train, test = pairs_of_split(source, split, "class", config.seed)
     train, test = _hashed(train), _hashed(test)
-    opened = OpenedPairs(train, test, source.name, source.note, audit_pairs([train, test]).leaks)
+    leaks, warnings = audit_pairs([train, test]).leaks, tuple(part_warnings(train.manifest))
+    opened = OpenedPairs(train, test, source.name, source.note, leaks, warnings=warnings)
+    warn(*(f"{folder.name}: {line}" for line in opened.warning_lines()))
     pairs = RunPairs(opened, opened, train.images_of(TRAIN))
     resume = resume and is_begun(folder)  # the first may be finished, and this one not begun
     model = train_and_evaluate(config, folder, pairs=pairs, resume=resume, quiet=quiet, command=command)

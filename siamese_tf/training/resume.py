@@ -1,6 +1,5 @@
 """Going on with a run from its checkpoint."""
 
-import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from siamese_tf.errors import ConfigError
+from siamese_tf.printable import warn
 from siamese_tf.training.checkpoint import CHECKPOINT, RunState, check_config, check_resumable, load_checkpoint
 from siamese_tf.training.environment import environment, environment_changes
 from siamese_tf.training.trainer import Trainer
@@ -57,11 +57,6 @@ def restore(trainer: Trainer, state: RunState, workdir: Path) -> None:
     _assign(trainer.optimizer.variables, state.optimizer, workdir)
     if trainer.config.schedule in ("constant", "plateau"):  # among the variables may be another learning rate
         trainer.optimizer.learning_rate = trainer.config.learning_rate
-
-
-def warn(text: str) -> None:
-    """Prints a warning on standard error, in quiet runs, too."""
-    print(f"warning: {text}", file=sys.stderr, flush=True)
 
 
 def _assign(variables: list[tf.Variable], values: list[np.ndarray], workdir: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 import time
 from collections.abc import Collection
 from contextlib import nullcontext
@@ -18,7 +17,7 @@ from siamese_tf.locks import locked_workdir
 from siamese_tf.models.keras_settings import keras_settings
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.towers import PARAMETERS
-from siamese_tf.printable import print_lines
+from siamese_tf.printable import print_lines, warn
 from siamese_tf.training.begin import begin
 from siamese_tf.training.callbacks import HISTORY, HalveOnPlateau, KeepBest, RestartDraws
 from siamese_tf.training.checkpoint import CHECKPOINT, CONFIG, RunState, check_resumable
@@ -28,7 +27,7 @@ from siamese_tf.training.event_log import EventLog
 from siamese_tf.training.finish import ACCURACY, RECORD, Say, calibrate_and_report
 from siamese_tf.training.pipeline import known_labels, training_batches, training_steps
 from siamese_tf.training.progress import training_progress
-from siamese_tf.training.resume import restore, resumed_state, warn
+from siamese_tf.training.resume import restore, resumed_state
 from siamese_tf.training.run_pairs import RunPairs, open_run_pairs
 from siamese_tf.training.settle import settle
 from siamese_tf.training.trainer import Trainer
@@ -61,7 +60,8 @@ def train_and_evaluate(
             `logs/` nor a checkpoint. None means `runs/<dataset>/<objective>`, where a data set seen as one class
             against the rest has a name of its own.
         tower: a tower of your own, see `SiameseModel`; built anew for every run, `resume` included.
-        pairs: those of the config, where they are open already, so that several runs share them.
+        pairs: those of the config, where they are open already, so that several runs share them; the caller prints
+            their warnings.
         resume: go on from the last finished epoch of the run in `workdir`; from the beginning where none was finished.
             The settings must be those of the run, but for `learning_rate`: set to another, it holds from there on.
         quiet: no progress and no report; warnings go to standard error all the same.
@@ -82,8 +82,7 @@ def train_and_evaluate(
     started = time.perf_counter()
     if pairs is None:
         pairs = open_run_pairs(config)
-        if quiet and pairs.seen.leaks:
-            print(f"warning: {pairs.seen.leak_line}", file=sys.stderr, flush=True)
+        warn(*pairs.seen.warning_lines())
     config = settle(config, pairs, tower)
     for line in pairs.lines(config):
         say(line)

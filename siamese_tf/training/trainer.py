@@ -104,7 +104,7 @@ class Trainer(keras.Model):
             variable.assign(value + share * (tf.convert_to_tensor(variable) - value))
 
     def _embed(self, images: tf.Tensor) -> tf.Tensor:
-        """Where no image depends on the others, in halves, which the processor works at side by side.
+        """Embeds a batch; where no image depends on the others, in halves, which the processor works at side by side.
 
         Batch normalization needs all images for its statistics, and a loss of the tower may be a sum over all of them.
         """

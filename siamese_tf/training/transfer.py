@@ -100,7 +100,7 @@ def _steps(tower: keras.Model) -> list[list[keras.layers.Layer]]:
 
 
 def _layers(network: keras.Model) -> Iterator[keras.layers.Layer]:
-    """In their order, with networks inside opened up where all their weights are in their layers."""
+    """Yields the layers in their order, with networks inside opened up where all their weights are in their layers."""
     for layer in network.layers:
         if isinstance(layer, keras.Model) and len(layer.weights) == sum(len(one.weights) for one in layer.layers):
             yield from _layers(layer)

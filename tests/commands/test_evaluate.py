@@ -13,7 +13,7 @@ from PIL import Image
 from siamese_tf import cli
 from siamese_tf.commands.gallery import NO_DETECTION
 from siamese_tf.data.images import load_image
-from siamese_tf.data.pair_file import load_pair_file
+from siamese_tf.data.pair_file import PairFile, load_pair_file, save_pair_file
 from siamese_tf.data.sources import load_source
 from siamese_tf.models.model_file import load_model, save_model
 
@@ -101,6 +101,19 @@ def test_evaluate_tells_one_class_from_the_rest_as_its_own_run_did(run, told):
     assert "is it 7? from 10 reference images" in table
     assert f"test:       F1 {record['one_vs_rest']['test']['f1']:.4f}" in table
     assert "44 of 449 images are 7" in table
+
+
+@pytest.mark.parametrize("how", ["", " --json"])
+def test_that_pairs_leak_is_printed_on_standard_error(run, trained, tmp_path, how):
+    images = trained.digits[:8]
+    one, other = np.tile([0, 2], 3).astype(np.int32), np.tile([1, 3], 3).astype(np.int32)
+    split = np.repeat([0, 1, 2], 2).astype(np.uint8)
+    pairs = PairFile(images, None, one, other, np.tile([1, 0], 3).astype(np.uint8), split)
+    save_pair_file(tmp_path / "leaking.npz", pairs)
+    done = run(f"evaluate run/siamese.keras --pairs {tmp_path / 'leaking.npz'}{how}")
+    assert done.code == 0
+    assert done.err.splitlines()[-1].startswith("warning: These pairs leak (")
+    assert "These pairs leak" not in done.out
 
 
 def test_the_rest_can_be_a_class_and_the_seed_another(run, told):

@@ -27,6 +27,13 @@ def test_generate_and_check(run, tmp_path):
     assert "images in two parts: train and validation 0, train and test 0, validation and test 0" in checked.out
 
 
+def test_warnings_go_to_standard_error(run, drawn_people, tmp_path):
+    made = run(f"pairs generate --dataset {drawn_people / 'people'} --out {tmp_path} --validation-pairs 4")
+    assert made.code == 0
+    assert made.err.startswith("warning: validation has 4 pairs to choose the threshold by")
+    assert "validation has" not in made.out
+
+
 def small_pairs(img1, img2, split, same_images=()) -> PairFile:
     images = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 1), np.uint8)
     for one, two in same_images:
@@ -86,7 +93,8 @@ def test_a_folder_of_images(run, tmp_path, monkeypatch):
     (tmp_path / "people" / "p3" / "broken.jpg").write_text("text")
     options = "--image-size 8x6 --color rgb --resize crop"
     made = run(f"pairs generate --dataset {tmp_path}/people --out {tmp_path}/out {options}")
-    assert (made.code, made.err) == (0, "")
+    assert made.code == 0
+    assert made.err.startswith("warning: validation has 12 pairs ")
     *_, wrote, unreadable = made.out.splitlines()
     assert wrote == f"wrote {tmp_path}/out/people/pairs.csv"
     assert unreadable.startswith("could not be read: p3/broken.jpg: it is no image")

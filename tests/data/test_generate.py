@@ -287,7 +287,7 @@ def test_what_is_made_of_a_private_folder_is_private(people, tmp_path, mode, exp
         assert stat.S_IMODE(path.stat().st_mode) == expected
     assert load_pair_file(made.train_path).private is (mode == 0o700)
     made.csv_path.chmod(0o644)
-    assert csv_pairs(made.csv_path, ImageForm()).private is False  # the folders of the people are open
+    assert csv_pairs(made.csv_path, ImageForm()).private is (mode == 0o700)  # the folders of the people are open
     (people / "p0").chmod(0o700)
     assert csv_pairs(made.csv_path, ImageForm()).private is True
 
@@ -352,7 +352,7 @@ def test_a_folder_with_a_split_is_split_as_given_and_takes_no_other(people, tmp_
     assert np.unique(train.labels[train.images_of(TRAIN)]).tolist() == [0, 1, 7]
     assert np.unique(train.labels[train.images_of(VALIDATION)]).tolist() == [2, 3]
     assert np.unique(test.labels).tolist() == [4, 5, 6]
-    assert train.manifest["duplicates"] == {"test_twins": 0, "validation_twins": 0, "copies": 0, "contradicting": 0}
+    assert train.manifest["duplicates"] == {"test_twins": 0, "validation_copies": 0, "copies": 0, "contradicting": 0}
     assert "train/p0/0.png" in made.csv_path.read_text()
     with pytest.raises(ConfigError, match="split must be left out for .*people, whose folders are the split"):
         generate_pair_files(str(people), out=tmp_path / "other", split="class")
@@ -371,12 +371,15 @@ def test_pairs_of_two_folders_of_one_name_do_not_replace_each_other(people, tmp_
     assert f"; {tmp_path / 'out' / 'people'} holds pairs of other images" in made[1].note
 
 
-def test_warnings_are_among_the_lines(people, tmp_path):
+def test_warnings_of_the_folder_and_of_the_parts(people, tmp_path):
     (people / "p0" / "deep").mkdir()
     (people / "p0" / "0.png").rename(people / "p0" / "deep" / "0.png")
     made = generate_pair_files(str(people), out=tmp_path / "out")
-    assert made.lines()[1].startswith("warning: image files that are not directly in the folder of a class are not us")
-    assert made.lines()[2].startswith("warning: validation has 8 pairs to choose the threshold by")
+    assert len(made.warnings) == 2
+    assert made.warnings[0].startswith(
+        "image files that are not directly in the folder of a class are not used: 1 (p0/"
+    )
+    assert made.warnings[1].startswith("validation has 8 pairs to choose the threshold by")
 
 
 def test_a_folder_of_images_does_not_replace_a_known_data_set(people, tmp_path):

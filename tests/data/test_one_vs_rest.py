@@ -48,8 +48,9 @@ def kinds(pairs, part):
 
 def test_what_is_to_be_told_of_the_images_is_told_of_these_pairs_too(opened):
     opened = replace(opened, unreadable=("a.png: it is empty",), warnings=("few images",))
-    lines = one_vs_rest(opened, "trouser", rest_is_a_class=False, seed=0).lines()
-    assert lines[1:3] == ["could not be read: a.png: it is empty", "warning: few images"]
+    made = one_vs_rest(opened, "trouser", rest_is_a_class=False, seed=0)
+    assert made.lines()[1] == "could not be read: a.png: it is empty"
+    assert made.warning_lines()[0] == "few images"
 
 
 def test_half_of_the_pairs_are_of_the_class_and_half_between_it_and_the_rest(opened):

@@ -296,14 +296,13 @@ def test_a_leak_is_said(place):
     path = saved(place / "train_pairs.npz", TRAIN, VALIDATION)
     opened = open_pairs("auto", pairs=path)
     assert opened.leaks == 3  # two images in both parts, and one pair that stands twice
-    assert opened.lines() == [
-        opened.note,
-        "These pairs leak (3 findings; see siamese-tf pairs check): accuracies on them flatter the model.",
-    ]
-    assert opened.leak_line == opened.lines()[-1]
+    assert opened.lines() == [opened.note]
+    leak = "These pairs leak (3 findings; see siamese-tf pairs check): accuracies on them flatter the model."
+    assert opened.warning_lines() == (leak,)
+    assert replace(opened, warnings=("few images",)).warning_lines() == ("few images", leak)
     generate_pair_files("digits", out=place)
     clean = open_pairs("digits", folder=place)
-    assert (clean.leaks, clean.lines()) == (0, [clean.note])
+    assert (clean.leaks, clean.warning_lines()) == (0, ())
 
 
 def test_the_network_is_asked_once_not_twice(place, monkeypatch):
@@ -378,8 +377,30 @@ def test_what_is_left_out_and_what_is_little_is_said(people, place):
         " images",
     )
     for opened in (open_pairs(str(people)), open_pairs(str(people))):
-        assert opened.warnings == expected
-        assert opened.lines() == [opened.note, *(f"warning: {line}" for line in expected)]
+        assert opened.warning_lines() == expected
+        assert opened.lines() == [opened.note]
+
+
+def test_pair_files_made_before_a_folder_became_private_are_private(people, place):
+    made = open_pairs(str(people))
+    assert (made.train.private, made.test.private) == (False, False)
+    people.chmod(0o700)
+    for path in (made.train.path, made.test.path):
+        path.chmod(0o644)
+    found = open_pairs(str(people))
+    assert "(found there" in found.note
+    assert (found.train.private, found.test.private) == (True, True)
+
+
+def test_a_pair_file_that_is_its_own_test_file_stays_one_when_it_becomes_private(people, place):
+    folder = open_pairs(str(people)).train.path.parent
+    train, test = (load_pair_file(folder / f"{name}_pairs.npz") for name in ("train", "test"))
+    split = np.where(np.arange(len(train.split)) % 3 == 2, TEST, train.split).astype(np.uint8)
+    save_pair_file(folder / "train_pairs.npz", replace(train, split=split))
+    people.chmod(0o700)
+    opened = open_pairs(str(people))
+    assert opened.test is opened.train
+    assert opened.train.private
 
 
 def test_a_folder_with_train_and_test_is_the_split_that_it_is(people, place):

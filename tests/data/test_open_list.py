@@ -57,7 +57,7 @@ def test_a_csv_list_with_parts_keeps_them(place):
 def test_images_on_two_sides_of_a_list_are_told(place):
     opened, _ = open_list(write_csv(place, (1, 2, 1, ",train"), (1, 1, 0, ",test")), FORM)
     assert opened.leaks == 1
-    assert "leak" in opened.lines()[1]
+    assert "leak" in opened.warning_lines()[0]
 
 
 def test_a_list_in_the_form_of_lfw_has_folds_and_people(place):

@@ -140,3 +140,16 @@ def test_by_the_end_of_the_name(place):
     loaded, fold = load_pairs(place / "a.npz", AS_THEY_ARE)
     assert fold is None
     np.testing.assert_array_equal(loaded.images, pairs.images[:2])
+
+
+@pytest.mark.parametrize("deep", ["c0", "c0/day"])
+def test_images_below_a_private_folder_are_private(place, deep):
+    for name in (f"{deep}/0.png", "c1/0.png"):
+        (place / "people" / name).parent.mkdir(parents=True)
+        Image.fromarray(np.zeros((4, 4), np.uint8)).save(place / "people" / name)
+    (place / "list.csv").write_text(f"img1,img2,similarity\npeople/{deep}/0.png,people/c1/0.png,0\n")
+    assert not csv_pairs(place / "list.csv", ImageForm()).private
+    for folder in (place / "people", place / "people" / "c0"):
+        folder.chmod(0o700)
+        assert csv_pairs(place / "list.csv", ImageForm()).private
+        folder.chmod(0o755)

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
-from siamese_tf.data.part_sizes import part_warnings
+from siamese_tf.data.part_sizes import pair_warnings, part_warnings
+from siamese_tf.data.sources import load_source
 
 
 def manifest(train=60, validation=20, test=20, pairs=20):
@@ -20,6 +23,13 @@ def test_a_training_part_of_few_images():
 def test_few_pairs_to_choose_the_threshold_by():
     (line,) = part_warnings(manifest(pairs=19))
     assert line.startswith("validation has 19 pairs to choose the threshold by, and with fewer than 20 ")
+
+
+def test_those_of_the_data_set_come_first():
+    source = replace(load_source("digits"), warnings=("one is not used",))
+    assert pair_warnings(source, manifest()) == ("one is not used",)
+    first, second = pair_warnings(source, manifest(pairs=19))
+    assert (first, second[:10]) == ("one is not used", "validation")
 
 
 @pytest.mark.parametrize(

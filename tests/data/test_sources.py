@@ -263,11 +263,10 @@ def test_a_folder_with_train_and_test(place, monkeypatch):
     assert source.class_names == ("p0", "p1")
     assert source.paths[0] == "train/p0/0.png"
     assert source.note.endswith("6 grey images of 5x4 in 2 classes (train 3, validation 0, test 3)")
-    assert source.remarks() == [
-        "warning: image files that are not directly in the folder of a class are not used: 1 (top.png)"
-    ]
+    assert source.warnings == ("image files that are not directly in the folder of a class are not used: 1 (top.png)",)
+    assert source.lines() == [source.note]
     (folder / "test" / "p1" / "odd.png").write_text("text")
-    assert load_source(str(folder)).remarks()[1].startswith("could not be read: test/p1/odd.png: ")
+    assert load_source(str(folder)).lines()[1].startswith("could not be read: test/p1/odd.png: ")
 
 
 def test_the_real_path_of_a_folder_of_ones_own_is_known(place, monkeypatch):

@@ -166,7 +166,7 @@ def test_a_validation_twin_of_training_and_a_test_twin_of_either_are_dropped():
     drawn = replace(drawn, is_validation=np.array([False] * 3 + [True] * 4 + [False] * 4))
     kept, counts = distinct_images(drawn)
     assert np.flatnonzero(kept).tolist() == [0, 1, 2, 4, 6, 10]
-    assert counts == {"test_twins": 3, "validation_twins": 1, "copies": 1, "contradicting": 0}
+    assert counts == {"test_twins": 3, "validation_copies": 1, "copies": 1, "contradicting": 0}
 
 
 def given(labels, parts) -> Source:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from matplotlib.image import imread
 
@@ -89,6 +90,19 @@ def test_every_objective_is_trained_with_every_seed(trainings, configs, tmp_path
     ]
     assert re.search(r"test 0\.8200 \(\d:\d\d:\d\d so far, 0:00:00 left\)$", said[-1])
     assert comparison["objectives"]["bce"]["test_accuracy"]["values"] == pytest.approx([0.95, 0.96, 0.97])
+
+
+def test_that_pairs_leak_is_printed_once_on_standard_error(trainings, configs, digit_pairs, tmp_path, capsys):
+    pairs = load_pair_file(digit_pairs)
+    columns = {name: getattr(pairs, name) for name in ("img1", "img2", "similarity", "split")}
+    twice = {name: np.append(column, column[0]) for name, column in columns.items()}
+    save_pair_file(tmp_path / "train_pairs.npz", replace(pairs, **twice))
+    test_pairs = str(digit_pairs.with_name("test_pairs.npz"))
+    configs = [replace(one, pairs=str(tmp_path / "train_pairs.npz"), test_pairs=test_pairs) for one in configs]
+    said = []
+    compare_objectives(configs, 1, tmp_path / "run", say=said.append)
+    assert capsys.readouterr().err.count("warning: These pairs leak (1 findings") == 1
+    assert not any("These pairs leak" in line for line in said)
 
 
 def test_it_leaves_every_number_and_a_picture(trainings, configs, tmp_path):

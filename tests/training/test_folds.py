@@ -189,6 +189,21 @@ def test_the_seed_decides_who_is_where_and_nothing_else_does(people, trained):
     assert first.train.sha256 != sized.train.sha256
 
 
+@pytest.mark.parametrize("quiet", [True, False])
+def test_warnings_go_to_standard_error_quiet_or_not(trained, tmp_path, capsys, quiet):
+    people = draw(tmp_path / "people", people=6, pictures=2)
+    Image.new("L", (10, 12)).save(people / "top.png")
+    lines = []
+    train_folds(config_of(people), 3, tmp_path / "run", quiet=quiet, say=lines.append)
+    first, *of_folds = capsys.readouterr().err.splitlines()
+    assert first == "warning: image files that are not directly in the folder of a class are not used: 1 (top.png)"
+    assert [line.split(" has ")[0] for line in of_folds] == [f"warning: fold-{k}: validation" for k in range(3)]
+    assert not any("not used" in line or "validation has" in line for line in lines)
+    for run in trained:
+        (warning,) = run.pairs.seen.warnings
+        assert warning.startswith("validation has ")
+
+
 def test_equal_pictures_are_never_in_two_parts(people, trained):
     """One under two names belongs to nobody knows whom; a copy under the same name counts once."""
     one, other = (people / f"p{person}" / "0.png" for person in (0, 1))

@@ -8,7 +8,7 @@ from siamese_tf.errors import ConfigError
 from siamese_tf.training.begin import begin
 from siamese_tf.training.checkpoint import RunState, save_checkpoint
 from siamese_tf.training.environment import environment
-from siamese_tf.training.resume import restore, resumed_state, warn
+from siamese_tf.training.resume import restore, resumed_state
 from siamese_tf.training.settle import settle
 
 RUN = {"epochs": 3, "learning_rate": 0.01, "seed": 0}
@@ -83,11 +83,6 @@ def test_another_machine_is_warned_of_and_not_refused(tmp_path, begun, capsys):
     assert err.startswith("warning: number of processors was 99 and is now ")
     assert "TensorFlow's version was 2.0 and is now" in err
     assert err.endswith("the weights will not be bit for bit those of a run without a break\n")
-
-
-def test_a_warning_goes_to_standard_error(capsys):
-    warn("it rains")
-    assert capsys.readouterr() == ("", "warning: it rains\n")
 
 
 @pytest.mark.parametrize("schedule", ["constant", "plateau", "cosine"])

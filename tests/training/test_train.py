@@ -313,8 +313,27 @@ def test_that_pairs_leak_is_said_quiet_or_not(config, digit_pairs, tmp_path, cap
     with locked_workdir(tmp_path / "run"), pytest.raises(SiameseError, match="in use"):
         train_and_evaluate(replace(config, pairs=str(tmp_path / "leaking.npz")), tmp_path / "run", quiet=quiet)
     out, err = capsys.readouterr()
-    said = "These pairs leak ("
-    assert ((said in err), (said in out)) == (quiet, not quiet)
+    assert err.startswith("warning: These pairs leak (")
+    assert "These pairs leak" not in out
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_warnings_of_a_folder_go_to_standard_error_quiet_or_not(config, tmp_path, monkeypatch, capsys, quiet):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for person in "abcdefg":
+        (tmp_path / "people" / person).mkdir(parents=True)
+        for number in range(2):
+            image = Image.fromarray(rng.integers(0, 256, (6, 5), np.uint8))
+            image.save(tmp_path / "people" / person / f"{number}.png")
+    image.save(tmp_path / "people" / "top.png")
+    with locked_workdir(tmp_path / "run"), pytest.raises(SiameseError, match="in use"):
+        train_and_evaluate(replace(config, pairs=None, dataset="people"), tmp_path / "run", quiet=quiet)
+    out, err = capsys.readouterr()
+    first, second = err.splitlines()
+    assert first.startswith("warning: image files that are not directly in the folder of a class are not used: 1 (top")
+    assert second.startswith("warning: validation has ")
+    assert "warning" not in out
 
 
 def _same(pairs):
