@@ -4,7 +4,7 @@ import shlex
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Option
@@ -26,6 +26,9 @@ from siamese_tf.commands.stopping import stopping
 from siamese_tf.console import start_tensorflow
 from siamese_tf.printable import print_lines
 from siamese_tf.tower_defaults import TOWER_NAMES
+
+if TYPE_CHECKING:  # `siamese-tf --help` does not wait for it
+    from siamese_tf.config import TrainConfig
 
 
 def train(
@@ -88,13 +91,10 @@ def train(
 ) -> None:
     """Train, keep the best validation checkpoint, calibrate, evaluate, and save."""
     from siamese_tf.recipes import config_from
-    from siamese_tf.training.checkpoint import check_resumable
-    from siamese_tf.training.workdir import expected_workdir
 
     config = config_from(recipe, _given(context))
-    run = config.objective if folds is None else f"{config.objective}-folds"
-    if resume and (expected := workdir or expected_workdir(config, run)):
-        check_resumable(expected, folds)
+    if resume:
+        _check_resumable(config, workdir, folds)
     start_tensorflow()
 
     from siamese_tf.training.folds import fold_lines, train_folds
@@ -109,6 +109,16 @@ def train(
         else:
             report = train_folds(config, folds, workdir, resume=resume, quiet=quiet, command=command)
             print_lines("", *fold_lines(report))
+
+
+def _check_resumable(config: "TrainConfig", workdir: Path | None, folds: int | None) -> None:
+    """Refuses to resume what was not begun, before TensorFlow is loaded."""
+    from siamese_tf.training.checkpoint import check_resumable
+    from siamese_tf.training.workdir import expected_workdir
+
+    run = config.objective if folds is None else f"{config.objective}-folds"
+    if expected := workdir or expected_workdir(config, run):
+        check_resumable(expected, folds)
 
 
 def _given(context: typer.Context) -> dict[str, Any]:
