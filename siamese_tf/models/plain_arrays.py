@@ -14,9 +14,7 @@ from siamese_tf.errors import ModelFileError
 from siamese_tf.printable import short_reason
 
 GROUP = "vars"  # as Keras calls it
-MAX_ARRAYS = (
-    8192  # under two seconds and 100 MB; the largest tower here has 602, the largest of keras.applications 1,700
-)
+MAX_ARRAYS = 4096  # about a second; the largest tower here has 602
 MAX_GROUPS = 64
 CURE = "Train the model again, or copy the file again"
 
