@@ -117,7 +117,7 @@ def cases(good: Good) -> dict[str, tuple[str, str, bytes]]:
     wide = b"[" + b"[]," * 340_000 + b"[]]"
     towers = ("inception_resnet_v1", "mobilenet_v2", "resnet50", "koch", "tnn", "reference", "hog")
     models = {
-        "4,000 names in HDF5": good.with_names(4_000),
+        "2,000 names in HDF5": good.with_names(2_000),
         "20,000 names in HDF5": good.with_names(20_000),
         "200,000 names in HDF5": good.with_names(200_000),
         "200,000 names at the root": good.with_names(200_000, "/"),
