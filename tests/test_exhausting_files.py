@@ -25,8 +25,8 @@ from siamese_tf.models.model_file import load_model, save_model
 from siamese_tf.models.siamese_model import SiameseModel
 
 MAX_SECONDS, MAX_BYTES = 2.0, 300 * 2**20
-PROGRAM = """
-import resource, sys, time
+PROGRAM = r"""
+import re, sys, time
 from siamese_tf.errors import SiameseError
 from siamese_tf.models.import_facenet import import_facenet
 from siamese_tf.models.import_imagenet import import_imagenet
@@ -35,14 +35,18 @@ from siamese_tf.models.towers import mobilenet_v2
 load_model(sys.argv[1])
 tower = mobilenet_v2((32, 32, 3), 8) if sys.argv[2] == "imagenet" else None
 loaders = {"model": load_model, "facenet": import_facenet, "imagenet": lambda path: import_imagenet(tower, path)}
-memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+def peak():  # in bytes; what getrusage answers includes the parent's
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", open("/proc/self/status").read())[1])
+
+memory = peak()
 start = time.perf_counter()
 try:
     loaders[sys.argv[2]](sys.argv[3])
     print("loaded")
 except SiameseError as error:
     seconds = time.perf_counter() - start
-    print("refused", seconds, 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory))
+    print("refused", seconds, peak() - memory)
 """
 
 
@@ -110,17 +114,17 @@ def pixels(count: int) -> bytes:
 def cases(good: Good) -> dict[str, tuple[str, str, bytes]]:
     """Name -> how it is loaded, the ending of its name, its content."""
     record = json.dumps({"config": 0}).encode()
-    wide = b"[" + b"[]," * 1_300_000 + b"[]]"
+    wide = b"[" + b"[]," * 340_000 + b"[]]"
     towers = ("inception_resnet_v1", "mobilenet_v2", "resnet50", "koch", "tnn", "reference", "hog")
     models = {
-        "5,000 names in HDF5": good.with_names(5_000),
+        "2,000 names in HDF5": good.with_names(2_000),
         "20,000 names in HDF5": good.with_names(20_000),
         "200,000 names in HDF5": good.with_names(200_000),
         "200,000 names at the root": good.with_names(200_000, "/"),
         "44 MB of zip directory": directory(44_000_000),
         "44 MB of zip directory, after a model": good.path.read_bytes()[:4] + directory(44_000_000)[4:],
-        "4 MB of empty lists": good.with_config(wide),
-        "4 MB of empty lists as a record": good.with_values(record={"a": json.loads(wide)}),
+        "1 MB of empty lists": good.with_config(wide),
+        "1 MB of empty lists as a record": good.with_values(record={"a": json.loads(wide)}),
         "4 MB of brackets": good.with_config(b"[" * 2_000_000 + b"]" * 2_000_000),
         "4 MB of digits": good.with_config(b"1" * 4_000_000),
         "4 MB of text": good.with_config(record + b" " * 4_000_000),
@@ -155,6 +159,7 @@ def cases(good: Good) -> dict[str, tuple[str, str, bytes]]:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_they_are_refused_before_they_cost_much(good, tmp_path):
     lines, bad = [], []
     for name, (loader, ending, content) in cases(Good(good)).items():

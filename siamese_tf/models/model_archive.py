@@ -12,7 +12,7 @@ from siamese_tf.printable import short_reason
 from siamese_tf.zip_layout import ZipLayoutError, check_layout
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-MAX_BYTES = {CONFIG: 2**22, METADATA: 2**16, WEIGHTS: 2**30}
+MAX_BYTES = {CONFIG: 2**20, METADATA: 2**16, WEIGHTS: 2**30}
 MAX_MEMBERS = 16  # of an archive that is looked at, so that a message can name what does not belong in it
 IDENTITY = {
     "module": "siamese_tf.models.siamese_model",

@@ -22,9 +22,9 @@ from siamese_tf.errors import ModelFileError, SiameseError
 from siamese_tf.files import atomic_write, open_regular
 from siamese_tf.models.model_archive import CONFIG, HINT, IDENTITY, METADATA, WEIGHTS, read_config, read_members
 from siamese_tf.models.parameter_counts import parameter_count
-from siamese_tf.models.plain_arrays import GROUP, read_plain_arrays
+from siamese_tf.models.plain_arrays import GROUP, MAX_ARRAYS, read_plain_arrays
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.models.towers import TOWERS
+from siamese_tf.models.towers import TOWERS, build_tower
 from siamese_tf.models.weights import read_weights, write_weights
 from siamese_tf.printable import printable
 
@@ -71,7 +71,8 @@ def load_model(path: str | Path, tower: keras.Model | None = None) -> SiameseMod
             members = read_members(file)
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        config, arrays = read_config(members[CONFIG]), read_plain_arrays(members[WEIGHTS])
+        config = read_config(members[CONFIG])
+        arrays = read_plain_arrays(members[WEIGHTS], max_arrays=_max_arrays(config, tower))
         model = _build(config, tower, arrays)
         read_weights(model.tower, model.head, arrays)
         model.file_sha256 = digest
@@ -84,11 +85,19 @@ def load_model(path: str | Path, tower: keras.Model | None = None) -> SiameseMod
     return model
 
 
+def _max_arrays(config: dict[str, Any], tower: keras.Model | None) -> int:
+    """Returns how many arrays are read; a tower of the caller's own may have more than those here."""
+    if tower is None:
+        return MAX_ARRAYS
+    if config["tower"] != "custom":
+        raise ModelFileError(f"its tower is {config['tower']!r}, which is built by name; leave the argument tower out")
+    height, width, channels = config["input_size"]
+    return MAX_ARRAYS + len(build_tower(tower, (height, width, channels), config["embedding_dim"]).weights)
+
+
 def _build(config: dict[str, Any], tower: keras.Model | None, arrays: Mapping[str, np.ndarray]) -> SiameseModel:
     """Builds the network, if the arrays are as many numbers as it has: a small file cannot name a large tower."""
     name = config["tower"]
-    if tower is not None and name != "custom":
-        raise ModelFileError(f"its tower is {name!r}, which is built by name; leave the argument tower out")
     if name in TOWERS:
         expected = parameter_count(name, config["input_size"], config["embedding_dim"])
         found = sum(array.size for key, array in arrays.items() if key.startswith("tower."))

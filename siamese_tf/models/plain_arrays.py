@@ -14,19 +14,18 @@ from siamese_tf.errors import ModelFileError
 from siamese_tf.printable import short_reason
 
 GROUP = "vars"  # as Keras calls it
-MAX_ARRAYS = (
-    8192  # under two seconds and 100 MB; the largest tower here has 602, the largest of keras.applications 1,700
-)
+MAX_ARRAYS = 2048  # half a second; the largest tower here has 602
 MAX_GROUPS = 64
 HINT = "Train the model again, or copy the file again"
 
 
-def read_plain_arrays(content: bytes, alone: bool = True) -> dict[str, np.ndarray]:
+def read_plain_arrays(content: bytes, alone: bool = True, max_arrays: int = MAX_ARRAYS) -> dict[str, np.ndarray]:
     """Reads the arrays of the group `vars`.
 
     Args:
         content: of the HDF5 file.
         alone: refuses other groups beside it; otherwise they must lie in the file, and are not read.
+        max_arrays: how many arrays may be in the group.
 
     Returns:
         Float32 arrays by name, with no more bytes in all than `content`.
@@ -38,8 +37,8 @@ def read_plain_arrays(content: bytes, alone: bool = True) -> dict[str, np.ndarra
         with h5py.File(io.BytesIO(content), "r") as file:
             _check_groups(file, alone)
             group = file[GROUP]
-            if len(group) > MAX_ARRAYS:
-                raise ModelFileError(f"the weights have {len(group):,} names; at most {MAX_ARRAYS:,} are read. {HINT}")
+            if len(group) > max_arrays:
+                raise ModelFileError(f"the weights have {len(group):,} names; at most {max_arrays:,} are read. {HINT}")
             arrays = {name: _plain_array(group, name) for name in group}
             if sum(array.nbytes for array in arrays.values()) > len(content):
                 raise ModelFileError(f"the file of weights announces more numbers than it holds. {HINT}")

@@ -60,6 +60,13 @@ def test_anything_else_is_refused(change, finding):
         read_plain_arrays(hdf5(change))
 
 
+def test_a_large_tower_of_ones_own_may_have_more():
+    content = hdf5(lambda file: [file["vars"].__setitem__(str(i), np.float32(i)) for i in range(5)])
+    assert len(read_plain_arrays(content, max_arrays=7)) == 7
+    with pytest.raises(ModelFileError, match="have 7 names; at most 6 are read"):
+        read_plain_arrays(content, max_arrays=6)
+
+
 def test_the_message_of_a_library_is_cut():
     with pytest.raises(ModelFileError, match="the file of weights is damaged") as caught:
         read_plain_arrays(hdf5()[:300])
