@@ -33,6 +33,7 @@ class RunState:
             `validation_accuracy`, `learning_rate`, `seconds`.
         best_epoch: the epoch with the highest validation accuracy so far, the first of equals; 0 before the first.
         environment: of the last epoch, see `environment`; empty in checkpoints of the first versions.
+        learning_rates: [epoch, rate] for each rate asked for, from that epoch on; empty where it never changed.
         whitening_seconds: that it took to whiten, after the last epoch.
         variables, optimizer, best: the arrays of the model, of its optimiser, and of the model after `best_epoch`.
     """
@@ -41,6 +42,7 @@ class RunState:
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
     environment: dict[str, Any] = field(default_factory=dict)
+    learning_rates: list[list[float]] = field(default_factory=list)
     whitening_seconds: float = 0.0
     variables: list[np.ndarray] = field(default_factory=list)
     optimizer: list[np.ndarray] = field(default_factory=list)
@@ -63,6 +65,7 @@ def save_checkpoint(state: RunState, workdir: Path) -> None:
         "history": state.history,
         "best_epoch": state.best_epoch,
         "environment": state.environment,
+        **({"learning_rates": state.learning_rates} if state.learning_rates else {}),
         "arrays": {group: len(getattr(state, group)) for group in GROUPS},
     }
     arrays = {f"{group}.{number}": array for group in GROUPS for number, array in enumerate(getattr(state, group))}

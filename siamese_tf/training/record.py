@@ -38,8 +38,9 @@ def build_record(
         command: what to type to do this again; the record has it `without_folders`.
 
     Returns:
-        Plain values; the objective triplet adds `triplet`, how its steps were made, whitening `whitened`, and a run
-        whose loss became NaN after good epochs `stopped_at_nan`, the epoch in which it did.
+        Plain values; the objective triplet adds `triplet`, how its steps were made, whitening `whitened`, a run that
+        was resumed with another learning rate `learning_rates`, see `RunState`, and a run whose loss became NaN after
+        good epochs `stopped_at_nan`, the epoch in which it did.
     """
     assert config.epochs is not None  # `settle` has set it
     seen = pairs.seen
@@ -62,6 +63,7 @@ def build_record(
             "epochs": state.epochs_done,
             "best_epoch": state.best_epoch,
             "seconds": round(state.seconds, 1),
+            **({"learning_rates": state.learning_rates} if state.learning_rates else {}),
             **({"whitened": True} if config.whiten else {}),
             **({"stopped_at_nan": state.epochs_done + 1} if 0 < state.epochs_done < config.epochs else {}),
         },

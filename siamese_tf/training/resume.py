@@ -41,6 +41,7 @@ def resumed_state(
     before, rate = state.run["learning_rate"], run["learning_rate"]
     if rate != before:
         log(f"The learning rate is {rate:g} from epoch {state.epochs_done + 1} on; it was {before:g}.")
+        state.learning_rates = [*(state.learning_rates or [[1, before]]), [state.epochs_done + 1, rate]]
     if changes := environment_changes(state.environment, environment()):
         warn(f"{', '.join(changes)}: the weights will not be bit for bit those of a run without a break")
     state.run = run

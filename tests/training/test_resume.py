@@ -70,6 +70,10 @@ def test_another_learning_rate_is_said_and_is_the_state_s_from_there_on(tmp_path
     lines, run = [], {**RUN, "learning_rate": 0.001}
     state = resumed_state(tmp_path, run, ("learning_rate",), lines.append)
     assert state.run == run
+    assert state.learning_rates == [[1, 0.01], [2, 0.001]]
+    save_checkpoint(state, tmp_path)
+    assert resumed_state(tmp_path, run, (), lambda line: None).learning_rates == [[1, 0.01], [2, 0.001]]
+    begun()
     assert lines[1:] == ["The learning rate is 0.001 from epoch 2 on; it was 0.01."]
     with pytest.raises(ConfigError, match="learning_rate was 0.01 and is now 0.001"):
         resumed_state(tmp_path, run, (), lines.append)

@@ -811,6 +811,8 @@ def test_a_loss_that_is_no_number_late_in_a_run_costs_no_more_than_the_epochs_af
     resumed = train_and_evaluate(lower, run, tower=tower_spoilt_from(1000), resume=True)
     assert "The learning rate is 0.001 from epoch 3 on; it was 0.01." in capsys.readouterr().out
     assert "stopped_at_nan" not in resumed.record["training"]
+    assert "learning_rates" not in training
+    assert resumed.record["training"]["learning_rates"] == [[1, 0.01], [3, 0.001]]
     rates = [row["learning_rate"] for row in history(run)]
     assert len(rates) == 4
     assert max(rates[:2]) > 0.004 > 0.0011 > max(rates[2:])
