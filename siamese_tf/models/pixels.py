@@ -42,11 +42,11 @@ def scale_pixels(images: tf.Tensor) -> tf.Tensor:
 
 
 def valid_images(images: tf.Tensor) -> tf.Tensor:
-    """Returns (n,) bool: which images (n, h, w, c) or (n, h, w) have all their values in the range of their dtype."""
+    """Returns (n,) bool: which images (n, h, w, c) have all their values in the range of their dtype."""
     images = tf.convert_to_tensor(images)
     values = tf.cast(images, tf.float32)
     low, high = (0.0, 255.0) if images.dtype.is_integer else (-TOLERANCE, 1 + TOLERANCE)
-    return tf.reduce_all((values >= low) & (values <= high), axis=tf.range(1, tf.rank(values)))
+    return tf.reduce_all((values >= low) & (values <= high), axis=[1, 2, 3])
 
 
 def _as_bytes(images: np.ndarray) -> np.ndarray:

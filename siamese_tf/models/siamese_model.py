@@ -115,7 +115,7 @@ class SiameseModel(Scoring, KerasSaving):
         """Two stacks of images to the probabilities that they match, pair by pair.
 
         Args:
-            pair: two tensors (n, h, w, c), integers from 0 to 255 or floats from 0 to 1.
+            pair: two tensors (n, h, w, c), or (n, h, w) of gray images; integers from 0 to 255 or floats from 0 to 1.
             training: uses batch statistics, and compares embeddings of length 0 like any other.
 
         Returns:
@@ -128,6 +128,7 @@ class SiameseModel(Scoring, KerasSaving):
         if tf.executing_eagerly():
             for images in pair:
                 as_pixels(np.asarray(images))
+        pair = tuple(images[..., tf.newaxis] if len(images.shape) == 3 else images for images in pair)
         count = tf.shape(pair[0])[0]
         embeddings = self._embeddings(tf.concat([scale_pixels(images) for images in pair], axis=0), training)  # (2n, d)
         scores = tf.sigmoid(self.head((embeddings[:count], embeddings[count:])))

@@ -88,6 +88,11 @@ def test_black_and_white_are_false_and_true(model, door):
     np.testing.assert_allclose(DOORS[door](model, a, b), expected, atol=1e-5)
 
 
+def test_gray_stacks_need_no_channels_whatever_the_views():
+    model = SiameseModel((8, 8, 1), "small_cnn", 4, views="turn")
+    np.testing.assert_allclose(np.asarray(model((A[..., 0], B[..., 0]))), model.score(A, B), atol=1e-5)
+
+
 def test_in_a_graph_pixels_out_of_range_have_no_score(model):
     graph = tf.function(lambda a, b: model((a, b)))
     scores = graph(tf.constant(np.float32(A)), tf.constant(np.float32(B / 255))).numpy()
