@@ -163,7 +163,7 @@ REFUSED = [
     ("pairs generate --dataset digits --out new --test-pairs -1", ["test part: -1 pairs", "Ask for 2 to"]),
     ("pairs generate --dataset digits --out new --split person", ["'person'", "'image' or 'class'"]),
     ("pairs generate --dataset digits --out new --seed -1", ["seed is -1", "0 or more"]),
-    ("pairs generate --dataset digits --out file", ["file/digits", "Not a directory", "name another"]),
+    ("pairs generate --dataset digits --out file", ["file: File exists", "It is a file", "name another"]),
     # the settings of train
     (f"{TINY} --objective foo", ["objective", "bce, mse, contrastive, triplet", "'foo'"]),
     (f"{TINY} --tower foo", ["tower", "small_cnn, resnet, reference, tnn", "'foo'"]),
