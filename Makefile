@@ -1,5 +1,6 @@
 # Everything runs in the environment $(VENV), which is made when first needed and again when setup.py changes.
 #   make test PYTHON=python3.12 VENV=.venv-3.12      another Python, in another environment
+#   make test TESTS=tests/models                     some of the tests
 
 VENV ?= .venv
 PYTHON ?= $(shell for python in python3.11 python3 python3.13 python3.12; do \
@@ -25,10 +26,10 @@ run: $(INSTALLED) ## Train on the data at hand, report and save the model (main3
 	@$(RUN) main3.py
 
 test: $(INSTALLED) ## The tests, without the slow ones
-	@$(RUN) -m pytest -m "not slow"
+	@$(RUN) -m pytest -m "not slow" $(TESTS)
 
 test-slow: $(INSTALLED) ## The slow tests
-	@$(RUN) -m pytest -m slow
+	@$(RUN) -m pytest -m slow $(TESTS)
 
 check: $(INSTALLED) ## Formatting, lint and types
 	@$(RUN) -m ruff format --check .
