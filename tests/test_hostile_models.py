@@ -49,7 +49,10 @@ class Watch:
 
 @pytest.fixture(scope="module")
 def good() -> SiameseModel:
-    return SiameseModel((8, 8, 1), "reference", 4, record={"seed": 1})
+    model = SiameseModel((8, 8, 1), "reference", 4, record={"seed": 1})
+    *weights, bias = model.tower.get_weights()
+    model.tower.set_weights([*weights, bias + 0.5])  # an embedding of 0, behind the last ReLU, would be refused
+    return model
 
 
 @pytest.fixture(scope="module")
