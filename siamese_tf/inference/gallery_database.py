@@ -135,7 +135,7 @@ def _wipe_journal(base: sqlite3.Connection, path: Path) -> None:
             os.fsync(descriptor)
         journal.unlink()
     except FileNotFoundError:
-        pass
+        pass  # no journal is left to overwrite
     except OSError as error:
         raise GalleryError(
             f"the change is made, but the journal with what was there before could not be overwritten"
