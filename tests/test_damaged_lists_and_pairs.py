@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from fuzzing import damaged, damaged_members, repair_checksums
 
-from siamese_tf.data.csv_rows import text_lines
+from siamese_tf.data.csv_rows import TextLines
 from siamese_tf.data.idx import read_idx
 from siamese_tf.data.image_form import AS_THEY_ARE
 from siamese_tf.data.known import load_known
@@ -131,8 +131,8 @@ CSV = 'img1,img2,similarity,split,note\na.png,"b, c.png",1,train,x\nä.png,a.png
 LFW = "2\t1\nAnn_Lee\t1\t12\nAnn_Lee\t1\tBob\t2\n\nBob\t1\t2\nBob\t3\tAnn_Lee\t4\n"
 IDX = struct.pack(">4B3I", 0, 0, 8, 3, 4, 2, 3) + bytes(range(24))
 READERS: dict[str, tuple[bytes, Callable[[Path], object]]] = {
-    "csv": (CSV.encode(), lambda path: parse_csv(text_lines(path), str(path))),
-    "lfw": (LFW.encode(), lambda path: parse_lfw(text_lines(path), str(path))),
+    "csv": (CSV.encode(), lambda path: parse_csv(TextLines(path), str(path))),
+    "lfw": (LFW.encode(), lambda path: parse_lfw(TextLines(path), str(path))),
     "idx": (IDX, read_idx),
     "idx.gz": (gzip.compress(IDX, mtime=0), read_idx),
 }

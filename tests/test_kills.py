@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -79,7 +80,9 @@ COMMANDS = {
         " --projector projector",
         2,
     ),
+    "import": ("import-facenet weights.npz imported.keras", 2),
 }
+FACENET = Path(__file__).parent / "models" / "fixtures" / "facenet_pytorch.json"
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +116,8 @@ def launch(folder: Path) -> Iterator[Callable]:
         for name in "ab":
             Image.linear_gradient("L").resize((8, 8)).save(folder / f"{name}.png")
         (folder / "list.csv").write_text("img1,img2\n" + "a.png,b.png\n" * 2000)
+        shapes = json.loads(FACENET.read_text(encoding="utf-8"))
+        np.savez(folder / "weights.npz", **{name: np.full(shape, 0.01, np.float32) for name, shape in shapes.items()})
         yield typed
         process.stdin.close()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamese_tf.data.csv_rows import text_lines
+from siamese_tf.data.csv_rows import TextLines
 from siamese_tf.data.image_cache import CachedImages, cached_images
 from siamese_tf.data.image_form import ImageForm
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file
@@ -38,7 +38,7 @@ def csv_pairs(path: str | Path, form: ImageForm) -> PairFile:
         PairFileError: the list or one of its images cannot be read; the message says which, and the cure.
     """
     path = Path(path)
-    listed = parse_csv(text_lines(path), str(path))
+    listed = parse_csv(TextLines(path), str(path))
     return _pair_file(path, listed, {name: path.parent / name for name in _names(listed)}, form)
 
 
@@ -63,7 +63,7 @@ def lfw_pairs(path: str | Path, images_folder: str | Path, form: ImageForm) -> t
     if "\0" in os.fspath(images_folder):
         raise PairFileError(f"images {os.fspath(images_folder)!r}: no folder has a null character. Name another")
     path = Path(path)
-    listed = parse_lfw(text_lines(path), str(path))
+    listed = parse_lfw(TextLines(path), str(path))
     files = {name: _lfw_file(Path(images_folder), name) for name in _names(listed)}
     people = sorted({name.split("/")[0] for name in files})
     number = {person: label for label, person in enumerate(people)}

@@ -10,18 +10,20 @@ import csv
 import os
 import re
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from siamese_tf.data.csv_rows import COLUMNS, csv_rows, wrong_count
+from siamese_tf.data.csv_rows import BATCH_ROWS, COLUMNS, TextLines, csv_batches, csv_columns, wrong_count
 from siamese_tf.data.pair_file import PARTS, TEST, TRAIN
 from siamese_tf.errors import PairFileError
 from siamese_tf.files import atomic_write
 
 NUMBER = re.compile(r"[0-9]{1,6}")
+VALUES = {"similarity": {"0", "1"}, "split": {*PARTS}}  # what a row of a list for training may have there
 
 
 @dataclass
@@ -38,12 +40,15 @@ class ListedPairs:
     fold: "array[int]" = field(default_factory=lambda: array("I"))
     names: dict[str, str] = field(default_factory=dict)
 
-    def add(self, img1: str, img2: str, similarity: int, split: int, fold: int = 0) -> None:
-        self.img1.append(self.names.setdefault(img1, img1))
-        self.img2.append(self.names.setdefault(img2, img2))
-        self.similarity.append(similarity)
-        self.split.append(split)
-        self.fold.append(fold)
+    def add(
+        self, img1: list[str], img2: list[str], similarity: list[int], split: list[int], fold: list[int] | None = None
+    ) -> None:
+        """Adds k pairs: two names, similarity, part and fold of each."""
+        self.img1.extend(map(self.names.setdefault, img1, img1))
+        self.img2.extend(map(self.names.setdefault, img2, img2))
+        self.similarity.extend(similarity)
+        self.split.extend(split)
+        self.fold.extend(fold or [0] * len(img1))
 
 
 def is_list(path: str | Path) -> bool:
@@ -56,87 +61,137 @@ def is_lfw(path: str | Path) -> bool:
     return Path(path).suffix.lower() == ".txt"
 
 
-def parse_csv(lines: Iterable[str], name: str) -> ListedPairs:
+def parse_csv(lines: TextLines | Sequence[str], name: str) -> ListedPairs:
     """The pairs of a CSV list.
 
     Args:
-        lines: as `text_lines` gives them.
+        lines: with their ends; gone through twice, so that nothing is kept of a list that is refused.
         name: what the messages call it.
 
     Raises:
         PairFileError: it is none; the message names the line.
     """
-    listed = ListedPairs()
-    rows = csv_rows(lines, name, COLUMNS[:3])
-    _, columns = next(rows)
+    columns = csv_columns(lines, name, COLUMNS[:3])
     img1, img2, similarity = map(columns.index, COLUMNS[:3])
     split = columns.index("split") if "split" in columns else None
-    parts = {part: number for number, part in enumerate(PARTS)}
-    for number, fields in rows:
-        if problem := wrong_count(fields, columns):
-            raise PairFileError(f"{name}, line {number}: {problem}. Correct it")
-        if fields[similarity] not in ("0", "1") or not (fields[img1] and fields[img2]):
-            raise PairFileError(
-                f"{name}, line {number}: expected two images and a similarity of 1 (same) or 0 (different); got"
-                f" {','.join(fields)!r:.200}. Correct it"
-            )
-        part = TRAIN if split is None else parts.get(fields[split])
-        if part is None:
-            raise PairFileError(
-                f"{name}, line {number}: split is {fields[split or 0]!r:.200}; expected {', '.join(PARTS)}. Correct it"
-            )
-        listed.add(fields[img1], fields[img2], int(fields[similarity]), part)
+    _check_rows(lines, name, columns)
+    listed, parts = ListedPairs(), {part: number for number, part in enumerate(PARTS)}
+    for batch in csv_batches(lines, name):
+        rows = [*filter(None, batch.rows)]
+        listed.add(
+            [row[img1] for row in rows],
+            [row[img2] for row in rows],
+            [int(row[similarity]) for row in rows],
+            [TRAIN if split is None else parts[row[split]] for row in rows],
+        )
     if not listed.img1:
         raise PairFileError(f"{name} holds no pairs below its first line. Write one on each line")
     return listed
 
 
-def parse_lfw(lines: Iterable[str], name: str) -> ListedPairs:
+def _check_rows(lines: TextLines | Sequence[str], name: str, columns: list[str]) -> None:
+    values = {columns.index(column): allowed for column, allowed in VALUES.items() if column in columns}
+    images = [columns.index(column) for column in COLUMNS[:2]]
+    for batch in csv_batches(lines, name):
+        if not batch.is_well_formed(len(columns), values, images):
+            for number, fields in batch.numbered():
+                if problem := _problem(fields, columns):
+                    raise PairFileError(f"{name}, line {number}: {problem}. Correct it")
+
+
+def _problem(fields: list[str], columns: list[str]) -> str:
+    """Says what is wrong with a row; empty where nothing is."""
+    if problem := wrong_count(fields, columns):
+        return problem
+    row = dict(zip(columns, fields, strict=True))
+    if row["similarity"] not in VALUES["similarity"] or not (row["img1"] and row["img2"]):
+        return f"expected two images and a similarity of 1 (same) or 0 (different); got {','.join(fields)!r:.200}"
+    if row.get("split", PARTS[TRAIN]) not in VALUES["split"]:
+        return f"split is {row['split']!r:.200}; expected {', '.join(PARTS)}"
+    return ""
+
+
+def parse_lfw(lines: TextLines | Sequence[str], name: str) -> ListedPairs:
     """The pairs of a list in the form of LFW's, images as `name/name_0001`.
 
     Args:
-        lines: as `text_lines` gives them.
+        lines: with or without their ends; gone through twice, so that nothing is kept of a list that is refused.
         name: what the messages call it.
 
     Raises:
         PairFileError: it is none; the message names the pair.
     """
-    rows = (line.split() for line in lines)
-    counts = next(rows, [])
+    counts = next(iter(lines), "").split()
     if len(counts) not in (1, 2) or not all(NUMBER.fullmatch(count) and int(count) for count in counts):
         raise PairFileError(
             f"the first line of {name} must say the number of folds and of similar pairs in each, as in '10 300'; it is"
             f" {' '.join(counts)!r:.100}. Name a list in the form of LFW's pairs.txt, or a .csv file"
         )
     folds, each = int(counts[0]) if len(counts) == 2 else 1, int(counts[-1])
-    listed, number, expected = ListedPairs(), 0, 2 * folds * each
-    for number, row in enumerate(filter(None, rows), start=1):
-        if number > expected:
-            break
-        _add_lfw_pair(listed, row, number, each, name)
-    if number != expected:
-        found = f"more than {expected:,}" if number > expected else f"{number:,}"
-        raise PairFileError(
-            f"{name} has {found} pairs; expected {expected:,}: {folds} folds with {each} similar and {each} dissimilar"
-            " pairs. Fetch or write it again"
+    _check_lfw(lines, name, folds, each)
+    listed = ListedPairs()
+    for number, rows in _lfw_batches(lines):
+        listed.add(
+            [_image(row[0], row[1]) for row in rows],
+            [_image(row[2] if len(row) == 4 else row[0], row[-1]) for row in rows],
+            [int(len(row) == 3 or row[0] == row[2]) for row in rows],
+            [TEST] * len(rows),
+            [place // (2 * each) for place in range(number, number + len(rows))],
         )
     return listed
 
 
-def _add_lfw_pair(listed: ListedPairs, row: list[str], number: int, each: int, name: str) -> None:
-    fold, place = divmod(number - 1, 2 * each)
-    similar = place < each
-    if similar and len(row) == 3:
-        row = [row[0], row[1], row[0], row[2]]
-    if len(row) != 4 or similar != (row[0] == row[2]) or not (_names(row[0], row[1]) and _names(row[2], row[3])):
+def _lfw_batches(lines: Iterable[str]) -> Iterator[tuple[int, list[list[str]]]]:
+    """Yields how many pairs come before, and the words of the next pairs."""
+    number, remaining = 0, islice(lines, 1, None)
+    while batch := [*islice(remaining, BATCH_ROWS)]:
+        rows = [*filter(None, map(str.split, batch))]
+        yield number, rows
+        number += len(rows)
+
+
+def _check_lfw(lines: Iterable[str], name: str, folds: int, each: int) -> None:
+    expected, found = 2 * folds * each, 0
+    lengths = ([3] * each + [4] * each) * (1 + BATCH_ROWS // each)
+    for number, rows in _lfw_batches(lines):
+        start = number % (2 * each)
+        if [*map(len, rows)] != lengths[start : start + len(rows)] or not _are_pairs(rows):
+            for place, row in enumerate(rows[: expected - number], start=number):
+                _check_lfw_pair(row, place, each, name)
+        found = number + len(rows)
+        if found > expected:
+            break
+    if found != expected:
+        number_found = f"more than {expected:,}" if found > expected else f"{found:,}"
+        raise PairFileError(
+            f"{name} has {number_found} pairs; expected {expected:,}: {folds} folds with {each} similar and {each}"
+            " dissimilar pairs. Fetch or write it again"
+        )
+
+
+def _are_pairs(rows: list[list[str]]) -> bool:
+    """Whether rows of three or four words are similar and dissimilar pairs; all at once, which is faster."""
+    dissimilar = [row for row in rows if len(row) == 4]
+    people = {row[0] for row in rows} | {row[2] for row in dissimilar}
+    numbers = {row[1] for row in rows} | {row[-1] for row in rows}
+    return _are_names(people, numbers) and not any(row[0] == row[2] for row in dissimilar)
+
+
+def _are_names(people: Iterable[str], numbers: Iterable[str]) -> bool:
+    no_folders = all(os.path.basename(person) == person not in (os.curdir, os.pardir) for person in people)
+    return no_folders and all(map(NUMBER.fullmatch, numbers))
+
+
+def _check_lfw_pair(row: list[str], place: int, each: int, name: str) -> None:
+    similar = place % (2 * each) < each
+    words = [row[0], row[1], row[0], row[2]] if similar and len(row) == 3 else row
+    if len(words) != 4 or similar != (words[0] == words[2]) or not _are_names(words[::2], words[1::2]):
         expected = "name n1 n2" if similar else "name1 n1 name2 n2, two people"
-        raise PairFileError(f"{name}, pair {number}: {' '.join(row)!r:.200}; expected {expected}. Correct it")
-    img1, img2 = (f"{person}/{person}_{int(image):04d}" for person, image in (row[:2], row[2:]))
-    listed.add(img1, img2, int(similar), TEST, fold)
+        raise PairFileError(f"{name}, pair {place + 1}: {' '.join(row)!r:.200}; expected {expected}. Correct it")
 
 
-def _names(person: str, number: str) -> bool:
-    return person == Path(person).name and person != ".." and bool(NUMBER.fullmatch(number))
+def _image(person: str, number: str) -> str:
+    return f"{person}/{person}_{int(number):04d}"
 
 
 def write_csv_pairs(

@@ -8,13 +8,14 @@ from typing import IO
 
 import numpy as np
 
-from siamese_tf.data.csv_rows import COLUMNS, csv_rows, text_lines, wrong_count
+from siamese_tf.data.csv_rows import COLUMNS, TextLines, csv_batches, csv_columns, wrong_count
 from siamese_tf.errors import PairFileError
 from siamese_tf.inference.embed_files import embed_files
 from siamese_tf.models.pair_logits import PAIR_BLOCK, probability
 from siamese_tf.models.siamese_model import SiameseModel
 
 ADDED = ("probability", "same", "error")
+SIMILARITIES = {"", "0", "1"}
 NO_PATH = "a line lacks the path of an image; expected two, in img1 and img2; add it"
 
 
@@ -101,22 +102,31 @@ def score_csv(
 
 
 def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
-    rows = csv_rows(text_lines(path), str(path), COLUMNS[:2])
-    _, columns = next(rows)
-    if taken := [name for name in ADDED if name in columns]:
+    lines, name = TextLines(path), str(path)
+    columns = csv_columns(lines, name, COLUMNS[:2])
+    if taken := [column for column in ADDED if column in columns]:
         raise PairFileError(
             f"{path} has the column {taken[0]}; the columns {', '.join(ADDED)} are added to it. Rename {taken[0]}"
         )
-    found = [_row(columns, fields) for _, fields in rows]
-    if not found:
+    if "similarity" in columns:
+        _check_similarity(lines, name, columns)
+    rows = [_row(columns, fields) for batch in csv_batches(lines, name) for fields in filter(None, batch.rows)]
+    if not rows:
         raise PairFileError(f"{path} holds no pairs below its first line. Write one on each line, as img1,img2")
-    for pair, row in enumerate(found, start=1):
-        if not row.error and row.similarity not in ("", "0", "1"):
-            raise PairFileError(
-                f"{path}, pair {pair}: similarity must be 1 (same), 0 (different) or empty; got"
-                f" {row.similarity!r:.200}. Correct it"
-            )
-    return columns, found
+    return columns, rows
+
+
+def _check_similarity(lines: TextLines, name: str, columns: list[str]) -> None:
+    """Before the rows are kept, which takes much more time and memory."""
+    position = columns.index("similarity")
+    for batch in csv_batches(lines, name):
+        if not batch.is_well_formed(len(columns), {position: SIMILARITIES}):
+            for number, fields in batch.numbered():
+                if position < len(fields) <= len(columns) and fields[position] not in SIMILARITIES:
+                    raise PairFileError(
+                        f"{name}, line {number}: similarity must be 1 (same), 0 (different) or empty; got"
+                        f" {fields[position]!r:.200}. Correct it"
+                    )
 
 
 def _row(columns: list[str], fields: list[str]) -> _Row:

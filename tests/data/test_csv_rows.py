@@ -4,17 +4,41 @@ import os
 import pytest
 
 from siamese_tf.data import csv_rows as module
-from siamese_tf.data.csv_rows import csv_rows, text_lines, wrong_count
+from siamese_tf.data.csv_rows import BATCH_ROWS, TextLines, csv_batches, csv_columns, wrong_count
 from siamese_tf.errors import PairFileError
 
 
 def rows(text: str, required=("img1", "img2")):
-    return [*csv_rows(io.StringIO(text, newline=""), "list", required)]
+    lines = io.StringIO(text, newline="").readlines()
+    columns = csv_columns(lines, "list", required)
+    return [(1, columns)] + [row for batch in csv_batches(lines, "list") for row in batch.numbered()]
 
 
 def test_the_columns_come_first_and_then_lines_with_their_numbers():
     text = 'img1,note,img2,note\n\n"a, ""b""\n.png",x,c,\r\nd\n'
     assert rows(text) == [(1, ["img1", "note", "img2", "note"]), (4, ['a, "b"\n.png', "x", "c", ""]), (5, ["d"])]
+
+
+def test_line_numbers_go_on_from_batch_to_batch():
+    line = "a,b\n\n" + '"a\r\n\rc",d\n'
+    numbers = [number for number, _ in rows("img1,img2\n" + line * BATCH_ROWS)]
+    assert numbers == [1] + [first + more for first in range(2, 5 * BATCH_ROWS + 2, 5) for more in (0, 4)]
+
+
+@pytest.mark.parametrize(
+    ("text", "fine"),
+    [
+        ("a,b,1\n\na,b,0\n", True),
+        ("a,b,1\na,b\n", False),
+        ("a,b,1\na,b,0,c\n", False),
+        ("a,b,2\n", False),
+        ("a,,1\n", False),
+        ("\n\n", True),
+    ],
+)
+def test_a_batch_is_checked_at_once(text, fine):
+    (batch,) = csv_batches(["img1,img2,similarity\n", *io.StringIO(text)], "list")
+    assert batch.is_well_formed(3, {2: {"0", "1"}}, (0, 1)) == fine
 
 
 @pytest.mark.parametrize(
@@ -56,9 +80,9 @@ def test_lines_come_with_their_ends_whatever_the_block(tmp_path, monkeypatch, bl
     monkeypatch.setattr(module, "BLOCK_CHARACTERS", block)
     path = tmp_path / "list.csv"
     path.write_bytes("\ufeffä,b\r\nc\u2028\x85\rd\n\ne".encode())
-    assert [*text_lines(path)] == ["ä,b\r\n", "c\u2028\x85\r", "d\n", "\n", "e"]
+    assert [*TextLines(path)] == ["ä,b\r\n", "c\u2028\x85\r", "d\n", "\n", "e"]
     path.write_bytes(b"")
-    assert [*text_lines(path)] == []
+    assert [*TextLines(path)] == []
 
 
 def test_a_line_without_end_is_not_read_to_its_end(tmp_path, monkeypatch):
@@ -66,7 +90,13 @@ def test_a_line_without_end_is_not_read_to_its_end(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "BLOCK_CHARACTERS", 50)
     (tmp_path / "list.csv").write_text("x" * 10_000)
     with pytest.raises(PairFileError, match=r"list.csv has a line of more than 100 characters"):
-        [*text_lines(tmp_path / "list.csv")]
+        [*TextLines(tmp_path / "list.csv")]
+
+
+def test_a_file_of_empty_lines_is_not_read_to_its_end(tmp_path):
+    (tmp_path / "list.csv").write_text("img1,img2,similarity\n" + "\n" * 1_000_000)
+    with pytest.raises(PairFileError, match=r"list.csv has more than 262,144 empty lines or spaces in a row"):
+        [*TextLines(tmp_path / "list.csv")]
 
 
 @pytest.mark.parametrize(
@@ -83,4 +113,4 @@ def test_what_cannot_be_read(tmp_path, name, words):
     os.mkfifo(tmp_path / "fifo.csv")
     (tmp_path / "latin.csv").write_bytes(b"img1,img2\n\xe4,b\n")
     with pytest.raises(PairFileError, match=words):
-        [*text_lines(tmp_path / name)]
+        [*TextLines(tmp_path / name)]

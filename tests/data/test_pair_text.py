@@ -4,7 +4,7 @@ import io
 import numpy as np
 import pytest
 
-from siamese_tf.data.csv_rows import text_lines
+from siamese_tf.data.csv_rows import TextLines
 from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION
 from siamese_tf.data.pair_text import ListedPairs, is_lfw, is_list, write_csv_pairs
 from siamese_tf.data.pair_text import parse_csv as parse_csv_lines
@@ -15,11 +15,11 @@ LFW = "2\t1\nAnn_Lee\t1\t12\nAnn_Lee\t1\tBob\t2\n\nBob\t1\t2\nBob\t3\tAnn_Lee\t4
 
 
 def parse_csv(text: str, name: str) -> ListedPairs:
-    return parse_csv_lines(io.StringIO(text, newline=""), name)
+    return parse_csv_lines(io.StringIO(text, newline="").readlines(), name)
 
 
 def parse_lfw(text: str, name: str) -> ListedPairs:
-    return parse_lfw_lines(io.StringIO(text, newline=""), name)
+    return parse_lfw_lines(io.StringIO(text, newline="").readlines(), name)
 
 
 def test_csv():
@@ -128,7 +128,7 @@ def test_written_lists_are_read_again(tmp_path):
         ["img1", "img2", "similarity", "split"],
         ["../../people/s1/a.png", '../../people/s1/with, "marks".png', "1", "train"],
     ]
-    listed = parse_csv_lines(text_lines(tmp_path / "link" / "pairs.csv"), "list")
+    listed = parse_csv_lines(TextLines(tmp_path / "link" / "pairs.csv"), "list")
     assert listed.img1 == ["../../people/s1/a.png", "../../people/s2/ä\n.png"]
     assert (listed.similarity.tolist(), listed.split.tolist()) == ([1, 0], [TRAIN, TEST])
 
