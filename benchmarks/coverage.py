@@ -21,7 +21,7 @@ from scipy.special import expit, logit, ndtr, ndtri
 
 from siamese_tf.errors import SiameseError
 from siamese_tf.evaluation.intervals import accuracy_of, bootstrap_people, cluster_intervals
-from siamese_tf.evaluation.thresholds import as_rule, choose_threshold
+from siamese_tf.evaluation.thresholds import choose_threshold, parse_rule
 from siamese_tf.evaluation.verification import PairRates, verification_report
 
 RATES = ("accuracy", "f1", "fmr", "fnmr", "eer", "auc", "0.1", "0.01", "0.001")
@@ -143,7 +143,7 @@ def image_coverage(images: int, repetitions: int) -> tuple[Held, Held]:
 
 def exceeded(kind: Kind, people: int, rule: str, repetitions: int) -> tuple[float, float]:
     """The shares of the repetitions in which the rule is refused, and in which the true FMR exceeds its rate."""
-    rng, asked = np.random.default_rng(people), as_rule(rule)
+    rng, asked = np.random.default_rng(people), parse_rule(rule)
     rate = asked if isinstance(asked, float) else asked.fmr
     refused = above = 0
     for _ in range(repetitions):
@@ -180,9 +180,9 @@ def tables(repetitions: int) -> Iterator[str]:
     yield "| threshold | | " + " | ".join(f"{people} people" for people in PEOPLE) + " |"
     yield "|---|---|" + "---|" * len(PEOPLE)
     for rule in RULES:
-        shares = np.array([[exceeded(kind, n, rule, repetitions) for n in PEOPLE] for kind in KINDS.values()])
+        lr_multipliers = np.array([[exceeded(kind, n, rule, repetitions) for n in PEOPLE] for kind in KINDS.values()])
         for number, what in enumerate(("refused", "exceeded")):
-            cells = [f"{share:.2f}" for share in shares.max(axis=0)[:, number]]
+            cells = [f"{share:.2f}" for share in lr_multipliers.max(axis=0)[:, number]]
             yield f"| {rule} | {what} | " + " | ".join(cells) + " |"
 
 

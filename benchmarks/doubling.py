@@ -10,15 +10,15 @@ import numpy as np
 from processes import ENVIRONMENT, in_a_process, peak, seconds, serve
 from rows import Row, duration, memory
 
-from siamese_tf.config import TrainConfig
-from siamese_tf.data.generate import generate_pair_files
-from siamese_tf.data.pair_file import PairFile, load_pair_file, save_pair_file
-from siamese_tf.data.pairs import make_pairs
-from siamese_tf.data.sources import Source
+from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.data.pairs.generate import generate_pair_files
+from siamese_tf.data.pairs.pair_file import PairDataset, load_pair_file, save_pair_file
+from siamese_tf.data.sampling.draw_pairs import make_pairs
+from siamese_tf.data.sources.load import Source
 
 SIZES = 5
 TURNS, LONG_ENOUGH = 5, 15.0  # at least so many turns, and more until so many seconds have passed
-LEAST, MOST = 1.8, 2.2  # times the seconds for twice the work
+MIN_SIZE, MOST = 1.8, 2.2  # times the seconds for twice the work
 FLAT = 4.0  # bytes that the memory grows by for each more pair, at most: not one number
 SIZE = (28, 28, 1)
 IMAGES = 70_000  # to draw pairs of, as many as MNIST has
@@ -46,8 +46,8 @@ def _row(what: str, of: str, first: int, prepare: Callable[..., Action], train_f
         f"{what}: {first:,} to {first * 2 ** (SIZES - 1):,} {of}",
         f"{duration(least)} to {duration(most)}",
         times=" ".join(f"{ratio:.2f}" for ratio in ratios),
-        bar=f"{LEAST} to {MOST} each",
-        met=all(LEAST <= ratio <= MOST for ratio in ratios),
+        bar=f"{MIN_SIZE} to {MOST} each",
+        met=all(MIN_SIZE <= ratio <= MOST for ratio in ratios),
     )
 
 
@@ -75,12 +75,12 @@ def measure(prepare: str, first: int, train_file: str) -> list[list[float]]:
         return turns
 
 
-def drawing(file: PairFile, sizes: list[int], folder: Path) -> Action:
+def drawing(file: PairDataset, sizes: list[int], folder: Path) -> Action:
     labels = np.resize(file.labels, IMAGES)
     return lambda pairs: make_pairs(labels, pairs, seed=0)
 
 
-def generating(file: PairFile, sizes: list[int], folder: Path) -> Action:
+def generating(file: PairDataset, sizes: list[int], folder: Path) -> Action:
     rng = np.random.default_rng(0)
     images = rng.integers(256, size=(sizes[-1], *SIZE), dtype=np.uint8)  # no two alike
     labels, is_test = np.resize(np.arange(10), sizes[-1]), rng.random(sizes[-1]) < 1 / 7
@@ -94,43 +94,43 @@ def generating(file: PairFile, sizes: list[int], folder: Path) -> Action:
     return generate
 
 
-def reading(file: PairFile, sizes: list[int], folder: Path) -> Action:
+def reading(file: PairDataset, sizes: list[int], folder: Path) -> Action:
     for size in sizes:
         images, labels = np.resize(file.images, (size, *file.images.shape[1:])), np.resize(file.labels, size)
         img1, img2, similarity = make_pairs(labels, size, seed=0)
         save_pair_file(
-            folder / f"{size}.npz", PairFile(images, labels, img1, img2, similarity, np.zeros_like(similarity))
+            folder / f"{size}.npz", PairDataset(images, labels, img1, img2, similarity, np.zeros_like(similarity))
         )
     return lambda size: load_pair_file(folder / f"{size}.npz")
 
 
-def embedding(file: PairFile, sizes: list[int], folder: Path) -> Action:
+def embedding(file: PairDataset, sizes: list[int], folder: Path) -> Action:
     size = file.images.shape[1:]
     model, images = _model(size), np.resize(file.images, (sizes[-1], *size))
     return lambda count: model.embed(images[:count])
 
 
-def scoring(file: PairFile, sizes: list[int], folder: Path) -> Action:
+def scoring(file: PairDataset, sizes: list[int], folder: Path) -> Action:
     model, images, (img1, img2) = _model(SIZE), *_drawn_pairs(sizes[-1])
     return lambda pairs: model.score_pairs(images, img1[:pairs], img2[:pairs])
 
 
-def matrix(file: PairFile, sizes: list[int], folder: Path) -> Action:
+def matrix(file: PairDataset, sizes: list[int], folder: Path) -> Action:
     model = _model(SIZE)
     embeddings = np.random.default_rng(0).standard_normal((sizes[-1] // SIDE, model.embedding_dim), np.float32)
     return lambda pairs: model.all_pairs.score_matrix(embeddings[:SIDE], embeddings[: pairs // SIDE])
 
 
-def training(file: PairFile, sizes: list[int], folder: Path) -> Action:
-    from siamese_tf.training.begin import begin
+def training(file: PairDataset, sizes: list[int], folder: Path) -> Action:
+    from siamese_tf.training.build import build_trainer
     from siamese_tf.training.pipeline import training_batches
-    from siamese_tf.training.run_pairs import open_run_pairs
-    from siamese_tf.training.settle import settle
+    from siamese_tf.training.resolve import resolve_config
+    from siamese_tf.training.run_data import load_run_data
 
     config = TrainConfig(pairs=str(file.path), batch_pairs=32, epochs=100)
-    pairs = open_run_pairs(config)
-    config = settle(config, pairs, None)
-    trainer = begin(config, pairs, None)
+    pairs = load_run_data(config)
+    config = resolve_config(config, pairs, None)
+    trainer = build_trainer(config, pairs, None)
     return lambda steps: trainer.fit(
         training_batches(pairs, config, range(100)), steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0
     )

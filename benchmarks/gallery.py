@@ -24,7 +24,7 @@ MOST_SECONDS = 0.05  # for one query, after loading
 def rows(files: list[Path]) -> list[Row]:
     """Without files of pairs: one picture a person, the hardest case, by each match."""
     answer = in_a_process(search).answer
-    kept = memory(4 * PEOPLE * DIMENSIONS)
+    ema_model = memory(4 * PEOPLE * DIMENSIONS)
     found = [
         Row(
             f"identify, 1 of {PEOPLE:,} people, {DIMENSIONS} numbers each, {match}",
@@ -39,8 +39,8 @@ def rows(files: list[Path]) -> list[Row]:
     return [
         *found,
         Row("the same: loading the gallery, once", duration(answer["load"])),
-        Row("the same: memory while it is loaded", memory(answer["bytes"]), f"{kept}, the embeddings alone"),
-        Row("the same: the file", memory(answer["file"]), f"{kept}, the embeddings alone"),
+        Row("the same: memory while it is loaded", memory(answer["bytes"]), f"{ema_model}, the embeddings alone"),
+        Row("the same: the file", memory(answer["file"]), f"{ema_model}, the embeddings alone"),
         Row("enroll, one picture, on the disk", duration(answer["enroll"])),
     ]
 
@@ -70,11 +70,11 @@ def fill(path: str) -> list[int]:
     """Everybody into a new gallery, at once; other pictures of some into a file beside it; and who those are."""
     from siamese_tf.inference.gallery_file import GalleryFile
 
-    embeddings, chance = _people(), np.random.default_rng(1)
+    embeddings, rng = _people(), np.random.default_rng(1)
     with GalleryFile(path, (SHA256, DIMENSIONS)) as file:
         file.add([f"person {number}" for number in range(PEOPLE)], embeddings)
-    wanted = chance.integers(0, PEOPLE, QUERIES)
-    changed = 0.5 * chance.standard_normal((QUERIES, DIMENSIONS), np.float32)
+    wanted = rng.integers(0, PEOPLE, QUERIES)
+    changed = 0.5 * rng.standard_normal((QUERIES, DIMENSIONS), np.float32)
     np.save(Path(path).with_suffix(".npy"), (embeddings[wanted] + changed).astype(np.float32))
     return wanted.tolist()
 

@@ -7,15 +7,15 @@ from processes import Run, in_a_process, median_run, run, serve
 from reference import read_sample, read_text, stacked, write_sample
 from rows import Row, duration, memory, times
 
-from siamese_tf.data.open import TEST_FILE, TRAIN_FILE
-from siamese_tf.data.pair_file import load_pair_file
-from siamese_tf.data.sources import load_source
+from siamese_tf.data.pairs.load_pairs import TEST_FILE, TRAIN_FILE
+from siamese_tf.data.pairs.pair_file import load_pair_file
+from siamese_tf.data.sources.load import load_source
 
 RUNS = 5
 SAMPLE = 3_000  # pairs as text, from which all are told
 
 GENERATE = "from siamese_tf.cli import generate_script; generate_script()"
-READ = "import sys; from siamese_tf.data.pair_file import load_pair_file; load_pair_file(sys.argv[1])"
+READ = "import sys; from siamese_tf.data.pairs.pair_file import load_pair_file; load_pair_file(sys.argv[1])"
 HELP = "import sys; from siamese_tf.cli import main; sys.argv[1:] = ['--help']; main()"
 
 
@@ -47,7 +47,7 @@ def _pair_rows(empty: Run, made: Run, read: Run, files: list[Path]) -> list[Row]
     """What `dataset_generation.py` and reading its training file cost, beside the same as text."""
     in_train, in_test = (in_a_process(count_pairs, str(file)).answer for file in files)
     pairs, size = in_train + in_test, sum(file.stat().st_size for file in files)
-    nothing = run("-c", "import siamese_tf.data.pair_file, siamese_tf.evaluation.calibration")
+    nothing = run("-c", "import siamese_tf.data.pairs.pair_file, siamese_tf.evaluation.calibration")
     held = max(2.0**20, read.bytes - nothing.bytes)
     wall, read_wall = made.wall - empty.wall, read.wall - empty.wall
     text = _text_of_one(files[0], nothing)

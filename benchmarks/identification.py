@@ -39,7 +39,7 @@ def main(folder: str) -> None:
     from siamese_tf.console import start_tensorflow
 
     start_tensorflow()
-    from siamese_tf.data.sources import load_source
+    from siamese_tf.data.sources.load import load_source
     from siamese_tf.errors import SiameseError
 
     try:
@@ -58,7 +58,7 @@ def main(folder: str) -> None:
 
 def check_enough(source) -> None:
     """Ends the program where a group would have fewer than three people, or somebody nothing left to identify."""
-    from siamese_tf.data.split import distinct_images
+    from siamese_tf.data.sampling.split import distinct_images
 
     pictures = np.unique(source.labels[distinct_images(source)[0]], return_counts=True)[1]
     if len(pictures) < 3 * GROUPS or pictures.min() <= ENROLLED:
@@ -70,32 +70,32 @@ def check_enough(source) -> None:
 
 def trial(source, number: int, folder: Path) -> Counts:
     """Trains without two groups of people and identifies them."""
-    from siamese_tf.data.folds import people_folds
-    from siamese_tf.data.split import distinct_images
+    from siamese_tf.data.sampling.folds import people_folds
+    from siamese_tf.data.sampling.split import distinct_images
 
-    kept = np.flatnonzero(distinct_images(source)[0])
-    groups = [kept[fold.test] for fold in people_folds(source.labels[kept], GROUPS)]
+    ema_model = np.flatnonzero(distinct_images(source)[0])
+    groups = [ema_model[fold.test] for fold in people_folds(source.labels[ema_model], GROUPS)]
     known, strangers, validation = (groups[(number + step) % GROUPS] for step in range(3))
-    train = np.setdiff1d(kept, np.concatenate([known, strangers, validation]))
+    train = np.setdiff1d(ema_model, np.concatenate([known, strangers, validation]))
     model = train_without(source, train, validation, np.union1d(known, strangers), folder)
     return identify(model, source, known, strangers, folder / "people.gallery")
 
 
 def train_without(source, train, validation, unseen, folder: Path):
     """A model of the recipe `faces` that has seen the pictures of `train` and, for its threshold, of `validation`."""
-    from siamese_tf.data.audit import audit_pairs
-    from siamese_tf.data.generate import pairs_of_split
-    from siamese_tf.data.open import OpenedPairs
-    from siamese_tf.data.pair_file import TRAIN
-    from siamese_tf.data.split import ImageSplit
+    from siamese_tf.config.recipes import config_from
+    from siamese_tf.data.pairs.audit import audit_pairs
+    from siamese_tf.data.pairs.generate import pairs_of_split
+    from siamese_tf.data.pairs.load_pairs import TrainTestPairs
+    from siamese_tf.data.pairs.pair_file import TRAIN
+    from siamese_tf.data.sampling.split import ImageSplit
     from siamese_tf.models.model_file import load_model
-    from siamese_tf.recipes import config_from
-    from siamese_tf.training.run_pairs import RunPairs
+    from siamese_tf.training.run_data import RunData
     from siamese_tf.training.train import train_and_evaluate
 
     files = pairs_of_split(source, ImageSplit(train, validation, unseen, {}), "class", seed=0)
-    opened = OpenedPairs(*files, source.name, source.note, audit_pairs(files).leaks)
-    run = RunPairs(opened, opened, files[0].images_of(TRAIN))
+    original = TrainTestPairs(*files, source.name, source.note, audit_pairs(files).leaks)
+    run = RunData(original, original, files[0].images_of(TRAIN))
     train_and_evaluate(config_from("faces", {}), folder, pairs=run, quiet=True)
     return load_model(folder / "siamese.keras")
 
@@ -107,11 +107,11 @@ def identify(model, source, known, strangers, gallery: Path) -> Counts:
     names = np.array([source.class_names[label] for label in source.labels])
     people = [known[names[known] == name] for name in np.unique(names[known])]
     probes = np.concatenate([pictures[ENROLLED:] for pictures in people])
-    with Gallery.open(gallery, model, create=True) as opened:
+    with Gallery.open(gallery, model, create=True) as original:
         for pictures in people:
-            opened.enroll(names[pictures[0]], model.embed(source.images[pictures[:ENROLLED]]))
-        found = [match for match, *_ in opened.identify(model.embed(source.images[probes]), top=1)]
-        unknown = [match for match, *_ in opened.identify(model.embed(source.images[strangers]), top=1)]
+            original.enroll(names[pictures[0]], model.embed(source.images[pictures[:ENROLLED]]))
+        found = [match for match, *_ in original.identify(model.embed(source.images[probes]), top=1)]
+        unknown = [match for match, *_ in original.identify(model.embed(source.images[strangers]), top=1)]
     right = [match.name == name for match, name in zip(found, names[probes], strict=True)]
     return Counts(
         known=len(probes),
@@ -129,13 +129,13 @@ def total(trials: list[Counts]) -> Counts:
 def rates(counts: Counts) -> list[str]:
     """As the table shows them."""
     right = counts.named + counts.strangers - counts.taken
-    shares = (
+    lr_multipliers = (
         counts.best / counts.known,
         right / (counts.known + counts.strangers),
         counts.taken / counts.strangers,
         1 - counts.named / counts.known,
     )
-    return [f"{share:.4f}" for share in shares]
+    return [f"{share:.4f}" for share in lr_multipliers]
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from processes import seconds, serve
 
-from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file
-from siamese_tf.evaluation.calibration import best_threshold
+from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset, load_pair_file
+from siamese_tf.evaluation.calibration import max_accuracy_threshold
 
 BATCH = 1024  # pairs
 LEARNING_RATE = 1e-3
@@ -17,7 +17,7 @@ LEARNING_RATE = 1e-3
 Stacked = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def write_text(path: Path, pairs: PairFile, count: int) -> None:
+def write_text(path: Path, pairs: PairDataset, count: int) -> None:
     """The first pairs as text, three lines each: the pixels of one image, those of the other, the similarity."""
     with open(path, "w", encoding="ascii") as file:
         for img1, img2, similarity in zip(pairs.img1[:count], pairs.img2[:count], pairs.similarity, strict=False):
@@ -49,7 +49,7 @@ def read_sample(path: str) -> float:
     return seconds(lambda: read_text(Path(path)))
 
 
-def stacked(pairs: PairFile, rows: np.ndarray) -> Stacked:
+def stacked(pairs: PairDataset, rows: np.ndarray) -> Stacked:
     """What `read_text` gives, of these rows of a pair file, as images (m, h, w, c)."""
     a, b = (pairs.images[side[rows]].astype(np.float32) / np.float32(255) for side in (pairs.img1, pairs.img2))
     return a, b, pairs.similarity[rows].astype(np.float32)
@@ -102,7 +102,7 @@ def fit_for(limit: float, train_file: str, test_file: str) -> dict[str, float]:
     for file, split in ((pairs, VALIDATION), (test, TEST)):
         a, b, similarity = stacked(file, file.rows(split))
         answers.append((similarity, model.predict([a, b], batch_size=BATCH, verbose=0)[:, 0]))
-    threshold = best_threshold(*answers[0])
+    threshold = max_accuracy_threshold(*answers[0])
     similarity, scores = answers[1]
     return {
         "epochs": steps * BATCH / len(pairs.rows(TRAIN)),

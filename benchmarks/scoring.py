@@ -8,8 +8,8 @@ import numpy as np
 from processes import in_a_process, peak, seconds, serve
 from rows import Row, duration, memory, rate, times
 
-from siamese_tf.data.pairs import make_pairs
-from siamese_tf.data.sources import load_source
+from siamese_tf.data.sampling.draw_pairs import make_pairs
+from siamese_tf.data.sources.load import load_source
 
 RUNS = 3
 IMAGES, PAIRS = 60_000, 100_000  # to score; as many as there are

@@ -12,9 +12,9 @@ from processes import in_a_process, serve, take_turns
 from reference import BATCH, LEARNING_RATE, fit_for, network, stacked
 from rows import Row, duration, rate, times
 
-from siamese_tf.config import TrainConfig
-from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file
-from siamese_tf.evaluation.calibration import best_threshold
+from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset, load_pair_file
+from siamese_tf.evaluation.calibration import max_accuracy_threshold
 
 TURNS, STEPS = 5, 24  # of each way, and steps of BATCH pairs in a turn
 ENOUGH = 1.5  # times the images a second of plain `fit`
@@ -71,12 +71,12 @@ def _time_row(files: list[Path]) -> Row:
 
 def our_fit(train_file: str, precision: str) -> Callable[[], float]:
     """To take turns: STEPS steps of our training, as every run makes them."""
-    from siamese_tf.training.begin import begin
+    from siamese_tf.training.build import build_trainer
     from siamese_tf.training.pipeline import training_batches
-    from siamese_tf.training.run_pairs import open_run_pairs
-    from siamese_tf.training.settle import settle
+    from siamese_tf.training.resolve import resolve_config
+    from siamese_tf.training.run_data import load_run_data
 
-    pairs = open_run_pairs(TrainConfig(pairs=train_file))
+    pairs = load_run_data(TrainConfig(pairs=train_file))
     config = TrainConfig(
         pairs=train_file,
         objective="bce",
@@ -88,8 +88,8 @@ def our_fit(train_file: str, precision: str) -> Callable[[], float]:
         precision=precision,
         epochs=1,
     )
-    config = settle(config, pairs, None)
-    trainer = begin(config, pairs, None)
+    config = resolve_config(config, pairs, None)
+    trainer = build_trainer(config, pairs, None)
     return lambda: _steady_seconds(
         lambda watch: trainer.fit(
             training_batches(pairs, config, range(STEPS)),
@@ -136,23 +136,23 @@ def race(dataset: str) -> dict[str, float]:
     """
     from tensorflow import keras
 
-    from siamese_tf.training.begin import begin
+    from siamese_tf.training.build import build_trainer
     from siamese_tf.training.pipeline import training_batches, training_steps
-    from siamese_tf.training.run_pairs import open_run_pairs
-    from siamese_tf.training.settle import settle
+    from siamese_tf.training.resolve import resolve_config
+    from siamese_tf.training.run_data import load_run_data
 
     config = TrainConfig(dataset=dataset)
-    pairs = open_run_pairs(config)
-    config = settle(config, pairs, None)
-    trainer = begin(config, pairs, None)
+    pairs = load_run_data(config)
+    config = resolve_config(config, pairs, None)
+    trainer = build_trainer(config, pairs, None)
     answer: dict[str, float] = {"steps": 0, "accuracy": 0.0}
 
     def look(epoch: int, logs: dict[str, Any]) -> None:
         answer["steps"] += EVERY
-        with trainer.keeping() as kept:
-            threshold, accuracy = _validate(kept, pairs.seen.train)
+        with trainer.ema_weights() as ema_model:
+            threshold, accuracy = _validate(ema_model, pairs.task.train)
             if accuracy >= TARGET:
-                answer["accuracy"] = _accuracy(kept, pairs.seen.test, threshold)
+                answer["accuracy"] = _accuracy(ema_model, pairs.task.test, threshold)
                 trainer.stop_training = answer["accuracy"] >= TARGET
 
     trainer.fit(
@@ -166,15 +166,15 @@ def race(dataset: str) -> dict[str, float]:
     return answer
 
 
-def _validate(model: Any, pairs: PairFile) -> tuple[float, float]:
+def _validate(model: Any, pairs: PairDataset) -> tuple[float, float]:
     """The best threshold for the first validation pairs, and its accuracy there."""
     rows = pairs.rows(VALIDATION)[:WATCHED]
     scores = model.score_pairs(pairs.images, pairs.img1[rows], pairs.img2[rows])
-    threshold = best_threshold(pairs.similarity[rows], scores)
+    threshold = max_accuracy_threshold(pairs.similarity[rows], scores)
     return threshold, float(np.mean((scores >= threshold) == pairs.similarity[rows]))
 
 
-def _accuracy(model: Any, pairs: PairFile, threshold: float) -> float:
+def _accuracy(model: Any, pairs: PairDataset, threshold: float) -> float:
     rows = pairs.rows(TEST)
     scores = model.score_pairs(pairs.images, pairs.img1[rows], pairs.img2[rows])
     return float(np.mean((scores >= threshold) == pairs.similarity[rows]))

@@ -17,13 +17,13 @@ from siamese_tf.home import home_folder, temporary_home
 from siamese_tf.printable import printable
 
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-CURES = {
+HINTS = {
     errno.EEXIST: "It is a file where a folder is needed: name another folder",
     errno.ENOTDIR: "It is below a file where a folder is needed: name another folder",
     errno.EPIPE: "What read the output ended before it was written: let it read to the end",
     errno.ENOSPC: "Free some space, or write to another disk",
 }
-CURE = "Check the path and its rights, or name another"
+HINT = "Check the path and its rights, or name another"
 STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # no SIGHUP on Windows
 
 
@@ -54,7 +54,7 @@ def run_command(command: Callable[[], None]) -> None:
     except SiameseError as error:
         _fail(str(error))
     except OSError as error:
-        _fail(in_words(error))
+        _fail(describe_os_error(error))
 
 
 def _open_closed_streams() -> None:
@@ -99,10 +99,10 @@ def _terminated_by_signals() -> Iterator[None]:
             signal.signal(one, handler)
 
 
-def in_words(error: OSError) -> str:
+def describe_os_error(error: OSError) -> str:
     """What the system refused, of which file, and the cure."""
     where = error.filename2 or error.filename
-    return f"{f'{where}: ' if where else ''}{error.strerror or error}. {CURES.get(error.errno or 0, CURE)}"
+    return f"{f'{where}: ' if where else ''}{error.strerror or error}. {HINTS.get(error.errno or 0, HINT)}"
 
 
 def _fail(message: str) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siamese_tf.data.generate import generate_pair_files
-from siamese_tf.data.pair_file import PairFile, load_pair_file
-from siamese_tf.data.sources import load_source
+from siamese_tf.data.pairs.generate import generate_pair_files
+from siamese_tf.data.pairs.pair_file import PairDataset, load_pair_file
+from siamese_tf.data.sources.load import load_source
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 SERVES = """
@@ -115,7 +115,7 @@ def test_pairs_as_text_are_three_lines_each_and_come_back(module, tmp_path):
     reference = module("reference")
     images = np.array([[[0, 7]], [[255, 51]]], np.uint8)[..., np.newaxis]  # two of 1x2x1
     one = np.ones(1, np.uint8)
-    pairs = PairFile(images, None, 0 * one, one, one, 0 * one)
+    pairs = PairDataset(images, None, 0 * one, one, one, 0 * one)
     reference.write_text(tmp_path / "pairs.txt", pairs, 1)
     assert (tmp_path / "pairs.txt").read_text(encoding="ascii") == "0 7\n255 51\n1\n"
     first, second, similarity = reference.read_text(tmp_path / "pairs.txt")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siamese_tf.data.pair_file import PairFile, save_pair_file
+from siamese_tf.data.pairs.pair_file import PairDataset, save_pair_file
 from siamese_tf.models.model_file import save_model
 from siamese_tf.models.siamese_model import SiameseModel
 
@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
     img1, img2 = (rng.integers(0, 60, 90).astype(np.int32) for _ in range(2))
     similarity = (labels[img1] == labels[img2]).astype(np.uint8)
     split = np.repeat(np.array([0, 1, 2], np.uint8), 30)
-    save_pair_file(folder / "p.npz", PairFile(images, labels, img1, img2, similarity, split))
+    save_pair_file(folder / "p.npz", PairDataset(images, labels, img1, img2, similarity, split))
     return folder
 
 

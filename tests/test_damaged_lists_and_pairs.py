@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 from fuzzing import damaged, damaged_members, repair_checksums
 
-from siamese_tf.data.csv_rows import TextLines
-from siamese_tf.data.idx import read_idx
-from siamese_tf.data.image_form import AS_THEY_ARE
-from siamese_tf.data.known import load_known
-from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file, save_pair_file
-from siamese_tf.data.pair_lists import load_pairs
-from siamese_tf.data.pair_text import parse_csv, parse_lfw
+from siamese_tf.data.images.format import NATIVE_FORMAT
+from siamese_tf.data.pairs.csv_rows import TextLines
+from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset, load_pair_file, save_pair_file
+from siamese_tf.data.pairs.pair_lists import load_pair_dataset
+from siamese_tf.data.pairs.pair_text import parse_csv, parse_lfw
+from siamese_tf.data.sources.idx import read_idx
+from siamese_tf.data.sources.published import load_published
 from siamese_tf.errors import PairFileError, SiameseError
 
 NAMES = ("images", "labels", "img1", "img2", "similarity", "split")
 
 
-def example() -> PairFile:
-    return PairFile(
+def example() -> PairDataset:
+    return PairDataset(
         images=np.arange(48, dtype=np.uint8).reshape(8, 2, 3, 1),
         labels=np.array([0, 0, 1, 1, 2, 2, 3, 3]),
         img1=np.array([0, 0, 3, 4, 5, 6], np.int32),
@@ -170,7 +170,7 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path, suffix, name):
     (tmp_path / f"folder{suffix}").mkdir()
     path = name if name.startswith("/") else str(tmp_path / f"{name}{suffix}")
     with pytest.raises(PairFileError):
-        load_pairs(path, AS_THEY_ARE)
+        load_pair_dataset(path, NATIVE_FORMAT)
     with pytest.raises(SiameseError):
         read_idx(path)
 
@@ -180,6 +180,6 @@ def test_folders_with_a_null_character(tmp_path):
     (tmp_path / "pairs.csv").write_text("img1,img2,similarity\na\0b.png,c.png,1\n")
     for path, images in (("pairs.txt", "a\0b"), ("pairs.csv", None)):
         with pytest.raises(PairFileError):
-            load_pairs(tmp_path / path, AS_THEY_ARE, images)
+            load_pair_dataset(tmp_path / path, NATIVE_FORMAT, images)
     with pytest.raises(SiameseError):
-        load_known("mnist", "a\0b")
+        load_published("mnist", "a\0b")

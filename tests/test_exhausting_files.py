@@ -19,29 +19,29 @@ from attack_corpus import BIAS, CONFIG, WEIGHTS, packed, saved
 from tensorflow import keras
 
 from siamese_tf.errors import ModelFileError
-from siamese_tf.models.import_facenet import import_facenet
-from siamese_tf.models.import_imagenet import import_imagenet
 from siamese_tf.models.model_file import load_model, save_model
+from siamese_tf.models.pretrained.import_facenet import import_facenet
+from siamese_tf.models.pretrained.import_imagenet import import_imagenet
 from siamese_tf.models.siamese_model import SiameseModel
 
 MAX_SECONDS, MAX_BYTES = 2.0, 300 * 2**20
 PROGRAM = r"""
 import io, re, sys, time
-from siamese_tf.data.image_form import AS_THEY_ARE
-from siamese_tf.data.pair_lists import load_pairs
+from siamese_tf.data.images.format import NATIVE_FORMAT
+from siamese_tf.data.pairs.pair_lists import load_pair_dataset
 from siamese_tf.errors import SiameseError
 from siamese_tf.inference.score_csv import score_csv
-from siamese_tf.models.import_facenet import import_facenet
-from siamese_tf.models.import_imagenet import import_imagenet
+from siamese_tf.models.pretrained.import_facenet import import_facenet
+from siamese_tf.models.pretrained.import_imagenet import import_imagenet
 from siamese_tf.models.model_file import load_model
-from siamese_tf.models.towers import mobilenet_v2
+from siamese_tf.models.towers.build import mobilenet_v2
 model = load_model(sys.argv[1])
 tower = mobilenet_v2((32, 32, 3), 8) if sys.argv[2] == "imagenet" else None
 loaders = {
     "model": load_model,
     "facenet": import_facenet,
     "imagenet": lambda path: import_imagenet(tower, path),
-    "list": lambda path: load_pairs(path, AS_THEY_ARE),
+    "list": lambda path: load_pair_dataset(path, NATIVE_FORMAT),
     "score": lambda path: score_csv(model, path, io.StringIO()),
 }
 

@@ -13,9 +13,9 @@ from tensorflow import keras
 
 from siamese_tf.errors import ModelFileError
 from siamese_tf.models.model_file import load_model, save_model
-from siamese_tf.models.safetensors import read_safetensors
+from siamese_tf.models.pretrained.safetensors import read_safetensors
+from siamese_tf.models.pretrained.state_dict import read_state_dict
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.models.state_dict import read_state_dict
 
 CASES = pytest.mark.parametrize(
     "cases", [pytest.param(75, id="some"), pytest.param(10_000, id="all", marks=pytest.mark.slow)]

@@ -8,8 +8,8 @@ import tempfile
 import pytest
 
 from siamese_tf import home
-from siamese_tf.data.cache_folder import cache_folder
-from siamese_tf.data.known import load_known
+from siamese_tf.data.images.cache_folder import cache_folder
+from siamese_tf.data.sources.published import load_published
 from siamese_tf.errors import SiameseError
 from siamese_tf.home import cache_home, expanded, home_folder, temporary_home
 
@@ -104,7 +104,7 @@ def test_a_tilde_that_leads_nowhere_is_refused(homeless, monkeypatch, setting, p
     if data_dir is None:
         monkeypatch.setenv(setting, path)
     with pytest.raises(SiameseError) as refused:
-        cache_folder() if setting == "SIAMESE_TF_CACHE" else load_known("fashion-mnist", data_dir)
+        cache_folder() if setting == "SIAMESE_TF_CACHE" else load_published("fashion-mnist", data_dir)
     assert str(refused.value) == (
         f"{setting} must be a folder, with ~ only where that user has a home folder; got {path}. Write the whole path"
     )
@@ -112,10 +112,10 @@ def test_a_tilde_that_leads_nowhere_is_refused(homeless, monkeypatch, setting, p
 
 def test_downloads_go_to_the_temporary_home(homeless, monkeypatch):
     asked = []
-    monkeypatch.setattr("siamese_tf.data.known.DEBIAN_FOLDER", homeless / "none")
-    monkeypatch.setattr("siamese_tf.data.known.download", lambda url, path, sha256: asked.append(path))
+    monkeypatch.setattr("siamese_tf.data.sources.published.DEBIAN_FOLDER", homeless / "none")
+    monkeypatch.setattr("siamese_tf.data.sources.published.download", lambda url, path, sha256: asked.append(path))
     with pytest.raises(SiameseError):
-        load_known("mnist")
+        load_published("mnist")
     assert asked == [homeless / "keras" / "datasets" / "mnist.npz"]
 
 
@@ -124,7 +124,7 @@ def test_a_command_without_a_home_starts_tensorflow_and_matplotlib_without_a_wor
     program = FIRST_LINES + (
         "from siamese_tf.console import start_tensorflow\n"
         "start_tensorflow()\n"
-        "import siamese_tf.evaluation.plots\n"
+        "import siamese_tf.evaluation.plots.training\n"
         "from tensorflow import keras\n"
         "print(os.environ['KERAS_HOME'], os.environ['MPLCONFIGDIR'])\n"
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siamese_tf.data.images import MAX_PIXELS, decode_image, image_shape, is_image, load_image
+from siamese_tf.data.images.decode import MAX_PIXELS, decode_image, image_shape, is_image, load_image
 from siamese_tf.errors import ImageError
 
 RED, GREEN, BLUE, BLACK = [255, 0, 0], [0, 255, 0], [0, 0, 255], [0, 0, 0]
@@ -56,7 +56,7 @@ def turned(orientation, kind, **options):
 
 
 def frames(kind, *colours, **options):
-    first, *others = [Image.new("RGB", (2, 1), colour) for colour in colours]
+    first, *others = [Image.new("RGB", (2, 1), color) for color in colours]
     return saved(first, kind, save_all=True, append_images=others, **options)
 
 
@@ -232,7 +232,7 @@ def test_bombs_take_no_memory(tmp_path):
     script = """
 import resource, sys
 from pathlib import Path
-from siamese_tf.data.images import decode_image
+from siamese_tf.data.images.decode import decode_image
 from siamese_tf.errors import ImageError
 unit = 1 if sys.platform == "darwin" else 1024
 small = Path(sys.argv[1]) / "small.png"

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siamese_tf.data.audit import audit_pairs
-from siamese_tf.data.pair_file import load_pair_file
-from siamese_tf.data.pairs_folder import check_same_run
+from siamese_tf.data.pairs.audit import audit_pairs
+from siamese_tf.data.pairs.pair_file import load_pair_file
+from siamese_tf.data.pairs.pairs_folder import check_same_run
 from siamese_tf.errors import PairFileError
 from siamese_tf.locks import LOCK
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siamese_tf.data.pair_file import load_pair_file
+from siamese_tf.data.pairs.pair_file import load_pair_file
 from siamese_tf.models.model_file import save_model
 from siamese_tf.models.siamese_model import SiameseModel
 

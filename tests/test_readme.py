@@ -18,12 +18,12 @@ BRIEF = "--objectives bce,triplet --seeds 1 --epochs 1"  # of a comparison
 TRAINED = "runs/longer/siamese.keras"  # what an earlier command has left: a model of the small data set
 
 
-def blocks(language: str) -> list[str]:
+def row_slices(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
 def commands() -> list[str]:
-    lines = "\n".join(blocks("sh")).splitlines()
+    lines = "\n".join(row_slices("sh")).splitlines()
     return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
 
 
@@ -44,8 +44,8 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess:
 
 
 def test_the_python_blocks_run_in_their_order(folder: Path) -> None:
-    assert len(blocks("python")) >= 2
-    done = run([sys.executable, "-c", "\n".join(blocks("python"))], folder)
+    assert len(row_slices("python")) >= 2
+    done = run([sys.executable, "-c", "\n".join(row_slices("python"))], folder)
     assert done.returncode == 0, done.stderr
     probability, verdict = done.stdout.splitlines()[0].split()
     assert 0 <= float(probability) <= 1

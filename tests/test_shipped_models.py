@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from siamese_tf.config import TrainConfig
+from siamese_tf.config.recipes import RECIPES, config_from
+from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.models.model_file import load_model
-from siamese_tf.recipes import RECIPES, config_from
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPECTED = np.load(ROOT / "tests" / "fixtures" / "shipped.npz", allow_pickle=False)
 FOLDERS = sorted(path.parent for path in ROOT.glob("model/*/*/siamese.keras"))
 NAMES = [".".join(folder.parts[-2:]) for folder in FOLDERS]
-LEAST = {"mnist": 0.997, "fashion-mnist": 0.955}  # of the test pairs, for every model
+MIN_SIZE = {"mnist": 0.997, "fashion-mnist": 0.955}  # of the test pairs, for every model
 LEAST_OF_THE_BEST = {"mnist": 0.998, "fashion-mnist": 0.96}
 PICTURES = ("accuracy.png", "roc.png", "scores.png", "sample.png", "mistakes.png")
 
@@ -28,16 +28,16 @@ def test_there_is_one_of_each_objective_for_both_data_sets():
     assert {name for name in EXPECTED if "." in name} == set(NAMES)
 
 
-@pytest.mark.parametrize("dataset", LEAST)
+@pytest.mark.parametrize("dataset", MIN_SIZE)
 def test_the_models_are_as_accurate_as_this_project_wants_them(dataset):
     records = [json.loads(path.read_text(encoding="utf-8")) for path in ROOT.glob(f"model/{dataset}/v*/record.json")]
     assert {record["pairs"]["test"] for record in records} == {50_000}
     accuracies = [record["accuracy"]["test"] for record in records]
-    assert min(accuracies) >= LEAST[dataset]
+    assert min(accuracies) >= MIN_SIZE[dataset]
     assert max(accuracies) >= LEAST_OF_THE_BEST[dataset]
 
 
-@pytest.mark.parametrize("dataset", LEAST)
+@pytest.mark.parametrize("dataset", MIN_SIZE)
 @pytest.mark.parametrize(
     ("version", "objective"), [("v1", "bce"), ("v2", "mse"), ("v3", "contrastive"), ("v4", "triplet")]
 )
@@ -45,8 +45,8 @@ def test_a_model_was_trained_as_the_recipe_says_now(dataset, version, objective)
     used = TrainConfig.load(ROOT / "model" / dataset / version / "config.json").to_dict()
     recipe = config_from("best", {"objective": objective, "dataset": dataset}).to_dict()
     named = {*RECIPES["best"].settings, *RECIPES["best"].by_objective.get(objective, {})}
-    settled = {"augment", "views"}  # by the data set
-    assert {name: used[name] for name in named - settled} == {name: recipe[name] for name in named - settled}
+    resolved = {"augment", "views"}  # by the data set
+    assert {name: used[name] for name in named - resolved} == {name: recipe[name] for name in named - resolved}
 
 
 @pytest.fixture(scope="module", params=FOLDERS, ids=NAMES)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, save_pair_file
+from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset, save_pair_file
 from siamese_tf.models.model_file import save_model
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.printable import UNSAFE_BUT_LAYOUT
@@ -40,10 +40,10 @@ def folder(tmp_path_factory):
     return folder
 
 
-def hostile_pairs(rng: np.random.Generator) -> PairFile:
+def hostile_pairs(rng: np.random.Generator) -> PairDataset:
     labels = np.repeat([0, 1], 12)
     img1, img2 = (side.ravel().astype(np.int32) for side in np.triu_indices(24, 1))
-    return PairFile(
+    return PairDataset(
         images=rng.integers(0, 256, (24, 8, 8, 1), np.uint8),
         labels=labels,
         img1=img1,
@@ -106,7 +106,7 @@ def test_no_control_character_is_printed(run, folder, monkeypatch, line, code):
 
 @pytest.mark.slow
 def test_training_prints_none(folder, monkeypatch, capfd):
-    from siamese_tf.config import TrainConfig
+    from siamese_tf.config.train_config import TrainConfig
     from siamese_tf.training.train import train_and_evaluate
 
     monkeypatch.chdir(folder)

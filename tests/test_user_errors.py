@@ -16,8 +16,8 @@ from PIL import Image
 
 from siamese_tf import cli
 from siamese_tf.commands import score
-from siamese_tf.data import known
-from siamese_tf.data.pair_file import PairFile, save_pair_file
+from siamese_tf.data.pairs.pair_file import PairDataset, save_pair_file
+from siamese_tf.data.sources import published as known
 from siamese_tf.models.model_file import save_model
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.checkpoint import RunState, save_checkpoint
@@ -44,11 +44,11 @@ def folder(tmp_path_factory):
     img1 = np.arange(20, dtype=np.int32)
     row = {"img1": img1, "img2": img1 + 20, "similarity": (img1 % 2).astype(np.uint8)}
     split = np.repeat(np.array([0, 1], np.uint8), 10)
-    save_pair_file(folder / "no_labels.npz", PairFile(images, None, **row, split=split))
-    save_pair_file(folder / "small.npz", PairFile(images[:, :4, :4], None, **row, split=split))
+    save_pair_file(folder / "no_labels.npz", PairDataset(images, None, **row, split=split))
+    save_pair_file(folder / "small.npz", PairDataset(images[:, :4, :4], None, **row, split=split))
     labels = np.concatenate([np.ones(20, np.int64), row["similarity"]])
-    save_pair_file(folder / "small_labels.npz", PairFile(images[:, :4, :4], labels, **row, split=split))
-    save_pair_file(folder / "train_only.npz", PairFile(images, None, **row, split=0 * split))
+    save_pair_file(folder / "small_labels.npz", PairDataset(images[:, :4, :4], labels, **row, split=split))
+    save_pair_file(folder / "train_only.npz", PairDataset(images, None, **row, split=0 * split))
     np.savez(folder / "no_similarity.npz", images=images, img1=img1, img2=img1 + 20)
     np.savez(folder / "beyond.npz", images=images, **{**row, "img2": img1 + 21})
     whole = (folder / "no_labels.npz").read_bytes()
@@ -131,7 +131,7 @@ REFUSED = [
     ("pairs check twice.csv", ["twice.csv", "each once", "'img1,img2,similarity,img1'", "Name img1 once"]),
     ("score model.keras --pairs semicolons.csv", ["semicolons.csv", "not by semicolons"]),
     ("score model.keras --pairs no_columns.csv", ["no_columns.csv", "img1,img2", "'left,right'", "Correct it"]),
-    ("score model.keras --pairs bad_similarity.csv", ["pair 1", "1 (same), 0 (different)", "'maybe'", "Correct it"]),
+    ("score model.keras --pairs bad_similarity.csv", ["line 2", "1 (same), 0 (different)", "'maybe'", "Correct it"]),
     ("score model.keras --pairs latin.csv", ["latin.csv", "not a UTF-8 text", "Save it as one"]),
     ("score model.keras --pairs good.csv --quiet --out file/x.csv", ["file", "It is a file", "name another folder"]),
     ("score model.keras --pairs good.csv --quiet --out run", ["run: Is a directory", "Check the path"]),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from siamese_tf.data.npz import write_npz
+from siamese_tf.data.pairs.npz import write_npz
 from siamese_tf.zip_layout import ZipLayoutError, check_layout
 
 ARRAYS = {"images": np.arange(60, dtype=np.uint8).reshape(3, 4, 5), "labels": np.arange(3)}

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from typer import Option
 
+from siamese_tf.commands.interruption import interruption_handler
 from siamese_tf.commands.options import Color, DataDir, Dataset, Images, ImageSize, Pairs, Resize, TestPairs
-from siamese_tf.commands.stopping import stopping
 from siamese_tf.console import start_tensorflow
 from siamese_tf.printable import print_lines
 
@@ -37,7 +37,7 @@ def compare(
 
     The same command goes on with a comparison that was stopped.
     """
-    from siamese_tf.recipes import config_from
+    from siamese_tf.config.recipes import config_from
 
     given = {
         "dataset": dataset,
@@ -56,12 +56,12 @@ def compare(
     configs = [config_from(recipe, {**given, "objective": name.strip()}) for name in objectives.split(",")]
     start_tensorflow()
     from siamese_tf.evaluation.comparison import comparison_lines
-    from siamese_tf.training.compare import compare_objectives
+    from siamese_tf.experiments.compare import compare_objectives
 
-    say = partial(print_lines, file=sys.stderr if as_json else sys.stdout)
+    log = partial(print_lines, file=sys.stderr if as_json else sys.stdout)
     command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    with stopping("The same command goes on after the last finished epoch."):
-        comparison = compare_objectives(configs, seeds, workdir, command=command, say=say)
+    with interruption_handler("The same command goes on after the last finished epoch."):
+        comparison = compare_objectives(configs, seeds, workdir, command=command, log=log)
     if as_json:
         print(json.dumps(comparison, indent=2))
     else:

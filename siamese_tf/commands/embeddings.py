@@ -16,7 +16,7 @@ from siamese_tf.printable import print_lines, printable, warn
 if TYPE_CHECKING:  # `siamese-tf --help` waits for none of these
     import numpy as np
 
-    from siamese_tf.data.open import OpenedPairs
+    from siamese_tf.data.pairs.load_pairs import TrainTestPairs
 
 
 def embed(
@@ -27,14 +27,14 @@ def embed(
 ) -> None:
     """Write the embeddings of all images of a data set."""
     start_tensorflow()
-    from siamese_tf.data.npz import write_npz
-    from siamese_tf.data.sources import form_for, load_source
+    from siamese_tf.data.pairs.npz import write_npz
+    from siamese_tf.data.sources.load import format_for, load_source
     from siamese_tf.files import is_private
     from siamese_tf.inference.embed_images import embed_source
     from siamese_tf.models.model_file import load_model
 
     loaded = load_model(model)
-    source = load_source(dataset, data_dir, form_for(dataset, loaded.form))
+    source = load_source(dataset, data_dir, format_for(dataset, loaded.image_format))
     print_lines(*source.lines())
     warn(*source.warnings)
     arrays = embed_source(loaded, source)
@@ -70,23 +70,25 @@ def plot_embeddings(
     start_tensorflow()
     import numpy as np
 
-    from siamese_tf.data.open import open_pairs
-    from siamese_tf.data.pair_text import is_list
-    from siamese_tf.data.sources import form_for
-    from siamese_tf.evaluation.embedding_plot import save_embedding_plot, tsne
-    from siamese_tf.evaluation.embedding_report import as_compared, embedding_lines, embedding_report
+    from siamese_tf.data.pairs.load_pairs import load_pairs
+    from siamese_tf.data.pairs.pair_text import is_list
+    from siamese_tf.data.sources.load import format_for
+    from siamese_tf.evaluation.embedding_report import embedding_lines, embedding_report, normalize_for_distance
+    from siamese_tf.evaluation.plots.embeddings import save_embedding_plot, tsne
     from siamese_tf.inference.embed_images import embed_images
     from siamese_tf.inference.projector import write_projector
     from siamese_tf.models.model_file import load_model
 
     loaded = load_model(model)
     listed = pairs is not None and is_list(pairs)
-    form = loaded.form if listed else form_for(dataset or "", loaded.form)
-    opened = open_pairs(dataset or "auto", data_dir=data_dir, pairs=pairs, test_pairs=test_pairs, form=form)
+    image_format = loaded.image_format if listed else format_for(dataset or "", loaded.image_format)
+    opened = load_pairs(
+        dataset or "auto", data_dir=data_dir, pairs=pairs, test_pairs=test_pairs, image_format=image_format
+    )
     print_lines(*opened.lines(), file=sys.stderr if as_json else sys.stdout)
     warn(*opened.warning_lines())
     test = _test_images(opened, one_vs_rest)
-    embeddings = as_compared(loaded, embed_images(loaded, test.images, opened.dataset))
+    embeddings = normalize_for_distance(loaded, embed_images(loaded, test.images, opened.dataset))
     report = embedding_report(embeddings, test.labels, seed)
     if as_json:
         print(json.dumps(report, indent=2), flush=True)
@@ -131,9 +133,9 @@ class _TestImages:
     private: bool
 
 
-def _test_images(opened: "OpenedPairs", one_vs_rest: str | None) -> _TestImages:
-    from siamese_tf.data.one_vs_rest import class_label, labels_of
-    from siamese_tf.data.pair_file import TEST
+def _test_images(opened: "TrainTestPairs", one_vs_rest: str | None) -> _TestImages:
+    from siamese_tf.data.pairs.one_vs_rest import class_label, labels_of
+    from siamese_tf.data.pairs.pair_file import TEST
 
     if opened.test is None:
         raise PairFileError("there are no test pairs, and only test images are drawn. Name a file with --test-pairs")

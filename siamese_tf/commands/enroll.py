@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument
 
-from siamese_tf.commands.gallery import load_gallery_model, people_and_pictures, print_unreadable
+from siamese_tf.commands.gallery import count_pictures, load_gallery_model, print_unreadable
 from siamese_tf.commands.options import GalleryModel, GalleryPath, Name
 from siamese_tf.printable import printable
 
@@ -23,13 +23,13 @@ def enroll(
     loaded = load_gallery_model(model)
     from siamese_tf.inference.embed_files import embed_usable_files
     from siamese_tf.inference.gallery import Gallery
-    from siamese_tf.inference.gallery_names import as_name
+    from siamese_tf.inference.gallery_names import parse_name
 
-    name = as_name(name)
+    name = parse_name(name)
     embeddings, errors = embed_usable_files(loaded, images)  # before the gallery is touched
     with Gallery.open(gallery, loaded, create=True) as opened:
         opened.enroll(name, embeddings)
         names = opened.names()
     where = printable(str(gallery))
-    print(f"enrolled {name}, pictures: {len(embeddings):,}. Now in {where}: {people_and_pictures(names)}")
+    print(f"enrolled {name}, pictures: {len(embeddings):,}. Now in {where}: {count_pictures(names)}")
     print_unreadable(errors, "left out")

@@ -15,7 +15,7 @@ from siamese_tf.errors import SiameseError
 from siamese_tf.printable import print_lines, warn
 
 if TYPE_CHECKING:
-    from siamese_tf.data.open import OpenedPairs
+    from siamese_tf.data.pairs.load_pairs import TrainTestPairs
     from siamese_tf.models.siamese_model import SiameseModel
 
 AT = (
@@ -54,31 +54,31 @@ def evaluate(
         _compare(model, image1, image2, [name for name, value in others.items() if value is not None], as_json)
         return
     _check_one_source(pairs, dataset)
-    from siamese_tf.data.open_list import open_list
-    from siamese_tf.data.pair_text import is_list
-    from siamese_tf.evaluation.thresholds import as_rule
+    from siamese_tf.data.pairs.load_pair_list import load_pair_list
+    from siamese_tf.data.pairs.pair_text import is_list
+    from siamese_tf.evaluation.thresholds import parse_rule
 
     listed = pairs is not None and is_list(pairs)
-    rule = None if threshold_at is None else as_rule(threshold_at)
+    rule = None if threshold_at is None else parse_rule(threshold_at)
     _check_classes(listed or rule is not None, one_vs_rest, rest_is_a_class)
     if listed and test_pairs is not None:
         raise SiameseError("a list of pairs brings its own test pairs: leave out --test-pairs")
     start_tensorflow()
-    from siamese_tf.data.open import open_pairs
-    from siamese_tf.data.sources import form_for
+    from siamese_tf.data.pairs.load_pairs import load_pairs
+    from siamese_tf.data.sources.load import format_for
     from siamese_tf.models.model_file import load_model
 
     loaded, fold = load_model(model), None
     if pairs is not None and listed:
-        opened, fold = open_list(pairs, loaded.form, images)
+        opened, fold = load_pair_list(pairs, loaded.image_format, images)
     else:
-        form = form_for(dataset or "", loaded.form)
-        opened = open_pairs(
+        image_format = format_for(dataset or "", loaded.image_format)
+        opened = load_pairs(
             dataset or "auto",
             data_dir=data_dir,
             pairs=pairs,
             test_pairs=test_pairs,
-            form=form,
+            image_format=image_format,
             images_folder=images,
         )
         if dataset is not None:
@@ -89,14 +89,14 @@ def evaluate(
         _report(loaded, opened, out, as_json, one_vs_rest, rest_is_a_class, seed)
 
 
-def _warn_of_other_pairs(model: "SiameseModel", opened: "OpenedPairs") -> None:
+def _warn_of_other_pairs(model: "SiameseModel", opened: "TrainTestPairs") -> None:
     """Warns where the pairs of a folder were drawn anew since the training: their test images may be its images."""
-    from siamese_tf.data.known import KNOWN
+    from siamese_tf.data.sources.published import PUBLISHED
 
     pairs, dataset = model.record.get("pairs"), model.record.get("dataset")
     sha256 = pairs.get("sha256") if isinstance(pairs, dict) else None
     trained_on = sha256.get("train") if isinstance(sha256, dict) else None
-    if dataset == opened.dataset and dataset not in KNOWN and trained_on not in (None, opened.train.sha256):
+    if dataset == opened.dataset and dataset not in PUBLISHED and trained_on not in (None, opened.train.sha256):
         warn(
             "the model was trained on other pairs of this data set, and the test images may be among its training"
             " images. Name the pair files of the training with --pairs"
@@ -139,7 +139,7 @@ def _compare(model: Path, image1: Path | None, image2: Path | None, others: list
     print(f"verdict     {'same' if found.same else 'different'}")
 
 
-def _verify(model: "SiameseModel", opened: "OpenedPairs", as_json: bool, **how: Any) -> None:
+def _verify(model: "SiameseModel", opened: "TrainTestPairs", as_json: bool, **how: Any) -> None:
     from siamese_tf.evaluation.verification_table import verification_lines
     from siamese_tf.evaluation.verify_model import verify_model
 
@@ -149,14 +149,14 @@ def _verify(model: "SiameseModel", opened: "OpenedPairs", as_json: bool, **how: 
 
 def _report(
     model: "SiameseModel",
-    opened: "OpenedPairs",
+    opened: "TrainTestPairs",
     out: Path | None,
     as_json: bool,
     one_vs_rest: str | None,
     rest_is_a_class: bool,
     seed: int,
 ) -> None:
-    from siamese_tf.data.one_vs_rest import one_vs_rest as make_one_vs_rest
+    from siamese_tf.data.pairs.one_vs_rest import one_vs_rest as make_one_vs_rest
     from siamese_tf.evaluation.evaluate import evaluate_model
     from siamese_tf.evaluation.membership import evaluate_membership, membership_lines
     from siamese_tf.evaluation.report import report_table
@@ -173,7 +173,7 @@ def _report(
     _print(seen, {**reports, **about}, [*report_table(reports), *lines], as_json)
 
 
-def _print(opened: "OpenedPairs", report: dict[str, Any], lines: list[str], as_json: bool) -> None:
+def _print(opened: "TrainTestPairs", report: dict[str, Any], lines: list[str], as_json: bool) -> None:
     print_lines(*opened.lines(), file=sys.stderr if as_json else sys.stdout)
     warn(*opened.warning_lines())
     if as_json:

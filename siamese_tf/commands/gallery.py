@@ -26,7 +26,7 @@ def list_people(gallery: GalleryPath) -> None:
         names = opened.names()
     for name, pictures in names.items():
         print(f"{pictures:6,}  {name}")
-    print(people_and_pictures(names), file=sys.stderr)
+    print(count_pictures(names), file=sys.stderr)
 
 
 def check_gallery(gallery: GalleryPath) -> None:
@@ -35,7 +35,7 @@ def check_gallery(gallery: GalleryPath) -> None:
 
     with Gallery.open(gallery) as opened:
         names = opened.check()
-    print(f"{printable(str(gallery))} is sound. {people_and_pictures(names)}")
+    print(f"{printable(str(gallery))} is sound. {count_pictures(names)}")
 
 
 def remove(gallery: GalleryPath, name: Annotated[str, Argument(help="The person.", show_default=False)]) -> None:
@@ -47,10 +47,10 @@ def remove(gallery: GalleryPath, name: Annotated[str, Argument(help="The person.
         removed = opened.remove(name)
         names = opened.names()
     shown, where = normalize_name(name), printable(str(gallery))
-    print(f"removed {shown}, pictures: {removed:,}. Left in {where}: {people_and_pictures(names)}")
+    print(f"removed {shown}, pictures: {removed:,}. Left in {where}: {count_pictures(names)}")
 
 
-def people_and_pictures(names: dict[str, int]) -> str:
+def count_pictures(names: dict[str, int]) -> str:
     """How much a gallery holds, in words."""
     return f"people: {len(names):,}, pictures: {sum(names.values()):,}"
 

@@ -14,7 +14,7 @@ from siamese_tf.printable import printable
 if TYPE_CHECKING:
     from siamese_tf.inference.matching import Match
 
-CANNOT_KNOW = (
+CANNOT_MATCH = (
     "among {:,} people this model can call nobody known: not even an enrolled picture beside itself reaches the"
     " threshold, which rises with the people. Take a better or calibrated model, or fewer people"
 )
@@ -40,40 +40,40 @@ def identify(
     with Gallery.open(gallery, loaded) as opened:
         found = opened.identify(embeddings, top, match)
         people = len(opened.names())
-        can_know = any(_name(matches) for matches in found) or opened.can_know(match)
+        can_match_anyone = any(_name(rank_people) for rank_people in found) or opened.can_match_anyone(match)
     readable = iter(found)
     answers = [next(readable) if error is None else [] for error in errors]
     if as_json:
         entries = [_as_plain(*answer) for answer in zip(images, answers, errors, strict=True)]
-        about = {"match": match, "can_know_anybody": can_know, "presentation_attack_detection": False}
+        about = {"match": match, "can_know_anybody": can_match_anyone, "presentation_attack_detection": False}
         print(json.dumps({"images": entries, **about}, indent=2))
     else:
-        for image, matches, error in zip(images, answers, errors, strict=True):
+        for image, rank_people, error in zip(images, answers, errors, strict=True):
             if error is None:
-                print("\n".join(_lines(printable(str(image)), matches)))
+                print("\n".join(_lines(printable(str(image)), rank_people)))
     print_unreadable(errors, "unreadable")
-    if people and not can_know:
-        print(CANNOT_KNOW.format(people), file=sys.stderr)
+    if people and not can_match_anyone:
+        print(CANNOT_MATCH.format(people), file=sys.stderr)
     print(NO_DETECTION, file=sys.stderr)
 
 
-def _name(matches: "list[Match]") -> str | None:
+def _name(rank_people: "list[Match]") -> str | None:
     """Whom a picture shows; None for somebody unknown."""
-    return matches[0].name if matches and matches[0].same else None
+    return rank_people[0].name if rank_people and rank_people[0].same else None
 
 
-def _as_plain(image: Path, matches: "list[Match]", error: str | None) -> dict:
+def _as_plain(image: Path, rank_people: "list[Match]", error: str | None) -> dict:
     answer = {
         "image": str(image),
-        "name": _name(matches),
-        "threshold": matches[0].threshold if matches else None,
-        "people": [{"name": match.name, "probability": match.score} for match in matches],
+        "name": _name(rank_people),
+        "threshold": rank_people[0].threshold if rank_people else None,
+        "people": [{"name": match.name, "probability": match.score} for match in rank_people],
     }
     return answer if error is None else {**answer, "error": error}
 
 
-def _lines(image: str, matches: "list[Match]") -> list[str]:
-    if not matches:
+def _lines(image: str, rank_people: "list[Match]") -> list[str]:
+    if not rank_people:
         return [f"{image}: unknown; the gallery is empty"]
-    head = f"{image}: {_name(matches) or 'unknown'}  (threshold {matches[0].threshold:.6f})"
-    return [head, *(f"  {match.score:.6f}  {match.name}" for match in matches)]
+    head = f"{image}: {_name(rank_people) or 'unknown'}  (threshold {rank_people[0].threshold:.6f})"
+    return [head, *(f"  {match.score:.6f}  {match.name}" for match in rank_people)]

@@ -18,8 +18,8 @@ def import_facenet(
     if out.suffix != ".keras":
         raise ModelFileError(f"a model file must be named *.keras; got {str(out)!r}")
     start_tensorflow()
-    from siamese_tf.models.import_facenet import import_facenet as read
     from siamese_tf.models.model_file import save_model
+    from siamese_tf.models.pretrained.import_facenet import import_facenet as read
 
     model = read(file)
     save_model(model, out)

@@ -11,7 +11,7 @@ from siamese_tf.errors import SiameseError
 from siamese_tf.printable import print_lines, warn
 
 if TYPE_CHECKING:
-    from siamese_tf.data.pair_file import PairFile
+    from siamese_tf.data.pairs.pair_file import PairDataset
 
 
 def generate(
@@ -33,8 +33,8 @@ def generate(
     resize: Resize = "pad",
 ) -> None:
     """Write train_pairs.npz and test_pairs.npz of a data set, and pairs.csv of a folder of images."""
-    from siamese_tf.data.generate import generate_pair_files
-    from siamese_tf.data.image_form import ImageForm
+    from siamese_tf.data.images.format import ImageFormat
+    from siamese_tf.data.pairs.generate import generate_pair_files
 
     made = generate_pair_files(
         dataset,
@@ -45,7 +45,7 @@ def generate(
         test_pairs=test_pairs,
         split=split,
         seed=seed,
-        form=ImageForm.parse(image_size, color, resize),
+        image_format=ImageFormat.parse(image_size, color, resize),
     )
     print_lines(*made.lines())
     warn(*made.warnings)
@@ -56,8 +56,8 @@ def check(
     images: Images = None,
 ) -> None:
     """Print the audit of pair files; exit code 1 where they leak."""
-    from siamese_tf.data.audit import audit_pairs
-    from siamese_tf.data.pair_text import is_lfw
+    from siamese_tf.data.pairs.audit import audit_pairs
+    from siamese_tf.data.pairs.pair_text import is_lfw
 
     if images is not None and not any(map(is_lfw, files)):
         raise SiameseError(
@@ -69,14 +69,14 @@ def check(
         raise typer.Exit(1)
 
 
-def _load(file: Path, images: str | None) -> "PairFile":
+def _load(file: Path, images: str | None) -> "PairDataset":
     """Without what decodes images where there are none to decode."""
-    from siamese_tf.data.pair_file import load_pair_file
-    from siamese_tf.data.pair_text import is_list
+    from siamese_tf.data.pairs.pair_file import load_pair_file
+    from siamese_tf.data.pairs.pair_text import is_list
 
     if not is_list(file):
         return load_pair_file(file)
-    from siamese_tf.data.image_form import AS_THEY_ARE
-    from siamese_tf.data.pair_lists import load_pairs
+    from siamese_tf.data.images.format import NATIVE_FORMAT
+    from siamese_tf.data.pairs.pair_lists import load_pair_dataset
 
-    return load_pairs(file, AS_THEY_ARE, images)[0]
+    return load_pair_dataset(file, NATIVE_FORMAT, images)[0]

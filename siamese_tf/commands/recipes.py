@@ -6,7 +6,7 @@ def recipes() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from siamese_tf.recipes import RECIPES
+    from siamese_tf.config.recipes import RECIPES
 
     table = Table(caption="Times: two processor cores, the data of the last column.")
     table.add_column("command", no_wrap=True)

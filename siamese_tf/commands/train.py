@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Option
 
+from siamese_tf.commands.interruption import interruption_handler
 from siamese_tf.commands.options import (
     Color,
     DataDir,
@@ -22,13 +23,12 @@ from siamese_tf.commands.options import (
     RestIsAClass,
     TestPairs,
 )
-from siamese_tf.commands.stopping import stopping
+from siamese_tf.config.catalog import TOWER_NAMES
 from siamese_tf.console import start_tensorflow
 from siamese_tf.printable import print_lines
-from siamese_tf.tower_defaults import TOWER_NAMES
 
 if TYPE_CHECKING:  # `siamese-tf --help` does not wait for it
-    from siamese_tf.config import TrainConfig
+    from siamese_tf.config.train_config import TrainConfig
 
 
 def train(
@@ -90,20 +90,20 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train, keep the best validation checkpoint, calibrate, evaluate, and save."""
-    from siamese_tf.recipes import config_from
+    from siamese_tf.config.recipes import config_from
 
     config = config_from(recipe, _given(context))
     if resume:
         _check_resumable(config, workdir, folds)
     start_tensorflow()
 
-    from siamese_tf.training.folds import fold_lines, train_folds
+    from siamese_tf.experiments.folds import fold_lines, train_folds
     from siamese_tf.training.train import train_and_evaluate
 
     script = Path(sys.argv[0]).name
     arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
     command = shlex.join([*(["python"] if script.endswith(".py") else []), script, *arguments])
-    with stopping("The same command with --resume continues after the last finished epoch."):
+    with interruption_handler("The same command with --resume continues after the last finished epoch."):
         if folds is None:
             train_and_evaluate(config, workdir, resume=resume, quiet=quiet, command=command)
         else:
@@ -123,7 +123,7 @@ def _check_resumable(config: "TrainConfig", workdir: Path | None, folds: int | N
 
 def _given(context: typer.Context) -> dict[str, Any]:
     """The settings that were typed, or that the script stands for: those go before a recipe's."""
-    from siamese_tf.config import TrainConfig
+    from siamese_tf.config.train_config import TrainConfig
 
     given = {}
     for name in (field.name for field in fields(TrainConfig)):

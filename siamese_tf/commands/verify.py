@@ -12,7 +12,7 @@ from typer import Argument, Option
 
 from siamese_tf.commands.gallery import NO_DETECTION, load_gallery_model
 from siamese_tf.commands.options import GalleryModel, GalleryPath, MatchBy, Name
-from siamese_tf.console import in_words
+from siamese_tf.console import describe_os_error
 from siamese_tf.errors import SiameseError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def verify(
     except OSError as error:  # typer ends with 1 where nobody reads the output
         if isinstance(error, BrokenPipeError):
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (Python fails once more on its way out otherwise)
-        raise SiameseError(in_words(error)) from error
+        raise SiameseError(describe_os_error(error)) from error
     except BaseException as error:  # a stop by the keyboard, or a fault of ours: Python would end with 1, "different"
         traceback.print_exc()
         raise typer.Exit(ERROR) from error

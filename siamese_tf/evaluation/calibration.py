@@ -15,7 +15,7 @@ MIN_SLOPE = 1e-4
 _FLAT = 1e-6  # a slope per standard deviation of the logits that is nothing but rounding
 
 
-def best_threshold(similarity: ArrayLike, scores: ArrayLike) -> float:
+def max_accuracy_threshold(similarity: ArrayLike, scores: ArrayLike) -> float:
     """The threshold with the highest accuracy, as far from the scores around it as can be.
 
     Between two neighbouring scores every threshold decides alike. Of the stretches of thresholds that reach the highest

@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike
 from siamese_tf.errors import SiameseError
 from siamese_tf.models.siamese_model import SiameseModel
 
-NEIGHBOURS = (1, 5, 10)
+NEIGHBORS = (1, 5, 10)
 SILHOUETTE_IMAGES = 10_000
 RESOLUTION = 2**36  # squared distances that differ by less than this part of the largest are ties
 BLOCK_DISTANCES = 2**22
 
 
-def as_compared(model: SiameseModel, embeddings: np.ndarray) -> np.ndarray:
+def normalize_for_distance(model: SiameseModel, embeddings: np.ndarray) -> np.ndarray:
     """Embeddings the way the model's head compares them.
 
     Args:
@@ -28,7 +28,7 @@ def as_compared(model: SiameseModel, embeddings: np.ndarray) -> np.ndarray:
     Returns:
         (n, d) float32: rows of length 1 where the head normalises (a row of zeros stays one), else as they came.
     """
-    if not model.head.normalises:
+    if not model.head.normalizes:
         return embeddings
     squares = np.sum(np.square(embeddings), axis=1, keepdims=True)
     return embeddings / np.sqrt(np.maximum(squares, 1e-12))
@@ -42,7 +42,7 @@ def embedding_report(embeddings: ArrayLike, labels: ArrayLike, seed: int = 0) ->
     can be found, wrongly, by others.
 
     Args:
-        embeddings: (n, d), finite, as the model compares them (see `as_compared`).
+        embeddings: (n, d), finite, as the model compares them (see `normalize_for_distance`).
         labels: integers (n,), the class of each image.
         seed: of the order of ties, and of the sample for the silhouette.
 
@@ -63,11 +63,11 @@ def embedding_report(embeddings: ArrayLike, labels: ArrayLike, seed: int = 0) ->
     vectors, classes = _checked(embeddings, labels)
     sizes = np.bincount(classes)
     queries = np.flatnonzero(sizes[classes] > 1)
-    recall_at: dict[str, float | None] = {str(k): None for k in NEIGHBOURS}
+    recall_at: dict[str, float | None] = {str(k): None for k in NEIGHBORS}
     map_at_r = None
     if queries.size:
         firsts, precisions = _retrieve(vectors, classes, queries, seed)
-        recall_at = {str(k): float(np.mean(firsts < k)) for k in NEIGHBOURS}
+        recall_at = {str(k): float(np.mean(firsts < k)) for k in NEIGHBORS}
         map_at_r = float(precisions.mean())
     return {
         "images": classes.size,
@@ -131,7 +131,7 @@ def _ranked(vectors: np.ndarray, queries: np.ndarray, most: int, seed: int) -> I
     rng = np.random.default_rng(seed)
     squares = np.sum(np.square(vectors), axis=1)
     largest = 4 * squares.max() or 1.0
-    kept = min(max(most, *NEIGHBOURS), len(vectors) - 1)
+    kept = min(max(most, *NEIGHBORS), len(vectors) - 1)
     step = max(1, BLOCK_DISTANCES // len(vectors))
     for start in range(0, len(queries), step):
         block = queries[start : start + step]

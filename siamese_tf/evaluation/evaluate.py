@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from siamese_tf.data.open import OpenedPairs
-from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
+from siamese_tf.data.pairs.load_pairs import TrainTestPairs
+from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset
 from siamese_tf.errors import PairFileError
-from siamese_tf.evaluation.pair_plots import save_mistakes_plot, save_sample_plot
-from siamese_tf.evaluation.plots import save_roc_plot, save_scores_plot
+from siamese_tf.evaluation.plots.pairs import save_mistakes_plot, save_sample_plot
+from siamese_tf.evaluation.plots.training import save_roc_plot, save_scores_plot
 from siamese_tf.evaluation.report import split_report
 from siamese_tf.files import atomic_write
 from siamese_tf.models.embeddings import check_some_comparable
@@ -46,7 +46,7 @@ class ScoredSplit:
         return split_report(self.similarity, self.img1, self.img2, self.scores, threshold, labels=labels)
 
 
-def check_images(model: SiameseModel, pairs: PairFile) -> None:
+def check_images(model: SiameseModel, pairs: PairDataset) -> None:
     """Raises a PairFileError where the images are not of the model's size."""
     if pairs.images.shape[1:] != model.input_size:
         raise PairFileError(
@@ -58,7 +58,7 @@ def check_images(model: SiameseModel, pairs: PairFile) -> None:
 class EmbeddedPairs:
     """A pair file seen through a model: every image that a pair uses is embedded, once."""
 
-    def __init__(self, model: SiameseModel, pairs: PairFile):
+    def __init__(self, model: SiameseModel, pairs: PairDataset):
         """Embeds the images.
 
         Raises:
@@ -92,7 +92,7 @@ class EmbeddedPairs:
         return ScoredSplit(pairs.images, *columns, scores, pairs.private, pairs.labels)
 
 
-def score_files(train: EmbeddedPairs, test: PairFile | None) -> dict[str, ScoredSplit]:
+def score_files(train: EmbeddedPairs, test: PairDataset | None) -> dict[str, ScoredSplit]:
     """By its name, every split that the files have pairs of; the test pairs come from `test` alone."""
     splits = {
         name: train.scored(split)
@@ -105,7 +105,7 @@ def score_files(train: EmbeddedPairs, test: PairFile | None) -> dict[str, Scored
     return splits
 
 
-def classes_are_split(opened: OpenedPairs) -> bool | None:
+def classes_are_split(opened: TrainTestPairs) -> bool | None:
     """Whether the last part, test or without it validation, has no class (person) of the training images.
 
     Intervals are then over classes, else over images: what they resample is what was split.
@@ -124,21 +124,21 @@ def classes_are_split(opened: OpenedPairs) -> bool | None:
     return not _classes(opened.train, trained, named) & _classes(last, images, named)
 
 
-def _classes(file: PairFile, images: np.ndarray, named: bool) -> set[Any]:
+def _classes(file: PairDataset, images: np.ndarray, named: bool) -> set[Any]:
     """The classes of images, by their names where two files are compared that have names, else by their labels."""
     assert file.labels is not None
     labels, names = np.unique(file.labels[images]).tolist(), file.manifest.get("class_names", [])
     return {str(names[label]) if named and 0 <= label < len(names) else label for label in labels}
 
 
-def reports_of(scored: dict[str, ScoredSplit], threshold: float, opened: OpenedPairs) -> dict[str, dict[str, Any]]:
+def reports_of(scored: dict[str, ScoredSplit], threshold: float, opened: TrainTestPairs) -> dict[str, dict[str, Any]]:
     """Returns by the name of the split the dict of `split_report`, with the interval over what was split."""
     over_classes = classes_are_split(opened) is True
     return {name: split.report(threshold, over_classes=over_classes) for name, split in scored.items()}
 
 
 def evaluate_model(
-    model: SiameseModel, opened: OpenedPairs, folder: Path | None = None, **more: dict[str, Any]
+    model: SiameseModel, opened: TrainTestPairs, folder: Path | None = None, **more: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """What a model achieves on pairs, with the threshold it has.
 

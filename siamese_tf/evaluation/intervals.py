@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from siamese_tf.errors import SiameseError
 from siamese_tf.evaluation.jackknife import jackknife_intervals
 
-FEWEST_REPLICATES = 100  # below it the outer 2.5% are one or two replicates
+MIN_REPLICATES = 100  # below it the outer 2.5% are one or two replicates
 MANY_IMAGES = 100  # from here on the bootstrap of an accuracy is not too narrow
 MANY_CLUSTERS = 1000  # beyond it leaving out each costs more than the replicates of a bootstrap
 
@@ -176,8 +176,8 @@ def _outer(values: np.ndarray, unseen: float) -> tuple[float, float]:
 
 
 def _check_replicates(replicates: int) -> None:
-    if replicates < FEWEST_REPLICATES:
-        raise SiameseError(f"replicates is {replicates}: at least {FEWEST_REPLICATES} are needed for a 95% interval.")
+    if replicates < MIN_REPLICATES:
+        raise SiameseError(f"replicates is {replicates}: at least {MIN_REPLICATES} are needed for a 95% interval.")
 
 
 def _checked_sides(**sides: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 import numpy as np
 from scipy.special import betaincinv, ndtri, stdtrit
 
-FEWEST = 5  # people; with fewer, the spread between them is not known well enough for any interval
+MIN_CLUSTERS = 5  # people; with fewer, the spread between them is not known well enough for any interval
 TAIL = 0.025  # of a 95% interval, on either side
 DECIMALS = 12  # of a rate; what differs less is a rounding error
 
@@ -47,7 +47,7 @@ def jackknife_intervals(
     """
     rates = statistics(np.ones(same.size, np.int64))
     clusters = int(max(cluster1.max(), cluster2.max())) + 1
-    if clusters < FEWEST:
+    if clusters < MIN_CLUSTERS:
         return dict.fromkeys(rates, (0.0, 1.0))
     left_out = _left_out(cluster1, cluster2, clusters, statistics)
     different = distinct_pairs(cluster1[~same], cluster2[~same])
@@ -78,7 +78,7 @@ def effective_size(rate: float, left_out: np.ndarray, tail: float = TAIL) -> flo
     rounded = np.round(left_out, DECIMALS)
     moving = rounded[rounded != np.round(rate, DECIMALS)]
     k = moving.size
-    if k < FEWEST or np.isnan(moving).any():
+    if k < MIN_CLUSTERS or np.isnan(moving).any():
         return 0.0
     deviations = moving - moving.mean()
     squares = float(np.sum(deviations**2))

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamese_tf.data.one_vs_rest import label_in, labels_of
-from siamese_tf.data.open import OpenedPairs
-from siamese_tf.data.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairFile
+from siamese_tf.data.pairs.load_pairs import TrainTestPairs
+from siamese_tf.data.pairs.one_vs_rest import label_in, labels_of
+from siamese_tf.data.pairs.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairDataset
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.evaluation import metrics
 from siamese_tf.evaluation.evaluate import check_images
@@ -69,12 +69,12 @@ def membership_report(member: ArrayLike, scores: ArrayLike, threshold: float) ->
 
 
 def evaluate_membership(
-    model: SiameseModel, opened: OpenedPairs, label: int, *, references: int = 10, seed: int = 0
+    model: SiameseModel, opened: TrainTestPairs, label: int, *, references: int = 10, seed: int = 0
 ) -> dict[str, Any]:
     """What a model achieves in telling one class from the others by reference images.
 
     References are drawn from the training images, the threshold is chosen on the validation images, and test images
-    are looked at for the last numbers alone; see `PairFile.images_of` for which those are.
+    are looked at for the last numbers alone; see `PairDataset.images_of` for which those are.
 
     Args:
         model: a trained model.
@@ -133,7 +133,7 @@ def membership_lines(report: dict[str, Any], name: str) -> list[str]:
     return lines
 
 
-def _part(file: PairFile, part: int, label: int) -> tuple[np.ndarray, np.ndarray]:
+def _part(file: PairDataset, part: int, label: int) -> tuple[np.ndarray, np.ndarray]:
     """The images (n, h, w, c) of a part, and which of them (n,) bool are of the class."""
     positions = file.images_of(part)
     member = labels_of(file)[positions] == label

@@ -60,8 +60,8 @@ def roc(similarity: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarra
         scores: (m,), finite, higher = more similar.
 
     Returns:
-        `far`, `tar`, `thresholds`, float64 (k,) each. Thresholds fall, from infinity (nothing is called same) to the
-        lowest score (everything is); `far` (lower is better) and `tar` (higher is better) rise from 0 to 1.
+        `fmr`, `tar`, `thresholds`, float64 (k,) each. Thresholds fall, from infinity (nothing is called same) to the
+        lowest score (everything is); `fmr` (lower is better) and `tar` (higher is better) rise from 0 to 1.
 
     Raises:
         SiameseError: input that is not m scored pairs of both classes.
@@ -73,8 +73,8 @@ def roc(similarity: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarra
     accepted = last_of_each_score + 1
     true_accepts = np.cumsum(same)[last_of_each_score]
     tar = np.append(0.0, true_accepts / true_accepts[-1])
-    far = np.append(0.0, (accepted - true_accepts) / (values.size - true_accepts[-1]))
-    return far, tar, np.append(np.inf, values[last_of_each_score])
+    fmr = np.append(0.0, (accepted - true_accepts) / (values.size - true_accepts[-1]))
+    return fmr, tar, np.append(np.inf, values[last_of_each_score])
 
 
 def auc(similarity: ArrayLike, scores: ArrayLike) -> float:
@@ -95,18 +95,18 @@ def eer(similarity: ArrayLike, scores: ArrayLike) -> float:
     return crossing(*roc(similarity, scores)[:2])
 
 
-def area_under(far: np.ndarray, tar: np.ndarray) -> float:
+def area_under(fmr: np.ndarray, tar: np.ndarray) -> float:
     """The area under a curve of rates (k,) that rise from 0 to 1, its points joined by straight lines."""
-    return float(np.sum(np.diff(far) * (tar[1:] + tar[:-1])) / 2)
+    return float(np.sum(np.diff(fmr) * (tar[1:] + tar[:-1])) / 2)
 
 
-def crossing(far: np.ndarray, tar: np.ndarray) -> float:
+def crossing(fmr: np.ndarray, tar: np.ndarray) -> float:
     """Where FAR = FRR on a curve of rates (k,) that rise from 0 to 1, its points joined by straight lines."""
-    excess = far - (1 - tar)  # rises from -1 to 1
+    excess = fmr - (1 - tar)  # rises from -1 to 1
     after = int(np.argmax(excess >= 0))
     before = after - 1
     way = -excess[before] / (excess[after] - excess[before])
-    return float(far[before] + way * (far[after] - far[before]))
+    return float(fmr[before] + way * (fmr[after] - fmr[before]))
 
 
 def middle_threshold(levels: np.ndarray, point: int) -> float:
@@ -121,26 +121,26 @@ def middle_threshold(levels: np.ndarray, point: int) -> float:
     return middle if middle > low else high
 
 
-def pairs_needed(far: float) -> int:
+def pairs_needed(fmr: float) -> int:
     """How many different pairs it takes to speak of a false accept rate: 3 / far, rounded up (rule of three).
 
     Where none of n pairs fails, the failure rate is below 3 / n with 95% confidence and no more can be said.
 
     Args:
-        far: false accept rate, in (0, 1].
+        fmr: false accept rate, in (0, 1].
 
     Raises:
         SiameseError: a rate outside (0, 1].
     """
-    if not 1e-300 <= far <= 1:
+    if not 1e-300 <= fmr <= 1:
         raise SiameseError(
-            f"far is {far}: a false accept rate above 0 and at most 1 is needed, such as 0.01; 1e-300 at least."
+            f"far is {fmr}: a false accept rate above 0 and at most 1 is needed, such as 0.01; 1e-300 at least."
         )
-    return math.ceil(round(3 / far, 6))
+    return math.ceil(round(3 / fmr, 6))
 
 
-def tar_at_far(similarity: ArrayLike, scores: ArrayLike, far: float) -> float | None:
-    """The highest true accept rate among the thresholds whose false accept rate is at most `far`; higher is better.
+def tar_at_fmr(similarity: ArrayLike, scores: ArrayLike, fmr: float) -> float | None:
+    """The highest true accept rate among the thresholds whose false accept rate is at most `fmr`; higher is better.
 
     Nothing is interpolated: a threshold that reaches it exists. The rule of three decides whether there is an answer:
     with fewer than 3 / far different pairs (3,000 for a FAR of 0.001) the data cannot support one.
@@ -148,7 +148,7 @@ def tar_at_far(similarity: ArrayLike, scores: ArrayLike, far: float) -> float | 
     Args:
         similarity: (m,), 1 = same, 0 = different; both must occur.
         scores: (m,), finite, higher = more similar.
-        far: the false accept rate allowed, in (0, 1].
+        fmr: the false accept rate allowed, in (0, 1].
 
     Returns:
         TAR in [0, 1], or None where fewer than `pairs_needed(far)` different pairs came.
@@ -156,11 +156,11 @@ def tar_at_far(similarity: ArrayLike, scores: ArrayLike, far: float) -> float | 
     Raises:
         SiameseError: input that is not m scored pairs of both classes, or a rate outside (0, 1].
     """
-    needed = pairs_needed(far)
+    needed = pairs_needed(fmr)
     rates, tar, _ = roc(similarity, scores)
     if np.count_nonzero(np.asarray(similarity) == 0) < needed:
         return None
-    return float(tar[rates <= far].max())
+    return float(tar[rates <= fmr].max())
 
 
 def confusion(similarity: ArrayLike, scores: ArrayLike, threshold: float) -> dict[str, int]:

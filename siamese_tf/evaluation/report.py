@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike
 
 from siamese_tf.evaluation import metrics
 from siamese_tf.evaluation.intervals import accuracy_of, bootstrap_accuracy, cluster_intervals
-from siamese_tf.evaluation.jackknife import FEWEST
+from siamese_tf.evaluation.jackknife import MIN_CLUSTERS
 
-FALSE_ACCEPT_RATES = (0.1, 0.01, 0.001)
+FALSE_MATCH_RATES = (0.1, 0.01, 0.001)
 
 _RATES = {"AUC": "auc", "EER (lower is better)": "eer", "F1": "f1", "precision": "precision", "recall": "recall"}
 OUTCOMES = {
@@ -45,7 +45,7 @@ def split_report(
     Returns:
         Python numbers, lists, dicts and None only: `pairs`, `accuracy`, `ci95` [low, high] (of the accuracy; [0, 1]
         with fewer than 5 classes or images), `ci95_over`, "classes" or "images", and `ci95_count`, how many; `auc`,
-        `eer` (lower is better, the rest higher), `f1`, `precision`, `recall`, `tar_at_far` with the keys "0.1", "0.01"
+        `eer` (lower is better, the rest higher), `f1`, `precision`, `recall`, `tar_at_fmr` with the keys "0.1", "0.01"
         and "0.001" (None where the different pairs are too few), `confusion` with `tp`, `fp`, `tn`, `fn`.
 
     Raises:
@@ -71,7 +71,7 @@ def split_report(
         "f1": metrics.f1(counts),
         "precision": metrics.precision(counts),
         "recall": metrics.recall(counts),
-        "tar_at_far": {str(far): metrics.tar_at_far(same, values, far) for far in FALSE_ACCEPT_RATES},
+        "tar_at_fmr": {str(fmr): metrics.tar_at_fmr(same, values, fmr) for fmr in FALSE_MATCH_RATES},
         "confusion": counts,
     }
 
@@ -94,9 +94,9 @@ def report_table(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
     rows.append([f"95% interval over {columns[0]['ci95_over']}", *(map(_interval, columns))])
     for label, key in _RATES.items():
         rows.append([label, *(f"{report[key]:.4f}" for report in columns)])
-    for far in map(str, FALSE_ACCEPT_RATES):
-        tars = [report["tar_at_far"][far] for report in columns]
-        rows.append([f"TAR at FAR {far}", *("refused" if tar is None else f"{tar:.4f}" for tar in tars)])
+    for fmr in map(str, FALSE_MATCH_RATES):
+        tars = [report["tar_at_fmr"][fmr] for report in columns]
+        rows.append([f"TAR at FAR {fmr}", *("refused" if tar is None else f"{tar:.4f}" for tar in tars)])
     for label, key in OUTCOMES.items():
         rows.append([label, *(f"{report['confusion'][key]:,}" for report in columns)])
     label_width, *widths = (max(map(len, column)) for column in zip(*rows, strict=True))
@@ -108,20 +108,20 @@ def report_table(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _interval(report: Mapping[str, Any]) -> str:
-    return "refused" if report["ci95_count"] < FEWEST else "{:.4f}-{:.4f}".format(*report["ci95"])
+    return "refused" if report["ci95_count"] < MIN_CLUSTERS else "{:.4f}-{:.4f}".format(*report["ci95"])
 
 
 def _refusals(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
     lines = [
-        f"95% interval, {name}: needs {FEWEST} {report['ci95_over']}, has {report['ci95_count']}."
+        f"95% interval, {name}: needs {MIN_CLUSTERS} {report['ci95_over']}, has {report['ci95_count']}."
         for name, report in reports.items()
-        if report["ci95_count"] < FEWEST
+        if report["ci95_count"] < MIN_CLUSTERS
     ]
     lines += [
-        f"TAR at FAR {far}, {name}: needs {metrics.pairs_needed(far):,} different pairs, "
+        f"TAR at FAR {fmr}, {name}: needs {metrics.pairs_needed(fmr):,} different pairs, "
         f"has {report['confusion']['fp'] + report['confusion']['tn']:,}."
-        for far in FALSE_ACCEPT_RATES
+        for fmr in FALSE_MATCH_RATES
         for name, report in reports.items()
-        if report["tar_at_far"][str(far)] is None
+        if report["tar_at_fmr"][str(fmr)] is None
     ]
     return ["", *lines] if lines else []

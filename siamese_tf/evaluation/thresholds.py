@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from siamese_tf.errors import SiameseError
 from siamese_tf.evaluation import metrics
-from siamese_tf.evaluation.calibration import best_threshold
+from siamese_tf.evaluation.calibration import max_accuracy_threshold
 from siamese_tf.evaluation.fmr_limit import FmrLimit, threshold_at_fmr_limit
 
 Rule = str | float | FmrLimit
@@ -98,10 +98,10 @@ def best_f1_threshold(member: ArrayLike, scores: ArrayLike) -> float:
     return float(middle if middle > low else high)
 
 
-RULES = {"accuracy": best_threshold, "f1": best_f1_threshold, "eer": eer_threshold}
+RULES = {"accuracy": max_accuracy_threshold, "f1": best_f1_threshold, "eer": eer_threshold}
 
 
-def as_rule(text: str) -> Rule:
+def parse_rule(text: str) -> Rule:
     """Parses a rule: a name of RULES, a false match rate, or a limit of it such as "0.01 at 95%".
 
     Raises:
@@ -133,7 +133,7 @@ def choose_threshold(
     person1: ArrayLike | None = None,
     person2: ArrayLike | None = None,
 ) -> float:
-    """The threshold by a rule of `as_rule`.
+    """The threshold by a rule of `parse_rule`.
 
     Args:
         similarity: (m,), 1 = same, 0 = different; both must occur.
@@ -153,7 +153,7 @@ def choose_threshold(
     return threshold_at_fmr(similarity, scores, rule)
 
 
-def rule_text(rule: Rule) -> str:
+def describe_rule(rule: Rule) -> str:
     """The rule for people, such as "at the best F1", and of a false match rate whether it is an average or a limit."""
     if isinstance(rule, FmrLimit):
         return f"at an FMR of at most {rule.fmr:g} with {100 * rule.confidence:g}% confidence"

@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from siamese_tf.data.folds import pair_folds
+from siamese_tf.data.sampling.folds import pair_folds
 from siamese_tf.errors import SiameseError
 from siamese_tf.evaluation import metrics
 from siamese_tf.evaluation.intervals import cluster_intervals
 from siamese_tf.evaluation.jackknife import distinct_pairs
-from siamese_tf.evaluation.report import FALSE_ACCEPT_RATES
+from siamese_tf.evaluation.report import FALSE_MATCH_RATES
 from siamese_tf.evaluation.thresholds import Rule, choose_threshold
 
 RATES = ("accuracy", "f1", "fmr", "fnmr", "eer", "auc")
@@ -93,7 +93,7 @@ def verification_report(
     unweighted = np.ones(same.size, np.int64)
     numbers = rates.of(unweighted)
     distinct = distinct_pairs(first[~same], second[~same])
-    refused = {str(fmr): None for fmr in FALSE_ACCEPT_RATES}
+    refused = {str(fmr): None for fmr in FALSE_MATCH_RATES}
     return {
         "pairs": same.size,
         "people": int(np.unique(np.concatenate([person1, person2])).size),
@@ -120,7 +120,7 @@ class PairRates:
         self.order = np.argsort(-values, kind="stable")
         self.last_of_each_score = np.append(np.flatnonzero(np.diff(values[self.order])), values.size - 1)
         different = int(np.count_nonzero(~same))
-        self.supported = [fmr for fmr in FALSE_ACCEPT_RATES if different >= metrics.pairs_needed(fmr)]
+        self.supported = [fmr for fmr in FALSE_MATCH_RATES if different >= metrics.pairs_needed(fmr)]
 
     def counts(self, weights: np.ndarray) -> dict[str, int]:
         """The confusion matrix, by the names of `metrics.confusion`."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from siamese_tf.evaluation import metrics
-from siamese_tf.evaluation.jackknife import FEWEST
+from siamese_tf.evaluation.jackknife import MIN_CLUSTERS
 from siamese_tf.evaluation.report import OUTCOMES
 from siamese_tf.evaluation.verification import FNMR_PAIRS_OF_PEOPLE
 
@@ -33,7 +33,7 @@ def verification_lines(report: Mapping[str, Any]) -> list[str]:
         "",
         f"{'':<24}{'':>8}  95% interval over {report['ci95_count']:,} {report['ci95_over']}",
     ]
-    few = report["ci95_count"] < FEWEST
+    few = report["ci95_count"] < MIN_CLUSTERS
     rates = {label: (report[name], report["ci95"][name]) for name, label in LABELS.items()}
     for fmr, fnmr in report["fnmr_at_fmr"].items():
         rates[f"FNMR at FMR {fmr}"] = (fnmr, report["ci95"]["fnmr_at_fmr"][fmr])
@@ -52,13 +52,13 @@ def verification_lines(report: Mapping[str, Any]) -> list[str]:
 def _refusals(report: Mapping[str, Any], different: int) -> list[str]:
     over, count, distinct = report["ci95_over"], report["ci95_count"], report["ci95_pairs"]
     lines = []
-    if count < FEWEST:
-        lines.append(f"95% intervals: need {FEWEST} {over}, have {count}.")
+    if count < MIN_CLUSTERS:
+        lines.append(f"95% intervals: need {MIN_CLUSTERS} {over}, have {count}.")
     for fmr, fnmr in report["fnmr_at_fmr"].items():
         if fnmr is None:
             needed = metrics.pairs_needed(float(fmr))
             lines.append(f"FNMR at FMR {fmr}: needs {needed:,} different pairs, has {different:,}.")
-        elif report["ci95"]["fnmr_at_fmr"][fmr] is None and count >= FEWEST:
+        elif report["ci95"]["fnmr_at_fmr"][fmr] is None and count >= MIN_CLUSTERS:
             needed = FNMR_PAIRS_OF_PEOPLE[fmr]
             lines.append(f"95% interval at FMR {fmr}: needs {needed:,} different pairs of {over}, has {distinct:,}.")
     return ["", *lines] if lines else []

@@ -6,21 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from siamese_tf.data.folds import people_in_several_folds
-from siamese_tf.data.open import OpenedPairs
-from siamese_tf.data.pair_file import PairFile
+from siamese_tf.data.pairs.load_pairs import TrainTestPairs
+from siamese_tf.data.pairs.pair_file import PairDataset
+from siamese_tf.data.sampling.folds import people_in_several_folds
 from siamese_tf.errors import PairFileError
 from siamese_tf.evaluation.evaluate import EmbeddedPairs, ScoredSplit, classes_are_split, save_pictures, score_files
-from siamese_tf.evaluation.thresholds import Rule, choose_threshold, rule_text
+from siamese_tf.evaluation.plots.verification import save_det_plot, save_thresholds_plot
+from siamese_tf.evaluation.thresholds import Rule, choose_threshold, describe_rule
 from siamese_tf.evaluation.verification import folded_report, people_of_pairs, verification_report
-from siamese_tf.evaluation.verification_plots import save_det_plot, save_thresholds_plot
 from siamese_tf.files import atomic_write
 from siamese_tf.models.siamese_model import SiameseModel
 
 
 def verify_model(
     model: SiameseModel,
-    opened: OpenedPairs,
+    opened: TrainTestPairs,
     *,
     fold: np.ndarray | None = None,
     rule: Rule | None = None,
@@ -60,10 +60,10 @@ def verify_model(
         rule = rule or "accuracy"
         folds, threshold = folded_report(last.similarity, last.scores, fold, rule, images or (person1, person2))
         folds["people_in_several_folds"] = people_in_several_folds(fold, person1, person2)
-        chosen = f"for each fold on all others, {rule_text(rule)}"
+        chosen = f"for each fold on all others, {describe_rule(rule)}"
     elif rule is not None:
         threshold = _of_validation(scored, part, rule, opened.train, over_images)
-        chosen = f"on validation pairs, {rule_text(rule)}"
+        chosen = f"on validation pairs, {describe_rule(rule)}"
     else:
         threshold, chosen = model.threshold, "the model's own"
     report = verification_report(last.similarity, person1, person2, last.scores, threshold, images=images, seed=seed)
@@ -73,18 +73,20 @@ def verify_model(
     return report
 
 
-def _of_validation(scored: dict[str, ScoredSplit], part: str, rule: Rule, file: PairFile, over_images: bool) -> float:
+def _of_validation(
+    scored: dict[str, ScoredSplit], part: str, rule: Rule, file: PairDataset, over_images: bool
+) -> float:
     validation = scored.get("validation")
     if validation is None or part == "validation":
         raise PairFileError(
-            f"a threshold {rule_text(rule)} is chosen on validation pairs and measured on test pairs; these pairs are"
-            f" of {', '.join(scored)}. Give pairs of both, or keep to the model's own threshold"
+            f"a threshold {describe_rule(rule)} is chosen on validation pairs and measured on test pairs; these pairs"
+            f" are of {', '.join(scored)}. Give pairs of both, or keep to the model's own threshold"
         )
     sides = (validation.img1, validation.img2) if over_images else _people(file, validation)
     return choose_threshold(validation.similarity, validation.scores, rule, *sides)
 
 
-def _people(file: PairFile, split: ScoredSplit) -> tuple[np.ndarray, np.ndarray]:
+def _people(file: PairDataset, split: ScoredSplit) -> tuple[np.ndarray, np.ndarray]:
     labels = file.labels
     if labels is None:
         labels = people_of_pairs(file.img1, file.img2, file.similarity, len(file.images))

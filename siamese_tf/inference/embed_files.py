@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamese_tf.data.images import load_image
+from siamese_tf.data.images.decode import load_image
 from siamese_tf.errors import ImageError
 from siamese_tf.models.embeddings import comparable
 from siamese_tf.models.inputs import EMBED_BATCH

@@ -12,15 +12,15 @@ from scipy.special import expit
 
 from siamese_tf.errors import GalleryError, ImageError
 from siamese_tf.inference.gallery_file import GalleryFile
-from siamese_tf.inference.gallery_names import as_name, normalize_name
+from siamese_tf.inference.gallery_names import normalize_name, parse_name
 from siamese_tf.inference.matching import (
     Match,
     People,
     as_rows,
     check_settings,
-    matches,
+    corrected_threshold,
     nearest,
-    raised_threshold,
+    rank_people,
 )
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Gallery:
             GalleryError: not a name, or the file cannot be written.
             ImageError: none, or embeddings of another shape, not finite, or of length 0.
         """
-        name, rows = as_name(name), as_rows(embeddings, self._file.embedding_dim)
+        name, rows = parse_name(name), as_rows(embeddings, self._file.embedding_dim)
         if not len(rows):
             raise ImageError(f"there is no embedding to enroll {name!r} with; expected at least one. Give a picture")
         self._file.add([name] * len(rows), rows)
@@ -154,8 +154,8 @@ class Gallery:
         rows = self._file.of(name)
         if not len(rows):
             raise self._nobody(name)
-        threshold = raised_threshold(model.threshold, {"mean": 1, "best": len(rows)}[match])
-        return matches(model, probe[0], [(name, rows)], match, threshold)[0]
+        threshold = corrected_threshold(model.threshold, {"mean": 1, "best": len(rows)}[match])
+        return rank_people(model, probe[0], [(name, rows)], match, threshold)[0]
 
     def identify(self, embeddings: np.ndarray, top: int = 5, match: str = "mean") -> list[list[Match]]:
         """Whom of all enrolled people pictures show, if any.
@@ -184,11 +184,11 @@ class Gallery:
             return [[] for _ in probes]
         threshold = people.threshold(model.threshold, match)
         return [
-            matches(model, probe, [(people.names[j], people.of(j)) for j in sorted(near)], match, threshold)[:top]
+            rank_people(model, probe, [(people.names[j], people.of(j)) for j in sorted(near)], match, threshold)[:top]
             for probe, near in nearest(model, probes, people, top + SPARE, match)
         ]
 
-    def can_know(self, match: str = "mean") -> bool:
+    def can_match_anyone(self, match: str = "mean") -> bool:
         """Whether any enrolled picture, beside itself, reaches the threshold of `identify`: if not, nobody is known."""
         check_settings(match)
         model, people = self._model(), self._everybody()

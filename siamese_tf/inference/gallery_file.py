@@ -33,10 +33,10 @@ from siamese_tf.inference.gallery_rows import (
     empty_gallery,
     read_people,
     read_person,
+    rewrite_gallery,
     rows_of,
-    write_anew,
 )
-from siamese_tf.inference.gallery_schema import VERSION, Marks, is_empty, lay_out, read_marks
+from siamese_tf.inference.gallery_schema import VERSION, Marks, create_tables, is_empty, read_marks
 
 CHECKED_AT_OPEN = 1 << 24  # bytes of a file whose structure is checked at every opening; 0.03 s for so many
 FRESH = 2.0  # seconds after a change in which the clock of a file system may not tell another change from it
@@ -68,7 +68,7 @@ class GalleryFile:
         if new is not None and self._file.stat().st_size == 0:
             with transaction(self._file, write=True, shown=self.path) as base:
                 if is_empty(base):
-                    lay_out(base, empty_gallery(*new))
+                    create_tables(base, empty_gallery(*new))
         with transaction(self._file, shown=self.path) as base:
             marks = read_marks(base)
             self.model_sha256, self.embedding_dim = marks.sha256, marks.embedding_dim
@@ -90,7 +90,7 @@ class GalleryFile:
         """Adds pictures, all or none; they are on the disk when the call returns.
 
         Args:
-            names: whom each picture shows, r of them, as `as_name` gives them.
+            names: whom each picture shows, r of them, as `parse_name` gives them.
             embeddings: (r, d) float32.
         """
         pictures: dict[str, list[bytes]] = {}
@@ -98,7 +98,7 @@ class GalleryFile:
             pictures.setdefault(name, []).append(row.tobytes())
         with self._transaction(write=True) as (base, marks):
             if marks.version < VERSION:
-                write_anew(base, marks, read_people(base, marks))
+                rewrite_gallery(base, marks, read_people(base, marks))
                 marks = read_marks(base)
             add_people(base, marks, {name: b"".join(rows) for name, rows in pictures.items()})
 
@@ -112,7 +112,7 @@ class GalleryFile:
             people = read_people(base, marks)
             embeddings = people.pop(name, b"")
             if embeddings:
-                write_anew(base, marks, people)
+                rewrite_gallery(base, marks, people)
             return self._pictures(embeddings)
 
     def counts(self) -> dict[str, int]:

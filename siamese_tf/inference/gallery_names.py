@@ -16,7 +16,7 @@ INVISIBLE = re.compile(  # letters, marks and symbols that render as nothing
 )
 
 
-def as_name(name: str) -> str:
+def parse_name(name: str) -> str:
     """Returns a name in the form in which it is enrolled: that of `normalize_name`.
 
     Raises:
@@ -31,7 +31,7 @@ def as_name(name: str) -> str:
 def normalize_name(name: str) -> str:
     """Returns a name in the form in which it is looked up: NFKC, with single spaces between words.
 
-    Takes every name that earlier releases enrolled; some of them `as_name` refuses.
+    Takes every name that earlier releases enrolled; some of them `parse_name` refuses.
 
     Raises:
         GalleryError: it is not text, blank, or has control characters.

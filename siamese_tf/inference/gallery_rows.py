@@ -19,7 +19,7 @@ import numpy as np
 
 from siamese_tf.errors import GalleryError
 from siamese_tf.inference.gallery_names import normalize_name
-from siamese_tf.inference.gallery_schema import DIGEST_BYTES, HINT, VERSION, Marks, lay_out, one
+from siamese_tf.inference.gallery_schema import DIGEST_BYTES, HINT, VERSION, Marks, create_tables, one
 from siamese_tf.models.embeddings import comparable
 
 INSERT = "INSERT INTO people (name, digest, embeddings) VALUES (?, ?, ?)"
@@ -74,7 +74,7 @@ def add_people(base: sqlite3.Connection, marks: Marks, people: Mapping[str, byte
     _set_total(base, total)
 
 
-def write_anew(base: sqlite3.Connection, marks: Marks, people: Mapping[str, bytes]) -> None:
+def rewrite_gallery(base: sqlite3.Connection, marks: Marks, people: Mapping[str, bytes]) -> None:
     """Replaces all tables by new ones with these people, in version 2.
 
     Every page that held a name or an embedding is overwritten: SQLite's `secure_delete` clears the pages of a table
@@ -83,7 +83,7 @@ def write_anew(base: sqlite3.Connection, marks: Marks, people: Mapping[str, byte
     tables = base.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     for (name,) in tables:  # those of read_marks, and what ANALYZE left, which may hold names
         base.execute(f'DROP TABLE "{name}"')
-    lay_out(base, marks._replace(digest=b""))
+    create_tables(base, marks._replace(digest=b""))
     rows = [(name, _digest(marks, name, people[name]), people[name]) for name in sorted(people)]
     base.executemany(INSERT, rows)
     _set_total(base, reduce(xor, (_number(digest) for _, digest, _ in rows), _number(_digest(marks))))

@@ -51,7 +51,7 @@ def is_empty(base: sqlite3.Connection) -> bool:
     return not (one(base, "SELECT count(*) FROM sqlite_master") or one(base, "PRAGMA application_id"))
 
 
-def lay_out(base: sqlite3.Connection, marks: Marks) -> None:
+def create_tables(base: sqlite3.Connection, marks: Marks) -> None:
     """Makes an empty database a gallery without people. Inside a transaction, so whole or not at all."""
     for statement in (
         *TABLES[VERSION],

@@ -28,7 +28,7 @@ class Match:
     Attributes:
         name: of the person.
         score: the probability, at even odds, that the picture shows that person; in [0, 1], higher is more similar.
-        threshold: what the score had to reach, see `raised_threshold`.
+        threshold: what the score had to reach, see `corrected_threshold`.
         same: score >= threshold.
     """
 
@@ -45,7 +45,7 @@ class People:
     Attributes:
         names: of the N people.
         ends: (N,) integers; the pictures of person j are the rows up to `ends[j]`, from where the one before ended.
-        rows: (m, d) float32, what `AllPairs.prepare` gives for all embeddings.
+        rows: (m, d) float32, what `PairScorer.prepare` gives for all embeddings.
     """
 
     names: Sequence[str]
@@ -57,8 +57,8 @@ class People:
         return self.rows[self.ends[person - 1] if person else 0 : self.ends[person]]
 
     def threshold(self, of_one: float, match: str) -> float:
-        """The threshold for the best of them all, from that for one pair; see `raised_threshold`."""
-        return raised_threshold(of_one, len(self.rows if match == "best" else self.names))
+        """The threshold for the best of them all, from that for one pair; see `corrected_threshold`."""
+        return corrected_threshold(of_one, len(self.rows if match == "best" else self.names))
 
 
 def check_settings(match: str, top: int = 1) -> None:
@@ -82,7 +82,7 @@ def as_rows(embeddings: np.ndarray, embedding_dim: int) -> np.ndarray:
     return rows
 
 
-def raised_threshold(threshold: float, comparisons: int) -> float:
+def corrected_threshold(threshold: float, comparisons: int) -> float:
     """The threshold for the best of several comparisons, each of which could say "same" by chance.
 
     logit(raised) = logit(threshold) + log(comparisons), which is to subtract log(comparisons) from every logit
@@ -140,7 +140,7 @@ def nearest(
         yield from zip(block, np.argpartition(of_people, -count, axis=1)[:, -count:], strict=True)
 
 
-def matches(
+def rank_people(
     model: "SiameseModel",
     probe: np.ndarray,
     people: Sequence[tuple[str, np.ndarray]],

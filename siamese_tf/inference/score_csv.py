@@ -8,7 +8,7 @@ from typing import IO
 
 import numpy as np
 
-from siamese_tf.data.csv_rows import COLUMNS, TextLines, csv_batches, csv_columns, wrong_count
+from siamese_tf.data.pairs.csv_rows import COLUMNS, TextLines, csv_batches, csv_columns, describe_field_count
 from siamese_tf.errors import PairFileError
 from siamese_tf.inference.embed_files import embed_files
 from siamese_tf.models.pair_logits import PAIR_BLOCK, probability
@@ -131,7 +131,7 @@ def _check_similarity(lines: TextLines, name: str, columns: list[str]) -> None:
 
 def _row(columns: list[str], fields: list[str]) -> _Row:
     """The line as far as it goes: what it lacks at its end is empty."""
-    error = wrong_count(fields, columns) if len(fields) > len(columns) else ""
+    error = describe_field_count(fields, columns) if len(fields) > len(columns) else ""
     kept = fields[: len(columns)] + [""] * (len(columns) - len(fields))
     by_name = dict(zip(columns, kept, strict=True))
     return _Row(kept, by_name["img1"], by_name["img2"], by_name.get("similarity", ""), error)

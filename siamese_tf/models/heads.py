@@ -27,11 +27,11 @@ class Head(keras.layers.Layer):
 
     Attributes:
         symmetric: the logit of (a, b) is that of (b, a).
-        normalises: embeddings are compared after their length has been made 1.
+        normalizes: embeddings are compared after their length has been made 1.
     """
 
     symmetric = True
-    normalises = True
+    normalizes = True
 
     def __init__(self, scale: float, bias: float, trained: bool = True):
         super().__init__(name="head")
@@ -123,7 +123,7 @@ class ConcatHead(Head):
     """
 
     symmetric = False
-    normalises = False
+    normalizes = False
 
     def __init__(self, embedding_dim: int):
         super().__init__(scale=1.0, bias=0.0, trained=False)

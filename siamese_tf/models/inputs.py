@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from siamese_tf.data.image_source import ImageSource, is_image_source
-from siamese_tf.data.images import load_image
+from siamese_tf.data.images.decode import load_image
+from siamese_tf.data.images.source import ImageSource, is_image_source
 from siamese_tf.errors import ImageError
 from siamese_tf.models.pixels import as_pixels
 from siamese_tf.printable import short_reason

@@ -5,8 +5,8 @@ import zipfile
 from collections.abc import Mapping
 from typing import IO, Any
 
-from siamese_tf.config import VIEW_NAMES
-from siamese_tf.data.image_form import RESIZES
+from siamese_tf.config.train_config import VIEW_NAMES
+from siamese_tf.data.images.format import RESIZES
 from siamese_tf.errors import ModelFileError
 from siamese_tf.printable import short_reason
 from siamese_tf.zip_layout import ZipLayoutError, check_layout
@@ -92,9 +92,9 @@ def read_config(text: bytes) -> dict[str, Any]:
 def _check_values(config: Mapping[str, Any]) -> None:
     size = config["input_size"]
     for name, right in (
-        ("input_size", isinstance(size, list) and len(size) == 3 and all(_whole(side, 1, 2048) for side in size)),
+        ("input_size", isinstance(size, list) and len(size) == 3 and all(_to_int(side, 1, 2048) for side in size)),
         ("tower", isinstance(config["tower"], str)),
-        ("embedding_dim", _whole(config["embedding_dim"], 1, 4096)),
+        ("embedding_dim", _to_int(config["embedding_dim"], 1, 4096)),
         ("head", isinstance(config["head"], str)),
         ("threshold", type(config["threshold"]) in (int, float) and 0 <= config["threshold"] <= 1),
         ("record", isinstance(config["record"], dict)),
@@ -105,7 +105,7 @@ def _check_values(config: Mapping[str, Any]) -> None:
             raise ModelFileError(f"{name} in the config cannot be {config[name]!r:.100}. {HINT}")
 
 
-def _whole(value: Any, low: int, high: int) -> bool:
+def _to_int(value: Any, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 

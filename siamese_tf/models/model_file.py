@@ -21,10 +21,10 @@ from tensorflow import keras
 from siamese_tf.errors import ModelFileError, SiameseError
 from siamese_tf.files import atomic_write, open_regular
 from siamese_tf.models.model_archive import CONFIG, HINT, IDENTITY, METADATA, WEIGHTS, read_config, read_members
-from siamese_tf.models.parameter_counts import parameter_count
 from siamese_tf.models.plain_arrays import GROUP, MAX_ARRAYS, read_plain_arrays
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.models.towers import TOWERS, build_tower
+from siamese_tf.models.towers.build import TOWERS, build_tower
+from siamese_tf.models.towers.parameter_counts import parameter_count
 from siamese_tf.models.weights import read_weights, write_weights
 from siamese_tf.printable import printable
 

@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from siamese_tf.models.all_pairs import blocks
 from siamese_tf.models.heads import Head
+from siamese_tf.models.pair_scorer import row_slices
 
 PAIR_BLOCK = 65_536
 
@@ -28,7 +28,7 @@ class PairLogits:
             (m,) float64 logits, higher is more similar.
         """
         logits = np.empty(len(rows1))
-        for block in blocks(len(rows1), PAIR_BLOCK):
+        for block in row_slices(len(rows1), PAIR_BLOCK):
             logits[block] = self._head_block(embeddings[rows1[block]], embeddings[rows2[block]]).numpy()
         return logits
 

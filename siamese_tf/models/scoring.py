@@ -3,10 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-from siamese_tf.models.all_pairs import AllPairs, blocks
 from siamese_tf.models.embeddings import check_comparable, check_scores
 from siamese_tf.models.inputs import Images, as_images, check_lengths, images_at_once
 from siamese_tf.models.pair_logits import PAIR_BLOCK, PairLogits, probability
+from siamese_tf.models.pair_scorer import PairScorer, row_slices
 
 
 class Scoring:
@@ -15,7 +15,7 @@ class Scoring:
     input_size: tuple[int, int, int]
     embedding_dim: int
     resize: str
-    all_pairs: AllPairs
+    all_pairs: PairScorer
     _pair_logits: PairLogits
     _embed_uint8: tf.types.experimental.PolymorphicFunction
     _embed_float32: tf.types.experimental.PolymorphicFunction
@@ -35,14 +35,14 @@ class Scoring:
         stack, single = as_images(images, self.input_size, self.resize)
         embeddings = np.empty((len(stack), self.embedding_dim), np.float32)
         embed_batch = self._embed_uint8 if stack.dtype == np.uint8 else self._embed_float32
-        for block in blocks(len(stack), images_at_once(self.input_size)):
+        for block in row_slices(len(stack), images_at_once(self.input_size)):
             embeddings[block] = embed_batch(stack[block]).numpy()
         return embeddings[0] if single else embeddings
 
     def embed_rows(self, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """(k, d) embeddings of the images (n, h, w, c) at `rows` (k,); a stack on the disk is read block by block."""
         embeddings = np.empty((len(rows), self.embedding_dim), np.float32)
-        for block in blocks(len(rows), images_at_once(self.input_size)):
+        for block in row_slices(len(rows), images_at_once(self.input_size)):
             embeddings[block] = self.embed(images[rows[block]])
         return embeddings
 
@@ -92,7 +92,7 @@ class Scoring:
         if check:
             check_comparable(embeddings[used], positions=used)
         scores = np.empty(len(img1))
-        for block in blocks(len(img1), PAIR_BLOCK):
+        for block in row_slices(len(img1), PAIR_BLOCK):
             scores[block] = probability(self.pair_logits(embeddings, img1[block], img2[block]))
         return scores
 

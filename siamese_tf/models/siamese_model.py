@@ -8,21 +8,21 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.checks import check_choice
-from siamese_tf.config import VIEW_NAMES
-from siamese_tf.data.image_form import RESIZES, ImageForm, form_of_images
-from siamese_tf.data.image_source import is_image_source
+from siamese_tf.config.checks import check_choice
+from siamese_tf.config.train_config import VIEW_NAMES
+from siamese_tf.data.images.format import RESIZES, ImageFormat, format_of_images
+from siamese_tf.data.images.source import is_image_source
 from siamese_tf.errors import ConfigError
-from siamese_tf.models.all_pairs import AllPairs
 from siamese_tf.models.embeddings import SHORTEST, check_scores
 from siamese_tf.models.heads import build_head
 from siamese_tf.models.inputs import as_pair, check_pair_batches
 from siamese_tf.models.keras_saving import KerasSaving
 from siamese_tf.models.pair_logits import PairLogits
+from siamese_tf.models.pair_scorer import PairScorer
 from siamese_tf.models.pixels import as_pixels, scale_pixels, valid_images
 from siamese_tf.models.scoring import Scoring
-from siamese_tf.models.towers import build_tower
-from siamese_tf.models.views import views_of
+from siamese_tf.models.towers.build import build_tower
+from siamese_tf.models.views import make_views
 
 
 @keras.utils.register_keras_serializable(package="siamese_tf", name="SiameseModel")
@@ -34,7 +34,7 @@ class SiameseModel(Scoring, KerasSaving):
         head: layer from two (n, d) embeddings to (n,) logits.
         all_pairs: `score_matrix` and `top_k` of embeddings already made; a gallery is so embedded once.
         threshold: a pair with score >= threshold is called the same.
-        views: the embedding of an image is the mean over these, at as many times the work, see `views_of`.
+        views: the embedding of an image is the mean over these, at as many times the work, see `make_views`.
         resize: how image files of another size are brought to the model's, see `resize_image`.
         record: what is known of the training, plain values, a copy at each reading; `{}` before it.
         file_sha256: of the file that `load_model` read the model from, in hexadecimal; None for one that has no file.
@@ -90,13 +90,13 @@ class SiameseModel(Scoring, KerasSaving):
             for dtype in (tf.uint8, tf.float32)
         )
         self._pair_logits = PairLogits(self.head, self.embedding_dim)
-        self.all_pairs = AllPairs(self.head, self.embedding_dim)
+        self.all_pairs = PairScorer(self.head, self.embedding_dim)
         self.built = True
 
     @property
-    def form(self) -> ImageForm:
+    def image_format(self) -> ImageFormat:
         """What image files are brought to."""
-        return form_of_images(self.input_size, self.resize)
+        return format_of_images(self.input_size, self.resize)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -165,7 +165,7 @@ class SiameseModel(Scoring, KerasSaving):
 
     def _embeddings(self, images: tf.Tensor, training: bool) -> tf.Tensor:
         """(n, h, w, c) -> (n, d)."""
-        views = views_of(scale_pixels(images), self.views)
+        views = make_views(scale_pixels(images), self.views)
         embeddings = [tf.cast(self.tower(view, training=training), tf.float32) for view in views]
         return tf.add_n(embeddings) / len(views)
 

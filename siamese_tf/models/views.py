@@ -8,7 +8,7 @@ SHIFT = 1 / 32  # of the longer side
 TURN = math.radians(12)  # either way; as far as the augmentation `affine` turns
 
 
-def views_of(images: tf.Tensor, kind: str) -> list[tf.Tensor]:
+def make_views(images: tf.Tensor, kind: str) -> list[tf.Tensor]:
     """The views of each image of a batch; the first is the image as it is.
 
     Args:
@@ -30,7 +30,7 @@ def views_of(images: tf.Tensor, kind: str) -> list[tf.Tensor]:
     return [images]
 
 
-def map_about_centre(
+def rotation_about_center(
     images: tf.Tensor, x_from: tuple[tf.Tensor, tf.Tensor], y_from: tuple[tf.Tensor, tf.Tensor]
 ) -> tf.Tensor:
     """Each image under a linear map about its centre, with bilinear interpolation; black comes in from outside.
@@ -75,4 +75,4 @@ def _shifted(images: tf.Tensor) -> list[tf.Tensor]:
 def _turned(images: tf.Tensor, angle: float) -> tf.Tensor:
     one = tf.ones([tf.shape(images)[0]])
     cosine, sine = math.cos(angle) * one, math.sin(angle) * one
-    return map_about_centre(images, (cosine, -sine), (sine, cosine))
+    return rotation_about_center(images, (cosine, -sine), (sine, cosine))

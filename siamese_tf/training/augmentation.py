@@ -4,14 +4,14 @@ import math
 
 import tensorflow as tf
 
-from siamese_tf.models.views import TURN, map_about_centre
+from siamese_tf.models.views import TURN, rotation_about_center
 
-MOST_SHEAR = 0.2  # of the height, sideways
-MOST_ZOOM = math.log(1.15)
+MAX_SHEAR = 0.2  # of the height, sideways
+MAX_ZOOM = math.log(1.15)
 ERASED = 0.5  # of the images
 ERASED_AREA = (0.02, 0.33)  # of the image
-MOST_BRIGHTER = 0.2  # or darker, of white
-MOST_CONTRAST = MOST_SATURATION = math.log(1.3)  # of the factor, which is as often its inverse
+MAX_BRIGHTNESS = 0.2  # or darker, of white
+MAX_CONTRAST = MAX_SATURATION = math.log(1.3)  # of the factor, which is as often its inverse
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue, ITU-R 601
 ERASED_RATIO = 3.3  # height to width, or width to height, at most
 
@@ -65,14 +65,14 @@ def _affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     draws = tf.random.stateless_uniform([4, tf.shape(images)[0]], seed + [0, 3], -1.0, 1.0)
     angle, shear, wide, high = (
         TURN * draws[0],
-        MOST_SHEAR * draws[1],
-        tf.exp(MOST_ZOOM * draws[2]),
-        tf.exp(MOST_ZOOM * draws[3]),
+        MAX_SHEAR * draws[1],
+        tf.exp(MAX_ZOOM * draws[2]),
+        tf.exp(MAX_ZOOM * draws[3]),
     )
     cosine, sine = tf.cos(angle), tf.sin(angle)
     x_from_x, x_from_y = wide * cosine, wide * (shear * cosine - sine)
     y_from_x, y_from_y = high * sine, high * (shear * sine + cosine)
-    return map_about_centre(images, (x_from_x, x_from_y), (y_from_x, y_from_y))
+    return rotation_about_center(images, (x_from_x, x_from_y), (y_from_x, y_from_y))
 
 
 def _color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -80,9 +80,9 @@ def _color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     draws = tf.random.stateless_uniform([3, tf.shape(images)[0], 1, 1, 1], seed + [0, 7], -1.0, 1.0, images.dtype)
     if images.shape[3] == 3:
         grey = tf.tensordot(images, tf.constant(LUMA, images.dtype), axes=1)[..., tf.newaxis]
-        images = grey + tf.exp(MOST_SATURATION * draws[2]) * (images - grey)
+        images = grey + tf.exp(MAX_SATURATION * draws[2]) * (images - grey)
     mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
-    images = mean + tf.exp(MOST_CONTRAST * draws[1]) * (images - mean) + MOST_BRIGHTER * draws[0]
+    images = mean + tf.exp(MAX_CONTRAST * draws[1]) * (images - mean) + MAX_BRIGHTNESS * draws[0]
     return tf.clip_by_value(images, 0.0, 1.0)
 
 

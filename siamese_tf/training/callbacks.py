@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.config import TrainConfig
-from siamese_tf.data.pair_file import VALIDATION, PairFile
-from siamese_tf.evaluation.calibration import best_threshold
+from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.data.pairs.pair_file import VALIDATION, PairDataset
+from siamese_tf.evaluation.calibration import max_accuracy_threshold
 from siamese_tf.files import atomic_write
 from siamese_tf.training.checkpoint import RunState, save_checkpoint
 from siamese_tf.training.optimizer import plateau_rate
@@ -20,7 +20,7 @@ from siamese_tf.training.optimizer import plateau_rate
 HISTORY = "history.csv"
 
 
-class KeepBest(keras.callbacks.Callback):
+class ValidationCheckpoint(keras.callbacks.Callback):
     """After each epoch: the accuracy on the validation pairs, the best weights so far, the history and the checkpoint.
 
     The weights are the averages of the Trainer that `fit` drives. The accuracy is the highest any threshold reaches,
@@ -29,10 +29,10 @@ class KeepBest(keras.callbacks.Callback):
 
     def __init__(
         self,
-        pairs: PairFile,
+        pairs: PairDataset,
         state: RunState,
         workdir: Path,
-        measures: Sequence[str] = ("loss",),
+        metrics: Sequence[str] = ("loss",),
     ):
         """Sets up the callback.
 
@@ -40,10 +40,10 @@ class KeepBest(keras.callbacks.Callback):
             pairs: with validation rows.
             state: of the run; grows with every epoch.
             workdir: of the run.
-            measures: what else of an epoch's logs goes into the history, the loss first.
+            metrics: what else of an epoch's logs goes into the history, the loss first.
         """
         super().__init__()
-        self.measures = measures
+        self.metrics = metrics
         self.state = state
         self.workdir = workdir
         rows = pairs.rows(VALIDATION)
@@ -54,13 +54,13 @@ class KeepBest(keras.callbacks.Callback):
         self.started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        with self.model.keeping() as kept:
-            scores = kept.score_pairs(self.images, self.img1, self.img2, check=False)
-            weights = kept.get_weights()
+        with self.model.ema_weights() as ema_model:
+            scores = ema_model.score_pairs(self.images, self.img1, self.img2, check=False)
+            weights = ema_model.get_weights()
         if not (np.isfinite(logs["loss"]) and np.isfinite(scores).all()):
             self.model.stop_training = True
             return  # the checkpoint of the last good epoch stays
-        accuracy = float(np.mean((scores >= best_threshold(self.similarity, scores)) == self.similarity))
+        accuracy = float(np.mean((scores >= max_accuracy_threshold(self.similarity, scores)) == self.similarity))
         logs["validation_accuracy"] = accuracy
         state, optimizer = self.state, self.model.optimizer
         if accuracy > max((row["validation_accuracy"] for row in state.history), default=-1.0):
@@ -68,7 +68,7 @@ class KeepBest(keras.callbacks.Callback):
         state.history.append(
             {
                 "epoch": epoch + 1,
-                **{name: float(logs[name]) for name in self.measures},
+                **{name: float(logs[name]) for name in self.metrics},
                 "validation_accuracy": accuracy,
                 "learning_rate": float(np.asarray(optimizer.learning_rate)),
                 "seconds": round(time.perf_counter() - self.started, 3),
@@ -86,7 +86,7 @@ def _storable(variable: tf.Variable | np.ndarray) -> np.ndarray:
     return array.astype(np.float32) if array.dtype == tf.bfloat16.as_numpy_dtype else array
 
 
-class RestartDraws(keras.callbacks.Callback):
+class ReseedEachEpoch(keras.callbacks.Callback):
     """Makes what a tower draws at random a function of the step in the epoch, so that it is the same after a resume.
 
     On Keras 2, dropout counts its draws inside TensorFlow, where no checkpoint reaches; setting the seed sets the count
@@ -101,7 +101,7 @@ class RestartDraws(keras.callbacks.Callback):
         tf.random.set_seed(self.seed)
 
 
-class HalveOnPlateau(keras.callbacks.Callback):
+class HalveLROnPlateau(keras.callbacks.Callback):
     """Before each epoch, sets the learning rate by what has been reached, see `plateau_rate`; so a resume is exact."""
 
     def __init__(self, config: TrainConfig, state: RunState):

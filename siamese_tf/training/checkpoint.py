@@ -11,8 +11,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from siamese_tf.config import TrainConfig
-from siamese_tf.data.npz import write_npz
+from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.data.pairs.npz import write_npz
 from siamese_tf.errors import ConfigError
 from siamese_tf.files import open_regular
 from siamese_tf.printable import short_reason

@@ -6,7 +6,7 @@ from typing import Any
 
 from tensorflow import keras
 
-from siamese_tf.config import TrainConfig
+from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.training.trainer import Trainer
 
 STEPS = 30  # in a row, so that a loss that passes by the margin is no alarm
@@ -14,7 +14,7 @@ NEAR_MARGIN = 1e-3  # or a tenth of the margin, so that a loss near 0 is not nea
 NO_SPREAD = 1e-2  # mean distance between images of two classes; embeddings have length 1
 
 
-class CollapseWatch(keras.callbacks.Callback):
+class CollapseMonitor(keras.callbacks.Callback):
     """Says once, in one sentence on standard error, that the embeddings have collapsed, and what to try.
 
     They have when, for 30 steps in a row, the loss was within 0.001 (a tenth of the margin at most) of what it is at
@@ -23,13 +23,13 @@ class CollapseWatch(keras.callbacks.Callback):
 
     def __init__(self, trainer: Trainer, config: TrainConfig):
         super().__init__()
-        self.latest, self.config = trainer.latest, config
-        self.at_collapse = math.log(2) if config.soft else config.hinge
+        self.last_metrics, self.config = trainer.last_metrics, config
+        self.at_collapse = math.log(2) if config.soft else config.numeric_margin
         self.near = min(NEAR_MARGIN, self.at_collapse / 10)
         self.steps = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
-        loss, apart = (float(self.latest[name].numpy()) for name in ("loss", "negative_distance"))
+        loss, apart = (float(self.last_metrics[name].numpy()) for name in ("loss", "negative_distance"))
         collapsed = abs(loss - self.at_collapse) < self.near or apart < NO_SPREAD
         self.steps = self.steps + 1 if collapsed else 0
         if self.steps == STEPS:

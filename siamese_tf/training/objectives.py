@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from siamese_tf.config import TrainConfig
+from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.losses.bce import binary_cross_entropy
 from siamese_tf.losses.contrastive import contrastive_loss
 from siamese_tf.losses.mse import squared_error
 from siamese_tf.models.heads import Head
-from siamese_tf.training.pair_step import PairStep
-from siamese_tf.training.triplet_step import TripletStep
+from siamese_tf.training.pair_objective import PairObjective
+from siamese_tf.training.triplet_objective import TripletObjective
 
 
 @dataclass(frozen=True)
@@ -24,25 +24,25 @@ class Objective:
     """
 
     head: str
-    step: Callable[[TrainConfig, Head], PairStep | TripletStep]
+    step: Callable[[TrainConfig, Head], PairObjective | TripletObjective]
     margins: Mapping[str, float] = field(default_factory=dict)
 
 
 OBJECTIVES = {
     "bce": Objective(
-        "cosine", partial(PairStep, "logit", lambda similarity, logit, _: binary_cross_entropy(similarity, logit))
+        "cosine", partial(PairObjective, "logit", lambda similarity, logit, _: binary_cross_entropy(similarity, logit))
     ),
     "mse": Objective(
-        "cosine", partial(PairStep, "logit", lambda similarity, logit, _: squared_error(similarity, logit))
+        "cosine", partial(PairObjective, "logit", lambda similarity, logit, _: squared_error(similarity, logit))
     ),
     "contrastive": Objective(
         "cosine",
         partial(
-            PairStep,
+            PairObjective,
             "distance",
-            lambda similarity, distance, config: contrastive_loss(similarity, distance, config.hinge),
+            lambda similarity, distance, config: contrastive_loss(similarity, distance, config.numeric_margin),
         ),
         margins={"cosine": 0.5, "euclidean": 1.0, "concat": 1.0},
     ),
-    "triplet": Objective("euclidean", TripletStep, margins={"euclidean": 0.5, "cosine": 0.5}),
+    "triplet": Objective("euclidean", TripletObjective, margins={"euclidean": 0.5, "cosine": 0.5}),
 }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.config import TrainConfig
+from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.models.siamese_model import SiameseModel
 
 WARMUP = 0.05  # of the steps, in which the learning rate rises to its height
@@ -26,8 +26,8 @@ def build_optimizer(config: TrainConfig, model: SiameseModel, steps_per_epoch: i
     else:
         optimizer = keras.optimizers.Adam(rate, weight_decay=decay)
     if decay:
-        kept = {id(kernel) for kernel in kernels(model)}
-        optimizer.exclude_from_weight_decay([one for one in model.trainable_variables if id(one) not in kept])
+        ema_model = {id(kernel) for kernel in kernels(model)}
+        optimizer.exclude_from_weight_decay([one for one in model.trainable_variables if id(one) not in ema_model])
     optimizer.build(model.trainable_variables)
     return optimizer
 
@@ -42,7 +42,7 @@ def plateau_rate(config: TrainConfig, accuracies: Sequence[float]) -> float:
 
     It halves whenever `PATIENCE` epochs in a row have brought no accuracy above all before, and the count begins anew.
     """
-    assert config.learning_rate is not None  # `settle` has set it
+    assert config.learning_rate is not None  # `resolve_config` has set it
     best, waited, halved = -1.0, 0, 0
     for accuracy in accuracies:
         waited = 0 if accuracy > best else waited + 1
@@ -53,7 +53,7 @@ def plateau_rate(config: TrainConfig, accuracies: Sequence[float]) -> float:
 
 
 def _rate(config: TrainConfig, steps_per_epoch: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    assert config.epochs is not None  # `settle` has set both
+    assert config.epochs is not None  # `resolve_config` has set both
     assert config.learning_rate is not None
     rate, steps = float(config.learning_rate), config.epochs * steps_per_epoch
     if config.schedule in ("constant", "plateau"):

@@ -8,35 +8,35 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from siamese_tf.config import TrainConfig
-from siamese_tf.data.batches import epoch_batches, steps_per_epoch
-from siamese_tf.data.class_batches import class_batches
-from siamese_tf.data.one_vs_rest import REST
-from siamese_tf.data.pair_file import TRAIN, PairFile
-from siamese_tf.training.run_pairs import RunPairs
+from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.data.pairs.one_vs_rest import REST
+from siamese_tf.data.pairs.pair_file import TRAIN, PairDataset
+from siamese_tf.data.sampling.batches import epoch_batches, steps_per_epoch
+from siamese_tf.data.sampling.class_batches import class_batches
+from siamese_tf.training.run_data import RunData
 
 Batches = Iterator[dict[str, np.ndarray]]
 
 
-def training_steps(pairs: RunPairs, config: TrainConfig) -> int:
+def training_steps(pairs: RunData, config: TrainConfig) -> int:
     """How many steps an epoch has: whole batches in one pass over the listed pairs, or over the images."""
-    if config.steps_of_images:
-        return max(1, len(pairs.pool) // _images_per_step(pairs, config))
-    return steps_per_epoch(len(pairs.seen.train.rows(TRAIN)), config.batch_pairs)
+    if config.uses_class_batches:
+        return max(1, len(pairs.train_images) // _images_per_step(pairs, config))
+    return steps_per_epoch(len(pairs.task.train.rows(TRAIN)), config.batch_pairs)
 
 
-def images_per_epoch(pairs: RunPairs, config: TrainConfig) -> int:
+def images_per_epoch(pairs: RunData, config: TrainConfig) -> int:
     """How many images the tower sees in an epoch, the same one as often as a step has it."""
     return training_steps(pairs, config) * _images_per_step(pairs, config)
 
 
-def _images_per_step(pairs: RunPairs, config: TrainConfig) -> int:
-    if config.steps_of_images:
-        return math.prod(config.step_shape)
-    return 2 * min(config.batch_pairs, len(pairs.seen.train.rows(TRAIN)))
+def _images_per_step(pairs: RunData, config: TrainConfig) -> int:
+    if config.uses_class_batches:
+        return math.prod(config.batch_shape)
+    return 2 * min(config.batch_pairs, len(pairs.task.train.rows(TRAIN)))
 
 
-def training_batches(pairs: RunPairs, config: TrainConfig, epochs: range) -> tf.data.Dataset:
+def training_batches(pairs: RunData, config: TrainConfig, epochs: range) -> tf.data.Dataset:
     """The batches of some epochs, one epoch after the other; each a function of the seed and its place in the run.
 
     Args:
@@ -50,11 +50,11 @@ def training_batches(pairs: RunPairs, config: TrainConfig, epochs: range) -> tf.
         augmentation. Of listed pairs, n = 2m: first images of the m pairs, then second ones, with `similarity` (m,)
         float32. Of images, n = P * K, the K images of one class after those of another.
     """
-    file = pairs.seen.train
+    file = pairs.task.train
     labels = known_labels(pairs, config)
     width = _images_per_step(pairs, config)
     batches: Callable[[], Batches]
-    if config.steps_of_images:
+    if config.uses_class_batches:
         batches, more = partial(_of_classes, pairs, labels, config, epochs), {}
     else:
         batches = partial(_of_pairs, file, labels, config, epochs)
@@ -72,20 +72,20 @@ def training_batches(pairs: RunPairs, config: TrainConfig, epochs: range) -> tf.
     return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2).with_options(options)
 
 
-def known_labels(pairs: RunPairs, config: TrainConfig) -> np.ndarray:
+def known_labels(pairs: RunData, config: TrainConfig) -> np.ndarray:
     """(n,) What is known of the class of each image, -1 for nothing; images of the rest of one class keep their own."""
-    seen, labels = pairs.seen.train.labels, pairs.opened.train.labels
-    if seen is None or labels is None:
-        return np.full(len(pairs.seen.train.images), -1)
+    task, labels = pairs.task.train.labels, pairs.original.train.labels
+    if task is None or labels is None:
+        return np.full(len(pairs.task.train.images), -1)
     if config.one_vs_rest is None or config.rest_is_a_class:
-        return seen
-    rest = seen == REST
-    trained_on = pairs.pool[rest[pairs.pool]]
+        return task
+    rest = task == REST
+    trained_on = pairs.train_images[rest[pairs.train_images]]
     one_of_it = len(np.unique(labels[trained_on])) == 1  # "others": not alike merely because they are others
     return np.where(rest, -1, labels) if one_of_it else labels
 
 
-def _of_pairs(pairs: PairFile, labels: np.ndarray, config: TrainConfig, epochs: range) -> Batches:
+def _of_pairs(pairs: PairDataset, labels: np.ndarray, config: TrainConfig, epochs: range) -> Batches:
     rows = pairs.rows(TRAIN)
     for epoch in epochs:
         for step, batch in enumerate(epoch_batches(rows, config.batch_pairs, config.seed, epoch)):
@@ -94,18 +94,18 @@ def _of_pairs(pairs: PairFile, labels: np.ndarray, config: TrainConfig, epochs: 
             yield {**_batch(pairs, labels, index, (config.seed, epoch, step)), "similarity": similarity}
 
 
-def _of_classes(pairs: RunPairs, labels: np.ndarray, config: TrainConfig, epochs: range) -> Batches:
-    steps, pool = training_steps(pairs, config), pairs.pool
-    groups = pairs.seen.train.labels
-    assert groups is not None  # `settle` has looked
-    draws = class_batches(groups[pool], *config.step_shape, config.seed)
+def _of_classes(pairs: RunData, labels: np.ndarray, config: TrainConfig, epochs: range) -> Batches:
+    steps, train_images = training_steps(pairs, config), pairs.train_images
+    groups = pairs.task.train.labels
+    assert groups is not None  # `resolve_config` has looked
+    draws = class_batches(groups[train_images], *config.batch_shape, config.seed)
     draws = itertools.islice(draws, epochs.start * steps, None)  # what a resumed run has drawn before
     for epoch in epochs:
         for step, draw in enumerate(itertools.islice(draws, steps)):
-            yield _batch(pairs.seen.train, labels, pool[draw], (config.seed, epoch, step))
+            yield _batch(pairs.task.train, labels, train_images[draw], (config.seed, epoch, step))
 
 
-def _batch(pairs: PairFile, labels: np.ndarray, index: np.ndarray, place: tuple[int, ...]) -> dict[str, np.ndarray]:
+def _batch(pairs: PairDataset, labels: np.ndarray, index: np.ndarray, place: tuple[int, ...]) -> dict[str, np.ndarray]:
     return {
         "images": pairs.images[index],
         "index": index.astype(np.int32),

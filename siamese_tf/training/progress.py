@@ -66,7 +66,7 @@ class ProgressBar(keras.callbacks.Callback):
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=None),
             TaskProgressColumn(),
-            TextColumn("{task.fields[measures]} val {task.fields[accuracy]}"),
+            TextColumn("{task.fields[metrics]} val {task.fields[accuracy]}"),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=Console(),  # Rich's own keeps the width it had at its first use
         )
@@ -77,7 +77,7 @@ class ProgressBar(keras.callbacks.Callback):
             total=self.epochs * self.steps,
             completed=self.first_epoch * self.steps,
             epoch="",
-            measures="",
+            metrics="",
             accuracy="-",
         )
 
@@ -85,7 +85,7 @@ class ProgressBar(keras.callbacks.Callback):
         self.bar.update(self.task, epoch=f"{epoch + 1}/{self.epochs}")
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
-        self.bar.update(self.task, advance=1, measures=" ".join(_measures(logs)))
+        self.bar.update(self.task, advance=1, metrics=" ".join(_measures(logs)))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         if "validation_accuracy" in logs:
@@ -93,4 +93,4 @@ class ProgressBar(keras.callbacks.Callback):
 
 
 def _measures(logs: dict[str, Any]) -> list[str]:
-    return [form.format(float(logs[name])) for name, form in MEASURES.items() if name in logs]
+    return [text.format(float(logs[name])) for name, text in MEASURES.items() if name in logs]

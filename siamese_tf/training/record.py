@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from siamese_tf.config import TrainConfig
-from siamese_tf.data.pair_file import PARTS, VALIDATION
+from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.data.pairs.pair_file import PARTS, VALIDATION
 from siamese_tf.training.checkpoint import RunState
-from siamese_tf.training.run_pairs import RunPairs
+from siamese_tf.training.run_data import RunData
 from siamese_tf.version import __version__
 
 SCHEMA = 1
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pillow")
-METRICS = ("auc", "eer", "f1", "tar_at_far", "confusion")
+METRICS = ("auc", "eer", "f1", "tar_at_fmr", "confusion")
 
 
 def build_record(
     config: TrainConfig,
-    pairs: RunPairs,
+    pairs: RunData,
     state: RunState,
     threshold: float,
     reports: Mapping[str, Mapping[str, Any]],
@@ -42,11 +42,11 @@ def build_record(
         was resumed with another learning rate `learning_rates`, see `RunState`, and a run whose loss became NaN after
         good epochs `stopped_at_nan`, the epoch in which it did.
     """
-    assert config.epochs is not None  # `settle` has set it
-    seen = pairs.seen
+    assert config.epochs is not None  # `resolve_config` has set it
+    task = pairs.task
     return {
         "schema": SCHEMA,
-        "dataset": seen.dataset,
+        "dataset": task.dataset,
         "objective": config.objective,
         "tower": config.tower,
         "seed": config.seed,
@@ -54,10 +54,10 @@ def build_record(
         "versions": _versions(config),
         "pairs": {
             **{name: report["pairs"] for name, report in reports.items()},
-            "sha256": {"train": seen.train.sha256, "test": seen.test and seen.test.sha256},
-            "leaks": seen.leaks,
-            "split": seen.train.manifest.get("split"),
-            "seed": seen.train.manifest.get("seed"),
+            "sha256": {"train": task.train.sha256, "test": task.test and task.test.sha256},
+            "leaks": task.leaks,
+            "split": task.train.manifest.get("split"),
+            "seed": task.train.manifest.get("seed"),
         },
         "training": {
             "epochs": state.epochs_done,
@@ -96,7 +96,7 @@ def last_part(path: str) -> str:
     return re.split(f"[{re.escape(separators)}]", path.rstrip(separators))[-1] or path
 
 
-def _triplet(config: TrainConfig, pairs: RunPairs) -> dict[str, Any]:
+def _triplet(config: TrainConfig, pairs: RunData) -> dict[str, Any]:
     return {
         "mining": config.mining,
         "margin": config.margin,

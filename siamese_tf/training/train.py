@@ -10,28 +10,28 @@ from pathlib import Path
 import numpy as np
 from tensorflow import keras
 
-from siamese_tf.config import TrainConfig
+from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import SiameseError
 from siamese_tf.files import atomic_write
 from siamese_tf.locks import locked_workdir
 from siamese_tf.models.keras_settings import keras_settings
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.models.towers import PARAMETERS
+from siamese_tf.models.towers.build import PARAMETERS
 from siamese_tf.printable import print_lines, warn
-from siamese_tf.training.begin import begin
-from siamese_tf.training.callbacks import HISTORY, HalveOnPlateau, KeepBest, RestartDraws
+from siamese_tf.training.build import build_trainer
+from siamese_tf.training.callbacks import HISTORY, HalveLROnPlateau, ReseedEachEpoch, ValidationCheckpoint
 from siamese_tf.training.checkpoint import CHECKPOINT, CONFIG, RunState, check_resumable
-from siamese_tf.training.collapse import CollapseWatch
+from siamese_tf.training.collapse import CollapseMonitor
 from siamese_tf.training.environment import environment
 from siamese_tf.training.event_log import EventLog
-from siamese_tf.training.finish import ACCURACY, RECORD, Say, calibrate_and_report
+from siamese_tf.training.finalize import ACCURACY, RECORD, Log, finalize_run
 from siamese_tf.training.pipeline import known_labels, training_batches, training_steps
 from siamese_tf.training.progress import training_progress
+from siamese_tf.training.resolve import resolve_config
 from siamese_tf.training.resume import restore, resumed_state
-from siamese_tf.training.run_pairs import RunPairs, open_run_pairs
-from siamese_tf.training.settle import settle
+from siamese_tf.training.run_data import RunData, load_run_data
 from siamese_tf.training.trainer import Trainer
-from siamese_tf.training.whitening import learns_nothing_else, whiten
+from siamese_tf.training.whitening import only_embedding_layer_trains, whiten
 from siamese_tf.training.workdir import default_workdir, expected_workdir
 
 PATHS = ("data_dir", "pairs", "test_pairs", "images")  # where the same pairs stood is not part of what a run is
@@ -43,7 +43,7 @@ def train_and_evaluate(
     workdir: str | Path | None = None,
     *,
     tower: keras.Model | None = None,
-    pairs: RunPairs | None = None,
+    pairs: RunData | None = None,
     resume: bool = False,
     quiet: bool = False,
     command: str = "train_and_evaluate",
@@ -78,23 +78,23 @@ def train_and_evaluate(
     if resume and (expected := workdir or expected_workdir(config, config.objective)):
         check_resumable(Path(expected))
     may_change = ("learning_rate",) if config.learning_rate is not None else ()  # a default is no wish
-    say: Say = (lambda line: None) if quiet else print_lines
+    log: Log = (lambda line: None) if quiet else print_lines
     started = time.perf_counter()
     if pairs is None:
-        pairs = open_run_pairs(config)
-        warn(*pairs.seen.warning_lines())
-    config = settle(config, pairs, tower)
+        pairs = load_run_data(config)
+        warn(*pairs.task.warning_lines())
+    config = resolve_config(config, pairs, tower)
     for line in pairs.lines(config):
-        say(line)
+        log(line)
     if config.tower in PARAMETERS:
-        assert config.embedding_dim is not None  # `settle` has set it
-        count = PARAMETERS[config.tower](pairs.seen.train.form.shape, config.embedding_dim)
-        say(f"tower {config.tower}, which has {count:,} parameters for these images")
-    workdir = Path(workdir) if workdir is not None else default_workdir(pairs.seen.dataset, config.objective)
+        assert config.embedding_dim is not None  # `resolve_config` has set it
+        count = PARAMETERS[config.tower](pairs.task.train.image_format.shape, config.embedding_dim)
+        log(f"tower {config.tower}, which has {count:,} parameters for these images")
+    workdir = Path(workdir) if workdir is not None else default_workdir(pairs.task.dataset, config.objective)
     with locked_workdir(workdir):
         resume_with = may_change if resume else None
-        model = _train_in(workdir, config, tower, pairs, resume_with=resume_with, quiet=quiet, command=command, say=say)
-    say(f"Everything is in {workdir} ({time.perf_counter() - started:.0f} s).")
+        model = _train_in(workdir, config, tower, pairs, resume_with=resume_with, quiet=quiet, command=command, log=log)
+    log(f"Everything is in {workdir} ({time.perf_counter() - started:.0f} s).")
     return model
 
 
@@ -102,67 +102,69 @@ def _train_in(
     workdir: Path,
     config: TrainConfig,
     tower: keras.Model | None,
-    pairs: RunPairs,
+    pairs: RunData,
     *,
     resume_with: Collection[str] | None,
     quiet: bool,
     command: str,
-    say: Say,
+    log: Log,
 ) -> SiameseModel:
     """The run of a resolved config, in a folder that no other run writes to meanwhile.
 
     Args:
         resume_with: the settings that may differ from those of the run that goes on; None begins a new run.
     """
-    opened = pairs.opened
-    hashes = {"train_sha256": opened.train.sha256, "test_sha256": opened.test and opened.test.sha256}
+    original = pairs.original
+    hashes = {"train_sha256": original.train.sha256, "test_sha256": original.test and original.test.sha256}
     run = {name: value for name, value in config.to_dict().items() if name not in PATHS} | hashes
-    state = RunState(run) if resume_with is None else resumed_state(workdir, run, resume_with, say)
+    state = RunState(run) if resume_with is None else resumed_state(workdir, run, resume_with, log)
     state.environment = environment()
-    trainer = begin(config, pairs, tower, resumed=state.epochs_done > 0)  # before anything of an earlier run is touched
-    solved = config.whiten and learns_nothing_else(trainer.model.tower)
-    if solved:
-        trainer.kept.set_weights(trainer.model.get_weights())
-        _whiten(trainer.kept, config, pairs, state, say)
+    trainer = build_trainer(
+        config, pairs, tower, resumed=state.epochs_done > 0
+    )  # before anything of an earlier run is touched
+    closed_form = config.whiten and only_embedding_layer_trains(trainer.model.tower)
+    if closed_form:
+        trainer.ema_model.set_weights(trainer.model.get_weights())
+        _whiten(trainer.ema_model, config, pairs, state, log)
     if state.epochs_done:
         restore(trainer, state, workdir)
     else:
-        _clear(workdir, say)
+        _clear(workdir, log)
     with atomic_write(workdir / CONFIG, "w") as file:
         json.dump(config.to_dict(), file, indent=2)
-    if not solved:
+    if not closed_form:
         _fit(trainer, pairs, state, workdir, quiet)
         if config.whiten:
-            _whiten(trainer.kept, config, pairs, state, say)
-    calibrate_and_report(trainer.kept, config, pairs, state, workdir, command=command, say=say)
-    return trainer.kept
+            _whiten(trainer.ema_model, config, pairs, state, log)
+    finalize_run(trainer.ema_model, config, pairs, state, workdir, command=command, log=log)
+    return trainer.ema_model
 
 
-def _clear(workdir: Path, say: Say) -> None:
+def _clear(workdir: Path, log: Log) -> None:
     """Of an earlier run, removes what the new one might not write."""
     if (workdir / CHECKPOINT).exists():
-        say(f"Replacing the run in {workdir} (--resume would have continued it).")
+        log(f"Replacing the run in {workdir} (--resume would have continued it).")
         shutil.rmtree(workdir / "logs", ignore_errors=True)
     elif (workdir / RECORD).exists():
-        say(f"Replacing the run in {workdir}.")
+        log(f"Replacing the run in {workdir}.")
     else:
         return
     for name in (CHECKPOINT, RECORD, HISTORY, ACCURACY):
         (workdir / name).unlink(missing_ok=True)
 
 
-def _fit(trainer: Trainer, pairs: RunPairs, state: RunState, workdir: Path, quiet: bool) -> None:
+def _fit(trainer: Trainer, pairs: RunData, state: RunState, workdir: Path, quiet: bool) -> None:
     """Trains on to the last epoch, and leaves the model with the weights of the best one."""
     config = trainer.config
-    assert config.epochs is not None  # `settle` has set it
+    assert config.epochs is not None  # `resolve_config` has set it
     steps = training_steps(pairs, config)
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
-        KeepBest(pairs.seen.train, state, workdir, trainer.step.names),
+        ValidationCheckpoint(pairs.task.train, state, workdir, trainer.step.names),
         EventLog(workdir / "logs"),
-        *([RestartDraws(config.seed)] if config.tower == "custom" else []),
-        *([HalveOnPlateau(config, state)] if config.schedule == "plateau" else []),
-        *([CollapseWatch(trainer, config)] if config.objective == "triplet" else []),
+        *([ReseedEachEpoch(config.seed)] if config.tower == "custom" else []),
+        *([HalveLROnPlateau(config, state)] if config.schedule == "plateau" else []),
+        *([CollapseMonitor(trainer, config)] if config.objective == "triplet" else []),
     ]
     with nullcontext() if quiet else training_progress(steps, config.epochs, state.epochs_done) as progress:
         trainer.fit(
@@ -176,7 +178,7 @@ def _fit(trainer: Trainer, pairs: RunPairs, state: RunState, workdir: Path, quie
         )
     if state.epochs_done < config.epochs:
         _stopped_at_nan(config, state)
-    trainer.kept.set_weights(state.best)
+    trainer.ema_model.set_weights(state.best)
 
 
 def _stopped_at_nan(config: TrainConfig, state: RunState) -> None:
@@ -191,10 +193,10 @@ def _stopped_at_nan(config: TrainConfig, state: RunState) -> None:
     )
 
 
-def _whiten(model: SiameseModel, config: TrainConfig, pairs: RunPairs, state: RunState, say: Say) -> None:
+def _whiten(model: SiameseModel, config: TrainConfig, pairs: RunData, state: RunState, log: Log) -> None:
     started = time.perf_counter()
     labels = known_labels(pairs, config)
-    whiten(model, pairs.seen.train.images, pairs.pool, labels)
+    whiten(model, pairs.task.train.images, pairs.train_images, labels)
     state.whitening_seconds = time.perf_counter() - started
-    known = labels[pairs.pool][labels[pairs.pool] >= 0]
-    say(f"the last layer whitens what differs in {len(known):,} images of {len(np.unique(known)):,} classes")
+    known = labels[pairs.train_images][labels[pairs.train_images] >= 0]
+    log(f"the last layer whitens what differs in {len(known):,} images of {len(np.unique(known)):,} classes")

@@ -7,13 +7,13 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.config import TrainConfig
+from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.models.pixels import scale_pixels
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.augmentation import augment
 from siamese_tf.training.objectives import OBJECTIVES
 from siamese_tf.training.optimizer import kernels
-from siamese_tf.training.transfer import rate_shares
+from siamese_tf.training.transfer import lr_multipliers
 
 
 class Trainer(keras.Model):
@@ -21,30 +21,30 @@ class Trainer(keras.Model):
 
     Attributes:
         model: what is trained.
-        kept: what is validated and kept, see `keeping`.
-        averages: the moving averages of the variables of `model`, in their order.
-        shares: of the learning rate, for each trainable variable, see `rate_shares`.
-        latest: what the last step measured, by name; `fit` itself is told the means over the epoch so far.
+        ema_model: what is validated and kept, see `ema_weights`.
+        ema_variables: the moving averages of the variables of `model`, in their order.
+        lr_multipliers: of the learning rate, for each trainable variable, see `lr_multipliers`.
+        last_metrics: what the last step measured, by name; `fit` itself is told the means over the epoch so far.
 
     A tower of your own may add losses: regularizers, activity regularizers and `add_loss`. A step minimizes them with
     the loss of the objective; like the penalty of `l2`, they are no part of the `loss` that is reported.
     """
 
-    def __init__(self, model: SiameseModel, kept: SiameseModel, config: TrainConfig):
+    def __init__(self, model: SiameseModel, ema_model: SiameseModel, config: TrainConfig):
         """Sets up the trainer.
 
         Args:
             model: to be trained.
-            kept: with the same variables, in the same order; its tower may be that of `model`.
+            ema_model: with the same variables, in the same order; its tower may be that of `model`.
             config: of the run, settled.
         """
         super().__init__(name="trainer")
-        self.model, self.kept, self.config = model, kept, config
-        self.averages = [tf.Variable(tf.convert_to_tensor(one), trainable=False) for one in model.variables]
+        self.model, self.ema_model, self.config = model, ema_model, config
+        self.ema_variables = [tf.Variable(tf.convert_to_tensor(one), trainable=False) for one in model.variables]
         self.step = OBJECTIVES[config.objective].step(config, model.head)
-        self.shares = rate_shares(model, config)
+        self.lr_multipliers = lr_multipliers(model, config)
         self.means = {name: keras.metrics.Mean(name=name) for name in self.step.names}
-        self.latest = {name: tf.Variable(0.0, trainable=False) for name in self.step.names}
+        self.last_metrics = {name: tf.Variable(0.0, trainable=False) for name in self.step.names}
         self.has_losses = config.tower == "custom" and _adds_losses(model)
         self.built = True
 
@@ -55,25 +55,25 @@ class Trainer(keras.Model):
     @property
     def state(self) -> list[tf.Variable]:
         """Every variable a step changes, apart from the optimiser's."""
-        return [*self.model.variables, *self.averages]
+        return [*self.model.variables, *self.ema_variables]
 
     @contextmanager
-    def keeping(self) -> Iterator[SiameseModel]:
-        """`kept` with the averages for weights, meanwhile."""
-        before = [np.asarray(variable).copy() for variable in self.kept.variables]
-        _assign(self.kept.variables, self.averages)
+    def ema_weights(self) -> Iterator[SiameseModel]:
+        """`ema_model` with the averages for weights, meanwhile."""
+        before = [np.asarray(variable).copy() for variable in self.ema_model.variables]
+        _assign(self.ema_model.variables, self.ema_variables)
         try:
-            yield self.kept
+            yield self.ema_model
         finally:
-            _assign(self.kept.variables, before)
+            _assign(self.ema_model.variables, before)
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         images = augment(scale_pixels(batch["images"]), self.config.augment, batch["seed"])
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
             embeddings = self._embed(images)  # (n, d)
-            measures = self.step(embeddings, batch)
-            loss = measures["loss"]
+            metrics = self.step(embeddings, batch)
+            loss = metrics["loss"]
             if self.config.l2:
                 squares = (tf.reduce_sum(tf.square(tf.convert_to_tensor(one))) for one in kernels(self.model))
                 loss += self.config.l2 * sum(tf.cast(one, tf.float32) for one in squares)
@@ -89,14 +89,16 @@ class Trainer(keras.Model):
         self._apply(reached)
         self._average()
         for name, mean in self.means.items():
-            mean.update_state(measures[name])
-            self.latest[name].assign(measures[name])
+            mean.update_state(metrics[name])
+            self.last_metrics[name].assign(metrics[name])
         return {name: mean.result() for name, mean in self.means.items()}
 
     def _apply(self, reached: list[tuple[tf.Tensor, tf.Variable]]) -> None:
         """One step of the optimiser, of which each variable takes its share."""
         slow = [
-            (one, share) for one, share in zip(self.model.trainable_variables, self.shares, strict=True) if share < 1
+            (one, share)
+            for one, share in zip(self.model.trainable_variables, self.lr_multipliers, strict=True)
+            if share < 1
         ]
         before = [tf.identity(tf.convert_to_tensor(variable)) for variable, _ in slow]
         self.optimizer.apply_gradients(reached)
@@ -118,7 +120,7 @@ class Trainer(keras.Model):
         """Moves the averages toward the weights; at first fast, since those of a new network say nothing."""
         step = tf.cast(self.optimizer.iterations, tf.float32)  # 1 after the first
         decay = tf.minimum(self.config.average, (step - 1.0) / (step + 9.0))
-        for average, variable in zip(self.averages, self.model.variables, strict=True):
+        for average, variable in zip(self.ema_variables, self.model.variables, strict=True):
             value = tf.convert_to_tensor(variable)
             if value.dtype.is_floating:  # on Keras 3, a layer that draws at random counts its draws in a variable
                 value += tf.cast(decay, value.dtype) * (average - value)

@@ -7,17 +7,17 @@ from pathlib import Path
 
 from tensorflow import keras
 
-from siamese_tf.config import TrainConfig
+from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import ConfigError
-from siamese_tf.models.import_imagenet import import_imagenet
 from siamese_tf.models.model_file import load_model
+from siamese_tf.models.pretrained.import_imagenet import import_imagenet
 from siamese_tf.models.siamese_model import SiameseModel
 
 # Of a name, what says its block: all up to a "blockN" or "block_N", or else up to the first ".".
 BLOCK = re.compile(r"\w*?block_?\d+|[^.]+(?=\.)")
 
 
-def start_tower(tower: keras.Model, path: str) -> None:
+def load_initial_weights(tower: keras.Model, path: str) -> None:
     """Sets the weights of a new tower from a file.
 
     Args:
@@ -63,7 +63,7 @@ def freeze_all_but_last(model: SiameseModel, count: int) -> None:
         layer.trainable = False
 
 
-def rate_shares(model: SiameseModel, config: TrainConfig) -> list[float]:
+def lr_multipliers(model: SiameseModel, config: TrainConfig) -> list[float]:
     """At what share of the learning rate each trainable variable of a model learns: 1 for the tower's last step.
 
     Each step, see `_steps`, learns at `layer_decay` of the rate of the one after it; the head at the full rate.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from siamese_tf.config import TrainConfig
+from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import ConfigError
 from siamese_tf.losses.triplet import (
     triplet_batch_all_loss,
@@ -50,7 +50,7 @@ def _what_addons_lacks(config: TrainConfig) -> str | None:
 
 def triplet_loss(config: TrainConfig) -> TripletLoss:
     """The loss of a settled config: (n,) labels and (n, d) embeddings to a scalar."""
-    metric, soft, margin = METRIC[str(config.head)], config.soft, config.hinge
+    metric, soft, margin = METRIC[str(config.head)], config.soft, config.numeric_margin
     if config.losses == "addons":
         return _addons_loss(config.mining, margin, soft, metric)
     if config.mining == "semi-hard":

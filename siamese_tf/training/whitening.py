@@ -14,17 +14,17 @@ import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.errors import ConfigError
-from siamese_tf.models.all_pairs import blocks
 from siamese_tf.models.inputs import images_at_once
+from siamese_tf.models.pair_scorer import row_slices
 from siamese_tf.models.pixels import scale_pixels
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.models.views import views_of
+from siamese_tf.models.views import make_views
 
 # What differs within a few classes says little of some directions, so its covariance is mixed with that of all images,
 # and with equal variances: shares, once all three have the same trace.
 OF_ALL, EQUAL = 0.1, 0.05
 ROUNDING = 1e-10  # of the largest variance, or of the square of the mean; what is less, rounding made
-MOST_FEATURES = 4096  # a square of so many float64 has 128 MiB
+MAX_FEATURES = 4096  # a square of so many float64 has 128 MiB
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,15 +55,15 @@ def embedding_layer(tower: keras.Model) -> keras.layers.Dense:
             f" {tower.name}, {layer.name}, is {lacking}. Leave whiten out, or take another tower"
         )
     features = layer.kernel.shape[0]
-    if features > MOST_FEATURES:
+    if features > MAX_FEATURES:
         raise ConfigError(
             f"whiten looks at how the {features:,} numbers before the last layer of {tower.name} go together; at most"
-            f" {MOST_FEATURES:,} are allowed. Leave whiten out, or take another tower or smaller images"
+            f" {MAX_FEATURES:,} are allowed. Leave whiten out, or take another tower or smaller images"
         )
     return layer
 
 
-def before_embedding(tower: keras.Model) -> keras.Model:
+def feature_extractor(tower: keras.Model) -> keras.Model:
     """What a tower does before the layer that whitening sets: (n, h, w, c) -> (n, f).
 
     Raises:
@@ -85,7 +85,7 @@ def before_embedding(tower: keras.Model) -> keras.Model:
     return before
 
 
-def learns_nothing_else(tower: keras.Model) -> bool:
+def only_embedding_layer_trains(tower: keras.Model) -> bool:
     """Whether training a tower would change no more than the layer that whitening sets."""
     return len(tower.trainable_weights) == len(embedding_layer(tower).trainable_weights)
 
@@ -104,13 +104,13 @@ def whiten(model: SiameseModel, images: np.ndarray, rows: np.ndarray, labels: np
         labels: (n,) integers, the class of each; -1 where it is not known.
 
     Raises:
-        ConfigError: see `before_embedding`; or no two images of one class differ.
+        ConfigError: see `feature_extractor`; or no two images of one class differ.
     """
-    before, layer = before_embedding(model.tower), embedding_layer(model.tower)
+    before, layer = feature_extractor(model.tower), embedding_layer(model.tower)
     statistics = _Statistics(layer.kernel.shape[0], labels[rows])
-    for block in blocks(len(rows), images_at_once(model.input_size)):
+    for block in row_slices(len(rows), images_at_once(model.input_size)):
         chosen = rows[block]
-        for view in views_of(scale_pixels(images[chosen]), model.views):
+        for view in make_views(scale_pixels(images[chosen]), model.views):
             statistics.add(before(view, training=False).numpy(), labels[chosen])
     kernel, bias = whitening(statistics.spread(), model.embedding_dim)
     layer.set_weights([kernel.astype(np.float32), bias.astype(np.float32)])
@@ -129,8 +129,8 @@ def whitening(spread: Spread, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
     variances, axes = np.linalg.eigh(spread.total)
     nothing = ROUNDING * max(variances[-1], spread.mean @ spread.mean)
     rank = min(dimensions, np.count_nonzero(variances > nothing))
-    kept, variances = axes[:, ::-1][:, :rank], variances[::-1][:rank]
-    within = kept.T @ spread.within @ kept
+    ema_model, variances = axes[:, ::-1][:, :rank], variances[::-1][:rank]
+    within = ema_model.T @ spread.within @ ema_model
     if np.trace(within) <= nothing:
         raise ConfigError(
             "whiten looks at how images of one class differ, and no two of them do. Add images, or leave whiten out"
@@ -138,7 +138,7 @@ def whitening(spread: Spread, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
     mixed = (1 - OF_ALL - EQUAL) * within / np.trace(within)
     mixed += np.diag(OF_ALL * variances / variances.sum() + EQUAL / rank)
     variances, turn = np.linalg.eigh(mixed)
-    kernel = kept @ (turn / np.sqrt(variances))
+    kernel = ema_model @ (turn / np.sqrt(variances))
     kernel /= np.sqrt(np.einsum("fd,fg,gd->", kernel, spread.total, kernel, optimize=True))
     kernel = np.pad(kernel, ((0, 0), (0, dimensions - kernel.shape[1])))
     return kernel, -spread.mean @ kernel

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from siamese_tf.config import TrainConfig
+from siamese_tf.config.train_config import TrainConfig
 
 
 def default_workdir(dataset: str, run: str) -> Path:

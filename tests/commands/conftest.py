@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siamese_tf.data.sources import load_source
+from siamese_tf.data.sources.load import load_source
 from siamese_tf.models.model_file import load_model
 
 TINY = "--objective bce --tower reference --embedding-dim 8 --batch-pairs 64 --epochs 2 --image-size 8 --resize crop"

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from siamese_tf.config.recipes import config_from
+from siamese_tf.experiments import compare as training
 from siamese_tf.models.model_file import load_model
-from siamese_tf.recipes import config_from
-from siamese_tf.training import compare as training
-from siamese_tf.training import finish
+from siamese_tf.training import finalize as finish
 from siamese_tf.training.train import train_and_evaluate
 
 PAIRS = "pairs generate --dataset digits --out made --train-pairs 400 --validation-pairs 100 --test-pairs 100"
@@ -130,10 +130,10 @@ def test_the_help_says_the_defaults(type_in):
 
 @pytest.mark.usefixtures("folder")
 def test_what_is_typed_reaches_the_configs(type_in, monkeypatch):
-    seen = []
+    task = []
 
     def stopped(configs, seeds, workdir, **options):
-        seen.append((configs, seeds, str(workdir), options["command"]))
+        task.append((configs, seeds, str(workdir), options["command"]))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(training, "compare_objectives", stopped)
@@ -145,4 +145,4 @@ def test_what_is_typed_reaches_the_configs(type_in, monkeypatch):
     given = {"dataset": "digits", "data_dir": "d", "pairs": "a", "test_pairs": "b"}
     given |= {"tower": "tnn", "epochs": 3, "precision": "bfloat16"}
     configs = [config_from("best", {**given, "objective": objective}) for objective in ("mse", "triplet")]
-    assert seen == [(configs, 7, "w", f"siamese-tf {line}")]
+    assert task == [(configs, 7, "w", f"siamese-tf {line}")]

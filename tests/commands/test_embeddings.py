@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from siamese_tf.data.images import load_image
-from siamese_tf.data.pair_file import TEST, TRAIN, load_pair_file, save_pair_file
-from siamese_tf.evaluation import embedding_plot
-from siamese_tf.evaluation.embedding_report import as_compared, embedding_lines, embedding_report
+from siamese_tf.data.images.decode import load_image
+from siamese_tf.data.pairs.pair_file import TEST, TRAIN, load_pair_file, save_pair_file
+from siamese_tf.evaluation.embedding_report import embedding_lines, embedding_report, normalize_for_distance
+from siamese_tf.evaluation.plots import embeddings as embedding_plot
 
 MODEL = "run/siamese.keras"
 PLOT = f"plot embeddings {MODEL} --pairs dataset/digits/train_pairs.npz"
@@ -40,7 +40,7 @@ def of_test(trained, monkeypatch):
     monkeypatch.chdir(trained.folder)
     pairs = load_pair_file("dataset/digits/test_pairs.npz")
     positions = pairs.images_of(TEST)
-    embeddings = as_compared(trained.model, trained.model.embed(pairs.images[positions]))
+    embeddings = normalize_for_distance(trained.model, trained.model.embed(pairs.images[positions]))
     return pairs.images[positions], embeddings, pairs.labels[positions]
 
 
@@ -160,7 +160,7 @@ def test_a_list_of_folds_is_drawn_in_the_models_form(of_people, run, plotted, mo
     assert done.code == 0
     assert json.loads(done.out)["images"] == 4
     files = [f"people/p4/p4_000{k}.png" for k in (1, 2, 3)] + ["people/p5/p5_0001.png"]
-    expected = as_compared(of_people.model, of_people.model.embed(files))
+    expected = normalize_for_distance(of_people.model, of_people.model.embed(files))
     np.testing.assert_allclose(np.sort(plotted[0]["points"], axis=0), np.sort(expected, axis=0), atol=1e-6)
 
 

@@ -12,9 +12,9 @@ from PIL import Image
 
 from siamese_tf import cli
 from siamese_tf.commands.gallery import NO_DETECTION
-from siamese_tf.data.images import load_image
-from siamese_tf.data.pair_file import PairFile, load_pair_file, save_pair_file
-from siamese_tf.data.sources import load_source
+from siamese_tf.data.images.decode import load_image
+from siamese_tf.data.pairs.pair_file import PairDataset, load_pair_file, save_pair_file
+from siamese_tf.data.sources.load import load_source
 from siamese_tf.models.model_file import load_model, save_model
 
 
@@ -108,7 +108,7 @@ def test_that_pairs_leak_is_printed_on_standard_error(run, trained, tmp_path, ho
     images = trained.digits[:8]
     one, other = np.tile([0, 2], 3).astype(np.int32), np.tile([1, 3], 3).astype(np.int32)
     split = np.repeat([0, 1, 2], 2).astype(np.uint8)
-    pairs = PairFile(images, None, one, other, np.tile([1, 0], 3).astype(np.uint8), split)
+    pairs = PairDataset(images, None, one, other, np.tile([1, 0], 3).astype(np.uint8), split)
     save_pair_file(tmp_path / "leaking.npz", pairs)
     done = run(f"evaluate run/siamese.keras --pairs {tmp_path / 'leaking.npz'}{how}")
     assert done.code == 0

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from siamese_tf.commands.gallery import load_gallery_model, people_and_pictures
+from siamese_tf.commands.gallery import count_pictures, load_gallery_model
 from siamese_tf.errors import ConfigError
 from siamese_tf.inference.gallery import Gallery
 
@@ -102,7 +102,7 @@ def test_neither_loads_tensorflow(people):
 
 
 def test_the_other_commands_share_its_words_and_its_model(trained):
-    assert people_and_pictures({"anna": 1200, "ben": 1}) == "people: 2, pictures: 1,201"
+    assert count_pictures({"anna": 1200, "ben": 1}) == "people: 2, pictures: 1,201"
     model = load_gallery_model(trained.folder / "run" / "siamese.keras")
     assert model.file_sha256 is not None
     with pytest.raises(ConfigError, match="set SIAMESE_TF_MODEL"):

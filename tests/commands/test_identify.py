@@ -5,8 +5,8 @@ import json
 import pytest
 
 from siamese_tf.commands.gallery import NO_DETECTION
-from siamese_tf.commands.identify import CANNOT_KNOW
-from siamese_tf.inference.matching import raised_threshold
+from siamese_tf.commands.identify import CANNOT_MATCH
+from siamese_tf.inference.matching import corrected_threshold
 from siamese_tf.models.model_file import load_model, save_model
 
 
@@ -34,7 +34,7 @@ def test_each_picture_gets_its_name_or_unknown(run, people, steep):
     done = run(f"identify {people} {steep} 1.png 0.png 2.png")
     assert done.code == 0
     lines = done.out.splitlines()
-    threshold = f"(threshold {raised_threshold(0.5, 2):.6f})"
+    threshold = f"(threshold {corrected_threshold(0.5, 2):.6f})"
     assert [lines[0], lines[3], lines[6]] == [
         f"1.png: ben  {threshold}",
         f"0.png: anna  {threshold}",
@@ -54,7 +54,7 @@ def test_for_programs(run, people, steep, match):
     one, two = found["images"]
     assert (one["image"], one["name"]) == ("1.png", "ben")
     assert (two["image"], two["name"]) == ("2.png", None)
-    assert one["threshold"] == two["threshold"] == raised_threshold(0.5, 3 if match == "best" else 2)
+    assert one["threshold"] == two["threshold"] == corrected_threshold(0.5, 3 if match == "best" else 2)
     assert [person["name"] for person in one["people"]] == ["ben", "anna"]
     assert one["people"][0]["probability"] > one["threshold"] > one["people"][1]["probability"] >= 0
     assert done.err == f"{NO_DETECTION}\n"
@@ -71,7 +71,7 @@ def test_it_says_when_there_are_too_many_people_for_the_model(run, tmp_path):
     done = run(f"identify {gallery} 1.png --json")
     assert done.code == 0
     assert json.loads(done.out)["can_know_anybody"] is False
-    assert done.err == f"{CANNOT_KNOW.format(2)}\n{NO_DETECTION}\n"
+    assert done.err == f"{CANNOT_MATCH.format(2)}\n{NO_DETECTION}\n"
     assert run(f"identify {gallery} 1.png").out.startswith("1.png: unknown")
 
 

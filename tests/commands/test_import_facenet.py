@@ -8,8 +8,8 @@ import typer
 
 from siamese_tf.commands.import_facenet import import_facenet
 from siamese_tf.console import run_command
-from siamese_tf.models import import_facenet as module
 from siamese_tf.models.model_file import load_model
+from siamese_tf.models.pretrained import import_facenet as module
 from siamese_tf.models.siamese_model import SiameseModel
 
 

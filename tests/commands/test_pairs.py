@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile, load_pair_file, save_pair_file
+from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset, load_pair_file, save_pair_file
 
 
 def test_generate_and_check(run, tmp_path):
@@ -34,12 +34,12 @@ def test_warnings_go_to_standard_error(run, drawn_people, tmp_path):
     assert "validation has" not in made.out
 
 
-def small_pairs(img1, img2, split, same_images=()) -> PairFile:
+def small_pairs(img1, img2, split, same_images=()) -> PairDataset:
     images = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 1), np.uint8)
     for one, two in same_images:
         images[two] = images[one]
     img1, img2 = np.array(img1, np.int32), np.array(img2, np.int32)
-    return PairFile(images, None, img1, img2, np.zeros(len(img1), np.uint8), np.array(split, np.uint8))
+    return PairDataset(images, None, img1, img2, np.zeros(len(img1), np.uint8), np.array(split, np.uint8))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 from typer.testing import CliRunner
 
 from siamese_tf.cli import app
-from siamese_tf.recipes import RECIPES
+from siamese_tf.config.recipes import RECIPES
 
 
 def test_a_command_can_be_copied_from_a_narrow_terminal(monkeypatch):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siamese_tf.data.images import load_image
+from siamese_tf.data.images.decode import load_image
 from siamese_tf.models.model_file import load_model, save_model
 from siamese_tf.models.siamese_model import SiameseModel
 

@@ -13,10 +13,10 @@ import pytest
 
 from siamese_tf import cli
 from siamese_tf.commands.train import train
-from siamese_tf.config import TrainConfig
-from siamese_tf.data.pair_lists import csv_pairs
+from siamese_tf.config.recipes import RECIPES
+from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.data.pairs.pair_lists import csv_pairs
 from siamese_tf.models.model_file import load_model
-from siamese_tf.recipes import RECIPES
 
 LEFT_BY_A_RUN = (
     "siamese.keras record.json config.json history.csv accuracy.png roc.png scores.png sample.png mistakes.png"
@@ -258,7 +258,7 @@ def test_a_list_of_ones_own_is_trained_on(of_people, run, monkeypatch, tmp_path)
     assert (done.code, done.out, done.err) == (0, "", "")
     record = json.loads((tmp_path / "record.json").read_text())
     assert {part: record["pairs"][part] for part in PARTS_OF_PEOPLE} == {"train": 66, "validation": 28, "test": 28}
-    sha256 = csv_pairs("own.csv", load_model(tmp_path / "siamese.keras").form).sha256
+    sha256 = csv_pairs("own.csv", load_model(tmp_path / "siamese.keras").image_format).sha256
     assert record["pairs"]["sha256"] == {"train": sha256, "test": sha256}
     assert (record["dataset"], record["pairs"]["leaks"]) == ("own", 0)
     again = json.loads(run(f"evaluate {tmp_path / 'siamese.keras'} --pairs own.csv --json").out)
@@ -298,7 +298,7 @@ def test_folds_in_the_form_of_lfw_are_trained_on(of_people, run, monkeypatch, tm
 @pytest.fixture
 def folded(monkeypatch):
     """What folds would be trained of; the report that comes of it."""
-    from siamese_tf.training import folds
+    from siamese_tf.experiments import folds
 
     seen = []
     rate = {"mean": 0.25, "standard_error": 0.125}

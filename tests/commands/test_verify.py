@@ -9,7 +9,7 @@ import pytest
 
 from siamese_tf.commands import verify as verify_module
 from siamese_tf.commands.gallery import NO_DETECTION
-from siamese_tf.inference.matching import raised_threshold
+from siamese_tf.inference.matching import corrected_threshold
 from siamese_tf.models.model_file import load_model, save_model
 
 MODEL = "--model run/siamese.keras"
@@ -58,7 +58,7 @@ def test_what_is_printed_is_the_score_of_the_pairs(run, trained, people, match):
     if match == "best":
         assert found["probability"] == pytest.approx(max(pairs), abs=1e-5)
     assert min(pairs) - 1e-5 <= found["probability"] <= max(pairs) + 1e-5
-    threshold = raised_threshold(trained.model.threshold, 2 if match == "best" else 1)
+    threshold = corrected_threshold(trained.model.threshold, 2 if match == "best" else 1)
     same = found["probability"] >= threshold
     assert found == {
         "name": "anna",

@@ -8,7 +8,7 @@ import pytest
 
 from siamese_tf.errors import SiameseError
 from siamese_tf.evaluation import embedding_report as module
-from siamese_tf.evaluation.embedding_report import as_compared, embedding_lines, embedding_report
+from siamese_tf.evaluation.embedding_report import embedding_lines, embedding_report, normalize_for_distance
 
 # On a line: a at 0 and 1, b at 3, 4.5 and 20.
 LINE = np.array([[0.0], [1], [3], [4.5], [20]])
@@ -78,9 +78,9 @@ def test_report_is_that_of_the_slow_twin(monkeypatch, distances_at_once):
 def test_an_image_far_from_zero_is_ranked_like_one_near_it():
     embeddings, labels = clusters()
     moved = embeddings.astype(np.float64) + 1e6
-    near, far = embedding_report(embeddings, labels), embedding_report(moved, labels)
-    assert far["map_at_r"] == pytest.approx(near["map_at_r"])
-    assert far["recall_at"] == near["recall_at"]
+    near, fmr = embedding_report(embeddings, labels), embedding_report(moved, labels)
+    assert fmr["map_at_r"] == pytest.approx(near["map_at_r"])
+    assert fmr["recall_at"] == near["recall_at"]
 
 
 @pytest.mark.parametrize("labels", [np.arange(2000) % 10, np.arange(2000) // 200, np.arange(2000) // 1800])
@@ -156,10 +156,10 @@ def test_lines_for_people():
 
 def test_compared_embeddings_have_length_one_where_the_head_normalises():
     embeddings = np.array([[3, 4], [0, 0], [0, -0.5]], np.float32)
-    unit = as_compared(SimpleNamespace(head=SimpleNamespace(normalises=True)), embeddings)
+    unit = normalize_for_distance(SimpleNamespace(head=SimpleNamespace(normalizes=True)), embeddings)
     np.testing.assert_allclose(unit, [[0.6, 0.8], [0, 0], [0, -1]], atol=1e-7)
     assert unit.dtype == np.float32
-    assert as_compared(SimpleNamespace(head=SimpleNamespace(normalises=False)), embeddings) is embeddings
+    assert normalize_for_distance(SimpleNamespace(head=SimpleNamespace(normalizes=False)), embeddings) is embeddings
 
 
 @pytest.mark.parametrize(

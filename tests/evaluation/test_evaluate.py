@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
-from siamese_tf.data.open import OpenedPairs
-from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
-from siamese_tf.data.pairs import make_pairs
+from siamese_tf.data.pairs.load_pairs import TrainTestPairs
+from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset
+from siamese_tf.data.sampling.draw_pairs import make_pairs
 from siamese_tf.errors import ImageError, PairFileError, SiameseError
 from siamese_tf.evaluation.evaluate import (
     EmbeddedPairs,
@@ -36,7 +36,7 @@ def pairs_of(*splits, seed=0, images=30):
     labels = np.arange(images) % 3
     img1, img2, similarity = make_pairs(labels[:24], 20 * len(splits), np.random.SeedSequence(seed))
     split = np.tile(np.array(splits, np.uint8), 20)
-    return PairFile(rng.integers(0, 256, (images, 8, 8, 1), np.uint8), labels, img1, img2, similarity, split)
+    return PairDataset(rng.integers(0, 256, (images, 8, 8, 1), np.uint8), labels, img1, img2, similarity, split)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_splits_without_pairs_are_left_out(model):
 
 
 def test_the_report_is_made_with_the_threshold_of_the_model(model, pairs):
-    opened = OpenedPairs(pairs, None, "noise", "")
+    opened = TrainTestPairs(pairs, None, "noise", "")
     reports = evaluate_model(model, opened)
     assert list(reports) == ["train", "validation"]
     rows = pairs.rows(TRAIN)
@@ -146,7 +146,7 @@ def file_of(labels, parts, **manifest):
     one, two = np.arange(0, labels.size, 2), np.arange(1, labels.size, 2)
     same = (labels[one] == labels[two]).astype(np.uint8)
     images = np.zeros((labels.size, 8, 8, 1), np.uint8)
-    return PairFile(images, labels, one, two, same, np.array(parts, np.uint8), manifest)
+    return PairDataset(images, labels, one, two, same, np.array(parts, np.uint8), manifest)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def file_of(labels, parts, **manifest):
     ],
 )
 def test_whether_classes_were_split_shows_in_the_data(train, test, split):
-    assert classes_are_split(OpenedPairs(train, train if test == "itself" else test, "data", "")) is split
+    assert classes_are_split(TrainTestPairs(train, train if test == "itself" else test, "data", "")) is split
 
 
 def test_where_classes_were_split_the_reports_are_over_classes(model, pairs):
@@ -185,20 +185,20 @@ def test_where_classes_were_split_the_reports_are_over_classes(model, pairs):
     seen = replace(pairs, labels=labels)
     for test, over in ((seen, "images"), (replace(seen, labels=labels + 100), "classes")):
         test = replace(test, split=np.full_like(test.split, TEST))
-        reports = evaluate_model(model, OpenedPairs(seen, test, "noise", ""))
+        reports = evaluate_model(model, TrainTestPairs(seen, test, "noise", ""))
         assert [report["ci95_over"] for report in reports.values()] == [over] * 3
 
 
 def test_another_threshold_gives_another_report(model, pairs, monkeypatch):
     monkeypatch.setattr(model, "threshold", 1.0)
-    reports = evaluate_model(model, OpenedPairs(pairs, None, "noise", ""))
+    reports = evaluate_model(model, TrainTestPairs(pairs, None, "noise", ""))
     assert reports["train"]["confusion"]["tp"] == reports["train"]["confusion"]["fp"] == 0
     assert reports["train"]["accuracy"] == np.mean(pairs.similarity[pairs.rows(TRAIN)] == 0)
 
 
 def test_a_folder_gets_the_report_and_the_pictures(model, pairs, tmp_path):
     folder = tmp_path / "new" / "folder"
-    reports = evaluate_model(model, OpenedPairs(pairs, pairs_of(TEST, seed=1), "noise", ""), folder)
+    reports = evaluate_model(model, TrainTestPairs(pairs, pairs_of(TEST, seed=1), "noise", ""), folder)
     assert {path.name for path in folder.iterdir()} == {"report.json"} | PICTURES
     assert json.loads((folder / "report.json").read_text()) == reports
     assert list(reports) == ["train", "validation", "test"]
@@ -208,7 +208,7 @@ def test_a_folder_gets_the_report_and_the_pictures(model, pairs, tmp_path):
 def test_a_split_of_one_kind_is_refused(model, pairs):
     alike = replace(pairs, similarity=np.ones_like(pairs.similarity), labels=None)
     with pytest.raises(SiameseError, match="20 same and 0 different pairs came"):
-        evaluate_model(model, OpenedPairs(alike, None, "noise", ""))
+        evaluate_model(model, TrainTestPairs(alike, None, "noise", ""))
 
 
 def test_the_pictures_show_the_last_split_and_the_curves_all(pairs, tmp_path, monkeypatch):
@@ -240,6 +240,6 @@ def test_the_pictures_show_the_last_split_and_the_curves_all(pairs, tmp_path, mo
 def test_a_model_without_embeddings_is_not_evaluated(pairs, model, monkeypatch, tmp_path, nothing):
     monkeypatch.setattr(model, "embed", lambda images: np.full((len(images), 8), nothing, np.float32))
     with pytest.raises(ImageError, match="no embedding that can be compared for 23 of the 23 images of the pairs"):
-        evaluate_model(model, OpenedPairs(pairs, None, "noise", ""), tmp_path / "report")
+        evaluate_model(model, TrainTestPairs(pairs, None, "noise", ""), tmp_path / "report")
     assert not (tmp_path / "report").exists()
     EmbeddedPairs(model, pairs)  # training looks at them, too

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
-from siamese_tf.data.open import OpenedPairs
-from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
+from siamese_tf.data.pairs.load_pairs import TrainTestPairs
+from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset
 from siamese_tf.errors import ConfigError, ImageError, PairFileError, SiameseError
 from siamese_tf.evaluation.membership import (
     evaluate_membership,
@@ -49,7 +49,7 @@ def pairs_of(*parts, seed=0):
     labels = np.arange(count) % 3
     img1 = np.arange(count, dtype=np.int32)
     img2 = img1 + np.where(img1 % 3 == 2, -1, 1).astype(np.int32)
-    return PairFile(
+    return PairDataset(
         images=np.array(grey(*(20 * labels + rng.integers(0, 8, count)))),
         labels=labels,
         img1=img1,
@@ -61,7 +61,7 @@ def pairs_of(*parts, seed=0):
 
 @pytest.fixture
 def opened():
-    return OpenedPairs(pairs_of(TRAIN, VALIDATION), pairs_of(TEST, seed=1), "greys", "")
+    return TrainTestPairs(pairs_of(TRAIN, VALIDATION), pairs_of(TEST, seed=1), "greys", "")
 
 
 def test_scores_by_hand():
@@ -169,7 +169,7 @@ def test_without_test_pairs(opened):
 
 def test_one_file_for_all():
     file = pairs_of(TRAIN, VALIDATION, TEST)
-    assert evaluate_membership(Brightness(), OpenedPairs(file, file, "greys", ""), 1)["test"]["images"] == 30
+    assert evaluate_membership(Brightness(), TrainTestPairs(file, file, "greys", ""), 1)["test"]["images"] == 30
 
 
 def test_lines_for_people():

@@ -30,9 +30,9 @@ def random_case(seed):
 
 
 def test_roc_by_hand():
-    far, tar, thresholds = metrics.roc(SIMILARITY, SCORES)
+    fmr, tar, thresholds = metrics.roc(SIMILARITY, SCORES)
     np.testing.assert_array_equal(thresholds, [np.inf, 0.9, 0.8, 0.4, 0.1])
-    np.testing.assert_allclose(far, [0, 0, 1 / 2, 1 / 2, 1])
+    np.testing.assert_allclose(fmr, [0, 0, 1 / 2, 1 / 2, 1])
     np.testing.assert_allclose(tar, [0, 1 / 3, 2 / 3, 1, 1])
 
 
@@ -79,9 +79,9 @@ def test_ratios_are_zero_where_nothing_is_called_same():
 @pytest.mark.parametrize("seed", range(100))
 def test_agrees_with_scikit_learn_on_tied_scores(seed):
     similarity, scores = random_case(seed)
-    far, tar, thresholds = metrics.roc(similarity, scores)
+    fmr, tar, thresholds = metrics.roc(similarity, scores)
     expected = sklearn_metrics.roc_curve(similarity, scores, drop_intermediate=False)
-    for ours, theirs in zip((far, tar, thresholds), expected, strict=True):
+    for ours, theirs in zip((fmr, tar, thresholds), expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
     assert metrics.auc(similarity, scores) == pytest.approx(sklearn_metrics.roc_auc_score(similarity, scores), abs=1e-9)
 
@@ -100,9 +100,9 @@ def test_agrees_with_scikit_learn_on_tied_scores(seed):
 @pytest.mark.parametrize("seed", range(20))
 def test_eer_agrees_with_a_slow_walk_along_the_curve(seed):
     similarity, scores = random_case(seed)
-    far, tar, _ = sklearn_metrics.roc_curve(similarity, scores, drop_intermediate=False)
+    fmr, tar, _ = sklearn_metrics.roc_curve(similarity, scores, drop_intermediate=False)
     steps = np.linspace(0, 1, 20001)
-    walk_far = np.concatenate([a + steps * (b - a) for a, b in pairwise(far)])
+    walk_far = np.concatenate([a + steps * (b - a) for a, b in pairwise(fmr)])
     walk_frr = 1 - np.concatenate([a + steps * (b - a) for a, b in pairwise(tar)])
     nearest = np.argmin(np.abs(walk_far - walk_frr))
     assert metrics.eer(similarity, scores) == pytest.approx(walk_far[nearest], abs=1e-4)
@@ -112,7 +112,7 @@ def test_tar_at_far_by_hand():
     # 30 different pairs; three of them are accepted from 0.7 on, a fourth with 0.6. FAR <= 0.1 allows exactly three.
     similarity = np.array([0] * 30 + [1] * 4)
     scores = np.array([0.7] * 3 + [0.6] + [0.1] * 26 + [0.9, 0.7, 0.65, 0.5])
-    assert metrics.tar_at_far(similarity, scores, 0.1) == pytest.approx(3 / 4)
+    assert metrics.tar_at_fmr(similarity, scores, 0.1) == pytest.approx(3 / 4)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -124,25 +124,25 @@ def test_tar_at_far_agrees_with_a_loop_over_thresholds(seed):
     )
     if len(different) < 12:
         best = None
-    assert metrics.tar_at_far(similarity, scores, 0.25) == best
+    assert metrics.tar_at_fmr(similarity, scores, 0.25) == best
 
 
-@pytest.mark.parametrize(("far", "needed"), [(0.1, 30), (0.01, 300), (0.001, 3000)])
-def test_tar_at_far_is_refused_below_the_rule_of_three(far, needed):
-    assert metrics.pairs_needed(far) == needed
+@pytest.mark.parametrize(("fmr", "needed"), [(0.1, 30), (0.01, 300), (0.001, 3000)])
+def test_tar_at_far_is_refused_below_the_rule_of_three(fmr, needed):
+    assert metrics.pairs_needed(fmr) == needed
     similarity = np.array([1] + [0] * needed)
     scores = np.array([0.9] + [0.1] * needed)
-    assert metrics.tar_at_far(similarity, scores, far) == 1.0
-    assert metrics.tar_at_far(similarity[:-1], scores[:-1], far) is None
+    assert metrics.tar_at_fmr(similarity, scores, fmr) == 1.0
+    assert metrics.tar_at_fmr(similarity[:-1], scores[:-1], fmr) is None
 
 
-@pytest.mark.parametrize("far", [0, 1e-310, -0.1, 1.5, float("nan")])
-def test_tar_at_far_refuses_a_rate_that_is_none(far):
+@pytest.mark.parametrize("fmr", [0, 1e-310, -0.1, 1.5, float("nan")])
+def test_tar_at_far_refuses_a_rate_that_is_none(fmr):
     with pytest.raises(SiameseError, match="far is"):
-        metrics.tar_at_far(SIMILARITY, SCORES, far)
+        metrics.tar_at_fmr(SIMILARITY, SCORES, fmr)
 
 
-CURVES = [metrics.roc, metrics.auc, metrics.eer, lambda y, s: metrics.tar_at_far(y, s, 0.1)]
+CURVES = [metrics.roc, metrics.auc, metrics.eer, lambda y, s: metrics.tar_at_fmr(y, s, 0.1)]
 ALL = [*CURVES, lambda y, s: metrics.confusion(y, s, 0.5)]
 
 

@@ -8,15 +8,15 @@ import pytest
 
 from siamese_tf.errors import SiameseError
 from siamese_tf.evaluation import metrics
-from siamese_tf.evaluation.calibration import best_threshold
+from siamese_tf.evaluation.calibration import max_accuracy_threshold
 from siamese_tf.evaluation.fmr_limit import FmrLimit, threshold_at_fmr_limit
 from siamese_tf.evaluation.thresholds import (
     RULES,
-    as_rule,
     best_f1_threshold,
     choose_threshold,
+    describe_rule,
     eer_threshold,
-    rule_text,
+    parse_rule,
     threshold_at_fmr,
 )
 
@@ -83,7 +83,7 @@ def test_no_allowed_threshold_has_a_lower_fnmr(seed, fmr):
     assert rates_at(*pairs, threshold)[0] <= fmr
     rates = [rates_at(*pairs, t) for t in every_threshold(pairs[1])]
     assert rates_at(*pairs, threshold)[1] == min(fnmr for false, fnmr in rates if false <= fmr)
-    assert 1 - rates_at(*pairs, threshold)[1] == pytest.approx(metrics.tar_at_far(*pairs, fmr))
+    assert 1 - rates_at(*pairs, threshold)[1] == pytest.approx(metrics.tar_at_fmr(*pairs, fmr))
 
 
 def test_a_rate_that_the_pairs_cannot_carry_is_refused_with_the_number_it_takes():
@@ -158,11 +158,11 @@ def test_one_kind_of_pairs_alone_is_refused(similarity, rule):
 
 def test_rules_by_name_and_by_number():
     pairs = drawn(3)
-    assert choose_threshold(*pairs, as_rule("accuracy")) == best_threshold(*pairs)
-    assert choose_threshold(*pairs, as_rule("f1")) == best_f1_threshold(*pairs)
-    assert choose_threshold(*pairs, as_rule("eer")) == eer_threshold(*pairs)
-    assert choose_threshold(*pairs, as_rule("0.05")) == threshold_at_fmr(*pairs, 0.05)
-    assert [rule_text(rule) for rule in ("f1", 0.05)] == [
+    assert choose_threshold(*pairs, parse_rule("accuracy")) == max_accuracy_threshold(*pairs)
+    assert choose_threshold(*pairs, parse_rule("f1")) == best_f1_threshold(*pairs)
+    assert choose_threshold(*pairs, parse_rule("eer")) == eer_threshold(*pairs)
+    assert choose_threshold(*pairs, parse_rule("0.05")) == threshold_at_fmr(*pairs, 0.05)
+    assert [describe_rule(rule) for rule in ("f1", 0.05)] == [
         "at the best F1",
         "at an FMR of 0.05 (an average, not a limit)",
     ]
@@ -176,9 +176,9 @@ def test_rules_by_name_and_by_number():
     ],
 )
 def test_a_rate_can_be_a_limit(text, limit, words):
-    rule = as_rule(text)
+    rule = parse_rule(text)
     assert rule == (limit.fmr, pytest.approx(limit.confidence))
-    assert rule_text(rule) == words
+    assert describe_rule(rule) == words
 
 
 def test_a_limit_is_chosen_over_people():
@@ -195,12 +195,14 @@ def test_a_limit_is_chosen_over_people():
 @pytest.mark.parametrize("text", ["", "best", "F1", "0", "-0.1", "1.5", "nan", "inf", "1%", "1e-310", *LIMITS])
 def test_other_rules_are_refused(text):
     with pytest.raises(SiameseError, match="accuracy, f1, eer, or at a false match rate .* got"):
-        as_rule(text)
+        parse_rule(text)
 
 
 def test_no_tensorflow_comes_with_thresholds_and_reports():
     program = (
-        "import sys; from siamese_tf.evaluation import thresholds, verification, verification_plots, intervals\n"
+        "import sys\n"
+        "from siamese_tf.evaluation import thresholds, verification, intervals\n"
+        "from siamese_tf.evaluation.plots import verification\n"
         "print(sorted({'matplotlib.pyplot', 'tensorflow', 'keras'} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -66,7 +66,7 @@ def test_every_number_is_that_of_the_metrics(seed):
     assert report["fmr"] == counts["fp"] / (counts["fp"] + counts["tn"])
     assert (report["eer"], report["auc"]) == (metrics.eer(similarity, scores), metrics.auc(similarity, scores))
     for fmr, fnmr in report["fnmr_at_fmr"].items():
-        tar = metrics.tar_at_far(similarity, scores, float(fmr))
+        tar = metrics.tar_at_fmr(similarity, scores, float(fmr))
         assert fnmr == (None if tar is None else pytest.approx(1 - tar))
     assert [fnmr is None for fnmr in report["fnmr_at_fmr"].values()] == [False, False, True]  # 2,448 different pairs
     assert json.loads(json.dumps(report)) == report

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
-from siamese_tf.data.open import OpenedPairs
-from siamese_tf.data.pair_file import TEST, TRAIN, VALIDATION, PairFile
-from siamese_tf.data.pairs import make_pairs
+from siamese_tf.data.pairs.load_pairs import TrainTestPairs
+from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset
+from siamese_tf.data.sampling.draw_pairs import make_pairs
 from siamese_tf.errors import ImageError, PairFileError, SiameseError
 from siamese_tf.evaluation import verify_model as module
 from siamese_tf.evaluation.fmr_limit import FmrLimit
@@ -39,12 +39,12 @@ def pairs_of(*splits, people=10, each=6):
     patterns = rng.integers(40, 216, (people, 8, 8, 1))
     images = np.clip(patterns[labels] + rng.normal(0, 40, (labels.size, 8, 8, 1)), 0, 255).astype(np.uint8)
     img1, img2, similarity = make_pairs(labels, 40 * len(splits), np.random.SeedSequence(0))
-    return PairFile(images, labels, img1, img2, similarity, np.tile(np.array(splits, np.uint8), 40))
+    return PairDataset(images, labels, img1, img2, similarity, np.tile(np.array(splits, np.uint8), 40))
 
 
 def opened_of(*splits):
     pairs = pairs_of(*splits)
-    return OpenedPairs(pairs, pairs if TEST in splits else None, "patterns", "drawn")
+    return TrainTestPairs(pairs, pairs if TEST in splits else None, "patterns", "drawn")
 
 
 def scores_of(model, pairs, split):

@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from siamese_tf.data.npz import write_npz
-from siamese_tf.data.sources import Source
+from siamese_tf.data.pairs.npz import write_npz
+from siamese_tf.data.sources.load import Source
 from siamese_tf.errors import DatasetError, ImageError
 from siamese_tf.inference.embed_images import embed_images, embed_source
 from siamese_tf.models.siamese_model import SiameseModel

@@ -15,7 +15,7 @@ from siamese_tf.errors import ConfigError, GalleryError, ImageError
 from siamese_tf.inference.gallery import Gallery
 from siamese_tf.inference.gallery_file import GalleryFile
 from siamese_tf.inference.gallery_schema import APPLICATION, TABLES
-from siamese_tf.inference.matching import raised_threshold
+from siamese_tf.inference.matching import corrected_threshold
 from siamese_tf.models.heads import HEADS
 from siamese_tf.models.model_file import load_model, save_model
 from siamese_tf.models.pair_logits import probability
@@ -96,7 +96,7 @@ def test_verify_gives_the_score_of_the_pairs(filled, model, people, match):
         assert found.name == name
         assert found.score == pytest.approx(right[name], abs=1e-5)
         comparisons = len(people[name]) if match == "best" else 1
-        assert found.threshold == raised_threshold(0.6, comparisons)
+        assert found.threshold == corrected_threshold(0.6, comparisons)
         assert found.same == (found.score >= found.threshold)
 
 
@@ -112,7 +112,7 @@ def test_identify_is_the_slow_twin(filled, model, people, match):
         assert scores == sorted(scores, reverse=True)
         assert scores == pytest.approx(sorted(right.values(), reverse=True)[:4], abs=1e-5)
         assert scores == pytest.approx([right[one.name] for one in best], abs=1e-5)
-        threshold = raised_threshold(0.6, sum(map(len, people.values())) if match == "best" else len(people))
+        threshold = corrected_threshold(0.6, sum(map(len, people.values())) if match == "best" else len(people))
         assert {one.threshold for one in best} == {threshold}
         assert [one.same for one in best] == [score >= threshold for score in scores]
 
@@ -172,9 +172,9 @@ def test_it_is_seen_when_there_are_too_many_people_for_the_model(tmp_path, match
     rows = model.embed(images(8, seed=1))
     with Gallery.open(tmp_path / "g", model, create=True) as gallery:
         for number, row in enumerate(rows):
-            assert gallery.can_know(match) == (number > 0)
+            assert gallery.can_match_anyone(match) == (number > 0)
             gallery.enroll(f"person {number}", row)
-        assert not gallery.can_know(match)
+        assert not gallery.can_match_anyone(match)
         assert not any(best[0].same for best in gallery.identify(rows, match=match))
 
 
@@ -282,7 +282,7 @@ def test_a_closed_gallery_says_so_to_every_thread(filled, model):
         lambda: filled.verify("person 3", one),
         lambda: filled.identify(one),
         lambda: filled.remove("person 3"),
-        filled.can_know,
+        filled.can_match_anyone,
     ):
         with ThreadPoolExecutor(1) as pool, pytest.raises(GalleryError, match="the gallery is closed. Open it again"):
             pool.submit(call).result()

@@ -151,21 +151,21 @@ def traces(folder: Path, person: dict[str, np.ndarray]) -> list[str]:
 
 def change_at_random(path: Path, seed: int, changes: int, dim: int) -> None:
     """Enrolls and removes people, some with many pictures; nobody may leave a trace."""
-    chance, rng = random.Random(seed), np.random.default_rng(seed)
+    rng, rng = random.Random(seed), np.random.default_rng(seed)
     there: dict[str, np.ndarray] = {}
     gone: dict[str, np.ndarray] = {}
     with GalleryFile(path, ("ab" * 32, dim)) as file:
         for change in range(changes):
-            if there and chance.random() < 0.3:
-                name = chance.choice(list(there))
+            if there and rng.random() < 0.3:
+                name = rng.choice(list(there))
                 assert file.remove(name) == len(there[name])
                 gone[name] = there.pop(name)
                 assert traces(path.parent, gone) == []
             else:
-                name = f"person <{change}> {chance.random()}"
-                if there and chance.random() < 0.2:
-                    name = chance.choice(list(there))
-                more = rng.normal(size=(chance.choice((1, 5, 10)), dim)).astype(np.float32)
+                name = f"person <{change}> {rng.random()}"
+                if there and rng.random() < 0.2:
+                    name = rng.choice(list(there))
+                more = rng.normal(size=(rng.choice((1, 5, 10)), dim)).astype(np.float32)
                 file.add([name] * len(more), more)
                 there[name] = np.concatenate([there.get(name, more[:0]), more])
         assert traces(path.parent, there) == list(there)

@@ -12,10 +12,10 @@ from siamese_tf.inference.gallery_rows import (
     empty_gallery,
     read_people,
     read_person,
+    rewrite_gallery,
     rows_of,
-    write_anew,
 )
-from siamese_tf.inference.gallery_schema import APPLICATION, TABLES, lay_out, one, read_marks
+from siamese_tf.inference.gallery_schema import APPLICATION, TABLES, create_tables, one, read_marks
 
 SHA = "ab" * 32
 PEOPLE = {"anna": b"aaaa" * 4, "ben": b"bbbb" * 2, "carl": b"cccc" * 2}
@@ -25,7 +25,7 @@ PEOPLE = {"anna": b"aaaa" * 4, "ben": b"bbbb" * 2, "carl": b"cccc" * 2}
 def base():
     """A gallery of three people in memory, two numbers in an embedding."""
     base = sqlite3.connect(":memory:", isolation_level=None)
-    lay_out(base, empty_gallery(SHA, 2))
+    create_tables(base, empty_gallery(SHA, 2))
     add_people(base, read_marks(base), PEOPLE)
     yield base
     base.close()
@@ -47,11 +47,11 @@ def test_a_gallery_has_one_digest_however_its_people_came(base):
     before = read_marks(base).digest
     add_people(base, read_marks(base), {"dora": b"dddd" * 2})
     assert read_marks(base).digest != before
-    write_anew(base, read_marks(base), PEOPLE)
+    rewrite_gallery(base, read_marks(base), PEOPLE)
     assert read_marks(base).digest == before
     for name, embeddings in [("anna", b"aaaa" * 2), ("carl", PEOPLE["carl"]), ("ben", PEOPLE["ben"])]:
         if name == "anna":
-            write_anew(base, read_marks(base), {})
+            rewrite_gallery(base, read_marks(base), {})
             assert read_marks(base) == empty_gallery(SHA, 2)
         add_people(base, read_marks(base), {name: embeddings})
     add_people(base, read_marks(base), {"anna": b"aaaa" * 2})
@@ -114,7 +114,7 @@ def test_embeddings_of_nothing_are_refused(row):
 def test_what_analyze_left_is_not_kept(base):
     base.execute("ANALYZE")
     assert one(base, "SELECT count(*) FROM sqlite_master WHERE name LIKE 'sqlite_stat%'")
-    write_anew(base, read_marks(base), PEOPLE)
+    rewrite_gallery(base, read_marks(base), PEOPLE)
     assert one(base, "SELECT count(*) FROM sqlite_master") == len(TABLES[2])
     assert read_people(base, read_marks(base)) == PEOPLE
     check_structure(base, "integrity_check")
@@ -136,7 +136,7 @@ def old():
 def test_two_spellings_in_version_1_are_one_person(old):
     people = read_people(old, read_marks(old))
     assert people == {"Anna": b"aaaa" * 2 + b"AAAA" * 2, "ben": b"bbbb" * 2 + b"BBBB" * 2}
-    write_anew(old, read_marks(old), people)
+    rewrite_gallery(old, read_marks(old), people)
     assert read_marks(old).version == 2
     assert read_people(old, read_marks(old)) == people
 

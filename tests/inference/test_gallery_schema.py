@@ -5,7 +5,16 @@ import sqlite3
 import pytest
 
 from siamese_tf.errors import GalleryError
-from siamese_tf.inference.gallery_schema import APPLICATION, TABLES, VERSION, Marks, is_empty, lay_out, one, read_marks
+from siamese_tf.inference.gallery_schema import (
+    APPLICATION,
+    TABLES,
+    VERSION,
+    Marks,
+    create_tables,
+    is_empty,
+    one,
+    read_marks,
+)
 
 SHA = "ab" * 32
 MARKS = Marks(VERSION, SHA, 8, bytes(16))
@@ -27,7 +36,7 @@ def base():
 
 def test_an_empty_database_becomes_a_gallery_of_its_model(base):
     assert is_empty(base)
-    lay_out(base, MARKS)
+    create_tables(base, MARKS)
     assert read_marks(base) == MARKS
     assert one(base, "SELECT count(*) FROM people") == 0
     assert not is_empty(base)
@@ -40,7 +49,7 @@ def test_a_gallery_of_an_earlier_release_is_known(base):
 
 def test_a_gallery_half_laid_out_is_none_at_all(base):
     base.execute("BEGIN")
-    lay_out(base, MARKS)
+    create_tables(base, MARKS)
     base.execute("ROLLBACK")
     assert is_empty(base)
 
@@ -64,14 +73,14 @@ def test_a_gallery_half_laid_out_is_none_at_all(base):
     ],
 )
 def test_anything_else_is_refused(base, statement, words):
-    lay_out(base, MARKS)
+    create_tables(base, MARKS)
     base.execute(statement)
     with pytest.raises(GalleryError, match=words):
         read_marks(base)
 
 
 def test_what_analyze_leaves_is_no_damage(base):
-    lay_out(base, MARKS)
+    create_tables(base, MARKS)
     base.execute("INSERT INTO people (name, digest, embeddings) VALUES ('anna', x'00', x'00')")
     base.execute("ANALYZE")
     assert one(base, "SELECT count(*) FROM sqlite_master") > len(TABLES[VERSION])

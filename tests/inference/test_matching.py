@@ -8,7 +8,7 @@ from scipy.special import expit, logit
 
 from siamese_tf.errors import ImageError
 from siamese_tf.inference import matching
-from siamese_tf.inference.matching import Match, People, matches, nearest, raised_threshold
+from siamese_tf.inference.matching import Match, People, corrected_threshold, nearest, rank_people
 
 
 class Angles:
@@ -33,23 +33,23 @@ def at(*degrees: float) -> np.ndarray:
 def test_pencil():
     # cos is 1, 0, 0.5 at 0, 90 and 60 degrees: logits 5, -5 and 0. The mean of the first two is 0, their best 5.
     people = [("anna", at(0, 90)), ("ben", at(60))]
-    (anna, ben) = matches(Angles(), at(0)[0], people, "mean", 0.5)
+    (anna, ben) = rank_people(Angles(), at(0)[0], people, "mean", 0.5)
     assert (anna.name, ben.name) == ("anna", "ben")
     assert [anna.score, ben.score] == pytest.approx([0.5, 0.5], abs=1e-6)
-    anna, ben = matches(Angles(), at(0)[0], people, "best", 0.75)
+    anna, ben = rank_people(Angles(), at(0)[0], people, "best", 0.75)
     assert anna == Match("anna", pytest.approx(expit(5.0), abs=1e-6), 0.75, True)
     assert ben == Match("ben", pytest.approx(0.5, abs=1e-6), 0.75, False)
 
 
 def test_the_best_comes_first_and_of_equal_ones_the_first_given():
     people = [("far", at(120)), ("one", at(30)), ("two", at(-30)), ("near", at(0))]
-    found = matches(Angles(), at(0)[0], people, "mean", 0.5)
+    found = rank_people(Angles(), at(0)[0], people, "mean", 0.5)
     assert [match.name for match in found] == ["near", "one", "two", "far"]
     assert [match.same for match in found] == [True, True, True, False]
 
 
 def test_a_score_on_the_threshold_is_the_same():
-    (found,) = matches(Angles(), at(0)[0], [("anna", at(0))], "mean", float(expit(5.0)))
+    (found,) = rank_people(Angles(), at(0)[0], [("anna", at(0))], "mean", float(expit(5.0)))
     assert found.same
 
 
@@ -58,12 +58,12 @@ def test_an_answer_that_is_no_number_is_no_match(value):
     model = Angles()
     model.all_pairs.logit_matrix = lambda probes, rows: np.full((1, len(rows)), value)
     with pytest.raises(ImageError, match="no finite number"):
-        matches(model, at(0)[0], [("anna", at(0))], "mean", 0.5)
+        rank_people(model, at(0)[0], [("anna", at(0))], "mean", 0.5)
 
 
 def crowd(seed: int) -> tuple[People, list[np.ndarray]]:
-    chance = np.random.default_rng(seed)
-    pictures = [at(*chance.uniform(0, 360, count)) for count in chance.integers(1, 5, 30)]
+    rng = np.random.default_rng(seed)
+    pictures = [at(*rng.uniform(0, 360, count)) for count in rng.integers(1, 5, 30)]
     ends = np.cumsum([len(rows) for rows in pictures])
     return People([f"p{number}" for number in range(30)], ends, np.concatenate(pictures)), pictures
 
@@ -95,18 +95,18 @@ def test_the_pictures_of_a_person_are_found_again():
 @pytest.mark.parametrize("threshold", [0.01, 0.21, 0.5, 0.99])
 @pytest.mark.parametrize("comparisons", [2, 10, 100_000])
 def test_the_logarithm_of_the_comparisons_is_added(threshold, comparisons):
-    raised = raised_threshold(threshold, comparisons)
+    raised = corrected_threshold(threshold, comparisons)
     assert logit(raised) == pytest.approx(logit(threshold) + np.log(comparisons), rel=1e-9)
 
 
 def test_one_comparison_or_none_leaves_the_threshold_and_so_do_the_ends():
-    assert raised_threshold(0.3, 1) == raised_threshold(0.3, 0) == 0.3
-    assert (raised_threshold(0.0, 1000), raised_threshold(1.0, 1000)) == (0.0, 1.0)
+    assert corrected_threshold(0.3, 1) == corrected_threshold(0.3, 0) == 0.3
+    assert (corrected_threshold(0.0, 1000), corrected_threshold(1.0, 1000)) == (0.0, 1.0)
 
 
-def calibrated(chance: np.random.Generator, same: bool, spread: float, *shape: int) -> np.ndarray:
+def calibrated(rng: np.random.Generator, same: bool, spread: float, *shape: int) -> np.ndarray:
     """Logits that are what they say: normal of variance 2 m, with mean m for pairs of the same and -m of different."""
-    return chance.normal(spread if same else -spread, np.sqrt(2 * spread), shape)
+    return rng.normal(spread if same else -spread, np.sqrt(2 * spread), shape)
 
 
 @pytest.mark.parametrize("spread", [1.0, 4.0, 9.0])
@@ -114,10 +114,10 @@ def calibrated(chance: np.random.Generator, same: bool, spread: float, *shape: i
 def test_strangers_stay_below_the_bound_however_many_people_there_are(spread, people):
     """1 / c is what one comparison of two different people may reach: (1 - threshold) / threshold."""
     threshold, trials = 0.9, 4_000
-    chance = np.random.default_rng(int(people + spread))
-    best = np.max([calibrated(chance, False, spread, trials) for _ in range(people)], axis=0)
+    rng = np.random.default_rng(int(people + spread))
+    best = np.max([calibrated(rng, False, spread, trials) for _ in range(people)], axis=0)
     bound = (1 - threshold) / threshold
-    assert (expit(best) >= raised_threshold(threshold, people)).mean() <= bound
+    assert (expit(best) >= corrected_threshold(threshold, people)).mean() <= bound
     if people == 300:
         assert (expit(best) >= threshold).mean() > bound, "the bound would be broken without raising the threshold"
 
@@ -127,11 +127,11 @@ def test_for_several_pictures_the_mean_counts_once_and_the_best_as_often_as_ther
     """The worst case of each: pictures that all say the same for the mean, and independent ones for the best."""
     threshold, trials, spread = 0.9, 100_000, 1.0
     bound = (1 - threshold) / threshold
-    chance = np.random.default_rng(pictures)
-    logits = calibrated(chance, False, spread, trials, pictures)
+    rng = np.random.default_rng(pictures)
+    logits = calibrated(rng, False, spread, trials, pictures)
     assert (expit(logits.mean(axis=1)) >= threshold).mean() <= (expit(logits[:, 0]) >= threshold).mean() <= bound
     best = expit(logits.max(axis=1))
-    assert (best >= raised_threshold(threshold, pictures)).mean() <= (expit(logits[:, 0]) >= threshold).mean()
+    assert (best >= corrected_threshold(threshold, pictures)).mean() <= (expit(logits[:, 0]) >= threshold).mean()
     if pictures == 20:
         assert (best >= threshold).mean() > bound
 
@@ -144,11 +144,11 @@ def test_at_one_half_no_other_threshold_errs_less_on_somebody_against_nobody(peo
     by how probable that person (1 in `people`) and the stranger are.
     """
     trials, spread = 400_000, 4.0
-    chance = np.random.default_rng(people)
-    same, different = (calibrated(chance, kind, spread, trials) for kind in (True, False))
+    rng = np.random.default_rng(people)
+    same, different = (calibrated(rng, kind, spread, trials) for kind in (True, False))
     cuts = np.log(people) + np.linspace(-3, 3, 25)
     errors = [(same < cut).mean() / people + (different >= cut).mean() for cut in cuts]
-    raised = logit(raised_threshold(0.5, people))
+    raised = logit(corrected_threshold(0.5, people))
     mine = (same < raised).mean() / people + (different >= raised).mean()
     assert mine <= min(errors) * 1.02
     assert (same < 0).mean() / people + (different >= 0).mean() > 1.2 * mine

@@ -8,11 +8,11 @@ import pytest
 from fuzzing import damaged
 from PIL import Image
 
-from siamese_tf.data.image_form import AS_THEY_ARE
-from siamese_tf.data.images import load_image
-from siamese_tf.data.pair_file import TEST
-from siamese_tf.data.pair_lists import csv_pairs
-from siamese_tf.data.pair_text import write_csv_pairs
+from siamese_tf.data.images.decode import load_image
+from siamese_tf.data.images.format import NATIVE_FORMAT
+from siamese_tf.data.pairs.pair_file import TEST
+from siamese_tf.data.pairs.pair_lists import csv_pairs
+from siamese_tf.data.pairs.pair_text import write_csv_pairs
 from siamese_tf.errors import PairFileError
 from siamese_tf.inference import embed_files
 from siamese_tf.inference import score_csv as module
@@ -379,7 +379,7 @@ def test_training_and_scoring_refuse_the_same_first_lines_for_the_same_reason(mo
     with pytest.raises(PairFileError, match=hint):
         score_csv(model, path, io.StringIO())
     with pytest.raises(PairFileError, match=hint):
-        csv_pairs(path, AS_THEY_ARE)
+        csv_pairs(path, NATIVE_FORMAT)
 
 
 @pytest.mark.parametrize(
@@ -388,7 +388,7 @@ def test_training_and_scoring_refuse_the_same_first_lines_for_the_same_reason(mo
 def test_training_and_scoring_read_the_same_lists(model, pairs_csv, text):
     path = pairs_csv(text)
     (row,), _ = scored(model, path)
-    pairs = csv_pairs(path, AS_THEY_ARE)
+    pairs = csv_pairs(path, NATIVE_FORMAT)
     assert (row["img1"], row["img2"], int(row["similarity"])) == ("0.png", "1.png", pairs.similarity[0])
 
 
@@ -397,7 +397,7 @@ def test_a_list_that_we_wrote_is_read_by_both(model, drawn):
     write_csv_pairs(path, drawn.folder, ["0.png", "1.png"], {TEST: (np.array([0]), np.array([1]), np.array([1]))})
     (row,), _ = scored(model, path)
     assert (row["img1"], row["split"], row["error"]) == ("./0.png", "test", "")
-    assert csv_pairs(path, AS_THEY_ARE).split.tolist() == [TEST]
+    assert csv_pairs(path, NATIVE_FORMAT).split.tolist() == [TEST]
 
 
 def test_damaged_lists_raise_typed_errors_only(tmp_path):

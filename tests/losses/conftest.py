@@ -12,10 +12,10 @@ from siamese_tf.models.heads import HEADS
 
 def drawn_head(name: str, embedding_dim: int) -> keras.layers.Layer:
     """A head whose matrices are drawn by NumPy, so the same on every stack."""
-    head, chance = HEADS[name](embedding_dim), np.random.default_rng(1)
+    head, rng = HEADS[name](embedding_dim), np.random.default_rng(1)
     for weight in head.trainable_variables:
         if len(weight.shape) == 2:
-            weight.assign(chance.normal(0, 0.5, weight.shape))
+            weight.assign(rng.normal(0, 0.5, weight.shape))
     return head
 
 
@@ -25,16 +25,16 @@ def head(request) -> keras.layers.Layer:
     return drawn_head(request.param, 8)
 
 
-@pytest.fixture(params=[(head, form) for head in HEADS for form in ("rows", "matrix")], ids=" ".join)
+@pytest.fixture(params=[(head, image_format) for head in HEADS for image_format in ("rows", "matrix")], ids=" ".join)
 def numbers_at_identical_embeddings(request) -> Callable[..., list[np.ndarray]]:
     """A function (loss, measure) -> the losses, and the gradients of their sum by embeddings and head."""
-    name, form = request.param
+    name, image_format = request.param
     head = drawn_head(name, 3)
     embeddings = tf.Variable(np.tile(np.float32([[0.3, -0.2, 0.9]]), (4, 1)))
 
     def compute(loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], measure: str) -> list[np.ndarray]:
         with tf.GradientTape() as tape:
-            if form == "rows":
+            if image_format == "rows":
                 values = getattr(head, measure)(embeddings, embeddings)  # (4,)
             else:
                 values = getattr(head, f"{measure}_matrix")(embeddings, embeddings)  # (4, 4)

@@ -22,8 +22,8 @@ def test_pencil():
 
 
 def test_it_is_its_slow_twin_and_what_keras_computes():
-    chance = np.random.default_rng(1)
-    similarity, logit = chance.integers(0, 2, 200, dtype=np.uint8), chance.normal(0, 4, 200).astype(np.float32)
+    rng = np.random.default_rng(1)
+    similarity, logit = rng.integers(0, 2, 200, dtype=np.uint8), rng.normal(0, 4, 200).astype(np.float32)
     loss = binary_cross_entropy(similarity, tf.constant(logit)).numpy()
     np.testing.assert_allclose(loss, twin(similarity, logit.astype(np.float64)), rtol=1e-5, atol=1e-5)
     from_keras = keras.losses.BinaryCrossentropy(from_logits=True)(similarity.astype(np.float32), logit)

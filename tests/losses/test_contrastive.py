@@ -27,8 +27,8 @@ def test_pencil():
 
 @pytest.mark.parametrize("margin", [0.4, 1.0, 2.5])
 def test_it_is_its_slow_twin(margin):
-    chance = np.random.default_rng(3)
-    similarity, distance = chance.integers(0, 2, 200, dtype=np.uint8), chance.uniform(0, 3, 200).astype(np.float32)
+    rng = np.random.default_rng(3)
+    similarity, distance = rng.integers(0, 2, 200, dtype=np.uint8), rng.uniform(0, 3, 200).astype(np.float32)
     loss = contrastive_loss(similarity, tf.constant(distance), margin)
     np.testing.assert_allclose(loss, twin(similarity, distance.astype(np.float64), margin), rtol=1e-5, atol=1e-5)
 
@@ -59,8 +59,8 @@ def test_identical_embeddings_give_finite_loss_and_gradients(numbers_at_identica
 
 def test_it_is_not_the_squared_error_again(head):
     """On 1 - p with margin 1 it would be, in value and in slope: the scar this project began with."""
-    chance = np.random.default_rng(4)
-    a, b = (tf.Variable(chance.normal(size=(6, 8)).astype(np.float32)) for _ in range(2))
+    rng = np.random.default_rng(4)
+    a, b = (tf.Variable(rng.normal(size=(6, 8)).astype(np.float32)) for _ in range(2))
     similarity = tf.constant([1, 0, 1, 0, 1, 0])
     with tf.GradientTape(persistent=True) as tape:
         mse = squared_error(similarity, head.logit(a, b))

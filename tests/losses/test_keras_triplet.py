@@ -190,10 +190,10 @@ def test_active_triplets_pencil():
 
 @pytest.mark.parametrize("arguments", [{}, {"margin": 0.3}, {"soft": True}, {"distance_metric": "angular"}])
 def test_active_triplets_of_several_batches_are_their_counts_summed(arguments):
-    chance = np.random.default_rng(10)
+    rng = np.random.default_rng(10)
     metric, active, valid = ActiveTriplets(**arguments), 0, 0
     for count in (3, 8, 20):  # of different weight
-        labels, x = chance.integers(0, 3, count), chance.normal(size=(count, 4)).astype(np.float32)
+        labels, x = rng.integers(0, 3, count), rng.normal(size=(count, 4)).astype(np.float32)
         metric.update_state(labels, x)
         counts = triplet_counts(labels, x, **arguments)
         active, valid = active + int(counts[0]), valid + int(counts[1])

@@ -33,9 +33,9 @@ def test_a_pair_that_does_not_count_is_left_out():
 
 
 def test_it_is_its_slow_twin_on_a_matrix():
-    chance = np.random.default_rng(5)
-    losses = chance.uniform(0, 3, (9, 9)).astype(np.float32)
-    similarity, counted = (chance.integers(0, 2, (9, 9)).astype(np.float32) for _ in range(2))
+    rng = np.random.default_rng(5)
+    losses = rng.uniform(0, 3, (9, 9)).astype(np.float32)
+    similarity, counted = (rng.integers(0, 2, (9, 9)).astype(np.float32) for _ in range(2))
     ours = balanced_mean(tf.constant(losses), tf.constant(similarity), tf.constant(counted))
     assert float(ours) == pytest.approx(twin(losses, similarity, counted), abs=1e-5)
 

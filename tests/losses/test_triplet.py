@@ -55,8 +55,10 @@ def mined_twins(to: list[list[float]], picked: list[tuple[int, int, int]], margi
     """The hinge loss and the soft one of the triplets picked: anchor, positive, negative."""
     excess = [to[a][p] - to[a][n] for a, p, n in picked]
     count = max(len(picked), 1)
-    hinge = Twin(sum(max(e + margin, 0.0) for e in excess) / count, [*picked, *(e + margin > 0 for e in excess)])
-    return hinge, Twin(sum(softplus(e) for e in excess) / count, picked)
+    numeric_margin = Twin(
+        sum(max(e + margin, 0.0) for e in excess) / count, [*picked, *(e + margin > 0 for e in excess)]
+    )
+    return numeric_margin, Twin(sum(softplus(e) for e in excess) / count, picked)
 
 
 def semi_hard(to: list[list[float]], labels: list[int]) -> list[tuple[int, int, int]]:
@@ -124,36 +126,36 @@ class Batch(NamedTuple):
     margin: float
 
 
-def exact_unit_vectors(chance: np.random.Generator, count: int) -> np.ndarray:
+def exact_unit_vectors(rng: np.random.Generator, count: int) -> np.ndarray:
     """(count, 16) of length exactly 1: orthogonal steps whose results are multiples of 2^-10."""
     step = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2
     x = np.eye(1, 16).repeat(count, axis=0)
     for _ in range(10):
-        x = chance.permuted(x, axis=1) * chance.choice([-1.0, 1.0], x.shape)
+        x = rng.permuted(x, axis=1) * rng.choice([-1.0, 1.0], x.shape)
         x = (x.reshape(count, 4, 4) @ step).reshape(count, 16)
     return x
 
 
-def grid(chance: np.random.Generator, count: int, metric: str) -> np.ndarray:
+def grid(rng: np.random.Generator, count: int, metric: str) -> np.ndarray:
     """Vectors between which many distances are equal."""
     if metric == "angular":
-        return chance.choice([-1.0, 1.0], (count, 16))
-    return chance.integers(-2, 3, (count, 4)).astype(np.float64)
+        return rng.choice([-1.0, 1.0], (count, 16))
+    return rng.integers(-2, 3, (count, 4)).astype(np.float64)
 
 
-def draw(chance: np.random.Generator, kind: str, metric: str) -> Batch:
+def draw(rng: np.random.Generator, kind: str, metric: str) -> Batch:
     """One batch, such that no rounding of float32 can change which triplets are mined or active."""
     while True:
-        count = int(chance.integers(2, 65))
-        labels = chance.integers(0, chance.integers(1, 11), count)
-        margin = float(chance.choice([0.0, 0.2, 0.5, 1.0]))
+        count = int(rng.integers(2, 65))
+        labels = rng.integers(0, rng.integers(1, 11), count)
+        margin = float(rng.choice([0.0, 0.2, 0.5, 1.0]))
         original = np.arange(count)
         if kind == "gaussian":
-            x = chance.normal(size=(count, int(chance.integers(2, 33)))).astype(np.float32).astype(np.float64)
+            x = rng.normal(size=(count, int(rng.integers(2, 33)))).astype(np.float32).astype(np.float64)
         else:
-            x = exact_unit_vectors(chance, count) if kind == "exact" else grid(chance, count, metric)
-            copies = chance.random(count) < 0.3
-            original[copies] = chance.choice(np.append(np.flatnonzero(~copies), 0), copies.sum())
+            x = exact_unit_vectors(rng, count) if kind == "exact" else grid(rng, count, metric)
+            copies = rng.random(count) < 0.3
+            original[copies] = rng.choice(np.append(np.flatnonzero(~copies), 0), copies.sum())
             original = original[original]  # where row 0 is itself a copy
             x = x[original]
         distances = distances_twin(x, metric)
@@ -165,9 +167,9 @@ def draw(chance: np.random.Generator, kind: str, metric: str) -> Batch:
 
 
 def batches(seed: int, count: int, kinds: tuple[str, ...]) -> Iterator[Batch]:
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     for i in range(count):
-        yield draw(chance, kinds[i % len(kinds)], METRICS[i // len(kinds) % 3])
+        yield draw(rng, kinds[i % len(kinds)], METRICS[i // len(kinds) % 3])
 
 
 def value_and_gradient(name: str, batch: Batch, dtype: str) -> tuple[float, np.ndarray]:

@@ -62,10 +62,10 @@ def test_pencil_soft():
 @pytest.mark.parametrize("margin", [0.0, 0.25, 1.0, 100.0, None])
 def test_they_are_their_slow_twin(margin, dtype):
     """On any matrix, symmetric or not, with ties, and with images that are neither positive nor negative."""
-    chance = np.random.default_rng(6)
+    rng = np.random.default_rng(6)
     for count in (1, 2, 7, 20):
-        distances = (chance.integers(0, 17, (count, count)) / 8).astype(dtype)
-        kind = chance.integers(0, 3, (count, count))
+        distances = (rng.integers(0, 17, (count, count)) / 8).astype(dtype)
+        kind = rng.integers(0, 3, (count, count))
         total, active, slope = sums(distances, kind == 1, kind == 2, margin)
         expected = twin(distances, kind == 1, kind == 2, margin)
         assert total.dtype == slope.dtype == dtype

@@ -12,15 +12,15 @@ from siamese_tf.models.weights import named_weights
 
 
 def _draw(weights: dict, seed: int) -> None:
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     for name, weight in weights.items():
         shape = tuple(weight.shape)
         if name.endswith(("moving_variance", "gamma")):
-            weight.assign(chance.uniform(0.5, 1.5, shape))
+            weight.assign(rng.uniform(0.5, 1.5, shape))
         elif len(shape) > 1:
-            weight.assign(chance.normal(0, (2 / np.prod(shape[:-1])) ** 0.5, shape))
+            weight.assign(rng.normal(0, (2 / np.prod(shape[:-1])) ** 0.5, shape))
         elif shape:
-            weight.assign(chance.normal(0, 0.2, shape))
+            weight.assign(rng.normal(0, 0.2, shape))
 
 
 @pytest.fixture(scope="session")

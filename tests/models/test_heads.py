@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from siamese_tf.config import HEAD_NAMES
+from siamese_tf.config.train_config import HEAD_NAMES
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.heads import HEADS, ConcatHead, build_head
 
@@ -122,8 +122,8 @@ def test_the_concat_logit_itself_depends_on_the_order(head):
 def test_what_normalises_gives_the_length_of_an_embedding_no_say(head):
     a, b = embeddings(40, seed=4), embeddings(40, seed=5)
     for measure in (head.distance, head.logit):
-        assert np.allclose(measure(a, b), measure(3.0 * a, b / 7.0), atol=1e-5) == head.normalises
-    assert head.normalises == (not isinstance(head, ConcatHead))
+        assert np.allclose(measure(a, b), measure(3.0 * a, b / 7.0), atol=1e-5) == head.normalizes
+    assert head.normalizes == (not isinstance(head, ConcatHead))
 
 
 def test_calibrate_moves_every_logit(head):
@@ -149,12 +149,12 @@ def test_the_number_of_weights(name, trained, all_weights):
     assert sum(int(np.prod(weight.shape)) for weight in head.variables) == all_weights
 
 
-@pytest.mark.parametrize("form", ["rows", "matrix"])
-def test_embeddings_of_nothing_but_zeros_give_finite_numbers_and_slopes(head, form):
+@pytest.mark.parametrize("image_format", ["rows", "matrix"])
+def test_embeddings_of_nothing_but_zeros_give_finite_numbers_and_slopes(head, image_format):
     """The tower `reference` ends in a ReLU and can give them."""
     e = tf.Variable(tf.zeros((3, 5)))
     with tf.GradientTape() as tape:
-        logits = head.logit(e, e) if form == "rows" else head.logit_matrix(e, e)
+        logits = head.logit(e, e) if image_format == "rows" else head.logit_matrix(e, e)
     assert np.isfinite(logits).all()
     assert np.isfinite(tape.gradient(logits, e)).all()
 

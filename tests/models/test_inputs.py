@@ -6,12 +6,12 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow import keras
 
-from siamese_tf.data.image_form import RESIZES
-from siamese_tf.data.images import load_image
+from siamese_tf.data.images.decode import load_image
+from siamese_tf.data.images.format import RESIZES
 from siamese_tf.errors import ImageError
 from siamese_tf.models.inputs import as_images, as_pair, images_at_once
 
-GREY, COLOUR = (8, 6, 1), (8, 6, 3)
+GREY, COLOR = (8, 6, 1), (8, 6, 3)
 
 
 def pixels(*shape: int) -> np.ndarray:
@@ -29,9 +29,9 @@ def pixels(*shape: int) -> np.ndarray:
         ((8, 8, 6), GREY, 8, False),
         ((0, 8, 6), GREY, 0, False),
         ((0, 8, 6, 1), GREY, 0, False),
-        ((8, 6, 3), COLOUR, 1, True),
-        ((5, 8, 6, 3), COLOUR, 5, False),
-        ((0, 8, 6, 3), COLOUR, 0, False),
+        ((8, 6, 3), COLOR, 1, True),
+        ((5, 8, 6, 3), COLOR, 5, False),
+        ((0, 8, 6, 3), COLOR, 0, False),
     ],
 )
 def test_every_accepted_shape(shape, size, count, single):
@@ -51,11 +51,11 @@ def test_every_accepted_shape(shape, size, count, single):
         ((5, 8, 6, 3), GREY),
         ((2, 5, 8, 6, 1), GREY),
         ((48,), GREY),
-        ((8, 6), COLOUR),
-        ((8, 6, 1), COLOUR),
-        ((5, 8, 6), COLOUR),
-        ((3, 8, 6), COLOUR),  # channels first
-        ((5, 8, 6, 4), COLOUR),
+        ((8, 6), COLOR),
+        ((8, 6, 1), COLOR),
+        ((5, 8, 6), COLOR),
+        ((3, 8, 6), COLOR),  # channels first
+        ((5, 8, 6, 4), COLOR),
     ],
 )
 def test_any_other_shape_is_refused(shape, size):
@@ -100,7 +100,7 @@ def test_a_list_of_images_is_a_stack():
 
 
 @pytest.mark.parametrize("kind", [str, Path])
-@pytest.mark.parametrize("size", [GREY, COLOUR], ids=["grey", "colour"])
+@pytest.mark.parametrize("size", [GREY, COLOR], ids=["grey", "colour"])
 def test_a_path_is_read_as_an_image_of_the_models_size(tmp_path, kind, size):
     # An even grey of the same proportions stays even, whatever the size it is brought to.
     Image.fromarray(np.full((24, 18), 90, np.uint8)).save(tmp_path / "even.png")
@@ -267,7 +267,7 @@ def test_a_pair_is_two_equally_long_stacks(tmp_path):
         as_pair([pixels(2, 8, 6)] * 3, GREY, "pad")
 
 
-@pytest.mark.parametrize("size", [GREY, COLOUR], ids=["grey", "colour"])
+@pytest.mark.parametrize("size", [GREY, COLOR], ids=["grey", "colour"])
 @pytest.mark.parametrize("kind", [np.asarray, tf.constant])
 def test_a_pair_can_be_one_array(kind, size):
     both = pixels(2, 5, *size)

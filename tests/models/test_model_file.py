@@ -21,7 +21,7 @@ from siamese_tf.errors import ModelFileError
 from siamese_tf.models.heads import HEADS
 from siamese_tf.models.model_file import load_model, save_model
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.models.towers import TOWERS
+from siamese_tf.models.towers.build import TOWERS
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -599,12 +599,12 @@ def test_an_address_beyond_all_files_is_refused(refused, good):
 
 
 def test_bytes_damaged_at_random_are_refused_or_do_no_harm(good, tmp_path):
-    chance, path, outcomes = np.random.default_rng(1), tmp_path / "a.keras", set()
+    rng, path, outcomes = np.random.default_rng(1), tmp_path / "a.keras", set()
     weights = unpacked(good)[WEIGHTS]
     for _ in range(40):
         damaged = bytearray(weights)
-        for at in chance.integers(0, 3000, 4):  # the headers stand at the beginning
-            damaged[at] = chance.integers(256)
+        for at in rng.integers(0, 3000, 4):  # the headers stand at the beginning
+            damaged[at] = rng.integers(256)
         path.write_bytes(packed(*{**unpacked(good), WEIGHTS: bytes(damaged)}.items()))
         try:
             outcomes.add(type(load_model(path)))

@@ -182,7 +182,7 @@ class Column:
 
 
 @pytest.mark.parametrize(
-    "form",
+    "image_format",
     [
         "paths",
         "strings",
@@ -199,7 +199,7 @@ class Column:
         "numbers",
     ],
 )
-def test_every_form_gives_the_same_scores(model, tmp_path, form):
+def test_every_form_gives_the_same_scores(model, tmp_path, image_format):
     paths = [tmp_path / f"{number}.png" for number in range(5)]
     for path, image in zip(paths, A[..., 0], strict=True):
         Image.fromarray(image).save(path)
@@ -221,7 +221,7 @@ def test_every_form_gives_the_same_scores(model, tmp_path, form):
         "numbers": A.tolist(),
     }
     try:
-        np.testing.assert_allclose(model.score(forms[form], B), model.score(A, B), atol=1e-6)
+        np.testing.assert_allclose(model.score(forms[image_format], B), model.score(A, B), atol=1e-6)
     finally:
         for file in files:
             file.close()

@@ -5,15 +5,15 @@ import pytest
 from PIL import Image
 from tensorflow import keras
 
-from siamese_tf.data.image_form import RESIZES, ImageForm
-from siamese_tf.data.images import load_image
+from siamese_tf.data.images.decode import load_image
+from siamese_tf.data.images.format import RESIZES, ImageFormat
 from siamese_tf.errors import ConfigError, ImageError
 from siamese_tf.models import inputs, pair_logits
 from siamese_tf.models.pair_logits import probability
 from siamese_tf.models.pixels import scale_pixels
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.models.towers import build_tower
-from siamese_tf.models.views import views_of
+from siamese_tf.models.towers.build import build_tower
+from siamese_tf.models.views import make_views
 
 
 def images(count: int, seed: int = 1) -> np.ndarray:
@@ -144,8 +144,8 @@ def embedded(monkeypatch) -> list[int]:
 
 
 def test_score_pairs_is_score_row_by_row_with_each_image_embedded_once(each, embedded):
-    stack, chance = images(30), np.random.default_rng(1)
-    img1, img2 = chance.integers(0, 20, (2, 200))  # ten images are in no pair
+    stack, rng = images(30), np.random.default_rng(1)
+    img1, img2 = rng.integers(0, 20, (2, 200))  # ten images are in no pair
     scores = each.score_pairs(stack, img1, img2)
     assert embedded == [len(np.unique([img1, img2]))]
     assert embedded[0] <= 20
@@ -175,7 +175,7 @@ def test_score_pairs_of_one_image_or_no_pair(small):
 def test_an_embedding_is_the_mean_over_the_views(drawn, views):
     plain, model = (drawn(SiameseModel((8, 8, 1), "reference", 4, views=some)) for some in ("one", views))
     stack = images(6, seed=1)
-    each = [plain.embed(np.asarray(view)) for view in views_of(scale_pixels(stack), views)]
+    each = [plain.embed(np.asarray(view)) for view in make_views(scale_pixels(stack), views)]
     np.testing.assert_allclose(model.embed(stack), np.mean(each, axis=0), atol=1e-6)
     np.testing.assert_allclose(model((stack[:3], stack[3:])), model.score(stack[:3], stack[3:]), atol=1e-6)
 
@@ -194,7 +194,7 @@ def test_an_image_and_its_mirror_image_may_be_the_same_to_a_model(drawn):
 @pytest.mark.parametrize("resize", RESIZES)
 def test_image_files_are_brought_to_the_models_size_as_it_says(drawn, tmp_path, resize):
     model = drawn(SiameseModel((8, 8, 1), "reference", 4, resize=resize))
-    assert (model.resize, model.form) == (resize, ImageForm((8, 8), "grey", resize))
+    assert (model.resize, model.image_format) == (resize, ImageFormat((8, 8), "grey", resize))
     paths = [tmp_path / f"{number}.png" for number in range(3)]
     for path, image in zip(paths, images(3), strict=True):
         Image.fromarray(np.hstack([image, 255 - image])[..., 0]).save(path)  # twice as wide as high
@@ -207,7 +207,7 @@ def test_image_files_are_brought_to_the_models_size_as_it_says(drawn, tmp_path, 
 
 
 def test_the_form_of_a_model_for_colour():
-    assert SiameseModel((8, 9, 3), "reference", 4).form == ImageForm((8, 9), "rgb", "pad")
+    assert SiameseModel((8, 9, 3), "reference", 4).image_format == ImageFormat((8, 9), "rgb", "pad")
 
 
 def test_another_way_to_resize_is_refused():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from siamese_tf.models.views import map_about_centre, views_of
+from siamese_tf.models.views import make_views, rotation_about_center
 
 
 def drawn(count=3, height=9, width=9, channels=1):
@@ -12,19 +12,19 @@ def drawn(count=3, height=9, width=9, channels=1):
 @pytest.mark.parametrize(("kind", "count"), [("one", 1), ("mirror", 2), ("turn", 3), ("shift", 10)])
 def test_the_first_view_is_the_image_itself_and_all_have_its_shape(kind, count):
     images = drawn(4, 10, 7, 3)
-    views = views_of(tf.constant(images), kind)
+    views = make_views(tf.constant(images), kind)
     assert [tuple(view.shape) for view in views] == [images.shape] * count
     np.testing.assert_array_equal(views[0], images)
 
 
 def test_the_mirror_image_has_left_and_right_exchanged():
     images = drawn()
-    np.testing.assert_array_equal(views_of(tf.constant(images), "mirror")[1], images[:, :, ::-1])
+    np.testing.assert_array_equal(make_views(tf.constant(images), "mirror")[1], images[:, :, ::-1])
 
 
 def test_shifting_goes_four_ways_by_a_thirty_second_of_the_longer_side_with_reflections_at_the_edge():
     images = drawn(2, 64, 40)
-    views = [np.asarray(view) for view in views_of(tf.constant(images), "shift")]
+    views = [np.asarray(view) for view in make_views(tf.constant(images), "shift")]
     inside = images[:, 2:-2, 2:-2]  # of what 64 / 32 = 2 pixels can move in
     moved = [views[k][:, 2:-2, 2:-2] for k in range(5)]
     np.testing.assert_array_equal(moved[0], inside)
@@ -38,7 +38,7 @@ def test_shifting_goes_four_ways_by_a_thirty_second_of_the_longer_side_with_refl
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (6, 1), (200, 3)])
 def test_an_image_is_not_shifted_by_more_than_its_reflection_fills(height, width):
-    assert {view.shape[1:3] for view in views_of(tf.ones((1, height, width, 1)), "shift")} == {(height, width)}
+    assert {view.shape[1:3] for view in make_views(tf.ones((1, height, width, 1)), "shift")} == {(height, width)}
 
 
 def test_turning_goes_either_way_by_twelve_degrees_about_the_centre():
@@ -46,7 +46,7 @@ def test_turning_goes_either_way_by_twelve_degrees_about_the_centre():
     image = np.zeros((1, 41, 41, 1), np.float32)
     image[0, 19:22, 29:32] = 1.0
     heights = []
-    for view in views_of(tf.constant(image), "turn")[1:]:
+    for view in make_views(tf.constant(image), "turn")[1:]:
         weight = np.asarray(view)[0, :, :, 0]
         assert weight.sum() == pytest.approx(9, abs=0.1)
         heights.append(weight.sum(axis=1) @ np.arange(41) / weight.sum() - 20)
@@ -61,7 +61,7 @@ def test_a_map_about_the_centre_says_where_each_pixel_comes_from():
     images = drawn(2)
     x_from = tf.constant([0.0, 1.0]), tf.constant([1.0, 0.0])
     y_from = tf.constant([-1.0, 0.0]), tf.constant([0.0, 1.0])
-    mapped = np.asarray(map_about_centre(tf.constant(images), x_from, y_from))
+    mapped = np.asarray(rotation_about_center(tf.constant(images), x_from, y_from))
     np.testing.assert_allclose(mapped[0], np.rot90(images[0], -1), atol=1e-6)
     np.testing.assert_allclose(mapped[1], images[1], atol=1e-6)
 
@@ -69,6 +69,6 @@ def test_a_map_about_the_centre_says_where_each_pixel_comes_from():
 def test_what_comes_in_from_outside_is_black():
     images = tf.ones((1, 5, 5, 1))
     half = tf.constant([2.0])
-    mapped = np.asarray(map_about_centre(images, (half, 0 * half), (0 * half, half)))
+    mapped = np.asarray(rotation_about_center(images, (half, 0 * half), (0 * half, half)))
     assert mapped[0, 2, 2, 0] == 1.0
     assert mapped[0, 0, 0, 0] == 0.0

@@ -6,7 +6,7 @@ from tensorflow import keras
 
 from siamese_tf.errors import ModelFileError
 from siamese_tf.models.heads import HEADS, build_head
-from siamese_tf.models.towers import reference
+from siamese_tf.models.towers.build import reference
 from siamese_tf.models.weights import check_values, has_inner_layers, named_weights, read_weights, write_weights
 
 HEAD = {"head.scale", "head.bias"}
@@ -87,8 +87,8 @@ def test_every_weight_has_one_name(parts):
 
 @pytest.mark.parametrize("build", [nested_tower, lambda: reference((8, 8, 1), 4)], ids=["nested", "reference"])
 def test_what_is_written_is_read_again(build, parts):
-    tower, head, chance = build(), parts[1], np.random.default_rng(1)
-    tower.set_weights([chance.random(weight.shape, dtype=np.float32) for weight in tower.get_weights()])
+    tower, head, rng = build(), parts[1], np.random.default_rng(1)
+    tower.set_weights([rng.random(weight.shape, dtype=np.float32) for weight in tower.get_weights()])
     store = stored(tower, head)
     assert all(array.dtype == np.float32 for array in store.values())
     other = build()

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from siamese_tf import config
+from siamese_tf.config import train_config as config
 from siamese_tf.training.augmentation import CHANGES, augment
 
 KINDS = ["none", *CHANGES, "shift-flip", "affine-shift-erase", "vflip-color-shift"]
 # No pixel is black, and no image is another one moved or mirrored.
 IMAGES = np.random.default_rng(0).uniform(0.1, 1.0, (200, 20, 31, 3)).astype(np.float32)
-MOST_DOWN, MOST_RIGHT = 2, 3  # a tenth of 20 and of 31
+MAX_DOWN, MAX_RIGHT = 2, 3  # a tenth of 20 and of 31
 
 
 def changed(kind, seed=(1, 2), images=IMAGES):
@@ -30,8 +30,8 @@ def moved(image, down, right):
 
 def shift_between(before, after):
     """By how much (down, right) `after` is `before` moved; None when it is nothing of the kind."""
-    for down in range(-MOST_DOWN, MOST_DOWN + 1):
-        for right in range(-MOST_RIGHT, MOST_RIGHT + 1):
+    for down in range(-MAX_DOWN, MAX_DOWN + 1):
+        for right in range(-MAX_RIGHT, MAX_RIGHT + 1):
             inside = after[max(down, 0) : 20 + min(down, 0), max(right, 0) : 31 + min(right, 0)]
             original = before[max(-down, 0) : 20 + min(-down, 0), max(-right, 0) : 31 + min(-right, 0)]
             if np.array_equal(inside, original) and np.array_equal(after, moved(before, down, right)):

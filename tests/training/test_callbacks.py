@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.config import TrainConfig
-from siamese_tf.data.pair_file import VALIDATION
-from siamese_tf.training.callbacks import HalveOnPlateau, KeepBest, RestartDraws, write_history
+from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.data.pairs.pair_file import VALIDATION
+from siamese_tf.training.callbacks import HalveLROnPlateau, ReseedEachEpoch, ValidationCheckpoint, write_history
 from siamese_tf.training.checkpoint import RunState, load_checkpoint
 
 RUN = {"seed": 0}
@@ -33,17 +33,17 @@ class FakeModel:
 class Run:
     """`fit` as the callback sees it, with epochs of a chosen validation accuracy."""
 
-    def __init__(self, pairs, workdir, *measures):
+    def __init__(self, pairs, workdir, *metrics):
         self.similarity = pairs.similarity[pairs.rows(VALIDATION)]
         self.model = FakeModel(self.similarity)
         self.state, self.workdir = RunState(RUN), workdir
-        self.callback = KeepBest(pairs, self.state, workdir, *measures)
+        self.callback = ValidationCheckpoint(pairs, self.state, workdir, *metrics)
         optimizer = SimpleNamespace(learning_rate=tf.constant(0.5), variables=[tf.constant(3, tf.int64)])
-        keeping = partial(nullcontext, self.model)
-        self.fit = SimpleNamespace(optimizer=optimizer, stop_training=False, state=[], keeping=keeping)
+        ema_weights = partial(nullcontext, self.model)
+        self.fit = SimpleNamespace(optimizer=optimizer, stop_training=False, state=[], ema_weights=ema_weights)
         self.callback.set_model(self.fit)
 
-    def epoch(self, mistakes, loss=0.25, **measures):
+    def epoch(self, mistakes, loss=0.25, **metrics):
         """One epoch, after which the best threshold (any up to 1) gets `mistakes` of the dissimilar pairs wrong."""
         number = self.state.epochs_done
         scores = np.where(self.similarity == 1, 0.9, 0.1)
@@ -55,7 +55,7 @@ class Run:
             tf.constant([7], tf.int64),
         ]
         self.callback.on_epoch_begin(number, {})
-        logs = {"loss": loss, **measures}
+        logs = {"loss": loss, **metrics}
         self.callback.on_epoch_end(number, logs)
         return logs
 
@@ -169,7 +169,7 @@ def test_what_a_tower_draws_at_random_begins_anew_in_every_epoch():
     image = keras.Input((50,))
     tower = keras.Model(image, keras.layers.Dropout(0.5)(image))
     step = tf.function(lambda x: tower(x, training=True))
-    restart = RestartDraws(seed=4)
+    restart = ReseedEachEpoch(seed=4)
     epochs = []
     for epoch in range(2):
         restart.on_epoch_begin(epoch, {})
@@ -184,7 +184,7 @@ def test_what_a_tower_draws_at_random_begins_anew_in_every_epoch():
 def rates_of_epochs(accuracies, state):
     """The learning rate in each epoch, where these come of them, of an optimiser as `fit` has one."""
     optimizer = keras.optimizers.SGD(0.01)
-    callback = HalveOnPlateau(TrainConfig(learning_rate=0.01, schedule="plateau"), state)
+    callback = HalveLROnPlateau(TrainConfig(learning_rate=0.01, schedule="plateau"), state)
     callback.set_model(SimpleNamespace(optimizer=optimizer))
     rates = []
     for accuracy in accuracies:

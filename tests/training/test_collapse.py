@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.config import MINING_NAMES, TrainConfig
+from siamese_tf.config.train_config import MINING_NAMES, TrainConfig
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.training.collapse import STEPS, CollapseWatch
+from siamese_tf.training.collapse import STEPS, CollapseMonitor
 from siamese_tf.training.pipeline import training_batches, training_steps
 from siamese_tf.training.trainer import Trainer
 
@@ -37,12 +37,12 @@ class Steps:
     """A run as the callback sees it: the loss and the spread of each step."""
 
     def __init__(self, config=CONFIG):
-        self.latest = {name: tf.Variable(0.0) for name in ("loss", "negative_distance")}
-        self.watch = CollapseWatch(SimpleNamespace(latest=self.latest), config)
+        self.last_metrics = {name: tf.Variable(0.0) for name in ("loss", "negative_distance")}
+        self.watch = CollapseMonitor(SimpleNamespace(last_metrics=self.last_metrics), config)
 
     def go(self, loss, apart, count=1):
         for name, value in (("loss", loss), ("negative_distance", apart)):
-            self.latest[name].assign(value)
+            self.last_metrics[name].assign(value)
         for step in range(count):
             self.watch.on_train_batch_end(step, {})
 
@@ -129,7 +129,7 @@ def fit(run, tower, config, steps):
     trainer.compile(optimizer=keras.optimizers.Adam(config.learning_rate), jit_compile=False)
     per_epoch = training_steps(run, config)
     epochs = -(-steps // per_epoch)
-    watch = CollapseWatch(trainer, config)
+    watch = CollapseMonitor(trainer, config)
     batches = training_batches(run, config, range(epochs))
     trainer.fit(batches, steps_per_epoch=per_epoch, epochs=epochs, shuffle=False, verbose=0, callbacks=[watch])
     return trainer
@@ -147,7 +147,7 @@ def test_a_network_that_collapses_while_it_trains_is_noticed(run, run_of, quarte
     noise = replace(quarters, images=rng.integers(0, 255, quarters.images.shape, np.uint8))
     config = replace(CONFIG, head="cosine", images_per_class=20, learning_rate=0.05)
     trainer = fit(run_of(noise), linear_tower(), config, 60)
-    assert float(trainer.latest["negative_distance"]) < 0.01
+    assert float(trainer.last_metrics["negative_distance"]) < 0.01
     assert said(capsys).count("The embeddings have collapsed") == 1
 
 
@@ -155,4 +155,4 @@ def test_a_network_that_collapses_while_it_trains_is_noticed(run, run_of, quarte
 def test_a_run_that_learns_says_nothing(run, capsys, config):
     trainer = fit(run, linear_tower(), config, 80)
     assert said(capsys) == ""
-    assert float(trainer.latest["negative_distance"]) > 0.5
+    assert float(trainer.last_metrics["negative_distance"]) > 0.5

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from siamese_tf.config import HEAD_NAMES, OBJECTIVE_NAMES, TrainConfig
+from siamese_tf.config.train_config import HEAD_NAMES, OBJECTIVE_NAMES, TrainConfig
 from siamese_tf.models.heads import HEADS, build_head
 from siamese_tf.training.objectives import OBJECTIVES
-from siamese_tf.training.pair_step import PairStep
-from siamese_tf.training.triplet_step import TripletStep
+from siamese_tf.training.pair_objective import PairObjective
+from siamese_tf.training.triplet_objective import TripletObjective
 
 CONFIG = TrainConfig(margin=1.0, head="euclidean")
 TRIPLETS = replace(CONFIG, objective="triplet", losses="native")
@@ -36,8 +36,8 @@ def test_the_heads_the_margins_and_the_steps():
         "triplet": ("euclidean", {"euclidean": 0.5, "cosine": 0.5}),
     }
     steps = {name: step_of(name) for name in OBJECTIVES}
-    assert {name: type(step) for name, step in steps.items()} == dict.fromkeys(MEASURES, PairStep) | {
-        "triplet": TripletStep
+    assert {name: type(step) for name, step in steps.items()} == dict.fromkeys(MEASURES, PairObjective) | {
+        "triplet": TripletObjective
     }
     assert all(step.names[0] == "loss" for step in steps.values())
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.config import OPTIMIZERS, SCHEDULES, TrainConfig
+from siamese_tf.config.train_config import OPTIMIZERS, SCHEDULES, TrainConfig
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.optimizer import MOMENTUM, PATIENCE, build_optimizer, kernels, plateau_rate
 

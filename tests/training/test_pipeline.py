@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from siamese_tf.config import TrainConfig
-from siamese_tf.data.batches import epoch_batches, steps_per_epoch
-from siamese_tf.data.pair_file import TEST, TRAIN
+from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.data.pairs.pair_file import TEST, TRAIN
+from siamese_tf.data.sampling.batches import epoch_batches, steps_per_epoch
 from siamese_tf.training.pipeline import images_per_epoch, training_batches, training_steps
 
 PAIRS = TrainConfig(batch_pairs=16, seed=5)
@@ -72,8 +72,8 @@ class TestEveryObjective:
         assert not np.array_equal(batches[0]["index"], batches[training_steps(classes, config)]["index"])
 
     def test_only_training_images_are_in_them(self, classes, quarters, config):
-        seen = np.concatenate([batch["index"] for batch in batches_of(classes, config, range(10))])
-        np.testing.assert_array_equal(np.unique(seen), quarters.images_of(TRAIN))
+        task = np.concatenate([batch["index"] for batch in batches_of(classes, config, range(10))])
+        np.testing.assert_array_equal(np.unique(task), quarters.images_of(TRAIN))
 
     @pytest.mark.parametrize("channels", [1, 3])
     def test_the_shapes_are_static(self, quarters, run_of, config, channels):
@@ -127,7 +127,7 @@ def test_without_labels_they_are_minus_one(toys, toy_pairs, run_of):
 
 def test_a_batch_of_triplets_is_what_it_is_said_to_be(classes, quarters):
     batches = batches_of(classes, TRIPLETS)
-    assert len(batches) == 2 * training_steps(classes, TRIPLETS) == 2 * (len(classes.pool) // 12)
+    assert len(batches) == 2 * training_steps(classes, TRIPLETS) == 2 * (len(classes.train_images) // 12)
     short = 0
     for batch in batches:
         types = {name: (array.shape, array.dtype.name) for name, array in batch.items()}
@@ -136,10 +136,10 @@ def test_a_batch_of_triplets_is_what_it_is_said_to_be(classes, quarters):
         }
         np.testing.assert_array_equal(batch["images"], quarters.images[batch["index"]])
         np.testing.assert_array_equal(batch["labels"], quarters.labels[batch["index"]])
-        blocks = batch["labels"].reshape(3, 4)
-        assert (blocks == blocks[:, :1]).all()
-        assert len(set(blocks[:, 0])) == 3
-        for block, images in zip(blocks, batch["index"].reshape(3, 4), strict=True):
+        row_slices = batch["labels"].reshape(3, 4)
+        assert (row_slices == row_slices[:, :1]).all()
+        assert len(set(row_slices[:, 0])) == 3
+        for block, images in zip(row_slices, batch["index"].reshape(3, 4), strict=True):
             assert len(set(images)) == (3 if block[0] == 3 else 4)  # the last class has 3 training images
             short += block[0] == 3
     assert short
@@ -149,7 +149,7 @@ def test_a_step_larger_than_the_pool_is_an_epoch(classes):
     config = replace(TRIPLETS, classes_per_batch=4, images_per_class=50)
     assert training_steps(classes, config) == 1
     (batch,) = batches_of(classes, config, range(1))
-    np.testing.assert_array_equal(np.unique(batch["index"]), classes.pool)
+    np.testing.assert_array_equal(np.unique(batch["index"]), classes.train_images)
 
 
 # One class against the rest.
@@ -167,7 +167,7 @@ def test_steps_of_one_class_and_the_rest(quarters, run_of, config, images, rest_
     config = replace(config, rest_is_a_class=rest_is_a_class)
     run = run_of(quarters, config)
     batches = batches_of(run, config, range(3))
-    assert len(batches) == 3 * training_steps(run, config) == 3 * (len(run.pool) // (2 * images))
+    assert len(batches) == 3 * training_steps(run, config) == 3 * (len(run.train_images) // (2 * images))
     assert images_per_epoch(run, config) == 2 * images * len(batches) // 3
     for batch in batches:
         assert set(batch) == {"images", "index", "labels", "seed"}

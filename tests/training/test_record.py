@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from siamese_tf.config import TrainConfig
-from siamese_tf.data.pair_file import TEST
+from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.data.pairs.pair_file import TEST
 from siamese_tf.evaluation.report import split_report
 from siamese_tf.training import record
 from siamese_tf.training.checkpoint import RunState
@@ -26,7 +26,7 @@ KEYS = "schema dataset objective tower seed command versions pairs training thre
 def run(quarters, run_of):
     file = replace(quarters, sha256="ab")
     run = run_of(file)
-    return replace(run, seen=replace(run.seen, leaks=7))
+    return replace(run, task=replace(run.task, leaks=7))
 
 
 def reports_on(pairs, *names):
@@ -44,7 +44,7 @@ def reports_on(pairs, *names):
 def record_of(run, config, *names):
     numbers = {"loss": 0.5, "validation_accuracy": 0.75, "learning_rate": 1e-3, "seconds": 2.02}
     state = RunState({}, history=[{"epoch": 1, **numbers}, {"epoch": 2, **numbers}], best_epoch=1)
-    reports = reports_on(run.seen.train, *(names or ("train", "validation", "test")))
+    reports = reports_on(run.task.train, *(names or ("train", "validation", "test")))
     built = build_record(config, run, state, 0.25, reports, "make it")
     assert json.loads(json.dumps(built, allow_nan=False)) == built  # plain values
     return built, reports
@@ -80,13 +80,13 @@ def test_what_it_says(run):
     assert (accuracy["train"], accuracy["validation"], accuracy["test"]) == (159 / 160, 39 / 40, 39 / 40)
     assert accuracy["test_ci95"] == reports["test"]["ci95"]
     assert metrics == {
-        name: {key: report[key] for key in ("auc", "eer", "f1", "tar_at_far", "confusion")}
+        name: {key: report[key] for key in ("auc", "eer", "f1", "tar_at_fmr", "confusion")}
         for name, report in reports.items()
     }
 
 
 def test_without_a_test_part(run):
-    alone = replace(run, seen=replace(run.seen, test=None))
+    alone = replace(run, task=replace(run.task, test=None))
     built, _ = record_of(alone, CONFIG, "train", "validation")
     assert (built["accuracy"]["test"], built["accuracy"]["test_ci95"]) == (None, None)
     assert built["pairs"]["sha256"] == {"train": "ab", "test": None}
@@ -128,7 +128,7 @@ def test_one_class_against_the_rest_is_recorded_as_the_run_saw_it(quarters, run_
     run = run_of(replace(quarters, sha256="ab"), config)
     built, _ = record_of(run, config)
     assert built["dataset"] == "toys-south-east-vs-rest"
-    assert built["pairs"]["test"] == len(run.seen.train.rows(TEST))
+    assert built["pairs"]["test"] == len(run.task.train.rows(TEST))
     assert built["pairs"]["sha256"] == {"train": "ab", "test": "ab"}
     assert built["triplet"]["short_classes"] == 1
 
@@ -156,6 +156,6 @@ def test_the_last_part_of_a_path():
 
 def test_the_record_has_the_command_without_folders(run):
     state = RunState({}, history=[], best_epoch=1)
-    reports = reports_on(run.seen.train, "train", "validation", "test")
+    reports = reports_on(run.task.train, "train", "validation", "test")
     built = build_record(CONFIG, run, state, 0.25, reports, "siamese-tf train --pairs /home/ann/p.npz")
     assert built["command"] == "siamese-tf train --pairs p.npz"

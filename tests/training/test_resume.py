@@ -3,13 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from siamese_tf.config import TrainConfig
+from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import ConfigError
-from siamese_tf.training.begin import begin
+from siamese_tf.training.build import build_trainer
 from siamese_tf.training.checkpoint import RunState, save_checkpoint
 from siamese_tf.training.environment import environment
+from siamese_tf.training.resolve import resolve_config
 from siamese_tf.training.resume import restore, resumed_state
-from siamese_tf.training.settle import settle
 
 RUN = {"epochs": 3, "learning_rate": 0.01, "seed": 0}
 ROW = {"epoch": 1, "loss": 0.5, "validation_accuracy": 0.5, "learning_rate": 0.01, "seconds": 1.0}
@@ -95,7 +95,7 @@ def test_the_new_learning_rate_is_not_overwritten_by_the_optimizer_s_variables(q
     run = run_of(quarters)
 
     def trainer(rate):
-        return begin(settle(replace(config, learning_rate=rate), run, None), run, None)
+        return build_trainer(resolve_config(replace(config, learning_rate=rate), run, None), run, None)
 
     before, after = trainer(0.5), trainer(0.125)
     before.optimizer.iterations.assign(20)  # of 40

@@ -20,10 +20,10 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow import keras
 
-from siamese_tf.config import TrainConfig
-from siamese_tf.data.pair_file import TEST, VALIDATION, PairFile, load_pair_file, save_pair_file
+from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.data.pairs.pair_file import TEST, VALIDATION, PairDataset, load_pair_file, save_pair_file
 from siamese_tf.errors import ConfigError, SiameseError
-from siamese_tf.evaluation.calibration import best_threshold
+from siamese_tf.evaluation.calibration import max_accuracy_threshold
 from siamese_tf.locks import LOCK, locked_workdir
 from siamese_tf.models.keras_settings import keras_settings
 from siamese_tf.models.model_file import load_model
@@ -45,7 +45,7 @@ def config(digit_pairs):
 def without_pictures(monkeypatch):
     """They take a second each run, and most tests do not look at them."""
     for name in ("save_pictures", "save_accuracy_plot"):
-        monkeypatch.setattr(f"siamese_tf.training.finish.{name}", lambda *_, **__: None)
+        monkeypatch.setattr(f"siamese_tf.training.finalize.{name}", lambda *_, **__: None)
 
 
 @pytest.fixture(scope="module")
@@ -73,14 +73,14 @@ def files(folder):
 
 def without(record, *names):
     """A record, less what two runs need not share, and the named parts."""
-    kept = json.loads(json.dumps(record))
+    ema_model = json.loads(json.dumps(record))
     for name in ("training", "command", *names):
-        part = kept
+        part = ema_model
         *way, last = name.split(".")
         for key in way:
             part = part[key]
         part.pop(last, None)
-    return kept
+    return ema_model
 
 
 class TestTheUnbrokenRun:
@@ -115,8 +115,8 @@ class TestTheUnbrokenRun:
 
     def test_the_config_is_written_as_it_was_settled(self, whole, config):
         written = TrainConfig.load(whole[1] / "config.json")
-        settled = {"head": "cosine", "augment": "shift", "learning_rate": 6e-3, "margin": 0.5, "whiten": False}
-        assert written == replace(config, dataset="digits", **settled)
+        resolved = {"head": "cosine", "augment": "shift", "learning_rate": 6e-3, "margin": 0.5, "whiten": False}
+        assert written == replace(config, dataset="digits", **resolved)
 
     def test_the_history_and_the_best_epoch(self, whole):
         model, folder = whole
@@ -137,8 +137,8 @@ class TestTheUnbrokenRun:
         assert state is not None
         *tower, _scale, _bias = state.best  # calibration changed these two
         assert len(tower) == len(model.get_weights()) - 2
-        for kept, weight in zip(tower, model.get_weights(), strict=False):
-            np.testing.assert_array_equal(kept, weight)
+        for ema_model, weight in zip(tower, model.get_weights(), strict=False):
+            np.testing.assert_array_equal(ema_model, weight)
 
     def test_what_is_kept_is_the_average_of_what_was_trained(self, whole):
         """So that the tests of resuming below would miss an average that begins anew."""
@@ -147,17 +147,17 @@ class TestTheUnbrokenRun:
         assert state is not None
         assert state.best_epoch == 3
         count = len(state.variables) // 2
-        trained, kept = state.variables[:count], state.variables[count:]
-        for one, other in zip(kept, state.best, strict=True):
+        trained, ema_model = state.variables[:count], state.variables[count:]
+        for one, other in zip(ema_model, state.best, strict=True):
             np.testing.assert_array_equal(one, other)
-        *tower, _scale, _bias = zip(kept, trained, strict=True)
+        *tower, _scale, _bias = zip(ema_model, trained, strict=True)
         assert not any(np.array_equal(one, other) for one, other in tower)
 
     def test_the_threshold_is_the_best_one_on_the_validation_pairs(self, whole, digit_pairs):
         pairs = load_pair_file(digit_pairs)
         rows = pairs.rows(VALIDATION)
         scores = whole[0].score_pairs(pairs.images, pairs.img1[rows], pairs.img2[rows])
-        assert whole[0].threshold == best_threshold(pairs.similarity[rows], scores)
+        assert whole[0].threshold == max_accuracy_threshold(pairs.similarity[rows], scores)
         assert whole[0].record["threshold"] == {"value": whole[0].threshold, "chosen_on": "validation"}
 
 
@@ -351,7 +351,7 @@ def stop_in_step(monkeypatch, count):
         if next(steps) == count:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(callbacks.KeepBest, "on_train_batch_end", interrupt, raising=False)
+    monkeypatch.setattr(callbacks.ValidationCheckpoint, "on_train_batch_end", interrupt, raising=False)
 
 
 def stop_after_checkpoint(monkeypatch, count):
@@ -540,7 +540,7 @@ def test_what_keras_is_set_to_for_other_work_changes_no_bit(toy_pairs, tmp_path)
 
 
 @pytest.fixture(scope="module")
-def one_file(digit_pairs, tmp_path_factory) -> PairFile:
+def one_file(digit_pairs, tmp_path_factory) -> PairDataset:
     """All three parts in one file, where test images stand among the others and could be taken for them."""
     train, test = (load_pair_file(digit_pairs.with_name(f"{name}_pairs.npz")) for name in ("train", "test"))
     count = len(test.images)
@@ -553,7 +553,7 @@ def one_file(digit_pairs, tmp_path_factory) -> PairFile:
         "split": np.concatenate([train.split, test.split]),
     }
     path = tmp_path_factory.mktemp("one") / "digits.npz"
-    save_pair_file(path, PairFile(**columns, manifest={"source": "digits", "class_names": list("0123456789")}))
+    save_pair_file(path, PairDataset(**columns, manifest={"source": "digits", "class_names": list("0123456789")}))
     return load_pair_file(path)
 
 
@@ -587,7 +587,7 @@ def runs(one_file, tmp_path_factory):
     ended = {}
     with pytest.MonkeyPatch.context() as patch:
         for name in ("save_pictures", "save_accuracy_plot"):
-            patch.setattr(f"siamese_tf.training.finish.{name}", lambda *_, **__: None)
+            patch.setattr(f"siamese_tf.training.finalize.{name}", lambda *_, **__: None)
         for name, knobs in RUNS.items():
             config, folder = TrainConfig(pairs=str(one_file.path), **knobs), tmp_path_factory.mktemp("run")
             ended[name] = config, train_and_evaluate(config, folder, quiet=True), folder
@@ -603,11 +603,11 @@ def test_what_a_run_learns_and_leaves(runs, name):
     assert_same_bits(load_model(folder / "siamese.keras"), model)
     assert min(record["accuracy"][part] for part in ("train", "validation", "test")) > 0.7
     rows = history(folder)
-    measures = ["active_fraction", "positive_distance", "negative_distance"] if config.objective == "triplet" else []
-    assert list(rows[0]) == ["epoch", "loss", *measures, "validation_accuracy", "learning_rate"]
+    metrics = ["active_fraction", "positive_distance", "negative_distance"] if config.objective == "triplet" else []
+    assert list(rows[0]) == ["epoch", "loss", *metrics, "validation_accuracy", "learning_rate"]
     if config.mining != "all":  # whose mean is over fewer and fewer triplets, the hard ones
         assert rows[0]["loss"] > rows[2]["loss"]
-    if measures:
+    if metrics:
         assert 1 > rows[0]["active_fraction"] > rows[2]["active_fraction"] > 0
         assert rows[2]["positive_distance"] < 0.6 * rows[2]["negative_distance"]
 
@@ -643,11 +643,16 @@ def test_the_records_of_images(runs, one_file):
     assert all(record["embeddings"]["images"] == len(test) for record in records.values() if "embeddings" in record)
     assert records["semi-hard"]["embeddings"]["recall_at"]["1"] > 0.5  # chance: 0.1
     for name in list(RUNS)[2:]:
-        told = records[name]["one_vs_rest"]
-        assert (told["class"], told["label"], told["rest_is_a_class"], told["references"]) == ("3", 3, False, 10)
-        assert told["chosen_on"] == "validation"
-        assert told["test"]["members"] == (one_file.labels[test] == 3).sum()
-        assert told["test"]["f1"] > 0.6
+        class_info = records[name]["one_vs_rest"]
+        assert (class_info["class"], class_info["label"], class_info["rest_is_a_class"], class_info["references"]) == (
+            "3",
+            3,
+            False,
+            10,
+        )
+        assert class_info["chosen_on"] == "validation"
+        assert class_info["test"]["members"] == (one_file.labels[test] == 3).sum()
+        assert class_info["test"]["f1"] > 0.6
         assert records[name]["dataset"] == "digits-3-vs-rest"
 
 
@@ -849,8 +854,8 @@ def test_a_huge_learning_rate_ends_in_a_clear_error_and_the_old_model_is_still_t
 SCORE_THEN_TRAIN = """
 import os, signal, sys
 import numpy as np
-from siamese_tf.config import TrainConfig
-from siamese_tf.data.pair_file import load_pair_file
+from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.data.pairs.pair_file import load_pair_file
 from siamese_tf.models.model_file import load_model
 from siamese_tf.training import callbacks
 from siamese_tf.training.train import train_and_evaluate
@@ -901,7 +906,7 @@ def test_a_process_killed_after_its_first_checkpoint_is_resumed_to_the_same_bits
 TRAIN = """
 import os, signal, sys
 from siamese_tf import files
-from siamese_tf.config import TrainConfig
+from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.training.train import train_and_evaluate
 
 config, folder, last = TrainConfig.load(sys.argv[1]), sys.argv[2], int(sys.argv[3])

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.config import OBJECTIVE_NAMES, OPTIMIZERS, TrainConfig
+from siamese_tf.config.train_config import OBJECTIVE_NAMES, OPTIMIZERS, TrainConfig
 from siamese_tf.models.model_file import load_model, save_model
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.objectives import OBJECTIVES
@@ -197,11 +197,11 @@ def test_the_images_are_augmented_by_the_seed_of_the_batch(run, config):
 
 @pytest.mark.parametrize("config", [config_of("bce"), TRIPLETS], ids=["pairs", "triplets"])
 def test_fit_goes_through_every_batch_once_and_reports_the_means_of_the_epoch(run, config):
-    seen = []
+    task = []
 
     class Watched(Trainer):
         def train_step(self, batch):
-            seen.append(batch["index"].numpy())
+            task.append(batch["index"].numpy())
             return super().train_step(batch)
 
     batches = list(training_batches(run, config, range(1, 3)))
@@ -217,14 +217,14 @@ def test_fit_goes_through_every_batch_once_and_reports_the_means_of_the_epoch(ru
         shuffle=False,
         verbose=0,
     ).history
-    np.testing.assert_array_equal(seen, [batch["index"] for batch in batches])
+    np.testing.assert_array_equal(task, [batch["index"] for batch in batches])
     alone = trainer_of(model, config)
     single = [measured(alone, batch) for batch in batches]
     assert set(history) == set(trainer.step.names)
     for name in history:
         values = [step[name] for step in single]
         np.testing.assert_allclose(history[name], [np.mean(values[:steps]), np.mean(values[steps:])], rtol=1e-5)
-        assert float(trainer.latest[name]) == pytest.approx(values[-1], rel=1e-5)
+        assert float(trainer.last_metrics[name]) == pytest.approx(values[-1], rel=1e-5)
 
 
 def test_what_is_only_watched_is_no_weight_of_the_model(run):
@@ -234,7 +234,7 @@ def test_what_is_only_watched_is_no_weight_of_the_model(run):
     trainer = trainer_of(model, TRIPLETS, learning_rate=0.1)
     trainer.train_step(first_batch(run, TRIPLETS))
     assert (len(model.weights), len(model.variables)) == before
-    assert float(trainer.latest["loss"]) > 0
+    assert float(trainer.last_metrics["loss"]) > 0
 
 
 # What is kept: the moving average of the weights.
@@ -257,7 +257,7 @@ def steps_of(run, average, count=5):
     batches = training_batches(run, config, range(count)).take(count)
     for batch in batches:
         trainer.train_step(batch)
-        yield values(trainer.model.variables), values(trainer.averages)
+        yield values(trainer.model.variables), values(trainer.ema_variables)
 
 
 def test_the_average_begins_with_the_weights_after_the_first_step_and_gets_slower(run):
@@ -268,26 +268,26 @@ def test_the_average_begins_with_the_weights_after_the_first_step_and_gets_slowe
         second = (w1[number] + 10 * w2[number]) / 11
         third = (2 * second + 10 * w3[number]) / 12
         fourth = (third + 4 * w4[number]) / 5
-        for kept, expected in ((k2, second), (k3, third), (k4, fourth)):
-            np.testing.assert_allclose(kept[number], expected, rtol=1e-5, atol=1e-6)
+        for ema_model, expected in ((k2, second), (k3, third), (k4, fourth)):
+            np.testing.assert_allclose(ema_model[number], expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("average", [0.05, 0.9, 0.999])
 def test_the_average_is_its_twin(run, average):
     """Over all variables: kernels, the head's scale and bias, and the statistics of batch normalisation."""
     twin: list[np.ndarray] = []
-    for step, (trained, kept) in enumerate(steps_of(run, average, count=8), start=1):
+    for step, (trained, ema_model) in enumerate(steps_of(run, average, count=8), start=1):
         decay = min(average, (step - 1) / (step + 9))
         twin = [decay * old + (1 - decay) * new for old, new in zip(twin or trained, trained, strict=True)]
-        assert len(kept) == 1 + 4 + 2
-        for one, other in zip(kept, twin, strict=True):
+        assert len(ema_model) == 1 + 4 + 2
+        for one, other in zip(ema_model, twin, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
-    assert all(np.abs(one - other).max() > 1e-4 for one, other in zip(kept, trained, strict=True))
+    assert all(np.abs(one - other).max() > 1e-4 for one, other in zip(ema_model, trained, strict=True))
 
 
 def test_without_an_average_the_weights_themselves_are_kept_bit_for_bit(run):
-    for trained, kept in steps_of(run, average=0):
-        for one, other in zip(kept, trained, strict=True):
+    for trained, ema_model in steps_of(run, average=0):
+        for one, other in zip(ema_model, trained, strict=True):
             np.testing.assert_array_equal(one, other)
 
 
@@ -295,18 +295,18 @@ def test_without_an_average_the_weights_themselves_are_kept_bit_for_bit(run):
 def test_what_is_kept_has_the_averages_while_it_is_looked_at_and_no_longer(run, shared):
     config = replace(config_of("bce"), average=0.9)
     model = model_of(config, normalised_tower)
-    kept = SiameseModel((8, 8, 1), model.tower, head=model.head_name) if shared else another(model)
-    trainer = Trainer(model, kept, config)
+    ema_model = SiameseModel((8, 8, 1), model.tower, head=model.head_name) if shared else another(model)
+    trainer = Trainer(model, ema_model, config)
     trainer.compile(optimizer=keras.optimizers.Adam(0.1), jit_compile=False)
     trainer.optimizer.build(model.trainable_variables)
     for batch in training_batches(run, config, range(3)).take(3):
         trainer.train_step(batch)
-    trained, before = values(model.variables), values(kept.variables)
-    with trainer.keeping() as looked_at:
-        assert looked_at is kept
-        for one, other in zip(kept.variables, trainer.averages, strict=True):
+    trained, before = values(model.variables), values(ema_model.variables)
+    with trainer.ema_weights() as looked_at:
+        assert looked_at is ema_model
+        for one, other in zip(ema_model.variables, trainer.ema_variables, strict=True):
             np.testing.assert_array_equal(one.numpy(), other.numpy())
-    for variables, expected in ((model.variables, trained), (kept.variables, before)):
+    for variables, expected in ((model.variables, trained), (ema_model.variables, before)):
         for one, other in zip(variables, expected, strict=True):
             np.testing.assert_array_equal(one.numpy(), other)
 
@@ -399,9 +399,9 @@ def test_a_variable_with_a_share_moves_by_that_share_of_what_it_would(run, optim
         after = values(trainer.model.trainable_variables)
         moves.append([new - old for old, new in zip(before, after, strict=True)])
     full, slow, slow_in_graph = moves
-    shares = [0.25] * 2 + [0.5] * 3 + [1.0] * 4  # first; second and norm; third, and the head's two
-    assert trainer.shares == shares
-    for whole, part, again, share in zip(full, slow, slow_in_graph, shares, strict=True):
+    lr_multipliers = [0.25] * 2 + [0.5] * 3 + [1.0] * 4  # first; second and norm; third, and the head's two
+    assert trainer.lr_multipliers == lr_multipliers
+    for whole, part, again, share in zip(full, slow, slow_in_graph, lr_multipliers, strict=True):
         assert np.abs(whole).max() > 1e-5
         np.testing.assert_allclose(part, share * whole, rtol=1e-3, atol=2e-7)
         np.testing.assert_allclose(again, part, rtol=1e-3, atol=2e-7)
@@ -522,9 +522,9 @@ def test_embeddings_of_any_float_dtype_are_trained_saved_and_scored(run, quarter
     assert np.isfinite(measured(trainer, first_batch(run, config))["loss"])
     after = [np.asarray(one, np.float64) for one in trainer.model.tower.get_weights()]
     assert np.abs(before[0] - after[0]).max() > 0
-    with trainer.keeping() as kept:
+    with trainer.ema_weights() as ema_model:
         pairs = quarters.images, quarters.img1[:20], quarters.img2[:20]
-        scores = kept.score_pairs(*pairs)
-        save_model(kept, tmp_path / "own.keras")
+        scores = ema_model.score_pairs(*pairs)
+        save_model(ema_model, tmp_path / "own.keras")
     np.testing.assert_allclose(load_model(tmp_path / "own.keras", tower=tower()).score_pairs(*pairs), scores, atol=1e-6)
     assert model.embed(quarters.images[0]).dtype == np.float32

@@ -5,15 +5,15 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.config import TrainConfig
+from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import ConfigError, ModelFileError
 from siamese_tf.models.model_file import save_model
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.models.towers import build_tower
+from siamese_tf.models.towers.build import build_tower
 from siamese_tf.training.optimizer import build_optimizer
 from siamese_tf.training.pipeline import training_batches
 from siamese_tf.training.trainer import Trainer
-from siamese_tf.training.transfer import freeze_all_but_last, rate_shares, start_tower
+from siamese_tf.training.transfer import freeze_all_but_last, load_initial_weights, lr_multipliers
 
 SIZE = (8, 8, 1)
 CONFIG = TrainConfig(objective="bce", batch_pairs=16, embedding_dim=4, epochs=4, learning_rate=0.05)
@@ -56,7 +56,7 @@ def tower():
 def test_a_tower_starts_with_all_weights_of_the_one_in_a_model_file(earlier, tower):
     model, path = earlier
     assert not any(same(tower.get_weights(), model.tower.get_weights()))
-    start_tower(tower, path)
+    load_initial_weights(tower, path)
     assert len(tower.get_weights()) == 4 * 5 + 2  # the statistics of batch normalisation, too
     assert all(same(tower.get_weights(), model.tower.get_weights()))
 
@@ -75,7 +75,7 @@ def test_a_tower_of_another_name_or_form_is_refused(earlier, name, size, dimensi
     other, path = build_tower(name, size, dimensions), earlier[1]
     before = other.get_weights()
     with pytest.raises(ConfigError) as caught:
-        start_tower(other, path)
+        load_initial_weights(other, path)
     assert caught.match(rf"start_from {path}: its tower is small_cnn \(8, 8, 1\) -> 4, and the one to train is {words}")
     assert caught.match(r"Give both the same --tower, --embedding-dim and images")
     assert all(same(before, other.get_weights()))
@@ -84,7 +84,7 @@ def test_a_tower_of_another_name_or_form_is_refused(earlier, name, size, dimensi
 @pytest.mark.parametrize("name", ["weights.npz", "earlier.KERAS", "folder", "", "model.keras.zip"])
 def test_a_file_of_another_kind_is_refused(tower, name):
     with pytest.raises(ConfigError) as caught:
-        start_tower(tower, name)
+        load_initial_weights(tower, name)
     assert str(caught.value) == (
         f"start_from {name!r}: expected a model (.keras), or ImageNet weights of keras.applications (.h5)"
     )
@@ -92,13 +92,13 @@ def test_a_file_of_another_kind_is_refused(tower, name):
 
 def test_a_missing_file_is_named(tower, tmp_path):
     with pytest.raises(ModelFileError, match=r"cannot read the model .*nowhere\.keras: No such file.*Check the path"):
-        start_tower(tower, str(tmp_path / "nowhere.keras"))
+        load_initial_weights(tower, str(tmp_path / "nowhere.keras"))
 
 
 def test_a_file_that_is_no_model_is_refused(tower, tmp_path):
     (tmp_path / "text.keras").write_text("not a model")
     with pytest.raises(ModelFileError, match=r"text\.keras is not a model this version can load: it is not a zip"):
-        start_tower(tower, str(tmp_path / "text.keras"))
+        load_initial_weights(tower, str(tmp_path / "text.keras"))
 
 
 def test_a_model_with_a_tower_of_its_makers_own_is_refused(tower, tmp_path):
@@ -106,13 +106,13 @@ def test_a_model_with_a_tower_of_its_makers_own_is_refused(tower, tmp_path):
     own = tower_of(keras.layers.Dense(4))
     save_model(SiameseModel(SIZE, keras.Model(own.input, own.output, name="small_cnn")), tmp_path / "own.keras")
     with pytest.raises(ModelFileError, match=r"own\.keras is not a model .*: this model has a tower of its maker"):
-        start_tower(tower, str(tmp_path / "own.keras"))
+        load_initial_weights(tower, str(tmp_path / "own.keras"))
 
 
 @pytest.mark.parametrize("name", ["imagenet.h5", "imagenet.weights.h5"])
 def test_imagenet_weights_are_for_their_towers_alone(tower, name):
     with pytest.raises(ConfigError, match="ImageNet weights are for the towers .*; got 'small_cnn'"):
-        start_tower(tower, name)
+        load_initial_weights(tower, name)
 
 
 # Layers that are not trained.
@@ -156,21 +156,21 @@ def test_layers_of_a_network_inside_are_counted_one_by_one(count, widths):
 def test_what_is_frozen_does_not_move_and_the_rest_does(quarters, run_of, average, knobs):
     """In the model and in what is kept of it, the statistics of batch normalisation included."""
     config = replace(CONFIG, average=average, train_last=2, **knobs)
-    model, kept = small_model(), small_model()
+    model, ema_model = small_model(), small_model()
     before = model.get_weights()
-    for one in (model, kept):
+    for one in (model, ema_model):
         freeze_all_but_last(one, 2)
-    trainer = Trainer(model, kept, config)
+    trainer = Trainer(model, ema_model, config)
     trainer.compile(optimizer=build_optimizer(config, model, 10), jit_compile=False)
     step = tf.function(trainer.train_step)
     for batch in training_batches(run_of(quarters), config, range(1)).take(3):
         step(batch)
     frozen = [name for name in LAYERS[:-3] for _ in model.tower.get_layer(name).weights]
     assert len(frozen) == 3 * 5
-    with trainer.keeping():
-        for after in (model.get_weights(), kept.get_weights()):
+    with trainer.ema_weights():
+        for after in (model.get_weights(), ema_model.get_weights()):
             assert same(before, after) == [True] * 15 + [False] * (5 + 2 + 2)
-    assert all(same(model.get_weights(), [one.numpy() for one in trainer.averages])) is (average == 0)
+    assert all(same(model.get_weights(), [one.numpy() for one in trainer.ema_variables])) is (average == 0)
 
 
 # Layers that learn less.
@@ -178,7 +178,7 @@ def test_what_is_frozen_does_not_move_and_the_rest_does(quarters, run_of, averag
 
 def shares_of(model, layer_decay):
     """By the layer's name, for those of the tower; and those of the head."""
-    shares = rate_shares(model, replace(CONFIG, layer_decay=layer_decay))
+    shares = lr_multipliers(model, replace(CONFIG, layer_decay=layer_decay))
     by_variable = {id(one): share for one, share in zip(model.trainable_variables, shares, strict=True)}
     by_layer = {
         layer.name: {by_variable[id(weight)] for weight in layer.trainable_weights}
@@ -255,7 +255,7 @@ def test_a_block_is_one_step_whatever_its_branches(name, size, names):
 
 def test_without_a_decay_all_learn_at_the_full_rate():
     model = small_model()
-    assert rate_shares(model, CONFIG) == [1.0] * len(model.trainable_variables)
+    assert lr_multipliers(model, CONFIG) == [1.0] * len(model.trainable_variables)
 
 
 def test_what_stands_before_the_first_kernel_learns_least_and_what_stands_after_the_last_at_the_full_rate():
@@ -267,13 +267,13 @@ def test_what_stands_before_the_first_kernel_learns_least_and_what_stands_after_
 
 def test_a_tower_without_a_kernel_learns_at_the_full_rate():
     model = SiameseModel(SIZE, tower_of(keras.layers.BatchNormalization()))
-    assert rate_shares(model, replace(CONFIG, layer_decay=0.5)) == [1.0] * 4
+    assert lr_multipliers(model, replace(CONFIG, layer_decay=0.5)) == [1.0] * 4
 
 
 def test_layers_of_a_network_inside_have_their_own_shares():
     """Kernel and bias of Dense 6, those and the normalisation of Dense 5, Dense 4, scale and bias of the head."""
     model = SiameseModel(SIZE, nested_tower())
-    shares = rate_shares(model, replace(CONFIG, layer_decay=0.5))
+    shares = lr_multipliers(model, replace(CONFIG, layer_decay=0.5))
     assert shares == [0.25] * 2 + [0.5] * 4 + [1.0] * 2 + [1.0] * 2
 
 
@@ -321,4 +321,4 @@ def test_a_weight_that_is_in_no_inner_layer_is_frozen_with_them(kind):
     assert len(tower.trainable_variables) == 5
     freeze_all_but_last(model, 1)
     assert len(tower.trainable_variables) == 2
-    assert set(rate_shares(model, TrainConfig(layer_decay=0.5))) == {1.0}
+    assert set(lr_multipliers(model, TrainConfig(layer_decay=0.5))) == {1.0}

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from siamese_tf.config import MINING_NAMES, TrainConfig
-from siamese_tf.data.class_batches import class_batches
+from siamese_tf.config.train_config import MINING_NAMES, TrainConfig
+from siamese_tf.data.sampling.class_batches import class_batches
 from siamese_tf.errors import ConfigError
 from siamese_tf.losses.triplet import triplet_batch_all_loss, triplet_hard_loss, triplet_semihard_loss
 from siamese_tf.models.heads import build_head
-from siamese_tf.training.triplet_step import TripletStep
+from siamese_tf.training.triplet_objective import TripletObjective
 from siamese_tf.training.triplets import ADDONS, METRIC, losses_from, triplet_loss
 
 CONFIG = TrainConfig(objective="triplet", head="euclidean", margin=0.5, losses="native")
@@ -91,7 +91,7 @@ def test_the_native_losses(batch, head, margin):
     labels, embeddings = batch
     config = replace(CONFIG, head=head, margin=margin)
     keywords = {
-        "margin": config.hinge,
+        "margin": config.numeric_margin,
         "soft": config.soft,
         "distance_metric": {"euclidean": "L2", "cosine": "angular"}[head],
     }
@@ -133,7 +133,7 @@ def test_with_the_rest_unknown_only_images_of_the_class_are_anchors_of_the_hard_
 def loss_and_gradient(config, labels, embeddings):
     """Through the whole step, as a run does it."""
     x = tf.Variable(embeddings)
-    step = TripletStep(config, build_head(config.head, x.shape[1]))
+    step = TripletObjective(config, build_head(config.head, x.shape[1]))
     with tf.GradientTape() as tape:
         loss = step(x, {"labels": labels})["loss"]
     return float(loss), tf.convert_to_tensor(tape.gradient(loss, x)).numpy()

@@ -6,13 +6,13 @@ from siamese_tf.errors import ConfigError
 from siamese_tf.models import inputs
 from siamese_tf.models.pixels import scale_pixels
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.models.views import views_of
+from siamese_tf.models.views import make_views
 from siamese_tf.training import whitening as module
 from siamese_tf.training.whitening import (
     Spread,
-    before_embedding,
     embedding_layer,
-    learns_nothing_else,
+    feature_extractor,
+    only_embedding_layer_trains,
     whiten,
     whitening,
 )
@@ -112,7 +112,7 @@ def drawn(count=40, classes=8):
 def before(model, images):
     """What the last layer looks at, of each view."""
     cut = keras.Model(model.tower.inputs[0], model.tower.layers[-1].input)
-    return np.concatenate([np.asarray(cut(view)) for view in views_of(scale_pixels(images), model.views)])
+    return np.concatenate([np.asarray(cut(view)) for view in make_views(scale_pixels(images), model.views)])
 
 
 @pytest.mark.parametrize("views", ["one", "shift"])
@@ -132,13 +132,13 @@ def test_every_view_of_the_chosen_images_counts_and_nothing_else(views, batch, m
 
 def test_images_of_unknown_class_count_for_how_all_are_spread(monkeypatch):
     images, labels = drawn()
-    seen = []
-    monkeypatch.setattr(module, "whitening", lambda spread, d: (seen.append(spread), whitening(spread, d))[1])
+    task = []
+    monkeypatch.setattr(module, "whitening", lambda spread, d: (task.append(spread), whitening(spread, d))[1])
     model = SiameseModel(SIZE, "hog", 6, "cosine")
     whiten(model, images, np.arange(40), np.where(labels < 3, labels, -1))
     x = before(model, images).astype(np.float64)
-    np.testing.assert_allclose(seen[0].total, np.cov(x.T, bias=True), atol=1e-6)
-    np.testing.assert_allclose(seen[0].within, within_of(x[labels < 3], labels[labels < 3]), atol=1e-6)
+    np.testing.assert_allclose(task[0].total, np.cov(x.T, bias=True), atol=1e-6)
+    np.testing.assert_allclose(task[0].within, within_of(x[labels < 3], labels[labels < 3]), atol=1e-6)
 
 
 def test_embeddings_of_classes_never_seen_group_better_than_those_of_an_untrained_layer():
@@ -161,10 +161,10 @@ def test_embeddings_of_classes_never_seen_group_better_than_those_of_an_untraine
 
 def test_hog_learns_nothing_else_and_small_cnn_does():
     towers = {name: SiameseModel((20, 20, 1), name, 4).tower for name in ("hog", "small_cnn")}
-    assert [learns_nothing_else(towers[name]) for name in ("hog", "small_cnn")] == [True, False]
+    assert [only_embedding_layer_trains(towers[name]) for name in ("hog", "small_cnn")] == [True, False]
     for layer in towers["small_cnn"].layers[:-1]:
         layer.trainable = False
-    assert learns_nothing_else(towers["small_cnn"])
+    assert only_embedding_layer_trains(towers["small_cnn"])
 
 
 def own(*layers):
@@ -195,11 +195,11 @@ def test_a_last_layer_that_stands_elsewhere_too_is_refused():
         with pytest.raises(
             ConfigError, match="cannot tell what comes before .* it must stand in one place, at the end"
         ):
-            before_embedding(tower)
+            feature_extractor(tower)
 
 
 def test_a_layer_with_too_many_inputs_is_refused(monkeypatch):
-    monkeypatch.setattr(module, "MOST_FEATURES", 119)
+    monkeypatch.setattr(module, "MAX_FEATURES", 119)
     with pytest.raises(ConfigError, match="how the 120 numbers before the last layer .* at most 119 are allowed"):
         embedding_layer(own(keras.layers.Dense(4)))
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from siamese_tf.config import TrainConfig
+from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.training.workdir import default_workdir, expected_workdir
 
 

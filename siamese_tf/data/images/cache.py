@@ -1,0 +1,162 @@
+"""Many image files decoded once, and never all in memory: what was decoded before is found in a cache.
+
+A file that has the size and the time it had is not opened again; one that was moved or only touched is found again by
+its SHA-256.
+"""
+
+import errno
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from siamese_tf.data.images.cache_folder import cache_folder, in_cache
+from siamese_tf.data.images.decode import image_shape, load_image
+from siamese_tf.data.images.format import ImageFormat
+from siamese_tf.data.images.store import (
+    Entry,
+    Stamp,
+    Store,
+    file_stamp,
+    read_store,
+    remove_leftovers,
+    write_images,
+    write_index,
+)
+from siamese_tf.errors import ImageError
+from siamese_tf.files import open_regular
+
+BLOCK = 256  # images decoded before they are written, so that no more are ever in memory; fewer if they are large
+BLOCK_BYTES = 2**26
+
+
+@dataclass(frozen=True, eq=False)
+class CachedImages:
+    """The images of files, decoded.
+
+    Attributes:
+        image_format: what they were brought to, settled.
+        images: (k, h, w, c) uint8, memory-mapped, read-only; of the files that can be read, in the order given.
+        sha256: name -> SHA-256 (hexadecimal) of the file's bytes, of those that can be read, in the same order.
+        unreadable: name -> why, of the others.
+        resized: how many of the images had another size.
+    """
+
+    image_format: ImageFormat
+    images: np.ndarray
+    sha256: dict[str, str]
+    unreadable: dict[str, str]
+    resized: int
+
+
+def block_size(shape: Sequence[int], most: int) -> int:
+    """How many images of a shape to take at a time."""
+    return max(1, min(most, BLOCK_BYTES // math.prod(shape)))
+
+
+def cached_images(
+    about: str | Path, files: Mapping[str, Path], image_format: ImageFormat, images_folder: str | Path | None = None
+) -> CachedImages:
+    """The decoded images of files; where none of them changed since the last time, nothing is opened but the cache.
+
+    Args:
+        about: the folder or list that the files belong to; it has one cache for each form asked for.
+        files: what to call each file -> where it is.
+        image_format: what to bring the images to; what it leaves open, the readable files decide.
+        images_folder: of a list whose images may stand in several folders; it has a cache for each of them.
+
+    Raises:
+        SiameseError: the cache cannot be written; see `in_cache`.
+    """
+    places = [about] if images_folder is None else [about, images_folder]
+    key = json.dumps([*map(os.path.realpath, places), asdict(image_format)])
+    folder = cache_folder() / "images" / hashlib.sha256(key.encode()).hexdigest()[:32]
+    store = read_store(folder)
+    stamps = {name: file_stamp(path) for name, path in files.items()}
+    if store is None or [*stamps.items()] != [(name, entry.stamp) for name, entry in store.entries.items()]:
+        store = _renew(folder, files, stamps, image_format, store)
+    return CachedImages(
+        image_format=store.image_format,
+        images=store.images,
+        sha256={name: entry.sha256 for name, entry in store.readable.items()},
+        unreadable={name: entry.error for name, entry in store.entries.items() if entry.error},
+        resized=sum(entry.shape[:2] != store.image_format.size for entry in store.readable.values()),
+    )
+
+
+def _renew(
+    folder: Path, files: Mapping[str, Path], stamps: Mapping[str, Stamp], image_format: ImageFormat, old: Store | None
+) -> Store:
+    """Looks at the files that changed, and writes the store again; what was decoded before is copied."""
+    known = old.entries if old else {}
+    changed = [name for name in files if name not in known or known[name].stamp != stamps[name]]
+    with ThreadPoolExecutor() as pool:
+        looks = pool.map(_look, [files[name] for name in changed], [stamps[name] for name in changed])
+        looked = dict(zip(changed, looks, strict=True))
+        entries = {name: looked.get(name) or known[name] for name in files}
+        file, resolved = folder / f"images-{os.urandom(8).hex()}.npy", None
+        while (
+            now := image_format.resolved([entry.shape for entry in entries.values() if not entry.error])
+        ) != resolved:
+            resolved = now  # a file that turns out to be damaged may have been the only one of another size
+            needed = math.prod(resolved.shape) * sum(not entry.error for entry in entries.values())
+            with in_cache(needed):
+                write_images(file, _decoded(files, entries, resolved, old, pool), resolved)
+    with in_cache(needed):
+        store = write_index(folder, resolved, file, entries)
+        remove_leftovers(folder, file, old.file if old else None)
+    return store
+
+
+def _look(path: Path, stamp: Stamp) -> Entry:
+    try:
+        shape = image_shape(path)
+        with open_regular(path) as file:
+            return Entry(stamp, hashlib.file_digest(file, "sha256").hexdigest(), shape)
+    except (ImageError, OSError) as error:
+        return _failed(Entry(stamp), error, path)
+
+
+def _decoded(
+    files: Mapping[str, Path],
+    entries: dict[str, Entry],
+    image_format: ImageFormat,
+    old: Store | None,
+    pool: ThreadPoolExecutor,
+) -> Iterator[np.ndarray]:
+    """The images of the files without an error; one that cannot be decoded gets its error into `entries`."""
+    before: dict[str, np.ndarray] = {}
+    if old is not None and old.image_format == image_format:
+        before = {entry.sha256: image for entry, image in zip(old.readable.values(), old.images, strict=True)}
+
+    def decode(name: str) -> np.ndarray | ImageError:
+        try:
+            image = before.get(entries[name].sha256)
+            return load_image(files[name], *image_format.shape, image_format.resize) if image is None else image
+        except ImageError as error:
+            return error
+
+    names = [name for name, entry in entries.items() if not entry.error]
+    size = block_size(image_format.shape, BLOCK)
+    for start in range(0, len(names), size):
+        block = names[start : start + size]
+        for name, image in zip(block, pool.map(decode, block), strict=True):
+            if isinstance(image, ImageError):
+                entries[name] = _failed(entries[name], image, files[name])
+            else:
+                yield image
+
+
+def _failed(entry: Entry, error: Exception, path: Path) -> Entry:
+    """With the error; without the stamp, so that the file is looked at again, where the fault may not be the file's."""
+    cause = error.__cause__ or error
+    # Damage brings an OSError without a number, or with EINVAL.
+    of_system = isinstance(cause, OSError) and cause.errno not in (None, errno.EINVAL)
+    stamp = None if of_system or isinstance(cause, MemoryError) else entry.stamp
+    return replace(entry, stamp=stamp, error=str(error).removeprefix(f"{path}: "))

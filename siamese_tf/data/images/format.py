@@ -1,0 +1,105 @@
+"""The one form that the pictures of a folder or a list are brought to: size, colour, and how they are resized."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+from siamese_tf.errors import ConfigError
+
+COLORS = {"grey": 1, "rgb": 3}
+RESIZES = ("pad", "crop", "stretch")
+USUAL_SIZE = (112, 112)
+MAX_SHARED_SIDE = 512  # pictures from a camera share a size that no network is for
+MAX_SIDE = 2048  # as `model_file` allows
+
+
+@dataclass(frozen=True)
+class ImageFormat:
+    """How all images of a data set come to one form.
+
+    Attributes:
+        size: height and width in pixels; None is the size that all images share if no side exceeds
+            `MAX_SHARED_SIDE`, else `USUAL_SIZE`.
+        color: `"grey"` or `"rgb"`; None is grey where all images are stored as grey ones, else rgb.
+        resize: `"pad"`, `"crop"` or `"stretch"`, see `resize_image`.
+    """
+
+    size: tuple[int, int] | None = None
+    color: str | None = None
+    resize: str = "pad"
+
+    def __post_init__(self) -> None:
+        if self.size is not None and not all(1 <= side <= MAX_SIDE for side in self.size):
+            raise ConfigError(f"image size {self.size}; expected a height and a width from 1 to {MAX_SIDE}")
+        if self.color not in (*COLORS, None):
+            raise ConfigError(f"color is {self.color!r}; expected {' or '.join(COLORS)}")
+        if self.resize not in RESIZES:
+            raise ConfigError(f"resize is {self.resize!r}; expected {', '.join(RESIZES[:-1])} or {RESIZES[-1]}")
+
+    @classmethod
+    def parse(cls, image_size: str | None, color: str | None, resize: str) -> "ImageFormat":
+        """A form in words, as they are typed; `image_size` as in `112x92`, or `112` for a square.
+
+        Raises:
+            ConfigError: one of them is none.
+        """
+        if image_size is None:
+            return cls(None, color, resize)
+        sides = image_size.lower().split("x")
+        if len(sides) > 2 or not all(re.fullmatch("[0-9]{1,5}", side) for side in sides):
+            raise ConfigError(
+                f"image size {image_size!r}; expected HEIGHTxWIDTH, as in 112x92, or one number for a square"
+            )
+        return cls((int(sides[0]), int(sides[-1])), color, resize)
+
+    def resolved(self, shapes: Collection[tuple[int, int, int]]) -> "ImageFormat":
+        """The same form with nothing left open; `shapes` are the height, width and channels of all images."""
+        sizes = {shape[:2] for shape in shapes}
+        shared = len(sizes) == 1 and max(max(sizes)) <= MAX_SHARED_SIDE
+        colors = {shape[2] for shape in shapes}
+        return replace(
+            self,
+            size=self.size or (sizes.pop() if shared else USUAL_SIZE),
+            color=self.color or ("grey" if colors <= {COLORS["grey"]} else "rgb"),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values, for a manifest."""
+        return {"size": self.size and [*self.size], "color": self.color, "resize": self.resize}
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of a settled form: height, width and channels."""
+        assert self.size is not None  # `resolved` has set both
+        assert self.color is not None
+        return *self.size, COLORS[self.color]
+
+
+NATIVE_FORMAT = ImageFormat()
+
+
+def format_of_images(shape: tuple[int, int, int], resize: str = "pad") -> ImageFormat:
+    """The form that other images must have to go with some of this height, width and channels.
+
+    Raises:
+        ConfigError: neither 1 channel (grey) nor 3 (colour), which image files cannot be brought to.
+    """
+    height, width, channels = shape
+    colors = {count: color for color, count in COLORS.items()}
+    if channels not in colors:
+        raise ConfigError(f"images cannot be brought to {channels} channels; expected 1 (grey) or 3 (colour)")
+    return ImageFormat((height, width), colors[channels], resize)
+
+
+def reject_image_options(image_format: ImageFormat, what: str) -> None:
+    """Refuses a form where there are no image files to bring to it.
+
+    Raises:
+        ConfigError: any of it was asked for; `what` says what there is instead.
+    """
+    if image_format != NATIVE_FORMAT:
+        raise ConfigError(
+            f"image size, color and resize are for folders and lists of image files, and {what} is neither."
+            " Leave them out"
+        )

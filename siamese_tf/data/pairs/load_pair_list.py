@@ -1,0 +1,43 @@
+"""A list of pairs of image files, opened to be evaluated: a CSV file, or one in the form of LFW's `pairs.txt`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from siamese_tf.data.images.format import ImageFormat
+from siamese_tf.data.pairs.audit import audit_pairs
+from siamese_tf.data.pairs.load_pairs import TrainTestPairs
+from siamese_tf.data.pairs.pair_file import TEST
+from siamese_tf.data.pairs.pair_lists import load_pair_dataset
+from siamese_tf.data.pairs.pair_text import is_lfw
+from siamese_tf.errors import PairFileError
+
+
+def load_pair_list(
+    path: str | Path, image_format: ImageFormat, images: str | Path | None = None
+) -> tuple[TrainTestPairs, np.ndarray | None]:
+    """Reads a list and its images. The pairs of one that has a single part are all taken for test pairs.
+
+    Args:
+        path: a `.csv` file, see `csv_pairs`, or a `.txt` file, see `lfw_pairs`.
+        image_format: what to bring the images to.
+        images: for a `.txt` file, the folder with a folder for each person; None is the one the list is in.
+
+    Returns:
+        The pairs; and the fold of each, (m,) int64, where the list has two folds or more, else None.
+
+    Raises:
+        PairFileError: the list or one of its images cannot be read, or `images` is given for a CSV file.
+    """
+    if images is not None and not is_lfw(path):
+        raise PairFileError(f"the paths in {path} are relative to its own folder; leave out the folder {images}")
+    pairs, fold = load_pair_dataset(path, image_format, images)
+    if fold is not None and np.unique(fold).size == 1:
+        fold = None
+    if np.unique(pairs.split).size == 1:
+        pairs = replace(pairs, split=np.full_like(pairs.split, TEST))
+    test = pairs if len(pairs.rows(TEST)) else None
+    folds = "" if fold is None else f", {np.unique(fold).size} folds"
+    note = f"using {len(pairs.similarity):,} pairs of {len(pairs.images):,} images in {path}{folds}"
+    return TrainTestPairs(pairs, test, Path(path).stem, note, audit_pairs([pairs]).leaks), fold

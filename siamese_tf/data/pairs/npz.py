@@ -1,0 +1,178 @@
+"""Arrays in a zip that `np.load` reads: written with the same bytes every time, read with nothing taken on trust."""
+
+import io
+import math
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+
+from siamese_tf.errors import PairFileError
+from siamese_tf.files import atomic_write
+from siamese_tf.printable import short_reason
+from siamese_tf.zip_layout import check_layout
+
+MAX_BYTES = 2**34
+MAX_EXPANSION = 200  # a zip bomb expands a thousandfold, images tenfold
+SLACK_BYTES = 2**26
+BLOCK_BYTES = 2**20
+HEADER_BYTES = 128  # of an array of four dimensions or fewer
+MAX_HEADER_BYTES = 2**16
+MAX_MEMBERS = 1000
+LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # of a member, before its name
+
+
+def check_size(arrays: Mapping[str, np.ndarray], name: str) -> None:
+    """Refuses arrays of images that are too large together for `read_npz`, before they are written.
+
+    Args:
+        arrays: what `write_npz` would be given.
+        name: what to call the file in messages.
+
+    Raises:
+        PairFileError: how large they are, how large they may be, and the cure.
+    """
+    size = sum(array.nbytes + HEADER_BYTES for array in arrays.values())
+    if size > MAX_BYTES:
+        raise PairFileError(
+            f"{name} would hold {size:,} bytes; at most {MAX_BYTES:,} are read again. Take fewer images, or smaller"
+            " ones: --image-size, --color grey"
+        )
+
+
+def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray], *, private: bool = False) -> None:
+    """Writes arrays under their names, whole or not at all; equal arrays give equal bytes.
+
+    They are stored without compression: that is the fastest to write and to read, and no version of a compression
+    library can change the bytes. Of a `private` file, only the owner may read it.
+    """
+    with atomic_write(path, private=private) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            member.create_system = 3
+            member.external_attr = 0o644 << 16
+            with archive.open(member, "w", force_zip64=True) as out:
+                _write_array(out, array)
+
+
+def member_crc32(array: np.ndarray) -> int:
+    """Returns the CRC-32 that `write_npz` gives the member of an array, which covers its shape and dtype, too."""
+    sink = _Crc32()
+    _write_array(sink, array)
+    return sink.value
+
+
+class _Crc32:
+    """A file that stores nothing of what is written to it but the CRC-32."""
+
+    value = 0
+
+    def write(self, data: bytes) -> int:
+        self.value = zlib.crc32(data, self.value)
+        return len(data)
+
+
+def _write_array(out: Any, array: np.ndarray) -> None:
+    little_endian = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
+    np.lib.format.write_array(out, little_endian, version=(1, 0), allow_pickle=False)
+
+
+class Header(NamedTuple):
+    """The header of an array that is not read yet; `size` is that of the header itself, in bytes."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    fortran_order: bool
+    size: int
+
+
+def read_npz(
+    file: IO[bytes],
+    name: str,
+    known: tuple[str, ...],
+    mapped: tuple[str, ...] = (),
+    check: Callable[[dict[str, Header]], object] = lambda headers: None,
+) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """Reads the known arrays of an open file; sizes and types are checked before memory is taken.
+
+    Members of any other name are neither decompressed nor parsed, and their size does not count.
+
+    Args:
+        file: open for reading, at its start.
+        name: what to call it in messages.
+        known: the names of the arrays to read; none needs to be there.
+        mapped: those of them that stay in the file, memory-mapped and read-only, where they are not compressed.
+        check: gets the headers of the known arrays before the first is read, to refuse them by raising PairFileError.
+
+    Returns:
+        The arrays by name; and for every member of the file, known or not, its file name and CRC-32.
+
+    Raises:
+        PairFileError: not a zip, or one that is damaged or not laid out as `check_layout` asks; or a known array holds
+            objects or is larger than it says.
+    """
+    try:
+        members = check_layout(file, MAX_MEMBERS)
+        keys = {f"{key}.npy": key for key in known}
+        by_name = {keys[info.filename]: info for info in members if info.filename in keys}
+        _check_sizes(by_name.values(), name, on_disk=file.seek(0, 2))
+        with zipfile.ZipFile(file) as archive:
+            headers = {key: _read_header(archive, info, name) for key, info in by_name.items()}
+            check(headers)
+            arrays = {
+                key: _read_array(archive, info, headers[key], file if key in mapped else None)
+                for key, info in by_name.items()
+            }
+        return arrays, {info.filename: info.CRC for info in members}
+    except PairFileError:
+        raise
+    except Exception as error:  # zipfile, zlib and NumPy's header parser raise a dozen kinds on damaged bytes
+        reason = short_reason(error)
+        raise PairFileError(
+            f"{name} cannot be read as a pair file (.npz): {reason}. If it is damaged, make or copy it again."
+        ) from error
+
+
+def _check_sizes(members: Iterable[zipfile.ZipInfo], name: str, on_disk: int) -> None:
+    size = sum(member.file_size for member in members)
+    most = min(MAX_BYTES, MAX_EXPANSION * on_disk + SLACK_BYTES)
+    if size > most:
+        raise PairFileError(f"{name} would expand from {on_disk:,} to {size:,} bytes; at most {most:,} are read.")
+
+
+def _read_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Header:
+    with archive.open(info) as member:
+        start = io.BytesIO(member.read(MAX_HEADER_BYTES))
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    version = np.lib.format.read_magic(start)
+    if version not in readers:
+        raise PairFileError(f"{name}: {info.filename} has format version {version}; versions 1 and 2 are read.")
+    shape, fortran_order, dtype = readers[version](start)
+    if dtype.kind not in "biuU":
+        raise PairFileError(f"{name}: {info.filename} has dtype {dtype!s:.100}; expected whole numbers or text.")
+    announced, held = math.prod(shape) * dtype.itemsize, info.file_size - start.tell()
+    if announced != held:
+        raise PairFileError(f"{name}: {info.filename} announces {announced:,} bytes and holds {held:,}.")
+    return Header(shape, dtype, fortran_order, start.tell())
+
+
+def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: Header, file: IO[bytes] | None) -> np.ndarray:
+    """An array of the archive, from memory, or from the file it is in, if that is given and holds it as it is."""
+    stored = info.compress_type == zipfile.ZIP_STORED and info.file_size > header.size and not header.fortran_order
+    with archive.open(info) as member:
+        if file is None or not stored:
+            return np.lib.format.read_array(member, allow_pickle=False)
+        while member.read(BLOCK_BYTES):  # to the end, where zipfile compares the checksum
+            pass
+    return np.asarray(np.memmap(file, header.dtype, "r", _start(file, info) + header.size, header.shape))
+
+
+def _start(file: IO[bytes], info: zipfile.ZipInfo) -> int:
+    """Where the bytes of a member begin: behind its own header, whose two last fields tell how long it is."""
+    file.seek(info.header_offset + LOCAL_HEADER.size - 4)
+    name, extra = struct.unpack("<HH", file.read(4))
+    return info.header_offset + LOCAL_HEADER.size + name + extra

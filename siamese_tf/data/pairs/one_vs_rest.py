@@ -1,0 +1,151 @@
+"""One class against all others: pairs, made from those of a run, that ask of any two images whether both show it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from siamese_tf.data.pairs.audit import audit_pairs
+from siamese_tf.data.pairs.load_pairs import TrainTestPairs
+from siamese_tf.data.pairs.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairDataset
+from siamese_tf.data.sampling.draw_pairs import existing_pairs, make_pairs
+from siamese_tf.errors import ConfigError, DatasetError, PairFileError
+
+REST, ONE = 0, 1
+MAX_NAMED = 20  # classes in a message
+
+
+def class_label(pairs: PairDataset, name: str) -> int:
+    """The label of a class.
+
+    Args:
+        pairs: with labels.
+        name: what the manifest calls the class, or its number; a name goes before a number.
+
+    Raises:
+        ConfigError: no image of the file is of that class; the message names the classes there are, or the first.
+        PairFileError: the file has no labels.
+    """
+    names = _names(pairs)
+    for label, known in names.items():
+        if known == name:
+            return label
+    for label in names:
+        if str(label) == name:
+            return label
+    shown = [*names.values()][:MAX_NAMED]
+    if len(names) > MAX_NAMED:
+        shown.append(f"{len(names) - MAX_NAMED:,} more")
+    raise ConfigError(f"there is no class {name!r:.100}; expected one of {', '.join(shown)}, or its number.")
+
+
+def one_vs_rest(opened: TrainTestPairs, name: str, *, rest_is_a_class: bool, seed: int) -> TrainTestPairs:
+    """Pairs of one class and the rest, among the images of each part, so the split stays what it was.
+
+    Half of the pairs are two images of the class (similar), half one of it and one of the rest (dissimilar). Two images
+    of the rest make no pair: they are not alike merely because neither is of the class.
+
+    Args:
+        opened: pairs whose files have labels.
+        name: of the class, as for `class_label`; the test file may have another number for it.
+        rest_is_a_class: two images of the rest count as similar all the same, and make half of the similar pairs.
+        seed: of the pairs; each part has a generator of its own.
+
+    Returns:
+        Pairs in memory, labelled 1 (the class) and 0 (the rest). Every part has as many as before, or at most half of
+        the similar and of the dissimilar pairs that exist. Path and SHA-256 are those of the file they were made from.
+
+    Raises:
+        ConfigError: there is no such class.
+        DatasetError: a part has fewer than two images of the class, or none of the rest.
+        PairFileError: a file has no labels, or no pairs of the parts it is opened for.
+    """
+    label = class_label(opened.train, name)
+    name = _names(opened.train)[label]
+    told = {"class": name, "label": label, "rest_is_a_class": rest_is_a_class}
+    one_file = opened.test is opened.train
+    train = _remade(opened.train, (TRAIN, VALIDATION, TEST) if one_file else (TRAIN, VALIDATION), told, seed)
+    test: PairDataset | None = None
+    if opened.test is not None:
+        told_test = {**told, "label": label_in(opened.test, opened.train, label)}
+        test = train if one_file else _remade(opened.test, (TEST,), told_test, seed)
+    return replace(
+        opened,
+        train=train,
+        test=test,
+        dataset=f"{opened.dataset}-{_slug(name) or label}-vs-rest",
+        note=f"{opened.note}, as {name} against the rest",
+        leaks=audit_pairs([train] if test is None or one_file else [train, test]).leaks,
+    )
+
+
+def labels_of(pairs: PairDataset) -> np.ndarray:
+    """The labels (n,) of the images, or a PairFileError where the file has none."""
+    if pairs.labels is None:
+        raise PairFileError(
+            f"{pairs.path or 'these pairs'}: there are no labels, so nobody knows which images are of a class."
+            " Give a pair file with the array labels."
+        )
+    return pairs.labels
+
+
+def _names(pairs: PairDataset) -> dict[int, str]:
+    """What the labels that occur are called: by the manifest, or by their number where it does not say."""
+    names = pairs.manifest.get("class_names")
+    names = names if isinstance(names, list) else []
+    return {label: str(names[label] if label < len(names) else label) for label in np.unique(labels_of(pairs)).tolist()}
+
+
+def label_in(other: PairDataset, pairs: PairDataset, label: int) -> int:
+    """The label that another file has for a class: by its name where both have names; -1 where it has none of it."""
+    if not all(isinstance(file.manifest.get("class_names"), list) for file in (pairs, other)):
+        return label
+    name = _names(pairs)[label]
+    names = _names(other)
+    return label if names.get(label) == name else next((k for k, known in names.items() if known == name), -1)
+
+
+def _remade(file: PairDataset, parts: Sequence[int], told: dict[str, Any], seed: int) -> PairDataset:
+    """The file with other labels, and other pairs in those of the parts that it has."""
+    labels = np.where(labels_of(file) == told["label"], ONE, REST)
+    rest = None if told["rest_is_a_class"] else REST
+    seeds = np.random.SeedSequence(seed).spawn(len(PARTS))
+    there = [part for part in parts if len(file.rows(part))]
+    if not there:
+        wanted = " or ".join(PARTS[part] for part in parts)
+        raise PairFileError(f"{file.path or 'these pairs'}: there are no {wanted} pairs. Give a file that has some.")
+    pairs = [_pairs(file, part, labels, rest, seeds[part], told["class"]) for part in there]
+    img1, img2, similarity = (np.concatenate(column) for column in zip(*pairs, strict=True))
+    still_true = {key: value for key, value in file.manifest.items() if key not in ("pairs", "audit")}
+    return replace(
+        file,
+        labels=labels,
+        img1=img1.astype(np.int32),
+        img2=img2.astype(np.int32),
+        similarity=similarity,
+        split=np.repeat(np.array(there, np.uint8), [len(columns[0]) for columns in pairs]),
+        manifest={**still_true, "class_names": ["rest", told["class"]], "one_vs_rest": told},
+    )
+
+
+def _pairs(
+    file: PairDataset, part: int, labels: np.ndarray, rest: int | None, seed: np.random.SeedSequence, name: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    images = file.images_of(part)
+    of_part = labels[images]
+    ones = int((of_part == ONE).sum())
+    if ones < 2 or ones == len(images):
+        raise DatasetError(
+            f"the {PARTS[part]} part has {ones} images of {name} and {len(images) - ones} of the rest; expected at"
+            " least 2 and 1. Choose another class, or make pairs split by image with 20 images of the class or more."
+        )
+    count = min(len(file.rows(part)), *existing_pairs(of_part, rest))
+    img1, img2, similarity = make_pairs(of_part, max(2, count - count % 2), seed, rest)
+    return images[img1], images[img2], similarity
+
+
+def _slug(name: str) -> str:
+    """A name as a part of a folder's: "T-shirt/top" becomes "T-shirt-top"."""
+    return re.sub(r"[^\w.-]+", "-", name)[:40].strip("-.")

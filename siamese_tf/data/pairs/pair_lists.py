@@ -1,0 +1,172 @@
+"""Lists of pairs of image files, CSV and LFW's `pairs.txt`, with the images they name."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from siamese_tf.data.images.cache import CachedImages, cached_images
+from siamese_tf.data.images.format import ImageFormat
+from siamese_tf.data.pairs.csv_rows import TextLines
+from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset, load_pair_file
+from siamese_tf.data.pairs.pair_text import ListedPairs, is_lfw, is_list, parse_csv, parse_lfw
+from siamese_tf.errors import PairFileError
+from siamese_tf.files import is_private, open_regular
+
+NAMED = 3  # unreadable images, or people, named in a message
+HINT = "Correct the paths, mend the files, or take their pairs out"
+
+
+def csv_pairs(path: str | Path, image_format: ImageFormat) -> PairDataset:
+    """Reads a CSV list of pairs and the images it names, brought to one form.
+
+    Args:
+        path: a UTF-8 CSV file with the columns `img1`, `img2` (paths relative to its folder), `similarity` (1 = same,
+            0 = different) and perhaps `split` (train, validation or test; without it all are train). Other columns are
+            passed over.
+        image_format: what to bring the images to; what it leaves open, the images decide.
+
+    Returns:
+        The pairs, in their order; without labels, since a list of pairs knows no classes.
+
+    Raises:
+        PairFileError: the list or one of its images cannot be read; the message says which, and the cure.
+    """
+    path = Path(path)
+    listed = parse_csv(TextLines(path), str(path))
+    return _pair_file(path, listed, {name: path.parent / name for name in _names(listed)}, image_format)
+
+
+def lfw_pairs(path: str | Path, images_folder: str | Path, image_format: ImageFormat) -> tuple[PairDataset, np.ndarray]:
+    """Reads a list in the form of LFW's `pairs.txt`, and the images it names, brought to one form.
+
+    Its first line says how many folds there are, and how many similar pairs, and as many dissimilar ones, each has;
+    one number alone is that of a single fold. A similar pair is `name n1 n2`, a dissimilar one `name1 n1 name2 n2`.
+
+    Args:
+        path: the list.
+        images_folder: holds `NAME/NAME_0001.jpg`, or `.png`.
+        image_format: what to bring the images to; what it leaves open, the images decide.
+
+    Returns:
+        The pairs, in their order, all TEST, with the people for labels, named in the manifest as `class_names`; and the
+        fold of each, (m,) int64, from 0.
+
+    Raises:
+        PairFileError: the list or one of its images cannot be read; the message says which, and the cure.
+    """
+    if "\0" in os.fspath(images_folder):
+        raise PairFileError(f"images {os.fspath(images_folder)!r}: no folder has a null character. Name another")
+    path = Path(path)
+    listed = parse_lfw(TextLines(path), str(path))
+    files = {name: _lfw_file(Path(images_folder), name) for name in _names(listed)}
+    people = sorted({name.split("/")[0] for name in files})
+    number = {person: label for label, person in enumerate(people)}
+    labels = {name: number[name.split("/")[0]] for name in files}
+    cure = f"They are looked for in {images_folder}, as NAME/NAME_0001.jpg or .png: name another"
+    cure += " folder with --images, or mend the files"
+    pairs = _pair_file(path, listed, files, image_format, labels, images_folder, cure)
+    pairs = replace(pairs, manifest={**pairs.manifest, "class_names": people})
+    return pairs, np.array(listed.fold, np.int64)
+
+
+def check_people_apart(pairs: PairDataset) -> None:
+    """Refuses a list in the form of LFW's in which someone is in two of the parts training, validation and test.
+
+    Raises:
+        PairFileError: how many people are, the first of them, and the cure.
+    """
+    if pairs.labels is None:
+        return
+    parts = [np.unique(pairs.labels[pairs.images_of(part)]) for part in (TRAIN, VALIDATION, TEST)]
+    people, counts = np.unique(np.concatenate(parts), return_counts=True)
+    shared = [str(pairs.manifest["class_names"][label]) for label in people[counts > 1]]
+    if shared:
+        raise PairFileError(
+            f"{pairs.path}: {len(shared):,} people are in several of the training, validation and test folds"
+            f" ({', '.join(shared[:NAMED])}); expected each in one; numbers from such folds flatter the model. Put all"
+            " pairs of a person into one fold"
+        )
+
+
+def load_pair_dataset(
+    path: str | Path, image_format: ImageFormat, images_folder: str | Path | None = None
+) -> tuple[PairDataset, np.ndarray | None]:
+    """Loads pairs by the end of their file's name: `.csv` and `.txt` as lists, all else as a pair file.
+
+    Args:
+        path: of the file.
+        image_format: what to bring the images of a list to.
+        images_folder: of the images that a `.txt` names; None is the folder it stands in.
+
+    Returns:
+        The pairs; and of a `.txt` the fold of each, (m,) int64, from 0.
+
+    Raises:
+        PairFileError: as `csv_pairs`, `lfw_pairs` and `load_pair_file`.
+    """
+    if not is_list(path):
+        return load_pair_file(path), None
+    if not is_lfw(path):
+        return csv_pairs(path, image_format), None
+    return lfw_pairs(path, Path(path).parent if images_folder is None else images_folder, image_format)
+
+
+def _pair_file(
+    path: Path,
+    listed: ListedPairs,
+    files: Mapping[str, Path],
+    image_format: ImageFormat,
+    labels: Mapping[str, int] | None = None,
+    images_folder: str | Path | None = None,
+    cure: str = HINT,
+) -> PairDataset:
+    found = cached_images(path, files, image_format, images_folder)
+    if found.unreadable:
+        first = "; ".join(f"{name:.200}: {why}" for name, why in list(found.unreadable.items())[:NAMED])
+        raise PairFileError(
+            f"{path}: {len(found.unreadable):,} of its {len(files):,} images cannot be read ({first}). {cure}"
+        )
+    row = {name: number for number, name in enumerate(found.sha256)}
+    return PairDataset(
+        images=found.images,
+        labels=None if labels is None else np.array([labels[name] for name in row], np.int64),
+        img1=np.array([row[name] for name in listed.img1], np.int32),
+        img2=np.array([row[name] for name in listed.img2], np.int32),
+        similarity=np.array(listed.similarity, np.uint8),
+        split=np.array(listed.split, np.uint8),
+        manifest={"form": found.image_format.as_dict()},
+        path=path,
+        sha256=_sha256(path, found),
+        private=any(map(is_private, {path, *_folders(files.values())})),
+    )
+
+
+def _folders(files: Iterable[Path]) -> set[Path]:
+    """Returns the folders that the files are in, up to the one that contains them all."""
+    parents = {Path(os.path.abspath(parent)) for parent in {file.parent for file in files}}
+    common = Path(os.path.commonpath(parents))
+    return {folder for parent in parents for folder in (parent, *parent.parents) if folder.is_relative_to(common)}
+
+
+def _names(listed: ListedPairs) -> Iterable[str]:
+    """The images, each once, those on the left first."""
+    return dict.fromkeys(chain(listed.img1, listed.img2))
+
+
+def _sha256(path: Path, found: CachedImages) -> str:
+    """Of the list and of its images, since the same list may name other ones: in another folder, or mended since."""
+    with open_regular(path) as file:
+        digest = hashlib.file_digest(file, "sha256")
+    digest.update(json.dumps([found.image_format.as_dict(), found.sha256]).encode())
+    return digest.hexdigest()
+
+
+def _lfw_file(folder: Path, name: str) -> Path:
+    png = folder / f"{name}.png"
+    return png if os.path.isfile(png) else folder / f"{name}.jpg"

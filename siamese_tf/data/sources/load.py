@@ -1,0 +1,211 @@
+"""Labelled images to make pairs from: mnist, fashion-mnist, digits, or a folder of IDX files or of images."""
+
+import difflib
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from siamese_tf.data.images.format import NATIVE_FORMAT, ImageFormat, reject_image_options
+from siamese_tf.data.sources.find_images import ODD_NAME, PARTS, FoundImages, add_unused, is_unusual_name, shown_name
+from siamese_tf.data.sources.idx import idx_sha256
+from siamese_tf.data.sources.idx_folder import find_idx_files, read_idx_folder, stack_parts
+from siamese_tf.data.sources.image_folder import read_image_folder
+from siamese_tf.data.sources.published import PUBLISHED, DatasetNotFoundError, load_published
+from siamese_tf.errors import DatasetError
+
+NAMES = ("auto", *PUBLISHED, "digits")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Labelled images and where they came from.
+
+    Attributes:
+        name: `"mnist"`, `"fashion-mnist"`, `"digits"`, or the name of the folder.
+        images: (n, h, w, c) uint8, 0 to 255, c is 1 (grey) or 3 (red, green, blue).
+        labels: (n,) int64, from 0.
+        is_test: (n,) bool, True for the official test images; all False where there is no official test part.
+        class_names: what label k is called, at position k.
+        origin: where it was found, in words; differs from machine to machine.
+        files: file name -> SHA-256 (hexadecimal) of its uncompressed bytes; the same wherever it was found.
+        note: one line for people: which data set is used, and why when there was a choice.
+        paths: of each image, relative to the folder `origin`, with `/`; None where images are no files of their own.
+        image_format: what image files were brought to, settled; None where images are no files of their own.
+        unreadable: one line for each image file that is left out: its relative path, and why.
+        is_validation: (n,) bool, True for the images of the folder validation, for a source with a split of its own;
+            None for all others.
+        warnings: one line for each thing that the user may not have meant, without "warning:".
+        folder: the real path of a folder of the user's own; None for a data set with a name of its own.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray
+    is_test: np.ndarray
+    class_names: tuple[str, ...]
+    origin: str
+    files: dict[str, str]
+    note: str
+    paths: tuple[str, ...] | None = None
+    image_format: ImageFormat | None = None
+    unreadable: tuple[str, ...] = ()
+    is_validation: np.ndarray | None = None
+    warnings: tuple[str, ...] = ()
+    folder: str | None = None
+
+    @property
+    def has_split(self) -> bool:
+        """Whether the folders train, and validation, test or both, say what each image is for."""
+        return self.is_validation is not None
+
+    def lines(self) -> list[str]:
+        """Returns the note, and a line for each image file that is left out."""
+        return [self.note, *(f"could not be read: {line}" for line in self.unreadable)]
+
+
+def load_source(name: str, data_dir: str | Path | None = None, image_format: ImageFormat = NATIVE_FORMAT) -> Source:
+    """Loads a data set by name, or from a folder of four IDX files, or of image files in one sub-folder for each class.
+
+    Sub-folders train, and validation, test or both, with the folders of the classes in them, are a split.
+
+    `"mnist"` and `"fashion-mnist"` are looked for in `data_dir` and nowhere else if it is given; otherwise in
+    `$SIAMESE_TF_DATA`, Debian's package, the Keras cache, and then downloaded into that cache. `"digits"` comes with
+    scikit-learn. `"auto"` is mnist if it can be had, else digits; no other name ever turns into another data set.
+
+    Args:
+        name: one of `NAMES`, or the path of a folder with `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
+            `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, each plain or `.gz`, or with sub-folders of image
+            files, see `read_image_folder`. A name goes before a folder of the same name; write `./mnist` for the
+            folder.
+        data_dir: a folder that holds one folder per data set; only mnist and fashion-mnist are looked for there.
+        image_format: of a folder of image files, what to bring them to.
+
+    Returns:
+        The images, labels and where they came from.
+
+    Raises:
+        DatasetError: no such data set, it cannot be found, or one of its files is damaged; image files that are damaged
+            are left out.
+        ConfigError: a form for what is no folder of image files.
+    """
+    if name and name not in NAMES and os.path.isdir(name):
+        return _from_folder(name, image_format)
+    reject_image_options(image_format, name)
+    if name == "auto":
+        return _load_auto(data_dir)
+    if name == "digits":
+        return _load_digits()
+    if name in PUBLISHED:
+        parts, where = load_published(name, data_dir)
+        return _from_parts(name, parts, where, PUBLISHED[name].class_names)
+    raise DatasetError(_no_such_source(name))
+
+
+def format_for(name: str, image_format: ImageFormat) -> ImageFormat:
+    """The form where the data set of this name is a folder of image files, else the one that asks for nothing."""
+    image_folder = name and name not in NAMES and os.path.isdir(name) and not find_idx_files(name)
+    return image_format if image_folder else NATIVE_FORMAT
+
+
+def _from_folder(folder: str, image_format: ImageFormat) -> Source:
+    where = Path(folder).resolve()
+    name = shown_name(where.name)
+    if is_unusual_name(folder) or is_unusual_name(f"{where}"):
+        raise DatasetError(
+            f"{shown_name(f'{where}')}: its name {ODD_NAME}; expected one that can be printed; rename the folder"
+        )
+    if find_idx_files(folder):
+        reject_image_options(image_format, f"{folder}, which holds IDX files,")
+        source = _from_parts(name, read_idx_folder(folder), folder)
+        add_unused(beside := FoundImages(), folder)
+        warnings = (f"the folder holds IDX files, and {beside.unused_line()}",) if beside.unused else ()
+        return replace(source, warnings=warnings, folder=f"{where}")
+    found = read_image_folder(folder, image_format)
+    height, width, _ = found.image_format.shape
+    note = f"{_note(name, found.images, shown_name(folder))} in {len(found.class_names):,} classes"
+    if found.part is not None:
+        counts = np.bincount(found.part, minlength=len(PARTS)).tolist()
+        note += f" ({', '.join(f'{part} {count:,}' for part, count in zip(PARTS, counts, strict=True))})"
+    if found.resized:
+        note += f"; {found.resized:,} had another size ({found.image_format.resize})"
+    if found.unreadable:
+        note += f"; {len(found.unreadable):,} files could not be read"
+    return Source(
+        name=name,
+        images=found.images,
+        labels=found.labels,
+        is_test=np.zeros(len(found.labels), bool) if found.part is None else found.part == 2,
+        class_names=found.class_names,
+        origin=folder,
+        files={f"images, {height}x{width} {found.image_format.color}, {found.image_format.resize}": found.sha256},
+        note=note,
+        paths=found.paths,
+        image_format=found.image_format,
+        unreadable=found.unreadable,
+        is_validation=None if found.part is None else found.part == 1,
+        warnings=found.warnings,
+        folder=f"{where}",
+    )
+
+
+def _load_auto(data_dir: str | Path | None) -> Source:
+    try:
+        source = load_source("mnist", data_dir)
+    except DatasetNotFoundError as error:
+        source = _load_digits()
+        return replace(source, note=f"auto: {source.note}, because {error.why}")
+    return replace(source, note=f"auto: {source.note}")
+
+
+def _load_digits() -> Source:
+    from sklearn.datasets import load_digits  # takes a second to import
+
+    bunch = load_digits()
+    images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]
+    labels = bunch.target.astype(np.int64)
+    files = {"digits-images": images, "digits-labels": labels.astype("<i8")}
+    return Source(
+        name="digits",
+        images=images,
+        labels=labels,
+        is_test=np.zeros(len(labels), bool),
+        class_names=tuple("0123456789"),
+        origin="scikit-learn",
+        files={file: hashlib.sha256(values.tobytes()).hexdigest() for file, values in files.items()},
+        note=_note("digits", images, "scikit-learn"),
+    )
+
+
+def _from_parts(
+    name: str, parts: Mapping[str, np.ndarray], where: str, class_names: tuple[str, ...] | None = None
+) -> Source:
+    images, labels, is_test = stack_parts(parts, where)
+    return Source(
+        name=name,
+        images=images,
+        labels=labels,
+        is_test=is_test,
+        class_names=class_names or tuple(str(label) for label in range(labels.max() + 1)),
+        origin=where,
+        files={part: idx_sha256(values) for part, values in parts.items()},
+        note=_note(name, images, where),
+    )
+
+
+def _note(name: str, images: np.ndarray, where: str) -> str:
+    count, height, width, channels = images.shape
+    return f"using {name} from {where}, {count:,} {'grey' if channels == 1 else 'colour'} images of {height}x{width}"
+
+
+def _no_such_source(name: str) -> str:
+    known = f"expected one of {', '.join(NAMES)}, or a folder of four IDX files, or of images in one sub-folder a class"
+    if os.path.exists(name):
+        return f"dataset {name!r} is a file; {known}; name the folder it stands in"
+    if os.sep in name:
+        return f"dataset {name!r}: there is no such folder; {known}; check the path"
+    nearest = difflib.get_close_matches(name.lower(), NAMES, n=1)
+    return f"there is no dataset {name!r}; {known}; " + (f"did you mean {nearest[0]}?" if nearest else "check the name")

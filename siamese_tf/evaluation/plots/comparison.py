@@ -1,0 +1,45 @@
+"""The picture of a comparison: for each objective, a dot for each seed, their mean and its interval."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from siamese_tf.evaluation.plots.training import BLUE, new_figure, write_png
+
+SPREAD = 0.15  # of the rows' distance: dots of one row stand one below the other, so that equal ones are seen
+
+
+def save_comparison_plot(comparison: Mapping[str, Any], path: str | Path, *, title: str) -> None:
+    """Test accuracies, one row an objective, the first on top.
+
+    Args:
+        comparison: the dict of `compare_records`.
+        path: of the PNG file.
+        title: what was compared on what.
+    """
+    objectives = {name: numbers["test_accuracy"] for name, numbers in comparison["objectives"].items()}
+    figure = new_figure(1.6 + 0.7 * len(objectives), title)
+    axes = figure.subplots()
+    for row, accuracy in enumerate(objectives.values()):
+        seed, mean = ("one seed", "mean, with its 95% interval over seeds") if row == 0 else ("_", "_")
+        values = accuracy["values"]
+        down = row + (SPREAD * np.linspace(-1, 1, len(values)) if len(values) > 1 else np.zeros(1))
+        axes.plot(values, down, "o", color=BLUE, alpha=0.6, markersize=7, markeredgewidth=0, zorder=3, label=seed)
+        if accuracy["ci95"] is not None:
+            axes.plot(accuracy["ci95"], [row, row], color="black", linewidth=2, marker="|", markersize=12)
+            axes.plot(accuracy["mean"], row, "D", color="black", markersize=7, zorder=4, label=mean)
+    axes.set_yticks(range(len(objectives)), list(objectives), fontsize=12)
+    axes.set_ylim(len(objectives) - 0.5, -0.5)
+    axes.set_xlabel("test accuracy (higher is better)", fontsize=11)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=7))
+    axes.ticklabel_format(axis="x", useOffset=False)
+    axes.tick_params(axis="x", labelsize=10)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color="#DDDDDD", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=10, frameon=False)
+    write_png(figure, path)

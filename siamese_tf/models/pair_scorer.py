@@ -1,0 +1,164 @@
+"""All embeddings of one set against all of another: the matrix of scores, or of each row only the best k.
+
+Both go block by block over either side, so that beyond the answer their memory does not grow with the embeddings.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from siamese_tf.errors import ConfigError
+from siamese_tf.models.embeddings import as_embeddings, check_comparable, check_scores
+from siamese_tf.models.heads import Head
+
+BLOCK = 1024  # embeddings of either side at a time
+
+
+class PairScorer:
+    """Scores of embeddings already made, as `SiameseModel.embed` gives them."""
+
+    def __init__(self, head: Head, embedding_dim: int):
+        """Takes the head of a model, which has the last word on every pair, for embeddings (n, embedding_dim)."""
+        self.head = head
+        self.embedding_dim = embedding_dim
+        vectors = tf.TensorSpec((None, embedding_dim), tf.float32)
+        logits, indices = tf.TensorSpec((None, None), tf.float32), tf.TensorSpec((None, None), tf.int64)
+        self._score_block = tf.function(self._scores_of, input_signature=[vectors, vectors])
+        self._best_block = tf.function(
+            self._best_of,
+            input_signature=[
+                vectors,
+                vectors,
+                logits,
+                indices,
+                tf.TensorSpec((), tf.int64),
+                tf.TensorSpec((), tf.int32),
+            ],
+        )
+
+    def score_matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """The score of every row of `a` with every row of `b`.
+
+        Args:
+            a: (n, d) float embeddings.
+            b: (m, d) float embeddings.
+
+        Returns:
+            (n, m) float32 probabilities in [0, 1], higher is more similar; those of `SiameseModel.score`.
+
+        Raises:
+            ImageError: embeddings of another shape, zero or not finite.
+        """
+        a, b = self._checked(a, "a"), self._checked(b, "b")
+        scores = np.empty((len(a), len(b)), np.float32)
+        for rows in row_slices(len(a), BLOCK):
+            for columns in row_slices(len(b), BLOCK):
+                block = self._score_block(a[rows], b[columns]).numpy()
+                check_scores(block)
+                scores[rows, columns] = block
+        return scores
+
+    def top_k(self, probes: np.ndarray, gallery: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The k rows of the gallery most similar to each probe, best first.
+
+        The order is that of the logits, which tell apart what rounds to the same probability near 0 and 1; of equal
+        ones the lower index comes first.
+
+        Args:
+            probes: (n, d) float embeddings.
+            gallery: (m, d) float embeddings.
+            k: from 1 to m.
+
+        Returns:
+            Rows of the gallery, (n, k) int64, and their scores, (n, k) float32 probabilities.
+
+        Raises:
+            ConfigError: another k.
+            ImageError: embeddings of another shape, zero or not finite.
+        """
+        probes, gallery = self._checked(probes, "probes"), self._checked(gallery, "gallery")
+        whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
+        if not whole or not 1 <= k <= len(gallery):
+            raise ConfigError(f"k must be a whole number from 1 to the {len(gallery)} images of the gallery; got {k!r}")
+        indices, scores = np.empty((len(probes), k), np.int64), np.empty((len(probes), k), np.float32)
+        for rows in row_slices(len(probes), BLOCK):
+            block = probes[rows]
+            logits, found = tf.zeros((len(block), 0)), tf.zeros((len(block), 0), tf.int64)
+            for columns in row_slices(len(gallery), BLOCK):
+                logits, found = self._best_block(block, gallery[columns], logits, found, columns.start, k)
+            check_scores(logits.numpy())
+            indices[rows], scores[rows] = found.numpy(), tf.sigmoid(logits).numpy()
+        return indices, scores
+
+    def logit_matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """As `score_matrix`, before the sigmoid: (n, m) float32 logits, higher is more similar.
+
+        Logits tell apart what rounds to the same probability near 0 and 1, and can be averaged.
+        """
+        a, b = self._checked(a, "a"), self._checked(b, "b")
+        logits = np.empty((len(a), len(b)), np.float32)
+        for rows in row_slices(len(a), BLOCK):
+            for columns in row_slices(len(b), BLOCK):
+                logits[rows, columns] = self.head.call_matrix(a[rows], b[columns]).numpy()
+        return logits
+
+    def prepare(self, gallery: np.ndarray) -> np.ndarray:
+        """A gallery made ready, once, for many calls of `prepared_logits`.
+
+        Args:
+            gallery: (m, d) float embeddings, none of them of length 0.
+
+        Returns:
+            (m, d) float32, of length 1 where the head compares such; scores do not change by it.
+
+        Raises:
+            ImageError: embeddings of another shape, zero or not finite.
+        """
+        rows = self._checked(gallery, "gallery")
+        if not self.head.normalizes:
+            return rows
+        return rows / np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, np.newaxis]
+
+    def prepared_logits(self, probes: np.ndarray, prepared: np.ndarray) -> np.ndarray:
+        """The logit of every probe with every row of a gallery, quickly: for few probes and a large gallery.
+
+        Args:
+            probes: (n, d) float embeddings, none of them of length 0.
+            prepared: (m, d), what `prepare` gave.
+
+        Returns:
+            (n, m) float32 logits, higher is more similar. Where the head compares by an angle they come from float32
+            cosines: a Euclidean distance is wrong by up to 1e-3 near 0, as in `euclidean_distance_matrix`.
+
+        Raises:
+            ImageError: embeddings of another shape, zero or not finite.
+        """
+        probes, prepared = self.prepare(probes), as_embeddings(prepared, self.embedding_dim)
+        if self.head.normalizes:
+            distances = self.head.distance_of_cosine(probes @ prepared.T)
+            return (self.head.bias - self.head.scale * distances).numpy()
+        return self.logit_matrix(probes, prepared)
+
+    def _scores_of(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return tf.sigmoid(self.head.call_matrix(a, b))
+
+    def _best_of(
+        self, a: tf.Tensor, b: tf.Tensor, logits: tf.Tensor, found: tf.Tensor, start: tf.Tensor, k: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Of the best before, (n, j) `logits` and `found`, and the rows of `b`, the first of which is `start`."""
+        here, position = tf.math.top_k(self.head.call_matrix(a, b), tf.minimum(k, tf.shape(b)[0]))
+        # Of equal ones top_k takes the first: those before are in their order, and come before those here.
+        logits, found = tf.concat([logits, here], 1), tf.concat([found, start + tf.cast(position, tf.int64)], 1)
+        logits, order = tf.math.top_k(logits, tf.minimum(k, tf.shape(logits)[1]))
+        return logits, tf.gather(found, order, batch_dims=1)
+
+    def _checked(self, embeddings: np.ndarray, name: str) -> np.ndarray:
+        rows = as_embeddings(embeddings, self.embedding_dim)
+        check_comparable(rows, name)
+        return rows
+
+
+def row_slices(count: int, size: int) -> Iterator[slice]:
+    """Slices of `size` that cover `count` rows, the last one perhaps shorter."""
+    return (slice(start, start + size) for start in range(0, count, size))

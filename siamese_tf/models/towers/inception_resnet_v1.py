@@ -1,0 +1,123 @@
+"""Inception-ResNet-v1, the network of FaceNet's published weights, layer for layer.
+
+Every layer that has weights is called what facenet-pytorch calls it (`repeat_1.0.branch1.0.conv`), so that a PyTorch
+`state_dict` fits by name; `import_facenet` reads one.
+"""
+
+import tensorflow as tf
+from tensorflow import keras
+
+from siamese_tf.models.towers.blocks import BATCH_NORM_MOMENTUM, check_size
+
+BATCH_NORM_EPSILON = 1e-3
+MIN_SIZE = 75  # pixels, of which one is left at the end
+
+Size = int | tuple[int, int]
+# Branches side by side, each of convolutions one after the other: filters, and the size of each.
+Branches = tuple[tuple[tuple[int, Size], ...], ...]
+BLOCK_35: Branches = (((32, 1),), ((32, 1), (32, 3)), ((32, 1), (32, 3), (32, 3)))
+BLOCK_17: Branches = (((128, 1),), ((128, 1), (128, (1, 7)), (128, (7, 1))))
+BLOCK_8: Branches = (((192, 1),), ((192, 1), (192, (1, 3)), (192, (3, 1))))
+MIXED_6A: Branches = (((384, 3),), ((192, 1), (192, 3), (256, 3)))
+MIXED_7A: Branches = (((256, 1), (384, 3)), ((256, 1), (256, 3)), ((256, 1), (256, 3), (256, 3)))
+
+
+def inception_resnet_v1(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
+    """FaceNet's network: 23,482,624 trained parameters for 160x160x3 images and 512 dimensions.
+
+    It brings pixels to [-1, 1) itself, by (255 pixel - 127.5) / 128. Its embeddings are of length 1. There is no
+    dropout, which the original had before its last layer in training.
+
+    Args:
+        input_size: height, width and channels of an image, 160, 160 and 3 in the original; the shorter side at least
+            75. For grey images the first layer has a third of its weights.
+        embedding_dim: numbers in an embedding; 512 in the published weights, 128 in the first ones.
+
+    Returns:
+        A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
+
+    Raises:
+        ConfigError: the images are too small.
+
+    Reference:
+        Szegedy et al. 2017, "Inception-v4, Inception-ResNet and the impact of residual connections on learning";
+        Schroff et al. 2015, "FaceNet: a unified embedding for face recognition and clustering".
+    """
+    check_size("inception_resnet_v1", input_size, MIN_SIZE)
+    image = keras.Input(input_size, name="image")
+    x = keras.layers.Rescaling(255 / 128, -127.5 / 128, name="standardisation")(image)
+    x = _stem(x)
+    for number in range(5):
+        x = _residual(x, BLOCK_35, 0.17, f"repeat_1.{number}")
+    x = _reduction(x, MIXED_6A, "mixed_6a")
+    for number in range(10):
+        x = _residual(x, BLOCK_17, 0.10, f"repeat_2.{number}")
+    x = _reduction(x, MIXED_7A, "mixed_7a")
+    for number in range(5):
+        x = _residual(x, BLOCK_8, 0.20, f"repeat_3.{number}")
+    x = _residual(x, BLOCK_8, 1.0, "block8", activation=False)
+    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
+    x = keras.layers.Dense(embedding_dim, use_bias=False, dtype="float32", name="last_linear")(x)
+    x = _normalized(x, "last_bn", dtype="float32")
+    return keras.Model(
+        image, keras.layers.UnitNormalization(dtype="float32", name="unit")(x), name="inception_resnet_v1"
+    )
+
+
+def _stem(x: tf.Tensor) -> tf.Tensor:
+    x = _convolution(x, 32, 3, "conv2d_1a", strides=2, padding="valid")
+    x = _convolution(x, 32, 3, "conv2d_2a", padding="valid")
+    x = _convolution(x, 64, 3, "conv2d_2b")
+    x = keras.layers.MaxPooling2D(3, strides=2, name="maxpool_3a")(x)
+    x = _convolution(x, 80, 1, "conv2d_3b")
+    x = _convolution(x, 192, 3, "conv2d_4a", padding="valid")
+    return _convolution(x, 256, 3, "conv2d_4b", strides=2, padding="valid")
+
+
+def _residual(x: tf.Tensor, branches: Branches, scale: float, name: str, activation: bool = True) -> tf.Tensor:
+    """x plus `scale` times what its branches see, brought to its channels."""
+    y = [_chain(x, branch, f"{name}.branch{number}") for number, branch in enumerate(branches)]
+    y = keras.layers.Concatenate(name=f"{name}.concatenate")(y)
+    y = keras.layers.Conv2D(x.shape[-1], 1, name=f"{name}.conv2d")(y)
+    y = keras.layers.Rescaling(scale, name=f"{name}.scale")(y)
+    x = keras.layers.Add(name=f"{name}.sum")([x, y])
+    return keras.layers.ReLU(name=name)(x) if activation else x
+
+
+def _reduction(x: tf.Tensor, branches: Branches, name: str) -> tf.Tensor:
+    """Half the side: branches whose last convolution halves, beside a max-pool."""
+    y = [_chain(x, branch, f"{name}.branch{number}", halves=True) for number, branch in enumerate(branches)]
+    y.append(keras.layers.MaxPooling2D(3, strides=2, name=f"{name}.pool")(x))
+    return keras.layers.Concatenate(name=name)(y)
+
+
+def _chain(x: tf.Tensor, branch: tuple[tuple[int, Size], ...], name: str, halves: bool = False) -> tf.Tensor:
+    """The convolutions of a branch; a single one bears the name of the branch, several are numbered."""
+    for number, (filters, size) in enumerate(branch):
+        own_name = f"{name}.{number}" if len(branch) > 1 else name
+        if halves and number == len(branch) - 1:
+            x = _convolution(x, filters, size, own_name, strides=2, padding="valid")
+        else:
+            x = _convolution(x, filters, size, own_name)
+    return x
+
+
+def _convolution(
+    x: tf.Tensor, filters: int, size: Size, name: str, strides: int = 1, padding: str = "same"
+) -> tf.Tensor:
+    x = keras.layers.Conv2D(
+        filters,
+        size,
+        strides=strides,
+        padding=padding,
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=f"{name}.conv",
+    )(x)
+    return keras.layers.ReLU(name=f"{name}.relu")(_normalized(x, f"{name}.bn"))
+
+
+def _normalized(x: tf.Tensor, name: str, dtype: str | None = None) -> tf.Tensor:
+    return keras.layers.BatchNormalization(
+        momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, dtype=dtype, name=name
+    )(x)

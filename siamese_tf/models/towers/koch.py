@@ -1,0 +1,52 @@
+"""The tower of Koch, Zemel and Salakhutdinov 2015, who recognised characters from one example with it."""
+
+from tensorflow import keras
+
+from siamese_tf.models.towers.blocks import check_size, embedding, flat
+
+# Filters, and the side of each. A max-pool that halves follows every convolution but the last.
+CONVOLUTIONS = ((64, 10), (128, 7), (128, 4), (256, 4))
+MIN_SIZE = 65  # pixels, of which one is left for the last layer
+
+
+def koch(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
+    """Conv 64 10x10 - Conv 128 7x7 - Conv 128 4x4 - Conv 256 4x4, max-pools between, then Dense with a sigmoid.
+
+    It has 38,947,648 parameters for the published 105x105x1 images and 4,096 dimensions; `koch_parameters` says how
+    many for others. Nearly all are in the last layer, whose embeddings lie in (0, 1).
+
+    Args:
+        input_size: height, width and channels of an image; the shorter side at least 65.
+        embedding_dim: numbers in an embedding; 4,096 in the original.
+
+    Returns:
+        A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
+
+    Raises:
+        ConfigError: the images are too small, or the last layer would be larger than a machine can hold.
+
+    Reference:
+        Koch et al. 2015, "Siamese neural networks for one-shot image recognition", figure 4.
+    """
+    check_size("koch", input_size, MIN_SIZE)
+    image = keras.Input(input_size, name="image")
+    x = image
+    for number, (filters, size) in enumerate(CONVOLUTIONS, start=1):
+        if number > 1:
+            x = keras.layers.MaxPooling2D(2, name=f"pool{number - 1}")(x)
+        x = keras.layers.Conv2D(filters, size, activation="relu", name=f"conv{number}")(x)
+    x = flat(x, embedding_dim, "koch")
+    return keras.Model(image, embedding(x, embedding_dim, activation="sigmoid"), name="koch")
+
+
+def koch_parameters(input_size: tuple[int, int, int], embedding_dim: int) -> int:
+    """How many parameters `koch` has for these images, without building it."""
+    height, width, channels = input_size
+    count = 0
+    for number, (filters, size) in enumerate(CONVOLUTIONS):
+        if number:
+            height, width = height // 2, width // 2
+        height, width = height - size + 1, width - size + 1
+        count += (size * size * channels + 1) * filters
+        channels = filters
+    return count + (height * width * channels + 1) * embedding_dim

@@ -1,0 +1,101 @@
+from dataclasses import fields, replace
+
+import pytest
+
+from siamese_tf.config import recipes
+from siamese_tf.config.recipes import QUICK, RECIPES, config_from
+from siamese_tf.config.train_config import OBJECTIVE_NAMES, TrainConfig
+from siamese_tf.errors import ConfigError
+
+
+def test_the_recipes_and_what_they_say_of_themselves():
+    assert list(RECIPES) == [QUICK, "best", "reference", "faces", "tnn"]
+    for name, recipe in RECIPES.items():
+        assert recipe.command.startswith("python main") or f"train --recipe {name}" in recipe.command
+        assert min(len(recipe.about), len(recipe.takes), len(recipe.expect)) > 5
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_a_config_with_its_settings(name):
+    recipe = RECIPES[name]
+    settings = {**recipe.by_objective.get(config_from(name, {}).objective, {}), **recipe.settings}
+    assert settings.keys() <= {field.name for field in fields(TrainConfig)}
+    assert config_from(name, {}).to_dict() == TrainConfig().to_dict() | settings
+
+
+@pytest.mark.parametrize("objective", OBJECTIVE_NAMES)
+@pytest.mark.parametrize("name", [QUICK, "best", "reference"])
+def test_a_recipe_serves_every_objective(name, objective):
+    assert "objective" not in RECIPES[name].settings
+    config, more = config_from(name, {"objective": objective}), RECIPES[name].by_objective
+    assert more.keys() <= set(OBJECTIVE_NAMES)
+    settings = {**RECIPES[name].settings, **more.get(objective, {}), "objective": objective}
+    assert config.to_dict() == TrainConfig().to_dict() | settings
+
+
+def test_the_reference_recipe_has_the_reference_tower():
+    assert config_from("reference", {}).tower == "reference"
+
+
+def test_tnn_is_the_reference_network_as_it_was_trained():
+    config = config_from("tnn", {})
+    assert (config.objective, config.mining, config.margin, config.tower) == ("triplet", "all", 0.5, "tnn")
+    assert (config.learning_rate, config.schedule, config.weight_decay) == (1e-4, "constant", 5e-4)
+    assert (config.batch_pairs, config.epochs, config.augment, config.average) == (64, 10, "none", 0)
+    assert config.head is None  # the objective's: unsquared distances of embeddings of length 1
+    assert config.embedding_dim is None  # the tower's: 128
+
+
+def test_what_is_given_goes_before_the_recipe():
+    given = {"dataset": "digits", "epochs": 2, "margin": "soft", "one_vs_rest": "7"}
+    assert config_from("tnn", given).to_dict() == config_from("tnn", {}).to_dict() | given
+
+
+@pytest.mark.parametrize("given", [{}, {"objective": "bce", "epochs": 3}])
+def test_quick_is_the_defaults(given):
+    assert config_from(QUICK, given) == TrainConfig(**given)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_is_given_goes_before_what_the_recipe_has_for_one_objective(name):
+    for objective, settings in RECIPES[name].by_objective.items():
+        given = {knob: TrainConfig().to_dict()[knob] for knob in settings} | {"objective": objective}
+        assert config_from(name, given).to_dict().items() >= given.items()
+
+
+def test_what_a_recipe_has_for_one_objective_goes_before_what_it_has_for_all(monkeypatch):
+    mine = replace(RECIPES["best"], settings={"epochs": 3, "seed": 1}, by_objective={"mse": {"epochs": 4}})
+    monkeypatch.setattr(recipes, "RECIPES", {"mine": mine})
+    assert [config_from("mine", {"objective": name}).epochs for name in ("bce", "mse")] == [3, 4]
+    assert config_from("mine", {"objective": "mse", "epochs": 5}).epochs == 5
+
+
+def test_images_shown_take_the_place_of_the_epochs_of_a_recipe():
+    config = config_from("tnn", {"images_shown": 1000})
+    assert (config.epochs, config.images_shown) == (None, 1000)
+    assert config_from("tnn", {"images_shown": 1000, "epochs": 2}).epochs == 2
+
+
+def test_a_recipe_cannot_be_changed():
+    with pytest.raises(TypeError):
+        RECIPES["tnn"] = RECIPES["tnn"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", ["TNN", "", "mine"])
+def test_an_unknown_recipe_is_answered_with_those_there_are(name):
+    with pytest.raises(ConfigError) as caught:
+        config_from(name, {})
+    said = [f"{known} ({recipe.about})" for known, recipe in RECIPES.items()]
+    assert str(caught.value) == f"there is no recipe {name!r}; there is {'; '.join(said)}"
+
+
+def test_what_is_given_must_go_with_the_recipe():
+    with pytest.raises(ConfigError, match="recipe tnn, .*: mining 'all': for the objective triplet only; got .* 'bce'"):
+        config_from("tnn", {"objective": "bce"})
+    assert config_from("tnn", {"objective": "contrastive", "mining": "semi-hard"}).tower == "tnn"
+
+
+def test_who_names_no_recipe_does_not_hear_of_one():
+    with pytest.raises(ConfigError) as caught:
+        config_from(QUICK, {"epochs": 0})
+    assert str(caught.value) == "epochs must be a whole number from 1 to 100,000; got 0"

@@ -1,0 +1,309 @@
+import json
+from dataclasses import FrozenInstanceError, fields, replace
+
+import pytest
+
+from siamese_tf.config.catalog import TOWER_NAMES
+from siamese_tf.config.train_config import CHANGES, OPTIMIZERS, SCHEDULES, TrainConfig
+from siamese_tf.errors import ConfigError
+
+# A value other than the default for every knob but one, which the objective triplet does not go with.
+OTHERS = {
+    "dataset": "digits",
+    "data_dir": "/data",
+    "pairs": "train.npz",
+    "test_pairs": "test.npz",
+    "images": "lfw",
+    "image_size": "112x92",
+    "color": "grey",
+    "resize": "crop",
+    "one_vs_rest": "7",
+    "rest_is_a_class": True,
+    "objective": "triplet",
+    "tower": "custom",
+    "head": "cosine",
+    "embedding_dim": 1,
+    "margin": "soft",
+    "mining": "hard",
+    "losses": "native",
+    "classes_per_batch": 65_536,
+    "images_per_class": 2,
+    "epochs": 100_000,
+    "images_shown": 10**10,
+    "batch_pairs": 65_536,
+    "optimizer": "sgd",
+    "learning_rate": 1e-9,
+    "schedule": "constant",
+    "weight_decay": 1e-4,
+    "l2": 1e-5,
+    "start_from": "earlier.keras",
+    "train_last": 3,
+    "layer_decay": 0.9,
+    "whiten": True,
+    "average": 0,
+    "augment": "erase-flip",
+    "views": "auto",
+    "precision": "bfloat16",
+    "seed": 2**32 - 1,
+}
+LISTED = {"objective": "bce", "head": "concat", "pairs_per_step": "listed"}
+TRIPLETS = TrainConfig(objective="triplet")
+
+
+def test_the_defaults():
+    config = TrainConfig()
+    assert (config.dataset, config.objective, config.tower, config.seed) == ("auto", "contrastive", "small_cnn", 0)
+    assert (config.head, config.epochs, config.pairs) == (None, None, None)
+
+
+@pytest.mark.parametrize("values", [{}, OTHERS, LISTED])
+def test_what_was_written_is_read_back_equal(tmp_path, values):
+    config = TrainConfig(**values)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config.to_dict()), encoding="utf-8")
+    assert TrainConfig.load(path) == config
+    assert TrainConfig.load(str(path)).to_dict() == config.to_dict()
+
+
+def test_others_differ_in_every_knob():
+    """So that the round trip above could not pass with a knob left out."""
+    default = TrainConfig().to_dict()
+    others = LISTED | OTHERS
+    assert sorted(others) == sorted(default) == sorted(field.name for field in fields(TrainConfig))
+    assert not [name for name in default if default[name] == others[name]]
+
+
+def test_a_file_may_leave_knobs_out(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text('{"epochs": 3}')
+    assert TrainConfig.load(path) == TrainConfig(epochs=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"epoch": 3}', "must hold a JSON object with some of .*'epochs'.*; it holds {'epoch': 3}"),
+        ("[1, 2]", r"must hold a JSON object .*; it holds \[1, 2\]"),
+        ("null", "must hold a JSON object .*; it holds None"),
+        ("{", "cannot be read as a config.json: Expecting"),
+        ("\xff", "cannot be read as a config.json: .*decode"),
+        ('{"epochs": 0}', "epochs must be a whole number from 1 to 100,000; got 0"),
+    ],
+)
+def test_files_that_hold_no_config_are_refused(tmp_path, text, message):
+    path = tmp_path / "config.json"
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(ConfigError, match=message):
+        TrainConfig.load(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"nowhere\.json cannot be read as a config\.json: .*No such file"):
+        TrainConfig.load(tmp_path / "nowhere.json")
+
+
+def test_a_config_does_not_change():
+    with pytest.raises(FrozenInstanceError):
+        TrainConfig().epochs = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("rest_is_a_class", "rest_is_a_class must be one of False, True; got 'nonsense'"),
+        ("objective", "objective must be one of bce, mse, contrastive, triplet; got 'nonsense'"),
+        (
+            "tower",
+            f"tower must be one of {', '.join(TOWER_NAMES)}, custom; got 'nonsense'",
+        ),
+        ("head", "head must be one of cosine, euclidean, concat; got 'nonsense'"),
+        ("pairs_per_step", "pairs_per_step must be one of all, listed; got 'nonsense'"),
+        ("mining", "mining must be one of semi-hard, hard, all; got 'nonsense'"),
+        ("losses", "losses must be one of addons, native; got 'nonsense'"),
+        ("optimizer", "optimizer must be one of adam, sgd; got 'nonsense'"),
+        ("schedule", "schedule must be one of cosine, step, plateau, constant; got 'nonsense'"),
+        ("views", "views must be one of one, mirror, turn, shift, auto; got 'nonsense'"),
+        ("precision", "precision must be one of float32, bfloat16; got 'nonsense'"),
+    ],
+)
+def test_choices(name, expected):
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig(**{name: "nonsense"})
+    assert str(caught.value) == expected
+    with pytest.raises(ConfigError, match=f"{name} must be one of .*; got 3"):
+        TrainConfig(**{name: 3})
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high", "span"),
+    [
+        ("embedding_dim", 1, 4096, "1 to 4,096"),
+        ("epochs", 1, 100_000, "1 to 100,000"),
+        ("images_shown", 1, 10**10, "1 to 10,000,000,000"),
+        ("batch_pairs", 1, 65_536, "1 to 65,536"),
+        ("classes_per_batch", 2, 65_536, "2 to 65,536"),
+        ("images_per_class", 2, 65_536, "2 to 65,536"),
+        ("train_last", 1, 10_000, "1 to 10,000"),
+        ("seed", 0, 2**32 - 1, "0 to 4,294,967,295"),
+    ],
+)
+def test_whole_numbers(name, low, high, span):
+    for right in (low, high):
+        assert getattr(replace(TRIPLETS, **{name: right}), name) == right
+    for wrong in (low - 1, high + 1, 2.0, "2", True, float("nan")):
+        with pytest.raises(ConfigError) as caught:
+            TrainConfig(**{name: wrong})
+        assert str(caught.value) == f"{name} must be a whole number from {span}; got {wrong!r}"
+
+
+HAVE_A_DEFAULT = (
+    "batch_pairs seed weight_decay l2 mining dataset rest_is_a_class images_shown average augment precision resize"
+    " optimizer schedule".split()
+)
+
+
+@pytest.mark.parametrize("name", HAVE_A_DEFAULT)
+def test_what_has_a_default_cannot_be_none(name):
+    with pytest.raises(ConfigError, match=f"{name} must be .*; got None"):
+        TrainConfig(**{name: None})
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "expected"),
+    [
+        ("margin", 1e-12, "a number above 0, or soft"),
+        ("learning_rate", 1e-12, "a number above 0"),
+        ("weight_decay", 0, "a number from 0 on"),
+        ("l2", 0, "a number from 0 on"),
+    ],
+)
+def test_numbers(name, least, expected):
+    for right in (least, 1, 1e12):
+        assert getattr(TrainConfig(**{name: right}), name) == right
+    for wrong in (*([] if least == 0 else [0]), -1.0, float("inf"), float("nan"), "1", True):
+        with pytest.raises(ConfigError) as caught:
+            TrainConfig(**{name: wrong})
+        assert str(caught.value) == f"{name} must be {expected}; got {wrong!r}"
+
+
+def test_the_average_is_a_share():
+    for right in (0, 0.5, 0.9999):
+        assert TrainConfig(average=right).average == right
+    for wrong in (1, 1.0, -0.1, float("nan"), "0.9"):
+        with pytest.raises(ConfigError) as caught:
+            TrainConfig(average=wrong)
+        assert str(caught.value) == f"average must be a number from 0 on, below 1; got {wrong!r}"
+
+
+def test_the_decay_from_layer_to_layer_lies_between_0_and_1():
+    for right in (None, 1e-9, 0.5, 0.9999):
+        assert TrainConfig(layer_decay=right).layer_decay == right
+    for wrong in (0, 1, 1.0, -0.1, 2, float("nan"), "0.9", True):
+        with pytest.raises(ConfigError) as caught:
+            TrainConfig(layer_decay=wrong)
+        assert str(caught.value) == f"layer_decay must be a number above 0, below 1; got {wrong!r}"
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_schedule_goes_with_either_optimiser(schedule, optimizer):
+    config = TrainConfig(schedule=schedule, optimizer=optimizer)
+    assert (config.schedule, config.optimizer) == (schedule, optimizer)
+
+
+@pytest.mark.parametrize(
+    "augment",
+    ["auto", "light", "strong", "none", *CHANGES, "flip-shift", "shift-flip", "erase-color-vflip-shift-affine-flip"],
+)
+def test_changes_of_images_can_be_put_together(augment):
+    assert TrainConfig(augment=augment).augment == augment
+
+
+@pytest.mark.parametrize(
+    "augment",
+    ["nonsense", "", "shift_flip", "Flip", "flip-", "-flip", "flip-flip", "auto-flip", "strong-erase", "none-flip"],
+)
+def test_other_changes_of_images_are_refused(augment):
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig(augment=augment)
+    assert str(caught.value) == (
+        "augment must be auto, light, strong, none, or some of flip, vflip, color, affine, shift, erase with hyphens"
+        f" between them, as in shift-flip; got {augment!r}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("margin", "soft", "numeric_margin"),
+    [("soft", True, 0.0), (0.25, False, 0.25), (2, False, 2.0), (None, False, 0.0)],
+)
+def test_a_margin_is_soft_or_a_number(margin, soft, numeric_margin):
+    config = TrainConfig(objective="triplet", margin=margin)
+    assert config.soft is soft
+    assert (config.numeric_margin, type(config.numeric_margin)) == (numeric_margin, float)
+
+
+@pytest.mark.parametrize("objective", ["bce", "mse"])
+def test_a_margin_goes_with_no_objective_on_logits(objective):
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig(objective=objective, margin=0.3)
+    words = f"margin 0.3: for the objectives contrastive and triplet only; got objective {objective!r}. Leave it out"
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize("objective", ["bce", "mse", "contrastive"])
+@pytest.mark.parametrize(
+    ("values", "came"),
+    [
+        ({"margin": "soft"}, "margin 'soft'"),
+        ({"mining": "all"}, "mining 'all'"),
+        ({"losses": "native"}, "losses 'native'"),
+        ({"images_per_class": 2, "classes_per_batch": 3}, "classes_per_batch 3, images_per_class 2"),
+    ],
+)
+def test_what_is_of_triplets_goes_with_no_other_objective(objective, values, came):
+    """Unnoticed, `--mining hard` would train with contrastive loss."""
+    assert TrainConfig(objective="triplet", **values)
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig(objective=objective, **values)
+    assert str(caught.value) == (
+        f"{came}: for the objective triplet only; got objective {objective!r}."
+        " Leave it out, or take the objective triplet"
+    )
+
+
+def test_what_triplets_do_not_go_with():
+    for head in ("cosine", "euclidean"):
+        assert replace(TRIPLETS, head=head).head == head
+    with pytest.raises(ConfigError, match="'triplet' needs the head euclidean or cosine; concat has no distance"):
+        replace(TRIPLETS, head="concat")
+    with pytest.raises(ConfigError, match="pairs_per_step 'listed' is not for the objective triplet.*Leave it out"):
+        replace(TRIPLETS, pairs_per_step="listed")
+
+
+def test_a_rest_needs_a_class():
+    assert TrainConfig(one_vs_rest="7", rest_is_a_class=True).rest_is_a_class
+    with pytest.raises(ConfigError, match="rest_is_a_class says how to take the rest of one_vs_rest; name that class"):
+        TrainConfig(rest_is_a_class=True)
+
+
+TEXTS = "dataset data_dir pairs test_pairs images image_size color resize start_from one_vs_rest".split()
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_paths_and_names_are_text_since_they_are_written_as_json(tmp_path, name):
+    assert getattr(TrainConfig(**{name: str(tmp_path)}), name) == str(tmp_path)
+    with pytest.raises(ConfigError, match=rf"{name} must be text.*; got .*Path\(.*Use str\(path\)"):
+        TrainConfig(**{name: tmp_path})
+
+
+def test_a_changed_copy_is_checked_too():
+    with pytest.raises(ConfigError, match="epochs must be"):
+        replace(TrainConfig(), epochs=0)
+
+
+def test_a_head_that_learns_from_embeddings_is_not_for_whitening():
+    with pytest.raises(
+        ConfigError, match="whiten needs the head euclidean or cosine; concat learns from embeddings. Take another"
+    ):
+        TrainConfig(whiten=True, head="concat")
+    assert TrainConfig(whiten=False, head="concat").whiten is False

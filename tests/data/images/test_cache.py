@@ -1,0 +1,287 @@
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from siamese_tf.data.images import cache as image_cache
+from siamese_tf.data.images.cache import block_size, cached_images
+from siamese_tf.data.images.decode import load_image
+from siamese_tf.data.images.format import NATIVE_FORMAT, ImageFormat
+from siamese_tf.errors import ImageError, SiameseError
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (6, 5, 4), np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SIAMESE_TF_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Six grey pictures of one size."""
+    (tmp_path / "pictures").mkdir()
+    paths = {f"{k}.png": tmp_path / "pictures" / f"{k}.png" for k in range(len(PICTURES))}
+    for path, picture in zip(paths.values(), PICTURES, strict=True):
+        Image.fromarray(picture).save(path)
+    return paths
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The names of the files that are decoded from now on."""
+    names = []
+
+    def spy(path, *args):
+        names.append(path.name)
+        return load_image(path, *args)
+
+    monkeypatch.setattr(image_cache, "load_image", spy)
+    return names
+
+
+@pytest.fixture
+def read(tmp_path, files):
+    return lambda image_format=NATIVE_FORMAT: cached_images(tmp_path / "pictures", files, image_format)
+
+
+def test_images_in_the_order_of_the_files(read):
+    found = read()
+    assert found.image_format == ImageFormat((5, 4), "grey", "pad")
+    np.testing.assert_array_equal(found.images[..., 0], PICTURES)
+    assert [*found.sha256] == [f"{k}.png" for k in range(6)]
+    assert (found.unreadable, found.resized) == ({}, 0)
+
+
+def test_the_second_time_nothing_is_opened_but_the_cache(read, files, monkeypatch):
+    first = read()
+    for name in ("load_image", "image_shape", "ThreadPoolExecutor"):
+        monkeypatch.setattr(image_cache, name, lambda *_: pytest.fail("a file was opened"))
+    second = read()
+    assert isinstance(second.images, np.memmap)
+    np.testing.assert_array_equal(second.images, first.images)
+    assert (second.image_format, second.sha256) == (first.image_format, first.sha256)
+
+
+def test_only_what_changed_is_decoded_anew(read, files, decoded):
+    read()
+    assert sorted(decoded) == sorted(files)
+    decoded.clear()
+    Image.fromarray(255 - PICTURES[2]).save(files["2.png"])
+    found = read()
+    assert decoded == ["2.png"]
+    np.testing.assert_array_equal(found.images[2, ..., 0], 255 - PICTURES[2])
+    np.testing.assert_array_equal(found.images[[0, 1, 3, 4, 5], ..., 0], PICTURES[[0, 1, 3, 4, 5]])
+
+
+def test_touched_moved_and_removed_files_are_not_decoded_again(read, files, decoded):
+    read()
+    decoded.clear()
+    os.utime(files["0.png"])
+    files["1.png"].rename(files["1.png"].with_name("one.png"))
+    files["one.png"] = files.pop("1.png").with_name("one.png")
+    files.pop("5.png")
+    found = read()
+    assert decoded == []
+    assert [*found.sha256] == ["0.png", "2.png", "3.png", "4.png", "one.png"]
+    np.testing.assert_array_equal(found.images[..., 0], PICTURES[[0, 2, 3, 4, 1]])
+
+
+def test_a_change_back_in_time_is_seen(read, files):
+    read()
+    before = files["0.png"].stat()
+    content = bytearray(files["0.png"].read_bytes())
+    Image.fromarray(PICTURES[1]).save(files["0.png"])
+    assert content != files["0.png"].read_bytes()
+    os.utime(files["0.png"], ns=(before.st_atime_ns, before.st_mtime_ns))
+    np.testing.assert_array_equal(read().images[0, ..., 0], PICTURES[1])
+
+
+def test_each_form_has_a_cache_of_its_own(read, decoded):
+    read()
+    small = read(ImageFormat((3, 3), "rgb", "crop"))
+    assert small.images.shape == (6, 3, 3, 3)
+    assert small.resized == 6
+    assert len(decoded) == 12
+    assert read().images.shape == (6, 5, 4, 1)
+    assert len(decoded) == 12
+
+
+def test_each_image_is_as_load_image_gives_it(read, files):
+    for resize in ("pad", "crop", "stretch"):
+        found = read(ImageFormat((7, 9), "rgb", resize))
+        for image, path in zip(found.images, files.values(), strict=True):
+            np.testing.assert_array_equal(image, load_image(path, 7, 9, 3, resize))
+
+
+def test_files_that_cannot_be_read_are_left_out_by_name(read, files, tmp_path):
+    files["0.png"].write_text("text")
+    files["3.png"].write_bytes(files["3.png"].read_bytes()[:-30])
+    files["absent.png"] = tmp_path / "absent.png"
+    for _ in range(2):
+        found = read()
+        assert [*found.unreadable] == ["0.png", "3.png", "absent.png"]
+        assert found.unreadable["0.png"].startswith("it is no image of a known format; expected")
+        assert found.unreadable["absent.png"].startswith("there is no such file")
+        np.testing.assert_array_equal(found.images[..., 0], PICTURES[[1, 2, 4, 5]])
+    Image.fromarray(PICTURES[0]).save(files["0.png"])
+    assert [*read().unreadable] == ["3.png", "absent.png"]
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "denied"), OSError(5, "disk"), MemoryError()])
+@pytest.mark.parametrize("reader", ["image_shape", "load_image"])
+def test_a_fault_that_may_pass_is_not_remembered(read, monkeypatch, error, reader):
+    """The file itself may be whole, and stays as it is when the fault is gone."""
+    works = getattr(image_cache, reader)
+
+    def fails(path, *args):
+        if path.name == "2.png":
+            raise ImageError(f"{path}: it failed") from error
+        return works(path, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(image_cache, reader, fails)
+        assert read().unreadable == {"2.png": "it failed"}
+    found = read()
+    assert found.unreadable == {}
+    np.testing.assert_array_equal(found.images[..., 0], PICTURES)
+
+
+def test_damage_is_remembered(read, files, monkeypatch):
+    files["3.png"].write_bytes(files["3.png"].read_bytes()[:-30])
+    first = read()
+    monkeypatch.setattr(image_cache, "_renew", lambda *_: pytest.fail("it was looked at again"))
+    assert read().unreadable == first.unreadable
+
+
+def test_the_cache_is_for_its_owner_alone(read, cache):
+    read()
+    assert cache.stat().st_mode & 0o777 == 0o700
+
+
+def test_large_images_are_taken_fewer_at_a_time():
+    assert [block_size((side, side, 1), 256) for side in (1, 512, 1024, 2**14)] == [256, 256, 64, 1]
+
+
+def test_a_damaged_file_does_not_decide_the_size(read, files):
+    """The header of a JPEG can be read, and says another size; its pixels cannot."""
+    noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    path = files["0.png"].with_suffix(".jpg")
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:1500])
+    files["bad.jpg"] = path
+    found = read()
+    assert [*found.unreadable] == ["bad.jpg"]
+    assert found.image_format == ImageFormat((5, 4), "grey", "pad")
+    np.testing.assert_array_equal(found.images[..., 0], PICTURES)
+
+
+def test_no_file_can_be_read(read, files):
+    for path in files.values():
+        path.write_text("text")
+    for _ in range(2):
+        found = read()
+        assert (len(found.images), len(found.unreadable)) == (0, 6)
+
+
+def test_images_of_several_sizes(read, files):
+    Image.fromarray(PICTURES[0, :3]).save(files["0.png"])
+    found = read()
+    assert found.image_format.size == (112, 112)
+    assert found.resized == 6
+
+
+def test_more_images_than_fit_in_a_block(read, monkeypatch):
+    monkeypatch.setattr(image_cache, "BLOCK", 4)
+    np.testing.assert_array_equal(read().images[..., 0], PICTURES)
+
+
+@pytest.mark.parametrize("name", ["index.json", "images-*.npy"])
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:-9])])
+def test_a_damaged_cache_is_made_anew(read, cache, name, damage):
+    read()
+    (path,) = cache.rglob(name)
+    damage(path)
+    np.testing.assert_array_equal(read().images[..., 0], PICTURES)
+    assert len([*cache.rglob("images-*.npy")]) <= 2
+    np.testing.assert_array_equal(read().images[..., 0], PICTURES)
+
+
+def test_what_is_open_outlives_what_replaces_it(read, files, cache):
+    first = read()
+    Image.fromarray(255 - PICTURES[0]).save(files["0.png"])
+    read()
+    np.testing.assert_array_equal(first.images[..., 0], PICTURES)
+    assert len([*cache.rglob("images-*.npy")]) == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_a_full_disk_is_told_with_what_it_takes(read, cache, monkeypatch):
+    def on_the_full_device(**kwargs):
+        handle, name = make(**kwargs)
+        os.dup2(full, handle)
+        return handle, name
+
+    full = os.open("/dev/full", os.O_RDWR)
+    make = tempfile.mkstemp
+    monkeypatch.setattr("siamese_tf.files.tempfile.mkstemp", on_the_full_device)
+    with pytest.raises(SiameseError, match=f"{cache} has no room for 120 bytes of decoded images: No space left"):
+        read()
+    os.close(full)
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+
+
+def test_a_cache_that_cannot_be_made_is_told(read, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("it is none")
+    monkeypatch.setenv("SIAMESE_TF_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(SiameseError, match="file/cache cannot be written: Not a directory.*set SIAMESE_TF_CACHE"):
+        read()
+
+
+PROCESS = """
+import sys
+from pathlib import Path
+from siamese_tf.data.images.cache import cached_images
+from siamese_tf.data.images.format import NATIVE_FORMAT
+folder = Path(sys.argv[1])
+files = {path.name: path for path in sorted(folder.iterdir())}
+for _ in range(20):
+    found = cached_images(folder, files, NATIVE_FORMAT)
+    assert len(found.images) == len(files) and not found.unreadable
+    assert [image.tobytes() for image in found.images] == [path.read_bytes()[-20:] for path in files.values()]
+    if sys.argv[2] == "spoil":
+        next((Path(sys.argv[3]) / "images").rglob("index.json")).write_text("{")
+"""
+
+
+def test_several_processes_at_once(tmp_path, cache):
+    """Each reads the images again and again, while one of them spoils the index after every reading."""
+    folder = tmp_path / "pgm"
+    folder.mkdir()
+    for k in range(30):
+        (folder / f"{k}.pgm").write_bytes(b"P5 4 5 255\n" + np.random.default_rng(k).bytes(20))
+    kinds = ("read", "spoil", "read")
+    started = [
+        subprocess.Popen([sys.executable, "-c", PROCESS, str(folder), kind, str(cache)], stderr=subprocess.PIPE)
+        for kind in kinds
+    ]
+    assert [(process.communicate()[1].decode(), process.returncode) for process in started] == [("", 0)] * 3
+
+
+def test_a_kill_while_it_is_written_leaves_the_old_one(read, files, cache, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    read()
+    Image.fromarray(255 - PICTURES[0]).save(files["0.png"])
+    with monkeypatch.context() as patch:
+        patch.setattr(image_cache, "write_index", killed)
+        with pytest.raises(KeyboardInterrupt):
+            read()
+    np.testing.assert_array_equal(read().images[0, ..., 0], 255 - PICTURES[0])
+    np.testing.assert_array_equal(read().images[1:, ..., 0], PICTURES[1:])

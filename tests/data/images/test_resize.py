@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from siamese_tf.data.images.format import RESIZES
+from siamese_tf.data.images.resize import resize_image
+from siamese_tf.errors import ImageError
+
+
+def resized(values, height, width, how):
+    return np.asarray(resize_image(Image.fromarray(np.array(values, np.uint8)), height, width, how))
+
+
+WIDE = [[0, 50, 100, 150]] * 2  # 2 high, 4 wide
+
+
+def test_by_hand():
+    """2x4 to 2x2: pad halves it to 1x2 and puts a black row below; crop cuts the middle; stretch halves the width.
+
+    Halving is a triangle of two source pixels to either side: weights 1/8, 3/8, 3/8, 1/8, at the border 3/7, 3/7, 1/7.
+    """
+    halved = [round((3 * 0 + 3 * 50 + 100) / 7), round((50 + 3 * 100 + 3 * 150) / 7)]
+    assert resized(WIDE, 2, 2, "pad").tolist() == [halved, [0, 0]]
+    assert resized(WIDE, 2, 2, "crop").tolist() == [[50, 100]] * 2
+    assert resized(WIDE, 2, 2, "stretch").tolist() == [halved] * 2
+
+
+@pytest.mark.parametrize("how", RESIZES)
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_the_size_asked_for_as_it_is(how, mode):
+    image = Image.effect_noise((9, 6), 50).convert(mode)
+    assert resize_image(image, 6, 9, how) is image
+
+
+@pytest.mark.parametrize("how", RESIZES)
+@pytest.mark.parametrize("size", [(1, 1), (1, 1000), (1000, 1), (3, 5), (64, 48)])
+@pytest.mark.parametrize("target", [(1, 1), (8, 8), (5, 12)])
+def test_an_even_picture_stays_even(how, size, target):
+    found = resized(np.full(size, 200), *target, how)
+    assert found.shape == target
+    assert set(np.unique(found)) <= ({200, 0} if how == "pad" else {200})
+    assert (found == 200).any()
+
+
+def test_crop_cuts_both_sides_alike():
+    values = np.zeros((4, 12), np.uint8)
+    values[:, :4], values[:, 4:8], values[:, 8:] = 10, 20, 30
+    assert (resized(values, 4, 4, "crop") == 20).all()
+    assert (resized(values.T, 4, 4, "crop") == 20).all()
+
+
+def test_another_way_is_refused():
+    with pytest.raises(ImageError, match="resize is 'fill'; expected one of pad, crop, stretch"):
+        resized(WIDE, 2, 2, "fill")
+
+
+@pytest.mark.parametrize("how", RESIZES)
+@pytest.mark.parametrize(("height", "width"), [(0, 2), (2, 0), (-1, 2)])
+def test_a_size_of_nothing_is_refused(how, height, width):
+    with pytest.raises(ImageError, match=f"to {height} x {width} pixels; expected 1 or more of each"):
+        resized(WIDE, height, width, how)

@@ -1,0 +1,281 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from siamese_tf.data.images.decode import load_image
+from siamese_tf.data.images.format import ImageFormat
+from siamese_tf.data.sources.find_images import is_unusual_name, shown_name
+from siamese_tf.data.sources.image_folder import read_image_folder
+from siamese_tf.errors import DatasetError
+
+ATT_FACES = Path(os.environ.get("SIAMESE_TF_DATA", "nowhere"), "att-faces")
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SIAMESE_TF_CACHE", str(tmp_path / "cache"))
+
+
+def draw(path, seed=0, size=(4, 3), mode="L"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(0, 256, size if mode == "L" else (*size, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    return noise
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three people; s10 has one picture."""
+    for seed, name in enumerate(("s10/1.png", "s2/10.pgm", "s2/9.png", "s1/a.bmp", "s1/b.PNG")):
+        draw(tmp_path / "people" / name, seed)
+    return tmp_path / "people"
+
+
+def test_classes_and_files_in_natural_order(folder):
+    found = read_image_folder(folder)
+    assert found.class_names == ("s1", "s2", "s10")
+    assert found.paths == ("s1/a.bmp", "s1/b.PNG", "s2/9.png", "s2/10.pgm", "s10/1.png")
+    assert found.labels.tolist() == [0, 0, 1, 1, 2]
+    assert (found.labels.dtype, found.images.dtype) == (np.int64, np.uint8)
+    for image, path in zip(found.images, found.paths, strict=True):
+        np.testing.assert_array_equal(image, load_image(folder / path, 4, 3, 1))
+    assert (found.unreadable, found.resized) == ((), 0)
+
+
+def test_by_suffix_or_content(folder):
+    """A picture without a suffix counts, and so does a text that claims to be one; a text that does not, is none."""
+    draw(folder / "s1" / "c.png").tofile(folder / "s1" / "d")
+    (folder / "s1" / "c.png").rename(folder / "s1" / "c")
+    for name in ("Thumbs.db", "notes.txt", "list.csv", "empty"):
+        (folder / "s1" / name).write_text("" if name == "empty" else "only text")
+    (folder / "s1" / "e.jpg").write_text("only text")
+    found = read_image_folder(folder)
+    assert [path for path in found.paths if path.startswith("s1/")] == ["s1/a.bmp", "s1/b.PNG", "s1/c"]
+    (line,) = found.unreadable
+    assert line.startswith("s1/e.jpg: it is no image of a known format; expected PNG")
+
+
+def test_hidden_files_and_folders_and_deeper_ones_are_passed_over(folder):
+    for name in ("s1/.hidden.png", ".git/1.png", "s1/deeper/1.png", "s1/looks-like.png/1.png", "top.png"):
+        draw(folder / name)
+    (folder / "empty").mkdir()
+    found = read_image_folder(folder)
+    assert (len(found.paths), found.class_names, found.unreadable) == (5, ("s1", "s2", "s10"), ())
+    assert [line.split(": ")[1] for line in found.warnings] == ["3 (s1/deeper/1.png, s1/looks-like.png/1.png, top.png)"]
+
+
+def test_links_within_the_folder_count_and_those_that_leave_it_are_refused(folder, tmp_path):
+    draw(tmp_path / "secret" / "1.png", 99)
+    (folder / "s1" / "out.png").symlink_to(tmp_path / "secret" / "1.png")
+    (folder / "s1" / "in.png").symlink_to(folder / "s2" / "9.png")
+    (folder / "s1" / "dangling.png").symlink_to(folder / "s2" / "absent.png")
+    (folder / "s1" / "zero.png").symlink_to("/dev/zero")
+    (folder / "others").symlink_to(tmp_path / "secret")
+    (folder / "loop").symlink_to(folder)
+    found = read_image_folder(folder)
+    assert "s1/in.png" in found.paths
+    assert len(found.paths) == 6
+    refused = dict(line.split(": ", 1) for line in found.unreadable)
+    assert sorted(refused) == ["others", "s1/dangling.png", "s1/out.png", "s1/zero.png"]
+    for name in ("others", "s1/out.png", "s1/zero.png"):
+        assert refused[name] == "it is a link that leaves the folder; copy what it points to into the folder"
+
+
+def test_the_folder_itself_may_be_a_link(folder, tmp_path):
+    (tmp_path / "link").symlink_to(folder)
+    assert len(read_image_folder(tmp_path / "link").paths) == 5
+
+
+def test_a_pipe_is_not_waited_for(folder):
+    os.mkfifo(folder / "s1" / "pipe.png")
+    os.mkfifo(folder / "s1" / "pipe")
+    assert [line.split(";")[0] for line in read_image_folder(folder).unreadable] == ["s1/pipe.png: it is not a file"]
+
+
+def test_names_that_are_not_utf8_are_left_out(folder):
+    draw(folder / "s1" / "c.png")
+    try:
+        os.rename(folder / "s1" / "c.png", os.path.join(os.fsencode(folder), b"s1", b"\xe4.png"))
+    except OSError:
+        pytest.skip("this file system has only names in UTF-8")
+    found = read_image_folder(folder)
+    assert found.unreadable == ("s1/\\xe4.png: its name is not UTF-8, or has control characters; rename it",)
+    assert len(found.paths) == 5
+
+
+@pytest.mark.parametrize(("name", "shown"), [("a\n.png", r"a\n.png"), ("\x1b[1m.png", r"\x1b[1m.png"), ("\r", r"\r")])
+def test_names_with_control_characters_are_left_out(folder, name, shown):
+    """They would break the lines of a list and of a message; a narrow space, as in names of screenshots, does not."""
+    draw(folder / "s1" / "c\u202f1.png")
+    draw(folder / "s1" / "d.png", 9)
+    (folder / "s1" / "d.png").rename(folder / "s1" / name)
+    (folder / "s10").rename(folder / "s1\n0")
+    found = read_image_folder(folder)
+    assert found.unreadable == tuple(
+        f"{where}: its name is not UTF-8, or has control characters; rename it" for where in (f"s1/{shown}", r"s1\n0")
+    )
+    assert "s1/c\u202f1.png" in found.paths
+
+
+def test_links_that_lead_to_themselves_stop_nothing(folder):
+    for name in ("me", "s2/me.png", "s2/me"):
+        (folder / name).symlink_to(Path(name).name)
+    found = read_image_folder(folder)
+    assert [line.split(" (")[0] for line in found.unreadable] == [
+        f"{name}: it cannot be opened" for name in ("me", "s2/me", "s2/me.png")
+    ]
+    assert len(found.paths) == 5
+
+
+def test_formats_that_are_not_read_are_named_with_the_cure(folder):
+    for suffix in ("HEIC", "heif", "avif", "jp2"):
+        (folder / "s1" / f"c.{suffix}").write_bytes(b"\0\0\0\x18ftypheic")
+    draw(folder / "s1" / "c.png")
+    (folder / "s1" / "c.png").rename(folder / "s1" / "d.heic")  # a PNG, whatever its name
+    found = read_image_folder(folder)
+    assert found.unreadable == tuple(
+        f"s1/c.{suffix}: .{suffix.lower()} is not read; convert it to PNG or JPEG"
+        for suffix in ("avif", "HEIC", "heif", "jp2")
+    )
+    assert "s1/d.heic" in found.paths
+
+
+def test_a_folder_that_may_not_be_opened(folder):
+    (folder / "s10").chmod(0)
+    try:
+        if os.access(folder / "s10", os.R_OK):
+            pytest.skip("this user may open anything")
+        assert read_image_folder(folder).unreadable[0].startswith("s10: it cannot be opened")
+    finally:
+        (folder / "s10").chmod(0o755)
+
+
+def test_a_class_without_a_readable_image_is_none(folder):
+    (folder / "s2" / "9.png").write_text("text")
+    (folder / "s2" / "10.pgm").write_bytes(b"P5 9 9 255\n")
+    found = read_image_folder(folder)
+    assert found.class_names == ("s1", "s10")
+    assert found.labels.tolist() == [0, 0, 1]
+    assert [line.split(":")[0] for line in found.unreadable] == ["s2/9.png", "s2/10.pgm"]
+
+
+def test_grey_only_if_all_are(folder):
+    assert read_image_folder(folder).images.shape == (5, 4, 3, 1)
+    draw(folder / "s1" / "c.png", mode="RGB")
+    assert read_image_folder(folder).images.shape == (6, 4, 3, 3)
+    assert read_image_folder(folder, ImageFormat(color="grey")).images.shape == (6, 4, 3, 1)
+
+
+def test_the_size_all_share_or_the_usual_one_or_the_one_asked_for(folder):
+    draw(folder / "s1" / "c.png", size=(3, 4))
+    found = read_image_folder(folder)
+    assert (found.image_format.size, found.resized) == ((112, 112), 6)
+    found = read_image_folder(folder, ImageFormat((4, 3), resize="crop"))
+    assert (found.image_format.size, found.resized) == ((4, 3), 1)
+    np.testing.assert_array_equal(found.images[2], load_image(folder / "s1" / "c.png", 4, 3, 1, "crop"))
+
+
+def test_the_digest_knows_paths_and_bytes(folder, tmp_path):
+    first = read_image_folder(folder).sha256
+    folder = folder.rename(tmp_path / "elsewhere")
+    assert read_image_folder(folder).sha256 == first
+    (folder / "s1" / "a.bmp").rename(folder / "s2" / "a.bmp")
+    moved = read_image_folder(folder).sha256
+    draw(folder / "s2" / "a.bmp", 77)
+    assert len({first, moved, read_image_folder(folder).sha256}) == 3
+
+
+def test_nothing_to_be_found(tmp_path):
+    (tmp_path / "folder" / "empty").mkdir(parents=True)
+    with pytest.raises(DatasetError) as caught:
+        read_image_folder(tmp_path / "folder")
+    for word in (
+        f"{tmp_path / 'folder'}: there is no train-images",
+        "sub-folder for each class",
+        ".png",
+        "name another",
+    ):
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (["1.png"], ["not used: 1 (1.png)", "move the images of each class into a sub-folder"]),
+        (["in/a/1.png", "in/b/1.png"], ["one sub-folder for each", "2 (in/a/1.png, in/b/1.png)", "classes: {}/in"]),
+        (["train/a/1.png", "train/b/1.png"], ["classes: {}/train"]),
+        (["x/y/a/1.png", "x/y/b/1.png", "x/y/b/2.png", "x/z/b/2.png"], [", ...)", "classes: {}/x/y or {}/x/z"]),
+        (["all/1.png", "in/a/1.png", "in/b/1.png"], ["all of the class all", "not used: 2 (", "classes: {}/in"]),
+        (["train/x/a/1.png", "train/x/b/1.png", "test/x/a/1.png"], ["classes: {}/train/x or {}/test/x"]),
+        (["in/train/a/1.png", "in/test/a/1.png", "in/odd/a/1.png"], ["classes: {}/in"]),
+        (["train/a/1.png", "in/test/a/1.png"], ["classes: {}/in/test or {}/train"]),
+    ],
+)
+def test_folders_that_are_deeper_than_expected_are_named(tmp_path, files, words):
+    for seed, file in enumerate(files):
+        draw(tmp_path / "folder" / file, seed)
+    with pytest.raises(DatasetError) as caught:
+        read_image_folder(tmp_path / "folder")
+    for word in words:
+        assert word.replace("{}", f"{tmp_path / 'folder'}") in str(caught.value)
+
+
+def test_train_validation_and_test_share_their_classes_by_name(tmp_path):
+    names = ("train/s10/1.png", "train/s2/1.png", "train/s2/2.png", "val/s2/9.png", "Test/s1/1.png", "Test/s10/2.png")
+    for seed, name in enumerate(names):
+        draw(tmp_path / "people" / name, seed)
+    found = read_image_folder(tmp_path / "people")
+    assert found.class_names == ("s1", "s2", "s10")
+    assert found.paths == ("train/s2/1.png", "train/s2/2.png", "train/s10/1.png", *names[3:])
+    assert found.labels.tolist() == [1, 1, 2, 1, 0, 2]
+    assert found.part.tolist() == [0, 0, 0, 1, 2, 2]
+    assert found.part.dtype == np.int64
+
+
+def test_a_folder_without_parts_has_none(folder):
+    assert read_image_folder(folder).part is None
+
+
+def test_all_fail(folder):
+    for path in folder.rglob("*.*"):
+        path.write_text("text")
+    with pytest.raises(
+        DatasetError, match=r"0 of 5 image files can be read \(the first that cannot: s1/a.bmp: it is no"
+    ):
+        read_image_folder(folder)
+
+
+def test_one_class_is_too_few(tmp_path):
+    draw(tmp_path / "folder" / "cats" / "1.png")
+    with pytest.raises(DatasetError, match=r"1 of 1 image files can be read, all of the class cats; expected .* two"):
+        read_image_folder(tmp_path / "folder")
+
+
+@pytest.mark.skipif(not ATT_FACES.is_dir(), reason="needs att-faces/ in $SIAMESE_TF_DATA")
+def test_att_faces():
+    found = read_image_folder(ATT_FACES)
+    assert found.images.shape == (400, 112, 92, 1)
+    assert found.class_names == tuple(f"s{k}" for k in range(1, 41))
+    assert np.bincount(found.labels).tolist() == [10] * 40
+    assert found.paths[10:12] == ("s2/1.pgm", "s2/2.pgm")
+    pixels = np.frombuffer((ATT_FACES / "s2" / "2.pgm").read_bytes()[-112 * 92 :], np.uint8)
+    np.testing.assert_array_equal(found.images[11].ravel(), pixels)
+
+
+@pytest.mark.parametrize(
+    ("name", "odd", "shown"),
+    [
+        ("M\u00fcller", False, "M\u00fcller"),
+        ("M\udcc3\udcbcller", False, "M\u00fcller"),  # the same bytes, as Python has them in the locale C
+        ("M\udcfcller", True, "M\\xfcller"),
+        ("a\nb", True, "a\\nb"),
+        ("a\ud800b", True, None),
+    ],
+)
+def test_a_name_is_judged_by_its_bytes_whatever_the_locale(name, odd, shown):
+    assert is_unusual_name(name) is odd
+    if shown is not None:
+        assert shown_name(name) == shown

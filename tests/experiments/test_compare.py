@@ -1,0 +1,230 @@
+"""What is trained, read, refused and left by a comparison; the trainings themselves are stood in for.
+
+The real thing runs in `tests/commands/test_compare.py`.
+"""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.data.pairs.pair_file import load_pair_file, save_pair_file
+from siamese_tf.errors import ConfigError, PairFileError, SiameseError
+from siamese_tf.evaluation.comparison import compare_records
+from siamese_tf.experiments import compare
+from siamese_tf.experiments.compare import compare_objectives
+from siamese_tf.locks import locked_workdir
+
+SKILL = {"bce": 0.95, "mse": 0.9, "contrastive": 0.85, "triplet": 0.8}
+
+
+@pytest.fixture
+def configs(digit_pairs):
+    base = TrainConfig(pairs=str(digit_pairs), tower="reference", embedding_dim=4, epochs=2, batch_pairs=100)
+    return [replace(base, objective=name) for name in ("bce", "triplet")]
+
+
+@pytest.fixture
+def trainings(monkeypatch, digit_pairs):
+    """Stands in for `train_and_evaluate`; the runs it was asked for, with its folder and options."""
+    asked = []
+    files = {"train": digit_pairs, "test": digit_pairs.with_name("test_pairs.npz")}
+
+    def train(config, folder, **options):
+        asked.append(SimpleNamespace(config=config, folder=folder, options=options, pairs=options.get("pairs")))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps(config.to_dict()))
+        record = {
+            "pairs": {"test": 200, "sha256": {name: load_pair_file(path).sha256 for name, path in files.items()}},
+            "training": {"seconds": 1.0},
+            "accuracy": {"validation": 0.9, "test": SKILL[config.objective] + 0.01 * config.seed},
+            "metrics": {"test": {"auc": 0.9, "eer": 0.1}},
+        }
+        (folder / "record.json").write_text(json.dumps(record))
+        return SimpleNamespace(record=record)
+
+    monkeypatch.setattr(compare, "train_and_evaluate", train)
+    monkeypatch.setattr(compare.keras.backend, "clear_session", lambda: asked[-1].options.update(cleared=True))
+    return asked
+
+
+def names(trainings):
+    return [(one.config.objective, one.config.seed) for one in trainings]
+
+
+def test_an_unfinished_run_goes_on_and_a_run_that_ended_early_is_told_of(trainings, configs, tmp_path):
+    compare_objectives(configs, 1, tmp_path, log=lambda line: None)
+    (tmp_path / "bce" / "0" / "record.json").unlink()
+    path = tmp_path / "triplet" / "0" / "record.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"training": {"seconds": 1.0, "stopped_at_nan": 4}}))
+    said = []
+    compare_objectives(configs, 1, tmp_path, log=said.append)
+    assert [one.options["resume"] for one in trainings] == [False, False, True]
+    assert said[-1].endswith("(stopped at NaN in epoch 4; read, not trained again)")
+
+
+EVERY_RUN = [(name, seed) for seed in range(3) for name in ("bce", "triplet")]
+
+
+def test_every_objective_is_trained_with_every_seed(trainings, configs, tmp_path):
+    said = []
+    comparison = compare_objectives(configs, 3, tmp_path, command="type this", log=said.append)
+    assert names(trainings) == EVERY_RUN
+    for one in trainings:
+        assert one.folder == tmp_path / one.config.objective / str(one.config.seed)
+        assert (
+            one.options.pop("pairs") is trainings[0].pairs is not None
+        )  # opened once: TensorFlow never lets go of them
+        assert one.options == {"resume": False, "quiet": True, "command": "type this", "cleared": True}
+    assert len({replace(one.config, seed=0) for one in trainings}) == 2  # but for the seed, one config an objective
+    assert said[1].startswith("the same pairs and tower for all (reference, ")
+    assert [line.split(": ")[0] for line in said[-6:]] == [
+        f"[{number}/6] {name}, seed {seed}" for number, (name, seed) in enumerate(EVERY_RUN, 1)
+    ]
+    assert re.search(r"test 0\.8200 \(\d:\d\d:\d\d so far, 0:00:00 left\)$", said[-1])
+    assert comparison["objectives"]["bce"]["test_accuracy"]["values"] == pytest.approx([0.95, 0.96, 0.97])
+
+
+def test_that_pairs_leak_is_printed_once_on_standard_error(trainings, configs, digit_pairs, tmp_path, capsys):
+    pairs = load_pair_file(digit_pairs)
+    columns = {name: getattr(pairs, name) for name in ("img1", "img2", "similarity", "split")}
+    twice = {name: np.append(column, column[0]) for name, column in columns.items()}
+    save_pair_file(tmp_path / "train_pairs.npz", replace(pairs, **twice))
+    test_pairs = str(digit_pairs.with_name("test_pairs.npz"))
+    configs = [replace(one, pairs=str(tmp_path / "train_pairs.npz"), test_pairs=test_pairs) for one in configs]
+    said = []
+    compare_objectives(configs, 1, tmp_path / "run", log=said.append)
+    assert capsys.readouterr().err.count("warning: These pairs leak (1 findings") == 1
+    assert not any("These pairs leak" in line for line in said)
+
+
+def test_it_leaves_every_number_and_a_picture(trainings, configs, tmp_path):
+    comparison = compare_objectives(configs, 2, tmp_path, command="type this", log=lambda line: None)
+    assert json.loads((tmp_path / "comparison.json").read_text()) == comparison
+    records = {
+        name: [json.loads((tmp_path / name / seed / "record.json").read_text()) for seed in "01"]
+        for name in ("bce", "triplet")
+    }
+    for key, value in compare_records(records).items():
+        assert comparison[key] == value
+    assert (comparison["dataset"], comparison["command"], comparison["seeds"]) == ("digits", "type this", [0, 1])
+    assert comparison["pairs"] == records["bce"][0]["pairs"]
+    assert {name: one["epochs"] for name, one in comparison["budgets"].items()} == {
+        name: one["epochs"] for name, one in comparison["configs"].items()
+    }
+    config = trainings[1].config
+    named = replace(config, seed=0, pairs=Path(config.pairs).name)
+    assert comparison["configs"]["triplet"] == named.to_dict()  # a report is passed on: paths go by their last part
+    assert comparison["tower_parameters"] > 1000
+    assert imread(tmp_path / "comparison.png").shape[1] == 1012
+
+
+def test_the_report_names_no_folder_and_one_folder_is_of_one_comparison(trainings, configs, tmp_path):
+    with locked_workdir(tmp_path / "run"), pytest.raises(SiameseError, match="run is in use by another run"):
+        compare_objectives(configs[:1], 1, tmp_path / "run", log=lambda line: None)
+    assert not trainings
+    command = "siamese-tf compare --pairs /home/ann/acme/train_pairs.npz"
+    report = compare_objectives(configs[:1], 1, tmp_path / "run", command=command, log=lambda line: None)
+    assert report["command"] == "siamese-tf compare --pairs train_pairs.npz"
+    assert "/" not in json.dumps([report["configs"], report["command"]])
+
+
+def test_the_folder_of_a_data_set_by_default(trainings, configs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    compare_objectives(configs[:1], 1)
+    assert (tmp_path / "runs" / "digits" / "compare" / "bce" / "0" / "record.json").is_file()
+    assert (tmp_path / "runs" / "digits" / "compare" / "comparison.json").is_file()
+
+
+def test_what_was_stopped_goes_on_where_it_stopped(trainings, configs, tmp_path, monkeypatch):
+    train = compare.train_and_evaluate
+
+    def stopped(config, folder, **options):
+        if len(trainings) == 3:
+            folder.mkdir(parents=True)
+            (folder / "config.json").write_text(json.dumps(config.to_dict()))
+            raise KeyboardInterrupt
+        return train(config, folder, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(compare, "train_and_evaluate", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            compare_objectives(configs, 3, tmp_path, log=lambda line: None)
+    assert not (tmp_path / "comparison.json").exists()
+    said = []
+    compare_objectives(configs, 3, tmp_path, log=said.append)
+    assert names(trainings) == EVERY_RUN
+    assert [line.endswith("(read, not trained again)") for line in said[-6:]] == [True] * 3 + [False] * 3
+
+
+def test_more_seeds_and_more_objectives_train_what_is_missing(trainings, configs, tmp_path):
+    compare_objectives(configs[:1], 2, tmp_path, log=lambda line: None)
+    trainings.clear()
+    compare_objectives(configs, 3, tmp_path, log=lambda line: None)
+    assert names(trainings) == [("triplet", 0), ("triplet", 1), ("bce", 2), ("triplet", 2)]
+
+
+def test_the_same_pairs_in_another_place_are_the_same_run(trainings, configs, digit_pairs, tmp_path):
+    compare_objectives(configs, 1, tmp_path / "runs", log=lambda line: None)
+    elsewhere = tmp_path / "elsewhere.npz"
+    elsewhere.write_bytes(digit_pairs.read_bytes())
+    test_pairs = str(digit_pairs.with_name("test_pairs.npz"))
+    moved = [replace(config, pairs=str(elsewhere), test_pairs=test_pairs) for config in configs]
+    trainings.clear()
+    compare_objectives(moved, 1, tmp_path / "runs", log=lambda line: None)
+    assert trainings == []
+
+
+def test_a_folder_with_other_settings_is_refused_before_anything_is_trained(trainings, configs, tmp_path):
+    compare_objectives(configs, 1, tmp_path, log=lambda line: None)
+    trainings.clear()
+    longer = [replace(config, epochs=3) for config in configs]
+    with pytest.raises(ConfigError, match=r"bce.0 holds another run: epochs was 2 and is now 3\. Name another"):
+        compare_objectives(longer, 2, tmp_path, log=lambda line: None)
+    (tmp_path / "bce" / "0" / "record.json").unlink()  # nor may an unfinished one be taken over
+    with pytest.raises(ConfigError, match="epochs was 2"):
+        compare_objectives(longer, 2, tmp_path, log=lambda line: None)
+    assert trainings == []
+
+
+def test_a_folder_with_other_pairs_is_refused(trainings, configs, digit_pairs, tmp_path):
+    compare_objectives(configs, 1, tmp_path / "runs", log=lambda line: None)
+    trainings.clear()
+    pairs = load_pair_file(digit_pairs)
+    save_pair_file(tmp_path / "other.npz", replace(pairs, manifest={**pairs.manifest, "seed": 99}))
+    test_pairs = str(digit_pairs.with_name("test_pairs.npz"))
+    others = [replace(config, pairs=str(tmp_path / "other.npz"), test_pairs=test_pairs) for config in configs]
+    with pytest.raises(ConfigError, match="holds another run: sha256 was"):
+        compare_objectives(others, 1, tmp_path / "runs", log=lambda line: None)
+    assert trainings == []
+
+
+@pytest.mark.parametrize(
+    ("change", "seeds", "words"),
+    [
+        (lambda bce, triplet: [], 1, "at least one; got none"),
+        (lambda bce, triplet: [bce, bce], 1, "different objectives, at least one; got bce, bce"),
+        (lambda bce, triplet: [bce, triplet], 0, "seeds must be 1 or more; got 0"),
+        (lambda bce, triplet: [bce, replace(triplet, tower="small_cnn")], 1, "same tower; tower is .*small_cnn"),
+        (lambda bce, triplet: [bce, replace(triplet, pairs="b.npz")], 1, "same pairs .*; pairs is .*b.npz"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(trainings, configs, tmp_path, change, seeds, words):
+    with pytest.raises(ConfigError, match=words):
+        compare_objectives(change(*configs), seeds, tmp_path)
+    assert trainings == []
+
+
+def test_without_test_pairs_there_is_nothing_to_compare(trainings, configs, digit_pairs, tmp_path):
+    pairs = load_pair_file(digit_pairs)
+    save_pair_file(tmp_path / "alone.npz", pairs)
+    with pytest.raises(PairFileError, match=r"alone.npz has no test pairs to compare on.*--test-pairs"):
+        compare_objectives([replace(configs[0], pairs=str(tmp_path / "alone.npz"))], 1, tmp_path / "runs")
+    assert trainings == []

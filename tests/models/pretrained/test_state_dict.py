@@ -1,0 +1,223 @@
+import re
+import sys
+import zipfile
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from siamese_tf.errors import ModelFileError
+from siamese_tf.models.pretrained import state_dict as module
+from siamese_tf.models.pretrained.state_dict import read_state_dict
+
+ARRAYS = {
+    "conv.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2),
+    "bn.num_batches_tracked": np.array(5),
+    "linear.weight": np.asfortranarray(np.arange(6, dtype=np.float64).reshape(2, 3)),
+}
+
+
+@pytest.fixture
+def npz(tmp_path):
+    """A file of ARRAYS, and what else is given."""
+
+    def write(**more: np.ndarray):
+        np.savez(tmp_path / "weights.npz", **ARRAYS, **more)
+        return tmp_path / "weights.npz"
+
+    return write
+
+
+def refusal(path) -> str:
+    with pytest.raises(ModelFileError) as caught:
+        read_state_dict(path)
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < 600
+    return str(caught.value)
+
+
+def check(arrays) -> None:
+    assert set(arrays) == set(ARRAYS)
+    for name, array in ARRAYS.items():
+        np.testing.assert_array_equal(arrays[name], array)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_an_npz(tmp_path, save):
+    save(tmp_path / "weights.npz", **ARRAYS)
+    check(read_state_dict(str(tmp_path / "weights.npz")))
+
+
+def test_a_safetensors(tmp_path):
+    (tmp_path / "a.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+    assert read_state_dict(tmp_path / "a.safetensors") == {}
+    (tmp_path / "b.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0[]")
+    assert "is not a file of weights that can be read: its header must be" in refusal(tmp_path / "b.safetensors")
+
+
+@pytest.mark.parametrize("name", ["weights.bin", "weights", "weights.h5"])
+def test_another_ending_is_refused(tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    assert "weights are read from .safetensors, .npz, .pt, .pth" in refusal(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["gone.npz", "gone.safetensors", "gone.pt"])
+def test_what_is_not_there_is_refused(tmp_path, name):
+    assert "No such file" in refusal(tmp_path / name)
+
+
+def test_what_is_too_large_is_refused(npz, monkeypatch):
+    path = npz()
+    monkeypatch.setattr(module, "MAX_BYTES", 100)
+    assert re.search(r"it has [\d,]+ bytes; at most 100 are read", refusal(path))
+
+
+def test_what_expands_to_too_much_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, a=np.zeros(2**20, np.uint8))
+    monkeypatch.setattr(module, "MAX_BYTES", 2**16)
+    assert path.stat().st_size < 2**16
+    assert "it expands to 1,048,704 bytes" in refusal(path)
+
+
+def test_objects_are_refused_and_not_unpickled(npz, tmp_path):
+    marker = tmp_path / "ran"
+
+    class Payload:
+        def __reduce__(self):
+            return marker.mkdir, ()
+
+    assert "has dtype object; expected numbers" in refusal(npz(a=np.array([Payload()], object)))
+    assert not marker.exists()
+
+
+def test_text_is_refused(npz):
+    assert "has dtype <U1; expected numbers" in refusal(npz(a=np.array(["a"])))
+
+
+def npy(shape: tuple, data: bytes = b"\0" * 4, magic: bytes = b"\x93NUMPY\x01\x00", spaces: int = 0) -> bytes:
+    header = repr({"descr": "<f4", "fortran_order": False, "shape": shape}).encode() + b" " * spaces + b"\n"
+    return magic + len(header).to_bytes(2, "little") + header + data
+
+
+@pytest.mark.parametrize(
+    ("content", "finding"),
+    [
+        (npy((2**40,)), r"says it has shape \(1099511627776,\) and holds 4 bytes"),
+        (npy((2, 1)), r"says it has shape \(2, 1\) and holds 4 bytes"),
+        (npy((-1, -1)), "damaged"),
+        (npy((0, 2**80), b""), "damaged"),
+        (npy((1,), magic=b"\x93NUMPY\x09\x00"), "damaged"),
+        (npy((10**4000,)), r"says it has shape \(10{58} and holds 4 bytes"),
+        (npy((1,), spaces=20_000), r": the archive is damaged, or not as np.savez writes one \(ValueError\)\. Copy"),
+        (b"", "damaged"),
+        (b"not an array", "damaged"),
+    ],
+)
+def test_headers_are_not_believed(tmp_path, content, finding):
+    path = tmp_path / "weights.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", content)
+    assert re.search(finding, refusal(path))
+    assert "allow_pickle" not in refusal(path)
+    assert "\n" not in refusal(path)
+
+
+def test_a_header_that_tells_the_truth_is(tmp_path):
+    with zipfile.ZipFile(tmp_path / "weights.npz", "w") as archive:
+        archive.writestr("a.npy", npy((1,)))
+    assert read_state_dict(tmp_path / "weights.npz")["a"] == [0]
+
+
+def test_a_name_that_stands_there_twice_is_refused(tmp_path):
+    path = tmp_path / "weights.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", npy((1,)))
+        archive.writestr("a", npy((1,)))
+    assert "a name stands in it twice" in refusal(path)
+
+
+def test_damaged_archives_are_refused(npz):
+    path = npz()
+    content = path.read_bytes()
+    for length in (0, 10, len(content) // 2, len(content) - 30):
+        path.write_bytes(content[:length])
+        assert "the archive is damaged" in refusal(path)
+    path.write_bytes(content.replace(b"\x00\x00\x80\x3f", b"\x00\x00\x80\x40", 1))  # a 1.0 becomes 4.0
+    assert "the archive is damaged" in refusal(path)
+
+
+# PyTorch need not be installed: what stands in for it here is told what the real one would be told.
+
+
+class Tensor:
+    def __init__(self, array, layout="strided"):
+        self.array = array
+        self.layout = layout
+
+    def numel(self):
+        return self.array.size
+
+    def detach(self):
+        return self
+
+    def float(self):
+        return Tensor(self.array.astype(np.float32))
+
+    def numpy(self):
+        return self.array
+
+
+@pytest.fixture
+def torch(tmp_path, monkeypatch):
+    """A PyTorch whose `load` gives `answer`, and a file for it."""
+    path = tmp_path / "weights.pt"
+    path.write_bytes(b"only torch knows")
+
+    def load(file, *, map_location, weights_only):
+        assert (file.read(), map_location, weights_only) == (b"only torch knows", "cpu", True)
+        if isinstance(fake.answer, Exception):
+            raise fake.answer
+        return fake.answer
+
+    fake = SimpleNamespace(
+        __version__="2.13.0+cpu", load=load, Tensor=Tensor, strided="strided", answer=None, path=path
+    )
+    monkeypatch.setitem(sys.modules, "torch", fake)
+    return fake
+
+
+def test_a_pt_is_read_with_weights_only(torch):
+    torch.answer = {name: Tensor(array) for name, array in ARRAYS.items()}
+    check(read_state_dict(torch.path))
+
+
+@pytest.mark.parametrize(
+    ("answer", "finding"),
+    [
+        (RuntimeError("<long and dangerous advice>"), "damage, or more than tensors, in it (RuntimeError)"),
+        ({"epoch": 3, "state_dict": {}}, "it must hold a state_dict alone"),
+        ([Tensor(np.zeros(2))], "it must hold a state_dict alone"),
+        ({"a": Tensor(np.array("advice"))}, "damage, or more than tensors, in it (ValueError)"),
+        ({"a": Tensor(np.zeros(2), "sparse_coo")}, "'a' has layout sparse_coo; expected torch.strided. Save it dense"),
+        (
+            dict.fromkeys("abc", Tensor(np.broadcast_to(np.float32(0), 2**26))),
+            "its tensors need 805,306,368 bytes; at most 536,870,912 are read",
+        ),
+    ],
+)
+def test_a_pt_with_anything_else_is_refused(torch, answer, finding):
+    torch.answer = answer
+    assert finding in refusal(torch.path)
+    assert "advice" not in refusal(torch.path)
+
+
+@pytest.mark.parametrize("version", ["2.5.1", "1.13.1+cu117"])
+def test_a_pytorch_that_can_be_tricked_is_refused(torch, version):
+    torch.__version__ = version
+    assert f"PyTorch {version} does not read such files safely; install 2.6 or newer" in refusal(torch.path)
+
+
+def test_a_pt_without_pytorch_is_refused_with_a_way_out(torch, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
+    assert "PyTorch, which is not installed: install torch, or convert the file to .safetensors" in refusal(torch.path)

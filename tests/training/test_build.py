@@ -1,0 +1,207 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow import keras
+
+from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.errors import ConfigError
+from siamese_tf.models.model_file import save_model
+from siamese_tf.models.siamese_model import SiameseModel
+from siamese_tf.training.build import build_trainer
+from siamese_tf.training.pipeline import training_batches, training_steps
+from siamese_tf.training.resolve import resolve_config
+
+CONFIG = TrainConfig(batch_pairs=16, embedding_dim=4, epochs=4, tower="small_cnn", learning_rate=0.01)
+
+
+@pytest.fixture
+def begun(quarters, run_of):
+    """What begins with a config, once that is settled."""
+
+    def start(config, tower=None, pairs=quarters):
+        run = run_of(pairs, config)
+        return build_trainer(resolve_config(config, run, tower), run, tower)
+
+    return start
+
+
+def own_tower(*layers):
+    image = keras.Input((8, 8, 1))
+    x = keras.layers.Flatten()(image)
+    for layer in layers:
+        x = layer(x)
+    return keras.Model(image, keras.layers.Dense(4)(x))
+
+
+def shapes(model):
+    return [tuple(variable.shape) for variable in model.variables]
+
+
+def test_it_begins_the_same_at_every_call_and_otherwise_with_another_seed(begun):
+    tf.random.set_seed(99)
+    one, other, third = begun(CONFIG), begun(CONFIG), begun(replace(CONFIG, seed=1))
+    for here, there in zip(one.model.get_weights(), other.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(here, there)
+    assert not np.allclose(one.model.get_weights()[0], third.model.get_weights()[0])
+
+
+def test_what_is_kept_of_a_tower_by_name_is_another_model(begun):
+    trainer = begun(CONFIG)
+    assert shapes(trainer.ema_model) == shapes(trainer.model)
+    assert not {id(variable) for variable in trainer.ema_model.variables} & {
+        id(other) for other in trainer.model.variables
+    }
+    assert trainer.ema_model.head_name == trainer.model.head_name == "cosine"
+    assert trainer.ema_model.input_size == trainer.model.input_size == (8, 8, 1)
+
+
+class HalfFrozen(keras.layers.Layer):
+    """Without a get_config, and with layers of one shape in it, the first of which is not trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = keras.layers.Dense(4), keras.layers.Dense(4)
+        self.first.trainable = False
+
+    def build(self, shape):
+        self.first.build(shape)
+        self.second.build((shape[0], 4))
+        self.built = True
+
+    def call(self, x):
+        return self.second(self.first(x))
+
+
+def test_what_is_kept_of_a_tower_of_your_own_is_that_very_tower(begun, quarters, run_of):
+    """Whatever it is made of: without an average, what is looked at is bit for bit what was trained."""
+    pixels = quarters.images.reshape(len(quarters.images), -1) / np.float32(255)
+    adapted = keras.layers.Normalization()
+    adapted.adapt(pixels)
+    image = keras.Input((8, 8, 1))
+    tower = keras.Model(image, HalfFrozen()(adapted(keras.layers.Flatten()(image))))
+    trainer = begun(replace(CONFIG, average=0.0), tower)
+    assert trainer.ema_model.tower is trainer.model.tower is tower
+    before = trainer.model.embed(quarters.images[:5])
+    for batch in training_batches(run_of(quarters), trainer.config, range(2)).take(2):
+        trainer.train_step(batch)
+    after = trainer.model.embed(quarters.images[:5])
+    assert np.abs(after - before).max() > 1e-3
+    with trainer.ema_weights() as ema_model:
+        np.testing.assert_array_equal(ema_model.embed(quarters.images[:5]), after)
+
+
+@pytest.mark.parametrize("views", ["one", "mirror", "turn", "shift"])
+def test_only_what_is_kept_looks_at_other_views_too(begun, views):
+    trainer = begun(replace(CONFIG, views=views))
+    assert (trainer.model.views, trainer.ema_model.views) == ("one", views)
+
+
+def test_the_learning_rate_goes_down_over_all_steps_of_the_run(begun):
+    """40 of them (160 pairs, 16 a step, 4 epochs), 2 of them up; with a gradient of 1, Adam goes as far as the rate."""
+    trainer, places = begun(CONFIG), [5.0]
+    for _ in range(40):
+        trainer.optimizer.apply_gradients([(tf.ones(()), trainer.model.head.bias)])
+        places.append(float(trainer.model.head.bias))
+    expected = [0.005, 0.01, 0.005 * (1 + np.cos(np.pi * 19 / 38)), 0.005 * (1 + np.cos(np.pi * 37 / 38))]
+    np.testing.assert_allclose(-np.diff(places)[[0, 2, 21, 39]], expected, atol=1e-6)
+
+
+# What is there already, and what stays as it is.
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory):
+    """A model with random batch-norm statistics, and its file."""
+    keras.utils.set_random_seed(7)
+    model = SiameseModel((8, 8, 1), "small_cnn", 4, "euclidean")
+    rng = np.random.default_rng(7)
+    model.tower.set_weights([rng.uniform(0.5, 1.0, one.shape) for one in model.tower.get_weights()])
+    path = tmp_path_factory.mktemp("earlier") / "earlier.keras"
+    save_model(model, path)
+    return model, str(path)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_run_starts_from_the_tower_of_a_file_and_a_head_of_its_own(begun, earlier, precision):
+    model, path = earlier
+    trainer = begun(replace(CONFIG, start_from=path, precision=precision))
+    with trainer.ema_weights() as ema_model:
+        for tower in (trainer.model.tower, ema_model.tower):
+            for one, other in zip(tower.get_weights(), model.tower.get_weights(), strict=True):
+                np.testing.assert_array_equal(one, other)
+    new = begun(CONFIG).model
+    assert (trainer.model.head_name, float(trainer.model.head.scale)) == ("cosine", float(new.head.scale))
+    assert not np.array_equal(new.get_weights()[0], model.get_weights()[0])
+
+
+def test_a_tower_of_another_size_is_no_start(begun, earlier):
+    with pytest.raises(ConfigError, match=r"its tower is small_cnn \(8, 8, 1\) -> 4, and the one to train is .* -> 5"):
+        begun(replace(CONFIG, start_from=earlier[1], embedding_dim=5))
+
+
+def test_what_is_kept_freezes_what_the_model_does_so_that_their_variables_stand_in_one_order(begun):
+    trainer = begun(replace(CONFIG, train_last=2))
+    names = [[variable.name for variable in one.trainable_variables] for one in (trainer.model, trainer.ema_model)]
+    assert names[0] == names[1]
+    assert len(names[0]) == 2 + 2 + 1 + 2  # embedding, block4_norm, block4_conv and the head's own two
+    assert shapes(trainer.ema_model) == shapes(trainer.model) == shapes(begun(CONFIG).model)
+    assert len(trainer.ema_variables) == len(trainer.model.variables)
+
+
+def test_a_tower_with_fewer_layers_than_are_to_be_trained_is_refused(begun):
+    with pytest.raises(ConfigError, match="train_last is 10, and the tower has 5 layers or blocks. Take at most 5"):
+        begun(replace(CONFIG, train_last=10))
+
+
+# The precision.
+
+
+def compute_dtypes(model):
+    return {layer.compute_dtype for layer in model.tower.layers if layer.weights}
+
+
+@pytest.mark.parametrize("tower", ["small_cnn", "resnet", "reference"])
+def test_in_bfloat16_only_the_tower_that_is_trained_computes_and_no_weight_is(begun, tower):
+    trainer = begun(replace(CONFIG, precision="bfloat16", tower=tower))
+    assert compute_dtypes(trainer.model) == {"bfloat16", "float32"}
+    assert trainer.model.tower.get_layer("embedding").compute_dtype == "float32"
+    assert compute_dtypes(trainer.ema_model) == {trainer.model.head.compute_dtype} == {"float32"}
+    assert {tf.as_dtype(variable.dtype) for variable in trainer.state} == {tf.float32}
+    assert keras.layers.Dense(1).compute_dtype == "float32"  # whatever is built afterwards
+
+
+def test_a_step_in_bfloat16_is_nearly_one_in_float32(begun, quarters, run_of):
+    """The same losses to 5%, and not the same bits."""
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        config = replace(CONFIG, precision=precision, average=0.5)
+        trainer = begun(config)
+        batches = training_batches(run_of(quarters), trainer.config, range(1))
+        losses.append([float(trainer.train_step(batch)["loss"]) for batch in batches.take(3)])
+        scores = trainer.ema_model.score_pairs(quarters.images, quarters.img1[:9], quarters.img2[:9])
+        assert np.isfinite(scores).all()
+        assert {weight.dtype.name for weight in trainer.ema_model.get_weights()} == {"float32"}
+    np.testing.assert_allclose(losses[0], losses[1], rtol=0.05)
+    assert losses[0] != losses[1]
+
+
+def test_a_tower_refused_leaves_no_other_precision_behind(begun, quarters):
+    small = replace(quarters, images=quarters.images[:, :4, :4])
+    with pytest.raises(ConfigError, match="at least 8x8"):
+        begun(replace(CONFIG, precision="bfloat16"), pairs=small)
+    assert keras.layers.Dense(1).compute_dtype == "float32"
+
+
+def test_the_average_inside_fit(begun, quarters, run_of):
+    """Where a step is a graph; without an average, what is kept is what was trained, bit for bit."""
+    for average in (0.0, 0.9):
+        trainer = begun(replace(CONFIG, average=average, epochs=1, tower="reference"))
+        run = run_of(quarters)
+        steps = training_steps(run, trainer.config)
+        batches = training_batches(run, trainer.config, range(1))
+        trainer.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0)
+        both = zip(trainer.model.variables, trainer.ema_variables, strict=True)
+        same = [np.array_equal(trained.numpy(), ema_model.numpy()) for trained, ema_model in both]
+        assert all(same) if average == 0 else not any(same[:6])  # the loss does not reach the head's own two
