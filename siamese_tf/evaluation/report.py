@@ -45,7 +45,7 @@ def split_report(
     Returns:
         Python numbers, lists, dicts and None only: `pairs`, `accuracy`, `ci95` [low, high] (of the accuracy; [0, 1]
         with fewer than 5 classes or images), `ci95_over`, "classes" or "images", and `ci95_count`, how many; `auc`,
-        `eer` (lower is better, the rest higher), `f1`, `precision`, `recall`, `tar_at_fmr` with the keys "0.1", "0.01"
+        `eer` (lower is better, the rest higher), `f1`, `precision`, `recall`, `tar_at_far` with the keys "0.1", "0.01"
         and "0.001" (None where the different pairs are too few), `confusion` with `tp`, `fp`, `tn`, `fn`.
 
     Raises:
@@ -71,7 +71,7 @@ def split_report(
         "f1": metrics.f1(counts),
         "precision": metrics.precision(counts),
         "recall": metrics.recall(counts),
-        "tar_at_fmr": {str(fmr): metrics.tar_at_fmr(same, values, fmr) for fmr in FALSE_MATCH_RATES},
+        "tar_at_far": {str(fmr): metrics.tar_at_fmr(same, values, fmr) for fmr in FALSE_MATCH_RATES},
         "confusion": counts,
     }
 
@@ -95,7 +95,7 @@ def report_table(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for label, key in _RATES.items():
         rows.append([label, *(f"{report[key]:.4f}" for report in columns)])
     for fmr in map(str, FALSE_MATCH_RATES):
-        tars = [report["tar_at_fmr"][fmr] for report in columns]
+        tars = [report["tar_at_far"][fmr] for report in columns]
         rows.append([f"TAR at FAR {fmr}", *("refused" if tar is None else f"{tar:.4f}" for tar in tars)])
     for label, key in OUTCOMES.items():
         rows.append([label, *(f"{report['confusion'][key]:,}" for report in columns)])
@@ -122,6 +122,6 @@ def _refusals(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
         f"has {report['confusion']['fp'] + report['confusion']['tn']:,}."
         for fmr in FALSE_MATCH_RATES
         for name, report in reports.items()
-        if report["tar_at_fmr"][str(fmr)] is None
+        if report["tar_at_far"][str(fmr)] is None
     ]
     return ["", *lines] if lines else []
