@@ -14,7 +14,7 @@ from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.generate import generate_pair_files
 from siamese_tf.data.pairs.pair_file import PairDataset, load_pair_file, save_pair_file
 from siamese_tf.data.sampling.draw_pairs import make_pairs
-from siamese_tf.data.sources.load import Source
+from siamese_tf.data.sources.source import Source
 
 SIZES = 5
 TURNS, LONG_ENOUGH = 5, 15.0  # at least so many turns, and more until so many seconds have passed

@@ -12,10 +12,11 @@ import pytest
 from fuzzing import damaged, damaged_members, repair_checksums
 
 from siamese_tf.data.images.format import NATIVE_FORMAT
+from siamese_tf.data.pairs.csv_list import parse_csv
 from siamese_tf.data.pairs.csv_rows import TextLines
+from siamese_tf.data.pairs.lfw_list import parse_lfw
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset, load_pair_file, save_pair_file
 from siamese_tf.data.pairs.pair_lists import load_pair_dataset
-from siamese_tf.data.pairs.pair_text import parse_csv, parse_lfw
 from siamese_tf.data.sources.idx import read_idx
 from siamese_tf.data.sources.published import load_published
 from siamese_tf.errors import PairFileError, SiameseError

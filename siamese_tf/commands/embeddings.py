@@ -70,8 +70,8 @@ def plot_embeddings(
     start_tensorflow()
     import numpy as np
 
+    from siamese_tf.data.pairs.listed_pairs import is_list
     from siamese_tf.data.pairs.load_pairs import load_pairs
-    from siamese_tf.data.pairs.pair_text import is_list
     from siamese_tf.data.sources.load import format_for
     from siamese_tf.evaluation.embedding_report import embedding_lines, embedding_report, normalize_for_distance
     from siamese_tf.evaluation.plots.embeddings import save_embedding_plot, tsne

@@ -54,8 +54,8 @@ def evaluate(
         _compare(model, image1, image2, [name for name, value in others.items() if value is not None], as_json)
         return
     _check_one_source(pairs, dataset)
+    from siamese_tf.data.pairs.listed_pairs import is_list
     from siamese_tf.data.pairs.load_pair_list import load_pair_list
-    from siamese_tf.data.pairs.pair_text import is_list
     from siamese_tf.evaluation.thresholds import parse_rule
 
     listed = pairs is not None and is_list(pairs)

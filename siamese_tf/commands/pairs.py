@@ -57,7 +57,7 @@ def check(
 ) -> None:
     """Print the audit of pair files; exit code 1 where they leak."""
     from siamese_tf.data.pairs.audit import audit_pairs
-    from siamese_tf.data.pairs.pair_text import is_lfw
+    from siamese_tf.data.pairs.listed_pairs import is_lfw
 
     if images is not None and not any(map(is_lfw, files)):
         raise SiameseError(
@@ -71,8 +71,8 @@ def check(
 
 def _load(file: Path, images: str | None) -> "PairDataset":
     """Without what decodes images where there are none to decode."""
+    from siamese_tf.data.pairs.listed_pairs import is_list
     from siamese_tf.data.pairs.pair_file import load_pair_file
-    from siamese_tf.data.pairs.pair_text import is_list
 
     if not is_list(file):
         return load_pair_file(file)

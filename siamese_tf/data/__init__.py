@@ -1,1 +1,1 @@
-"""Images to pairs: sources, safe decoding, splits, pairs, pair files. No TensorFlow here."""
+"""Data sets, splits and pairs. Loads no TensorFlow."""

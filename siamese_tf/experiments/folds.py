@@ -21,7 +21,8 @@ from siamese_tf.data.sampling.draw_pairs import all_pairs, existing_pairs
 from siamese_tf.data.sampling.folds import people_folds
 from siamese_tf.data.sampling.split import ImageSplit, distinct_images
 from siamese_tf.data.sampling.split_sizes import split_warnings
-from siamese_tf.data.sources.load import Source, load_source
+from siamese_tf.data.sources.load import load_source
+from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import ConfigError, DatasetError
 from siamese_tf.evaluation.verification import mean_and_error
 from siamese_tf.evaluation.verify_model import verify_model

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from siamese_tf.data.sources.load import Source
+from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import DatasetError
 from siamese_tf.models.embeddings import check_some_comparable
 from siamese_tf.models.siamese_model import SiameseModel

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from siamese_tf.data.pairs.npz import write_npz
-from siamese_tf.data.sources.load import Source
+from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import DatasetError, ImageError
 from siamese_tf.inference.embed_images import embed_images, embed_source
 from siamese_tf.models.siamese_model import SiameseModel

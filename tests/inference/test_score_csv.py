@@ -10,9 +10,9 @@ from PIL import Image
 
 from siamese_tf.data.images.decode import load_image
 from siamese_tf.data.images.format import NATIVE_FORMAT
+from siamese_tf.data.pairs.csv_list import write_csv_pairs
 from siamese_tf.data.pairs.pair_file import TEST
 from siamese_tf.data.pairs.pair_lists import csv_pairs
-from siamese_tf.data.pairs.pair_text import write_csv_pairs
 from siamese_tf.errors import PairFileError
 from siamese_tf.inference import embed_files
 from siamese_tf.inference import score_csv as module

@@ -1,4 +1,4 @@
-"""Many image files decoded once, and never all in memory: what was decoded before is found in a cache.
+"""Disk cache of decoded image files.
 
 A file that has the size and the time it had is not opened again; one that was moved or only touched is found again by
 its SHA-256.
@@ -38,7 +38,7 @@ BLOCK_BYTES = 2**26
 
 @dataclass(frozen=True, eq=False)
 class CachedImages:
-    """The images of files, decoded.
+    """Decoded images of a set of files.
 
     Attributes:
         image_format: what they were brought to, settled.
@@ -56,14 +56,14 @@ class CachedImages:
 
 
 def block_size(shape: Sequence[int], most: int) -> int:
-    """How many images of a shape to take at a time."""
+    """Returns the number of images of a shape to process at a time, at most `most`."""
     return max(1, min(most, BLOCK_BYTES // math.prod(shape)))
 
 
 def cached_images(
     about: str | Path, files: Mapping[str, Path], image_format: ImageFormat, images_folder: str | Path | None = None
 ) -> CachedImages:
-    """The decoded images of files; where none of them changed since the last time, nothing is opened but the cache.
+    """Decodes image files; if none changed since the last call, only the cache is read.
 
     Args:
         about: the folder or list that the files belong to; it has one cache for each form asked for.
@@ -93,7 +93,7 @@ def cached_images(
 def _renew(
     folder: Path, files: Mapping[str, Path], stamps: Mapping[str, Stamp], image_format: ImageFormat, old: Store | None
 ) -> Store:
-    """Looks at the files that changed, and writes the store again; what was decoded before is copied."""
+    """Reads the files that changed and writes the store again; images decoded before are copied."""
     known = old.entries if old else {}
     changed = [name for name in files if name not in known or known[name].stamp != stamps[name]]
     with ThreadPoolExecutor() as pool:
@@ -130,7 +130,7 @@ def _decoded(
     old: Store | None,
     pool: ThreadPoolExecutor,
 ) -> Iterator[np.ndarray]:
-    """The images of the files without an error; one that cannot be decoded gets its error into `entries`."""
+    """Yields the images of the files without an error; adds an error to `entries` for each that cannot be decoded."""
     before: dict[str, np.ndarray] = {}
     if old is not None and old.image_format == image_format:
         before = {entry.sha256: image for entry, image in zip(old.readable.values(), old.images, strict=True)}
@@ -154,7 +154,7 @@ def _decoded(
 
 
 def _failed(entry: Entry, error: Exception, path: Path) -> Entry:
-    """With the error; without the stamp, so that the file is looked at again, where the fault may not be the file's."""
+    """Returns the entry with its error; without the stamp, to be read again, if the fault may not be the file's."""
     cause = error.__cause__ or error
     # Damage brings an OSError without a number, or with EINVAL.
     of_system = isinstance(cause, OSError) and cause.errno not in (None, errno.EINVAL)

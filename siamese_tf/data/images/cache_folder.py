@@ -1,4 +1,4 @@
-"""Where decoded images are kept, and room on the same disk for those that memory does not hold."""
+"""Location of the cache, and scratch space on the same disk for images that do not fit in memory."""
 
 import errno
 import math
@@ -19,7 +19,7 @@ BLOCK_BYTES = 2**20
 
 
 def cache_folder() -> Path:
-    """Where caches are: `$SIAMESE_TF_CACHE`, else `~/.cache/siamese_tf`; without a home folder, a temporary one.
+    """Returns `$SIAMESE_TF_CACHE`, else `~/.cache/siamese_tf`; without a home folder, a temporary one.
 
     Raises:
         SiameseError: `SIAMESE_TF_CACHE` names the home of an unknown user.
@@ -30,7 +30,7 @@ def cache_folder() -> Path:
 
 @contextmanager
 def in_cache(needed: int) -> Iterator[Path]:
-    """The folder of caches, made for its owner's eyes only, since pictures of faces are private; to be written in.
+    """Yields the cache folder for writing; only its owner can read it, since pictures of faces are private.
 
     Args:
         needed: bytes that the block is going to write there.
@@ -56,7 +56,7 @@ def in_cache(needed: int) -> Iterator[Path]:
 
 
 def scratch_images(shape: tuple[int, ...]) -> np.ndarray:
-    """Room for images on the disk, in a file beside the cache that has no name and goes when the array does.
+    """Allocates an array of images in an unnamed file beside the cache; it is deleted with the array.
 
     Args:
         shape: (n, h, w, c), with no zero in it.

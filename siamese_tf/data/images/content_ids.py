@@ -1,4 +1,4 @@
-"""Which images are the same image: two are when their shapes and their bytes are equal."""
+"""Identity of images by content: two images are the same if their shapes and bytes are equal."""
 
 import hashlib
 

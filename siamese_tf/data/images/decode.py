@@ -1,4 +1,4 @@
-"""Image files of anyone's making, decoded safely and brought to the size of a model by one rule."""
+"""Safe decoding of untrusted image files, and one rule that brings them to a model's input size."""
 
 import threading
 import warnings
@@ -76,7 +76,7 @@ def decode_image(path: ImageSource) -> Image.Image:
 
 
 def image_shape(path: ImageSource) -> tuple[int, int, int]:
-    """What the header of an image file says it has: height and width when upright, and channels, 1 (grey) or 3.
+    """Reads (height, width, channels) from the header; height and width are those of the upright image.
 
     Raises:
         ImageError: as `decode_image`, but for damage beyond the header.
@@ -87,7 +87,7 @@ def image_shape(path: ImageSource) -> tuple[int, int, int]:
 
 
 def is_image(path: ImageSource) -> bool:
-    """Whether a file is an image of a format that is read, by its first bytes; its name does not count."""
+    """Checks by its first bytes, not its name, that a file is an image of a supported format."""
     try:
         with _opened(path):
             return True
@@ -97,7 +97,7 @@ def is_image(path: ImageSource) -> bool:
 
 @contextmanager
 def _opened(source: ImageSource) -> Iterator[Image.Image]:
-    """An image with its sizes checked and its pixels not yet decoded; what fails in the block is an ImageError."""
+    """Yields an image whose sizes are checked but whose pixels are not decoded; raises any failure as ImageError."""
     if not is_image_source(source):
         raise ImageError(
             "an image must be the path of a file, its bytes, a file open for binary reading or a Pillow image; got"
@@ -124,7 +124,7 @@ def _opened(source: ImageSource) -> Iterator[Image.Image]:
 
 
 def _without_warning(file: IO[bytes]) -> Image.Image:
-    """Pillow warns of pictures that are refused here anyway."""
+    """Opens an image without Pillow's warnings about sizes that are refused here anyway."""
     with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         return Image.open(file, formats=FORMATS)

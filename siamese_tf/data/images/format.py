@@ -1,4 +1,4 @@
-"""The one form that the pictures of a folder or a list are brought to: size, colour, and how they are resized."""
+"""Image format of a data set: size, color, and how images are resized."""
 
 import re
 from collections.abc import Collection
@@ -16,7 +16,7 @@ MAX_SIDE = 2048  # as `model_file` allows
 
 @dataclass(frozen=True)
 class ImageFormat:
-    """How all images of a data set come to one form.
+    """Size, color and resizing that all images of a data set are converted to.
 
     Attributes:
         size: height and width in pixels; None is the size that all images share if no side exceeds
@@ -39,7 +39,7 @@ class ImageFormat:
 
     @classmethod
     def parse(cls, image_size: str | None, color: str | None, resize: str) -> "ImageFormat":
-        """A form in words, as they are typed; `image_size` as in `112x92`, or `112` for a square.
+        """Parses an image format as typed; `image_size` is `112x92`, or `112` for a square.
 
         Raises:
             ConfigError: one of them is none.
@@ -54,7 +54,7 @@ class ImageFormat:
         return cls((int(sides[0]), int(sides[-1])), color, resize)
 
     def resolved(self, shapes: Collection[tuple[int, int, int]]) -> "ImageFormat":
-        """The same form with nothing left open; `shapes` are the height, width and channels of all images."""
+        """Returns the image format with no open values; `shapes` are the heights, widths and channels of all images."""
         sizes = {shape[:2] for shape in shapes}
         shared = len(sizes) == 1 and max(max(sizes)) <= MAX_SHARED_SIDE
         colors = {shape[2] for shape in shapes}
@@ -65,12 +65,12 @@ class ImageFormat:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values, for a manifest."""
+        """Returns plain JSON values, for a manifest."""
         return {"size": self.size and [*self.size], "color": self.color, "resize": self.resize}
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of a settled form: height, width and channels."""
+        """Height, width and channels of a resolved image format."""
         assert self.size is not None  # `resolved` has set both
         assert self.color is not None
         return *self.size, COLORS[self.color]
@@ -80,7 +80,7 @@ NATIVE_FORMAT = ImageFormat()
 
 
 def format_of_images(shape: tuple[int, int, int], resize: str = "pad") -> ImageFormat:
-    """The form that other images must have to go with some of this height, width and channels.
+    """Returns the image format that matches images of a given height, width and channels.
 
     Raises:
         ConfigError: neither 1 channel (grey) nor 3 (colour), which image files cannot be brought to.

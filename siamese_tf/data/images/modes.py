@@ -1,4 +1,4 @@
-"""Pillow images of any mode, made upright 8-bit images, gray or red-green-blue."""
+"""Conversion of Pillow images of any mode to upright 8-bit gray or RGB."""
 
 import numpy as np
 from PIL import Image

@@ -1,4 +1,4 @@
-"""Ways to bring a picture to another size: pad, crop or stretch."""
+"""Resizing: pad, crop or stretch."""
 
 from PIL import Image, ImageOps
 

@@ -1,4 +1,4 @@
-"""The forms in which an image file comes: a path, its bytes, an open file; and its opening."""
+"""Image inputs: paths, bytes and open files, and how they are opened."""
 
 import errno
 import io

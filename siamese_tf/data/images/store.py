@@ -1,4 +1,4 @@
-"""Decoded images on the disk: an array that is memory-mapped, and an index that says which file each row is of.
+"""Decoded images on disk: a memory-mapped array, and an index that maps its rows to files.
 
 Both are written aside and renamed, the index last, and the index names its array and that array's size and time, and
 carries a digest of itself. So two processes at once, a kill at any moment and damage to the index leave a store that is
@@ -29,7 +29,7 @@ Stamp = list[int] | None  # size, time of change, and time of change of the entr
 
 @dataclass(frozen=True)
 class Entry:
-    """What a file was: its stamp; SHA-256, height, width and channels of a readable one; why another cannot be read."""
+    """State of a file: its stamp; SHA-256, height, width and channels if readable; else the reason it is not."""
 
     stamp: Stamp
     sha256: str = ""
@@ -39,7 +39,7 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Store:
-    """Decoded images, as they stand on the disk.
+    """Decoded images on disk.
 
     Attributes:
         image_format: what the images were brought to, settled.
@@ -55,12 +55,12 @@ class Store:
 
     @property
     def readable(self) -> dict[str, Entry]:
-        """The files that `images` has a row of."""
+        """Entries of the files that have a row in `images`."""
         return {name: entry for name, entry in self.entries.items() if not entry.error}
 
 
 def file_stamp(path: Path) -> Stamp:
-    """What changes when a file does."""
+    """Returns values that change whenever the file does; None if there is no file."""
     try:
         found = path.stat()
     except (OSError, ValueError):
@@ -69,7 +69,7 @@ def file_stamp(path: Path) -> Stamp:
 
 
 def read_store(folder: Path) -> Store | None:
-    """The store in a folder; None where there is none, none that is whole, or one of another version."""
+    """Loads the store in a folder; returns None if there is none, or it is incomplete or of another version."""
     try:
         index = _read_index(folder / INDEX)
         file = folder / Path(index["images"]).name
@@ -112,7 +112,7 @@ def write_images(file: Path, images: Iterable[np.ndarray], image_format: ImageFo
 
 
 def _write_header(out: IO[bytes], count: int, image_format: ImageFormat) -> None:
-    """Of the same length whatever the count: NumPy leaves room for it to grow."""
+    """Writes a header whose length does not depend on the count: NumPy leaves room for it to grow."""
     header = {"descr": "|u1", "fortran_order": False, "shape": (count, *image_format.shape)}
     np.lib.format.write_array_header_1_0(out, header)
 

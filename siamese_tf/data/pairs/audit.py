@@ -1,4 +1,4 @@
-"""Whether pair files can be trusted: images on two sides, pairs that stand twice, images paired with themselves."""
+"""Leakage audit of pair files: images in two splits, duplicate pairs, images paired with themselves."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from siamese_tf.data.pairs.pair_file import PARTS, PairDataset
 
 @dataclass(frozen=True)
 class PartAudit:
-    """The numbers of one part: training, validation or test.
+    """Numbers of one split: training, validation or test.
 
     Attributes:
         images: how many different images its pairs use.
@@ -31,7 +31,7 @@ class PartAudit:
 
 @dataclass(frozen=True)
 class Audit:
-    """What `audit_pairs` found. Images are compared by content, never by position.
+    """Result of `audit_pairs`. Images are compared by content, never by position.
 
     Attributes:
         parts: by name of the part, those that have pairs.
@@ -52,15 +52,15 @@ class Audit:
 
     @property
     def leaks(self) -> int:
-        """Overlapping images, duplicate pairs and self-pairs together: what makes a measured accuracy too good."""
+        """Number of overlapping images, duplicate pairs and self-pairs, each of which inflates a measured accuracy."""
         return sum(self.overlap.values()) + self.duplicate_pairs + self.self_pairs
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values, for manifest and record."""
+        """Returns plain JSON values, for manifest and record."""
         return {**asdict(self), "leaks": self.leaks}
 
     def lines(self) -> list[str]:
-        """A table and the verdict, for people."""
+        """Returns a table and the verdict, for people."""
         image_format = "{:<12}{:>9}{:>10}{:>10}{:>20}{:>22}".format
         table = [image_format("part", "images", "pairs", "similar", "similar per class", "dissimilar per class")]
         for name, part in self.parts.items():
@@ -105,14 +105,14 @@ def audit_pairs(files: Sequence[PairDataset]) -> Audit:
 
 
 def _used(img1: np.ndarray, img2: np.ndarray, images: int) -> np.ndarray:
-    """(images,) bool: which of them stand in a pair."""
+    """Returns an (images,) bool mask of the images that are in a pair."""
     used = np.zeros(images, bool)
     used[img1] = used[img2] = True
     return used
 
 
 def _distinct(values: np.ndarray) -> int:
-    """How many different values; by sorting, since `np.unique` of NumPy 2.3 is many times as slow for whole numbers."""
+    """Counts distinct values; by sorting, since `np.unique` of NumPy 2.3 is many times slower for integers."""
     ordered = np.sort(values)
     return 1 + int((ordered[1:] != ordered[:-1]).sum())
 
@@ -137,7 +137,7 @@ def _audit_part(files: Sequence[PairDataset], part: int, images: int) -> PartAud
 
 
 def _spreads(sides: np.ndarray, similar: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]]:
-    """From the (2, m) labels of both sides: the spread over the classes of similar and of dissimilar pairs."""
+    """Returns the smallest and largest number of similar and of dissimilar pairs per class, from (2, m) labels."""
     classes, index = np.unique(sides, return_inverse=True)
     index = index.reshape(sides.shape)
     of_similar = np.bincount(index[0, similar], minlength=len(classes))

@@ -1,4 +1,4 @@
-"""The array `checksums` of a pair file: the name and the CRC-32 of every other member, as JSON text.
+"""Array `checksums` of a pair file: the name and the CRC-32 of every other member, as JSON text.
 
 The checksums of a zip stand beside what they protect. A member that is lost or renamed, or written again with a
 checksum that fits, goes unnoticed without a list of what must be there.

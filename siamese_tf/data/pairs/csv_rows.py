@@ -1,4 +1,4 @@
-"""The one reader of CSV files of pairs, for training, evaluation and scoring; and of other lists, line by line."""
+"""CSV reader of all lists of pairs, for training, evaluation and scoring; and lines of other text files."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 
 class TextLines:
-    """The lines of a UTF-8 file with their ends, `\\n`, `\\r\\n` or `\\r`, read anew each time they are gone through.
+    """Lines of a UTF-8 file with their line ends, `\\n`, `\\r\\n` or `\\r`; each iteration reads the file again.
 
     Going through them raises `PairFileError` where the file cannot be read, is not UTF-8, has a line of more than
     `MAX_LINE_CHARACTERS`, or has more than `MAX_EMPTY_CHARACTERS` of white space in a row.
@@ -59,7 +59,7 @@ class TextLines:
 
 @dataclass(frozen=True)
 class CsvBatch:
-    """Some rows of a CSV file, and how many lines come before them; the row of an empty line is an empty list."""
+    """Consecutive rows of a CSV file, and the number of lines before them; an empty line is an empty list."""
 
     lines_before: int
     rows: list[list[str]]
@@ -155,7 +155,7 @@ def _check_columns(columns: list[str], name: str, required: Sequence[str]) -> No
 
 
 def describe_field_count(fields: list[str], columns: list[str]) -> str:
-    """Says that a line has another number of fields than there are columns; empty where it has as many."""
+    """Describes a row whose number of fields is not that of the columns; returns "" if they are equal."""
     if len(fields) == len(columns):
         return ""
     found = f"the line has {len(fields)} fields and the header {len(columns)}"

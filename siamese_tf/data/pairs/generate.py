@@ -1,7 +1,6 @@
-"""From labelled images to the two pair files of a data set: one for training and validation, one for the test."""
+"""Generation of the two pair files of a data set: training with validation pairs, and test pairs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +10,23 @@ from siamese_tf.data.images.cache import block_size
 from siamese_tf.data.images.cache_folder import scratch_images
 from siamese_tf.data.images.format import NATIVE_FORMAT, ImageFormat
 from siamese_tf.data.pairs.audit import audit_pairs
+from siamese_tf.data.pairs.csv_list import write_csv_pairs
+from siamese_tf.data.pairs.draw_parts import STANDARD_PAIRS, DrawnPairs, PairArrays, draw_parts
 from siamese_tf.data.pairs.generated_pairs import GeneratedPairs
 from siamese_tf.data.pairs.npz import check_size
 from siamese_tf.data.pairs.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairDataset, arrays_of, save_pair_file
-from siamese_tf.data.pairs.pair_text import write_csv_pairs
 from siamese_tf.data.pairs.pairs_folder import CSV_FILE, TEST_FILE, TRAIN_FILE, explain_mismatch, pairs_folder
 from siamese_tf.data.pairs.pairs_lock import pairs_lock
-from siamese_tf.data.sampling.draw_pairs import existing_pairs, make_pairs
 from siamese_tf.data.sampling.split import GIVEN, ImageSplit, default_mode, split_images
 from siamese_tf.data.sampling.split_sizes import pair_warnings
-from siamese_tf.data.sources.load import NAMES, Source, load_source
+from siamese_tf.data.sources.load import NAMES, load_source
+from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import ConfigError, DatasetError
 from siamese_tf.files import is_private
 from siamese_tf.version import __version__
 
 FORMAT = 1
-STANDARD_PAIRS = {"train": 70_000, "validation": 30_000, "test": 50_000}
-PAIRS_PER_IMAGE = 10
-FEW_PAIRS = 100  # below, all similar pairs that exist are taken, not half of them
 BLOCK = 1024  # images copied at a time; fewer if they are large
-
-Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]  # img1 and img2 as positions in the source, similarity
 
 
 def generate_pair_files(
@@ -82,7 +77,7 @@ def generate_pair_files(
     asked = {"train": train_pairs, "validation": validation_pairs, "test": test_pairs}
     mode = split or default_mode(source)
     split_seed, pair_seeds = _seeds(seed)
-    drawn = _draw(source, split_images(source, mode, split_seed), asked, pair_seeds)
+    drawn = draw_parts(source, split_images(source, mode, split_seed), asked, pair_seeds)
     files = _files(source, drawn, mode, seed)
     audit = audit_pairs(files)
     if audit.leaks or audit.contradictions:
@@ -111,43 +106,25 @@ def generate_pair_files(
 def build_pairs(source: Source, asked: dict[str, int | None], mode: str, seed: int) -> list[PairDataset]:
     """Makes the two files in memory: training with validation pairs, and test pairs."""
     split_seed, pair_seeds = _seeds(seed)
-    return _files(source, _draw(source, split_images(source, mode, split_seed), asked, pair_seeds), mode, seed)
+    return _files(source, draw_parts(source, split_images(source, mode, split_seed), asked, pair_seeds), mode, seed)
 
 
 def pairs_of_split(source: Source, split: ImageSplit, mode: str, seed: int) -> list[PairDataset]:
-    """As `build_pairs` for images that are split already; `mode` says how, for the manifest."""
+    """Builds the pair files of images that are split already; `mode` describes the split in the manifest."""
     _, pair_seeds = _seeds(seed)
-    return _files(source, _draw(source, split, dict.fromkeys(STANDARD_PAIRS), pair_seeds), mode, seed)
+    return _files(source, draw_parts(source, split, dict.fromkeys(STANDARD_PAIRS), pair_seeds), mode, seed)
 
 
 def _seeds(seed: int) -> tuple[np.random.SeedSequence, list[np.random.SeedSequence]]:
-    """Of the split, and of each part's pairs."""
+    """Returns the seed of the split, and those of the pairs of each split."""
     if seed < 0:
         raise ConfigError(f"seed is {seed}; expected 0 or more.")
     split_seed, *pair_seeds = np.random.SeedSequence(seed).spawn(1 + len(PARTS))
     return split_seed, pair_seeds
 
 
-@dataclass(frozen=True, eq=False)
-class _Drawn:
-    split: ImageSplit
-    images: dict[int, np.ndarray]  # part -> positions in the source
-    pairs: dict[int, Pairs]  # part -> its pairs
-
-
-def _draw(
-    source: Source, split: ImageSplit, asked: Mapping[str, int | None], pair_seeds: list[np.random.SeedSequence]
-) -> _Drawn:
-    images = {TRAIN: split.train, VALIDATION: split.validation, TEST: split.test}
-    pairs = {
-        part: _pairs_of_part(source, positions, PARTS[part], asked[PARTS[part]], pair_seeds[part])
-        for part, positions in images.items()
-    }
-    return _Drawn(split, images, pairs)
-
-
-def _files(source: Source, drawn: _Drawn, mode: str, seed: int) -> list[PairDataset]:
-    """The manifest holds nothing that differs from machine to machine; what the data was, the hashes in `files` say."""
+def _files(source: Source, drawn: DrawnPairs, mode: str, seed: int) -> list[PairDataset]:
+    """Builds both files. The manifest holds nothing that differs between machines; `files` identifies the data."""
     manifest = {
         "format": FORMAT,
         "version": __version__,
@@ -165,26 +142,14 @@ def _files(source: Source, drawn: _Drawn, mode: str, seed: int) -> list[PairData
     return [_pair_file(source, drawn.images, drawn.pairs, parts, manifest) for parts in ((TRAIN, VALIDATION), (TEST,))]
 
 
-def _pairs_of_part(
-    source: Source, positions: np.ndarray, part: str, asked: int | None, seed: np.random.SeedSequence
-) -> Pairs:
-    labels = source.labels[positions]
-    count = default_count(labels, STANDARD_PAIRS[part]) if asked is None else asked
-    try:
-        img1, img2, similarity = make_pairs(labels, count, seed)
-    except DatasetError as error:
-        raise DatasetError(f"{source.name}, {part} part: {error}") from error
-    return positions[img1], positions[img2], similarity
-
-
 def _pair_file(
     source: Source,
     images: dict[int, np.ndarray],
-    pairs: dict[int, Pairs],
+    pairs: dict[int, PairArrays],
     parts: tuple[int, ...],
     manifest: dict[str, Any],
 ) -> PairDataset:
-    """The pairs of some parts, and of the source only the images of these parts."""
+    """Builds the pair data set of some splits, with only the images of these splits."""
     kept = np.sort(np.concatenate([images[part] for part in parts]))
     img1, img2, similarity = (np.concatenate(column) for column in zip(*(pairs[part] for part in parts), strict=True))
     return PairDataset(
@@ -200,7 +165,7 @@ def _pair_file(
 
 
 def _rows(images: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Some of the images; of those on the disk, on the disk again."""
+    """Copies some of the images; images that are on disk are copied on disk."""
     if not isinstance(images, np.memmap):
         return images[kept]
     rows = scratch_images((len(kept), *images.shape[1:]))
@@ -208,14 +173,3 @@ def _rows(images: np.ndarray, kept: np.ndarray) -> np.ndarray:
     for start in range(0, len(kept), size):
         rows[start : start + size] = images[kept[start : start + size]]
     return rows
-
-
-def default_count(labels: np.ndarray, standard: int) -> int:
-    """How many pairs to make unasked: `standard`, ten an image, or half of what exists on the scarcer side; even.
-
-    Where that is less than `FEW_PAIRS`, all that exists on the scarcer side counts, up to that number. Never less than
-    two, so that a part too small for any pair is refused by `make_pairs`, with the reason.
-    """
-    scarcer = min(existing_pairs(labels))
-    count = min(standard, PAIRS_PER_IMAGE * len(labels), max(scarcer, min(FEW_PAIRS, 2 * scarcer)))
-    return max(2, count - count % 2)

@@ -1,4 +1,4 @@
-"""The result of making the pair files of a data set: the files, and a report of them."""
+"""Result of generating the pair files of a data set."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from siamese_tf.data.pairs.audit import Audit
 
 @dataclass(frozen=True)
 class GeneratedPairs:
-    """The result of `generate_pair_files`.
+    """Result of `generate_pair_files`.
 
     Attributes:
         train_path, test_path: the two files.

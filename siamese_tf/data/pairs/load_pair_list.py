@@ -1,4 +1,4 @@
-"""A list of pairs of image files, opened to be evaluated: a CSV file, or one in the form of LFW's `pairs.txt`."""
+"""Loading of a list of image pairs for evaluation: CSV, or the format of LFW's `pairs.txt`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,10 +7,10 @@ import numpy as np
 
 from siamese_tf.data.images.format import ImageFormat
 from siamese_tf.data.pairs.audit import audit_pairs
+from siamese_tf.data.pairs.listed_pairs import is_lfw
 from siamese_tf.data.pairs.load_pairs import TrainTestPairs
 from siamese_tf.data.pairs.pair_file import TEST
 from siamese_tf.data.pairs.pair_lists import load_pair_dataset
-from siamese_tf.data.pairs.pair_text import is_lfw
 from siamese_tf.errors import PairFileError
 
 

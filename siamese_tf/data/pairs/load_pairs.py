@@ -1,4 +1,4 @@
-"""The pairs of a run: a file or list named by the user, or files found in `dataset/<name>/`, or made there."""
+"""Loading of the pairs of a run: a file or list, or the files in `dataset/<name>/`, generated if missing."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,9 +8,9 @@ import numpy as np
 from siamese_tf.data.images.format import NATIVE_FORMAT, ImageFormat, reject_image_options
 from siamese_tf.data.pairs.audit import audit_pairs
 from siamese_tf.data.pairs.generate import generate_pair_files
+from siamese_tf.data.pairs.listed_pairs import is_lfw, is_list
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset, check_labels_agree, load_pair_file
 from siamese_tf.data.pairs.pair_lists import check_people_apart, load_pair_dataset
-from siamese_tf.data.pairs.pair_text import is_lfw, is_list
 from siamese_tf.data.pairs.pairs_folder import (
     TEST_FILE,
     TRAIN_FILE,
@@ -23,8 +23,9 @@ from siamese_tf.data.pairs.pairs_folder import (
 from siamese_tf.data.pairs.pairs_lock import pairs_lock
 from siamese_tf.data.sampling.split import GIVEN
 from siamese_tf.data.sampling.split_sizes import pair_warnings
-from siamese_tf.data.sources.load import Source, load_source
+from siamese_tf.data.sources.load import load_source
 from siamese_tf.data.sources.published import PUBLISHED
+from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.files import is_private
 
@@ -33,7 +34,7 @@ DATASET_FOLDER = Path("dataset")
 
 @dataclass(frozen=True)
 class TrainTestPairs:
-    """The pairs of a run.
+    """Training, validation and test pairs of a run.
 
     Attributes:
         train: with training and validation rows.
@@ -127,7 +128,7 @@ def load_pairs(
 
 
 def _as_private(opened: TrainTestPairs) -> TrainTestPairs:
-    """Marks both pair files as private; one file for both stays one."""
+    """Marks both pair files as private; a file that serves as both stays one object."""
     train, test = replace(opened.train, private=True), opened.test
     if test is not None:
         test = train if test is opened.train else replace(test, private=True)
@@ -135,7 +136,7 @@ def _as_private(opened: TrainTestPairs) -> TrainTestPairs:
 
 
 def _find_or_make(source: Source, dataset: str, folder: Path) -> tuple[Path, str]:
-    """The folder of the pair files of a data set, made where they are not there; and which of the two it was."""
+    """Returns the folder of the pair files of a data set and "found" or "generated"; generates missing files."""
     here, how = pairs_folder(folder, source), "found there"
     if not all((here / name).exists() for name in (TRAIN_FILE, TEST_FILE)):
         with pairs_lock(folder):  # another run may be making them
@@ -194,7 +195,7 @@ def _parts_by_fold(pairs: PairDataset, fold: np.ndarray) -> PairDataset:
 
 
 def _dataset_name(pairs: PairDataset, path: Path) -> str:
-    """What the manifest says, as long as it can name a folder: a pair file from anywhere must not choose another."""
+    """Returns the name in the manifest if it is a plain folder name: an untrusted file must not choose a path."""
     name = str(pairs.manifest.get("source", ""))
     plain = name == Path(name).name and name not in ("", "..") and name.isprintable()
     return name if plain else path.stem

@@ -1,4 +1,4 @@
-"""The manifest of a pair file: JSON text in an array of its own, which says where the file came from."""
+"""Manifest of a pair file: JSON text in an array, which records where the pairs came from."""
 
 import json
 import sys

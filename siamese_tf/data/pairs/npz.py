@@ -1,4 +1,4 @@
-"""Arrays in a zip that `np.load` reads: written with the same bytes every time, read with nothing taken on trust."""
+"""Zip files of arrays that `np.load` reads: written reproducibly, read without trusting their contents."""
 
 import io
 import math
@@ -67,7 +67,7 @@ def member_crc32(array: np.ndarray) -> int:
 
 
 class _Crc32:
-    """A file that stores nothing of what is written to it but the CRC-32."""
+    """File object that computes the CRC-32 of what is written and stores nothing."""
 
     value = 0
 
@@ -82,7 +82,7 @@ def _write_array(out: Any, array: np.ndarray) -> None:
 
 
 class Header(NamedTuple):
-    """The header of an array that is not read yet; `size` is that of the header itself, in bytes."""
+    """Header of an array that is not read yet; `size` is the size of the header itself in bytes."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -161,7 +161,7 @@ def _read_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> 
 
 
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: Header, file: IO[bytes] | None) -> np.ndarray:
-    """An array of the archive, from memory, or from the file it is in, if that is given and holds it as it is."""
+    """Reads an array into memory, or maps it if `file` is given and holds it uncompressed."""
     stored = info.compress_type == zipfile.ZIP_STORED and info.file_size > header.size and not header.fortran_order
     with archive.open(info) as member:
         if file is None or not stored:
@@ -172,7 +172,7 @@ def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: Header,
 
 
 def _start(file: IO[bytes], info: zipfile.ZipInfo) -> int:
-    """Where the bytes of a member begin: behind its own header, whose two last fields tell how long it is."""
+    """Returns the offset of a member's data: after its local header, whose last two fields give its length."""
     file.seek(info.header_offset + LOCAL_HEADER.size - 4)
     name, extra = struct.unpack("<HH", file.read(4))
     return info.header_offset + LOCAL_HEADER.size + name + extra

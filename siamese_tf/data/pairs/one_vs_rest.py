@@ -1,4 +1,4 @@
-"""One class against all others: pairs, made from those of a run, that ask of any two images whether both show it."""
+"""One class against the rest: pairs for "do both images show this class?", made from the pairs of a run."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ MAX_NAMED = 20  # classes in a message
 
 
 def class_label(pairs: PairDataset, name: str) -> int:
-    """The label of a class.
+    """Returns the label of a class.
 
     Args:
         pairs: with labels.
@@ -42,7 +42,7 @@ def class_label(pairs: PairDataset, name: str) -> int:
 
 
 def one_vs_rest(opened: TrainTestPairs, name: str, *, rest_is_a_class: bool, seed: int) -> TrainTestPairs:
-    """Pairs of one class and the rest, among the images of each part, so the split stays what it was.
+    """Makes pairs of one class and the rest from the images of each split; the split does not change.
 
     Half of the pairs are two images of the class (similar), half one of it and one of the rest (dissimilar). Two images
     of the rest make no pair: they are not alike merely because neither is of the class.
@@ -82,7 +82,7 @@ def one_vs_rest(opened: TrainTestPairs, name: str, *, rest_is_a_class: bool, see
 
 
 def labels_of(pairs: PairDataset) -> np.ndarray:
-    """The labels (n,) of the images, or a PairFileError where the file has none."""
+    """Returns the labels (n,) of the images."""
     if pairs.labels is None:
         raise PairFileError(
             f"{pairs.path or 'these pairs'}: there are no labels, so nobody knows which images are of a class."
@@ -92,14 +92,14 @@ def labels_of(pairs: PairDataset) -> np.ndarray:
 
 
 def _names(pairs: PairDataset) -> dict[int, str]:
-    """What the labels that occur are called: by the manifest, or by their number where it does not say."""
+    """Returns the names of the labels that occur: from the manifest, else their numbers."""
     names = pairs.manifest.get("class_names")
     names = names if isinstance(names, list) else []
     return {label: str(names[label] if label < len(names) else label) for label in np.unique(labels_of(pairs)).tolist()}
 
 
 def label_in(other: PairDataset, pairs: PairDataset, label: int) -> int:
-    """The label that another file has for a class: by its name where both have names; -1 where it has none of it."""
+    """Returns the label of a class in another file, by name if both have names; -1 if the file lacks the class."""
     if not all(isinstance(file.manifest.get("class_names"), list) for file in (pairs, other)):
         return label
     name = _names(pairs)[label]
@@ -108,7 +108,7 @@ def label_in(other: PairDataset, pairs: PairDataset, label: int) -> int:
 
 
 def _remade(file: PairDataset, parts: Sequence[int], told: dict[str, Any], seed: int) -> PairDataset:
-    """The file with other labels, and other pairs in those of the parts that it has."""
+    """Returns the data set with binary labels and new pairs in the given splits."""
     labels = np.where(labels_of(file) == told["label"], ONE, REST)
     rest = None if told["rest_is_a_class"] else REST
     seeds = np.random.SeedSequence(seed).spawn(len(PARTS))
@@ -147,5 +147,5 @@ def _pairs(
 
 
 def _slug(name: str) -> str:
-    """A name as a part of a folder's: "T-shirt/top" becomes "T-shirt-top"."""
+    """Converts a class name to part of a folder name: "T-shirt/top" becomes "T-shirt-top"."""
     return re.sub(r"[^\w.-]+", "-", name)[:40].strip("-.")

@@ -1,4 +1,4 @@
-"""The pair file: images, pairs, split and where they came from, in one `.npz` that `np.load` reads without pickle."""
+"""Pair file: images, pairs, split and provenance in one `.npz` that `np.load` reads without pickle."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ TRAIN, VALIDATION, TEST = 0, 1, 2
 PARTS = ("train", "validation", "test")
 REQUIRED = ("images", "img1", "img2", "similarity")
 MAX_LABEL = np.iinfo(np.int64).max
-PUBLISHED = (*REQUIRED, "labels", "split", "manifest", CHECKSUMS)
+KNOWN_ARRAYS = (*REQUIRED, "labels", "split", "manifest", CHECKSUMS)
 
 
 @dataclass(frozen=True, eq=False)
 class PairDataset:
-    """What a pair file holds.
+    """Images and pairs of a pair file.
 
     Attributes:
         images: (n, h, w, c) uint8; of a file, memory-mapped and read-only.
@@ -52,18 +52,18 @@ class PairDataset:
 
     @property
     def image_format(self) -> ImageFormat:
-        """What image files must be brought to, to go with these; the manifest says how, if image files these were."""
+        """Image format that other image files must be converted to, to be comparable with these images."""
         height, width, channels = self.images.shape[1:]
         image_format = self.manifest.get("form")
         how = image_format.get("resize") if isinstance(image_format, dict) else None
         return format_of_images((height, width, channels), how if how in RESIZES else "pad")
 
     def rows(self, split: int) -> np.ndarray:
-        """The row numbers (int64, rising) of the pairs of TRAIN, VALIDATION or TEST."""
+        """Returns the row numbers (int64, ascending) of the pairs of TRAIN, VALIDATION or TEST."""
         return np.flatnonzero(self.split == split)
 
     def images_of(self, split: int) -> np.ndarray:
-        """The positions (int64, rising) of the images of TRAIN, VALIDATION or TEST.
+        """Returns the positions (int64, ascending) of the images of TRAIN, VALIDATION or TEST.
 
         A file says of pairs, not of images, where they belong: these are the images that the pairs of that part use, or
         all images where there are no other pairs and the manifest counts all images to that part.
@@ -92,7 +92,7 @@ def save_pair_file(path: str | Path, pairs: PairDataset) -> None:
 
 def arrays_of(pairs: PairDataset) -> dict[str, np.ndarray]:
     """Returns the arrays in the file of these pairs by name, without the checksums."""
-    arrays = {name: getattr(pairs, name) for name in PUBLISHED[:-2] if getattr(pairs, name) is not None}
+    arrays = {name: getattr(pairs, name) for name in KNOWN_ARRAYS[:-2] if getattr(pairs, name) is not None}
     return {**arrays, "manifest": encode_manifest(pairs.manifest, str(pairs.path or "these pairs"))}
 
 
@@ -112,13 +112,13 @@ def load_pair_file(path: str | Path) -> PairDataset:
         with open_regular(path) as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             check = partial(_check_headers, name=str(path))
-            arrays, members = read_npz(file, str(path), PUBLISHED, mapped=("images",), check=check)
+            arrays, members = read_npz(file, str(path), KNOWN_ARRAYS, mapped=("images",), check=check)
     except OSError as error:
         raise PairFileError(
             f"cannot read the pair file {path}: {error.strerror}. Make pair files with siamese-tf pairs generate."
         ) from error
     manifest = decode_manifest(arrays["manifest"], str(path)) if "manifest" in arrays else {}
-    check_members(arrays.get(CHECKSUMS), members, PUBLISHED, manifest, str(path))
+    check_members(arrays.get(CHECKSUMS), members, KNOWN_ARRAYS, manifest, str(path))
     return PairDataset(
         **_checked(arrays, str(path)), manifest=manifest, path=path, sha256=sha256, private=is_private(path)
     )
@@ -166,7 +166,7 @@ def _check_headers(arrays: Mapping[str, np.ndarray | Header], name: str) -> None
 
 
 def _checked(arrays: dict[str, np.ndarray], name: str) -> dict[str, Any]:
-    """The same arrays in the types of PairDataset, once their values have been found right; not the manifest."""
+    """Checks the values of the arrays and returns them in the types of PairDataset, without the manifest."""
     images, pairs = arrays["images"], len(arrays["similarity"])
     images = images[..., np.newaxis] if images.ndim == 3 else images
     most = {"img1": len(images) - 1, "img2": len(images) - 1, "similarity": 1, "split": TEST, "labels": MAX_LABEL}

@@ -1,4 +1,4 @@
-"""Lists of pairs of image files, CSV and LFW's `pairs.txt`, with the images they name."""
+"""Lists of image pairs, CSV and LFW's `pairs.txt`, loaded with their images."""
 
 import hashlib
 import json
@@ -12,9 +12,11 @@ import numpy as np
 
 from siamese_tf.data.images.cache import CachedImages, cached_images
 from siamese_tf.data.images.format import ImageFormat
+from siamese_tf.data.pairs.csv_list import parse_csv
 from siamese_tf.data.pairs.csv_rows import TextLines
+from siamese_tf.data.pairs.lfw_list import parse_lfw
+from siamese_tf.data.pairs.listed_pairs import ListedPairs, is_lfw, is_list
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset, load_pair_file
-from siamese_tf.data.pairs.pair_text import ListedPairs, is_lfw, is_list, parse_csv, parse_lfw
 from siamese_tf.errors import PairFileError
 from siamese_tf.files import is_private, open_regular
 
@@ -155,12 +157,12 @@ def _folders(files: Iterable[Path]) -> set[Path]:
 
 
 def _names(listed: ListedPairs) -> Iterable[str]:
-    """The images, each once, those on the left first."""
+    """Returns the image names, each once, those of `img1` first."""
     return dict.fromkeys(chain(listed.img1, listed.img2))
 
 
 def _sha256(path: Path, found: CachedImages) -> str:
-    """Of the list and of its images, since the same list may name other ones: in another folder, or mended since."""
+    """Returns a hash of the list and its images, since the same list may name other or repaired images."""
     with open_regular(path) as file:
         digest = hashlib.file_digest(file, "sha256")
     digest.update(json.dumps([found.image_format.as_dict(), found.sha256]).encode())

@@ -1,4 +1,4 @@
-"""Which folder the pair files of a data set stand in: that of its name, or one of its own where another has that.
+"""Folder of the pair files of a data set: `<name>`, or `<name>-<hash>` if another data set has that name.
 
 Two folders of images may have one name, and one folder may be wanted in two forms.
 """
@@ -16,7 +16,8 @@ from typing import Any
 from siamese_tf.data.pairs.manifest import decode_manifest
 from siamese_tf.data.pairs.npz import read_npz
 from siamese_tf.data.pairs.pair_file import PairDataset
-from siamese_tf.data.sources.load import NAMES, Source
+from siamese_tf.data.sources.load import NAMES
+from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import PairFileError
 from siamese_tf.files import open_regular
 
@@ -60,7 +61,7 @@ def explain_mismatch(folder: Path, source: Source) -> str:
 
 
 def has_both_files(folder: Path, dataset: str, source: Source | None) -> bool:
-    """Whether a folder holds the pair files of a data set.
+    """Checks that a folder holds both pair files of a data set.
 
     Raises:
         PairFileError: it holds one of the two.
@@ -112,7 +113,7 @@ def check_same_run(train: PairDataset, test: PairDataset) -> None:
 
 
 def _command(dataset: str, source: Source | None) -> str:
-    """The command that makes the pairs of a data set."""
+    """Returns the command that generates the pairs of a data set."""
     line = f"siamese-tf pairs generate --dataset {shlex.quote(str(dataset))}"
     if source is None or source.image_format is None:
         return line
@@ -126,7 +127,7 @@ def _has_pairs(folder: Path) -> bool:
 
 
 def _of_same_images(shared: Path, source: Source) -> Path | None:
-    """The folder of pairs of the same images in the same form, which were elsewhere when the pairs were made."""
+    """Finds a folder of pairs of the same images and image format, even if the images have moved since."""
     for folder in sorted(shared.parent.glob(f"{glob.escape(shared.name)}-{'[0-9a-f]' * HASH_LENGTH}")):
         if (_manifest(folder) or {}).get("files") == source.files:
             return folder
@@ -139,7 +140,7 @@ def _short_hash(source: Source) -> str:
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:
-    """The manifest of the pair files in a folder; {} where it cannot be read, None where there are no files."""
+    """Returns the manifest of the pair files in a folder; {} if it is unreadable, None if there are no files."""
     for path in (folder / TRAIN_FILE, folder / TEST_FILE):
         if path.exists():
             try:
@@ -152,7 +153,7 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def _is_of(manifest: dict[str, Any], folder: Path, source: Source) -> bool:
-    """Whether the pairs in a folder are of the same folder of images as it was before, in the same form.
+    """Checks that pairs were made from the same folder, perhaps before it changed, in the same image format.
 
     The manifest says nothing of where images were, but the list beside it does, relative to itself.
     """

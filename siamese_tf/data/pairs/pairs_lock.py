@@ -1,4 +1,4 @@
-"""A lock on the pair files of a data set, so that one process at a time makes them."""
+"""Lock on the pair files of a data set, so that only one process generates them."""
 
 import os
 import threading
@@ -13,7 +13,7 @@ _held = threading.local()
 
 @contextmanager
 def pairs_lock(folder: Path) -> Iterator[None]:
-    """Waits until no other process makes pair files in a folder, and keeps others from it meanwhile.
+    """Waits until no other process generates pair files in a folder, and locks the folder.
 
     Who holds it can enter again.
     """

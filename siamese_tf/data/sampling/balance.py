@@ -1,4 +1,4 @@
-"""Whole classes dealt to groups, so that neither one large class nor chance leaves a group with few images."""
+"""Balanced assignment of whole classes to groups, so that no group is left with few images."""
 
 from collections.abc import Sequence
 

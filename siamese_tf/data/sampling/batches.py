@@ -1,15 +1,15 @@
-"""The order of the batches: a function of (seed, epoch) alone, so a resumed run sees what an unbroken one would."""
+"""Order of the batches: a function of (seed, epoch) alone, so a resumed run sees the same batches."""
 
 import numpy as np
 
 
 def steps_per_epoch(pairs: int, batch_pairs: int) -> int:
-    """Whole batches in one pass over the pairs; the remainder, other pairs every time, waits for another epoch."""
+    """Returns the number of whole batches in one pass over the pairs; the remainder differs every epoch."""
     return max(1, pairs // batch_pairs)
 
 
 def epoch_batches(rows: np.ndarray, batch_pairs: int, seed: int, epoch: int) -> np.ndarray:
-    """The rows of every batch of one epoch.
+    """Returns the rows of every batch of one epoch.
 
     Args:
         rows: (n,) integers, the pairs to go through.

@@ -1,4 +1,4 @@
-"""Batches of P classes with K images each, for losses that look for positives and negatives within the batch."""
+"""Batches of P classes with K images each, for losses that mine positives and negatives within the batch."""
 
 from collections.abc import Iterator
 
@@ -34,7 +34,7 @@ def class_batches(labels: np.ndarray, classes_per_batch: int, images_per_class: 
 
 
 def short_classes(labels: np.ndarray, images_per_class: int) -> int:
-    """How many classes have fewer images than `class_batches` asks of each, so that a batch repeats some."""
+    """Counts classes with fewer than K images, whose images `class_batches` repeats within a batch."""
     return int((np.unique(labels, return_counts=True)[1] < images_per_class).sum())
 
 

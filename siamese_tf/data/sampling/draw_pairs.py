@@ -1,4 +1,4 @@
-"""Balanced pairs of labelled images: half similar, half dissimilar, every class alike, no pair twice.
+"""Balanced random pairs: half similar, half dissimilar, classes equally often, no pair twice.
 
 Pairs are drawn as numbers. The pairs of one group (a class for similar pairs, two classes for dissimilar ones) are
 numbered without gaps, each group gets its quota of different numbers, and a number is decoded to its two images. So no
@@ -53,7 +53,7 @@ def make_pairs(
 
 
 def all_pairs(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every pair of different images once, as `make_pairs` gives them; with many classes, most are dissimilar."""
+    """Returns every pair of different images once, in the form of `make_pairs`; most pairs are dissimilar."""
     img1, img2 = np.triu_indices(len(labels), 1)
     return img1.astype(np.int32), img2.astype(np.int32), (labels[img1] == labels[img2]).astype(np.uint8)
 
@@ -108,14 +108,14 @@ def _dissimilar(
 
 
 def _turn_half(numbers: np.ndarray, rng: np.random.Generator) -> None:
-    """Swaps the halves of about every second int64, in place; none is negative."""
+    """Swaps the 32-bit halves of about half of the numbers (int64, not negative) in place."""
     for rows in _blocks(len(numbers)):
         block = numbers[rows]
         np.copyto(block, block << 32 | block >> 32, where=rng.random(len(block)) < 0.5)
 
 
 def _blocks(count: int) -> Iterator[slice]:
-    """Slices of `count` rows, few enough at a time for what is computed from them to stay in the processor's cache."""
+    """Yields slices of `count` rows that are small enough for the processor's cache."""
     return (slice(first, first + BLOCK) for first in range(0, count, BLOCK))
 
 
@@ -128,7 +128,7 @@ def _draw(capacity: np.ndarray, count: int, rng: np.random.Generator) -> tuple[n
 
 
 def _quotas(capacity: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Shares `count` evenly, as water fills vessels: a full one leaves its share to the others."""
+    """Distributes `count` evenly over groups with limited capacity; full groups pass their share on."""
     quota = np.zeros_like(capacity)
     while rest := count - int(quota.sum()):
         unfilled = np.flatnonzero(quota < capacity)

@@ -1,4 +1,4 @@
-"""Folds: every person is tested once, by a model that has never seen them; and the folds of a list of pairs."""
+"""Cross-validation folds: every person is tested once by a model that has never seen them."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ MIN_PEOPLE = 2  # in each part: one person alone makes no different pair
 
 
 class Fold(NamedTuple):
-    """The images of one fold, as sorted int64 positions; nobody is in two parts.
+    """Images of one fold, as sorted int64 positions; no person is in two splits.
 
     Attributes:
         train, validation, test: positions.
@@ -25,7 +25,7 @@ class Fold(NamedTuple):
 
 
 class PairFold(NamedTuple):
-    """The pairs of one fold of a list, as sorted int64 row numbers.
+    """Pairs of one fold of a list, as sorted int64 row numbers.
 
     Attributes:
         others: the pairs of all other folds, by which the threshold is chosen.
@@ -99,7 +99,7 @@ def check_people_apart(labels: ArrayLike, fold: Fold) -> None:
 
 
 def pair_folds(fold: ArrayLike) -> list[PairFold]:
-    """The folds of a list of pairs that says to which each pair belongs, such as the ten of LFW's pairs.txt.
+    """Returns the folds of a list that assigns each pair to a fold, such as the ten of LFW's pairs.txt.
 
     Args:
         fold: integers (m,), the fold of each pair; only which are equal matters.
@@ -123,7 +123,7 @@ def pair_folds(fold: ArrayLike) -> list[PairFold]:
 
 
 def people_in_several_folds(fold: ArrayLike, person1: ArrayLike, person2: ArrayLike) -> int:
-    """How many people stand in the pairs of more than one fold; with 0 the threshold is chosen on strangers.
+    """Counts people in the pairs of more than one fold; if 0, thresholds are chosen on other people.
 
     Args:
         fold: integers (m,), the fold of each pair.

@@ -1,4 +1,4 @@
-"""Which image belongs to training, validation or test: decided before any pair is made."""
+"""Split of the images into training, validation and test, made before any pair is drawn."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from siamese_tf.data.images.content_ids import content_ids
 from siamese_tf.data.sampling.split_by_class import MIN_CLASSES, split_by_class
 from siamese_tf.data.sampling.split_by_image import split_by_image
-from siamese_tf.data.sources.load import Source
+from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import ConfigError, DatasetError
 
 MODES = ("image", "class")
@@ -16,7 +16,7 @@ GIVEN = "given"  # by the folders train, validation and test of the source
 
 @dataclass(frozen=True, eq=False)
 class ImageSplit:
-    """The images of each part, as sorted int64 positions in the source; no position stands in two parts.
+    """Images of each split, as sorted int64 positions in the source; no position is in two splits.
 
     Attributes:
         train, validation, test: positions.
@@ -127,7 +127,7 @@ def distinct_images(source: Source) -> tuple[np.ndarray, dict[str, int]]:
 
 
 def sides_of(source: Source) -> list[np.ndarray]:
-    """Which images (n,) bool the source itself counts to training, validation and test; every image is on one side."""
+    """Returns bool masks (n,) of the source's own training, validation and test images; each image is in one."""
     validation = np.zeros(len(source.labels), bool) if source.is_validation is None else source.is_validation
     return [~(source.is_test | validation), validation, source.is_test]
 
@@ -145,7 +145,7 @@ def _by_class(
 
 
 def _as_given(source: Source, distinct: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """The parts that the source has; a missing validation or test part is taken from training.
+    """Returns the splits of the source; a missing validation or test split is taken from training.
 
     It is taken by image, but by class where the training images and those of the other part share no class.
     """

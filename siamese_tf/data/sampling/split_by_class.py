@@ -1,4 +1,4 @@
-"""Whole classes dealt to the parts of a split: the test is of classes never seen, as of people who are strangers."""
+"""Split by class: the test classes are never seen in training, as in face verification."""
 
 from collections.abc import Sequence
 
@@ -49,5 +49,5 @@ def split_by_class(
 
 
 def images_of(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """The number of images (k,) of each of some classes (k,)."""
+    """Returns the number of images (k,) of each of k classes."""
     return np.bincount(labels, minlength=int(classes.max(initial=0)) + 1)[classes]

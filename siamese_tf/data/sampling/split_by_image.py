@@ -1,4 +1,4 @@
-"""Images split into parts that each show the classes of the others: the split of digits, and of few pictures a class.
+"""Split by image: every class appears in all splits where it has enough images.
 
 Large classes are shared out image by image. Of small ones that would leave a part single images, which make no similar
 pair, so these are dealt in groups: a class of 4 to about 20 images keeps most of them in training and gives the rest to
@@ -67,7 +67,7 @@ def _images_of_each(labels: np.ndarray, part: np.ndarray, classes: int) -> np.nd
 
 
 def _shares(steps: Sequence[int]) -> list[float]:
-    """The share of the images of each part: `(4, 5)` gives 60, 25 and 15 %."""
+    """Returns the share of images of each split: `(4, 5)` gives 60, 25 and 15%."""
     rest, shares = 1.0, []
     for step in steps:
         shares.append(rest / step)
@@ -109,7 +109,7 @@ def _deal_rows(sizes: list[int], shares: np.ndarray, core: Mapping[int, Row]) ->
 
 
 def _options(size: int, shares: list[float], core: Row | None) -> list[Row]:
-    """The ways to deal a class."""
+    """Returns the ways to divide a class."""
     if min(shares) * size >= MIN_IMAGES:
         near = [(math.floor(share * size), math.ceil(share * size)) for share in shares[1:]]
         return [(size - sum(others), *others) for others in product(*near)]
@@ -121,7 +121,7 @@ def _options(size: int, shares: list[float], core: Row | None) -> list[Row]:
 
 
 def _options_with(core: Row, size: int) -> list[Row]:
-    """All ways that give every part at least what the core does, in groups, and most of them training."""
+    """Returns the ways to divide a class that give every split at least the images of the core."""
     rest = size - sum(core)
     added = product(range(rest + 1), repeat=len(core) - 1)
     rows = [

@@ -1,9 +1,9 @@
-"""Warnings about a split that leaves too little to train on, or to choose the threshold by."""
+"""Warnings about splits with too little data to train on or to choose a threshold by."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from siamese_tf.data.sources.load import Source
+from siamese_tf.data.sources.source import Source
 
 MIN_TRAIN_SHARE = 0.25
 MIN_VALIDATION_PAIRS = 20
@@ -15,7 +15,7 @@ def pair_warnings(source: Source, manifest: Mapping[str, Any]) -> tuple[str, ...
 
 
 def split_warnings(manifest: Mapping[str, Any]) -> list[str]:
-    """The warnings that the manifest of a pair file gives reason to, without "warning:".
+    """Returns warnings about the split sizes in the manifest of a pair file, without "warning:".
 
     Args:
         manifest: with `images` and `pairs`, the numbers of images and of pairs of each part, by its name; one that does
@@ -38,7 +38,7 @@ def split_warnings(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def _counts(numbers: Any) -> dict[str, int]:
-    """The whole numbers among what is said; the manifest of a file from anywhere may say anything."""
+    """Returns the integers among the values; the manifest of an untrusted file may hold anything."""
     if not isinstance(numbers, dict):
         return {}
     return {name: number for name, number in numbers.items() if type(number) is int}

@@ -1,4 +1,4 @@
-"""One file from the network, checked before it takes its name."""
+"""Download of one file, verified before it replaces anything."""
 
 import gzip
 import hashlib

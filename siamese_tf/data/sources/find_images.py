@@ -1,30 +1,28 @@
-"""Which image files a folder has, and which class and part each belongs to: by the folders it stands in.
+"""Image files of a folder, with the class and split of each from the folders it is in.
 
 Either the sub-folders of the folder are the classes, or it has sub-folders train, and validation, test or both, whose
 sub-folders are.
 """
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 from siamese_tf.data.images.decode import SUFFIXES, is_image
-from siamese_tf.printable import printable
+from siamese_tf.data.sources.file_names import ODD_NAME, is_unusual_name, natural_order, shown_name
 
 PARTS = ("train", "validation", "test")
 PART_OF = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}  # name of a folder, lower case -> part
 NOT_READ = (".heic", ".heif", ".avif", ".jp2")
-ODD_NAME = "is not UTF-8, or has control characters"
 MAX_FOLDERS = 20_000
 MAX_NAMED = 3  # files or folders in a message
 
 
 @dataclass(eq=False)
 class FoundImages:
-    """The image files of a folder; none of them is decoded.
+    """Image files of a folder; none of them is decoded.
 
     Attributes:
         files: path relative to the folder, with `/` -> path; class by class, in natural order.
@@ -94,28 +92,8 @@ def add_unused(found: FoundImages, folder: str | Path, name: str = "") -> None:
         found.unused += [relative(os.path.join(above, file)) for file in sorted(images, key=natural_order)]
 
 
-def natural_order(name: str) -> tuple[list[tuple[bool, int, str]], str]:
-    """The sort key that puts s2 before s10, A beside a, and numbers before words."""
-    parts = re.findall(r"([0-9]+)|([^0-9]+)", name)
-    return [(not digits, int(digits or 0), text.casefold()) for digits, text in parts], name
-
-
-def is_unusual_name(name: str) -> bool:
-    """Whether the bytes of a name are not UTF-8, or it has control characters."""
-    try:
-        text = os.fsencode(name).decode("utf-8")
-    except UnicodeError:
-        return True
-    return printable(text) != text
-
-
-def shown_name(name: str) -> str:
-    """The name, which is UTF-8 whatever the locale, with escapes for what is not, and for control characters."""
-    return printable(os.fsencode(name).decode("utf-8", "backslashreplace"))
-
-
 def _parts(subs: Sequence[os.DirEntry[str]]) -> dict[str, int]:
-    """Name of the folder -> part of the split; empty where the folders are classes."""
+    """Maps folder names to splits; empty if the folders are classes."""
     folders = [entry for entry in subs if _is_folder(entry)]
     parts = {entry.name: PART_OF[entry.name.lower()] for entry in folders if entry.name.lower() in PART_OF}
     if 0 not in parts.values() or len(set(parts.values())) < 2 or any(map(_is_class, folders)):

@@ -1,4 +1,4 @@
-"""IDX files, the form in which MNIST is published, read without trusting what their headers say."""
+"""IDX files, the format in which MNIST is published, read without trusting their headers."""
 
 import gzip
 import hashlib
@@ -63,7 +63,7 @@ def read_idx(path: str | Path, expected_sha256: str | None = None) -> np.ndarray
 
 
 def idx_sha256(values: np.ndarray) -> str:
-    """The SHA-256 of the uncompressed IDX file that holds these values.
+    """Returns the SHA-256 of the uncompressed IDX file that holds these values.
 
     Args:
         values: uint8 array of one to four dimensions.

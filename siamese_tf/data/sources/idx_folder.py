@@ -1,4 +1,4 @@
-"""A folder of four IDX files: training images and labels, test images and labels."""
+"""Folders of four IDX files: training images and labels, test images and labels."""
 
 import os
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ PARTS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3
 
 
 def find_idx_files(folder: str | Path) -> dict[str, Path]:
-    """Which of the four files stand in a folder.
+    """Finds those of the four files that are in a folder.
 
     A file may be plain or end in `.gz`, and be written `train-images-idx3-ubyte` or `train-images.idx3-ubyte`; the
     plain one is taken where both stand.

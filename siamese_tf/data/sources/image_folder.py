@@ -1,4 +1,4 @@
-"""A folder with one sub-folder of image files for each class, or with such folders for train, validation and test."""
+"""Folders with one subfolder of images per class, or with such folders in train, validation and test."""
 
 import hashlib
 import os
@@ -12,13 +12,12 @@ import numpy as np
 from siamese_tf.data.images.cache import CachedImages, cached_images
 from siamese_tf.data.images.decode import SUFFIXES
 from siamese_tf.data.images.format import NATIVE_FORMAT, ImageFormat
+from siamese_tf.data.sources.file_names import natural_order, shown_name
 from siamese_tf.data.sources.find_images import (
     MAX_NAMED,
     PART_OF,
     FoundImages,
     find_images,
-    natural_order,
-    shown_name,
 )
 from siamese_tf.data.sources.idx_folder import PARTS
 from siamese_tf.errors import DatasetError
@@ -26,7 +25,7 @@ from siamese_tf.errors import DatasetError
 
 @dataclass(frozen=True, eq=False)
 class ImageFolder:
-    """The images of a folder.
+    """Images of a folder.
 
     Attributes:
         images: (n, h, w, c) uint8, memory-mapped, read-only.
@@ -116,7 +115,7 @@ def _where_instead(folder: str | Path, there: FoundImages) -> str:
 
 
 def _where_classes_are(unused: Sequence[str]) -> list[str]:
-    """The folders that could be named instead, relative, those with most files first.
+    """Returns relative paths of folders that hold classes, those with the most files first.
 
     They hold folders with image files, or they hold train and another part in which such folders are.
     """

@@ -1,70 +1,25 @@
-"""Labelled images to make pairs from: mnist, fashion-mnist, digits, or a folder of IDX files or of images."""
+"""Labeled images by name: mnist, fashion-mnist, digits, or a folder of IDX files or images."""
 
 import difflib
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from siamese_tf.data.images.format import NATIVE_FORMAT, ImageFormat, reject_image_options
-from siamese_tf.data.sources.find_images import ODD_NAME, PARTS, FoundImages, add_unused, is_unusual_name, shown_name
+from siamese_tf.data.sources.file_names import ODD_NAME, is_unusual_name, shown_name
+from siamese_tf.data.sources.find_images import PARTS, FoundImages, add_unused
 from siamese_tf.data.sources.idx import idx_sha256
 from siamese_tf.data.sources.idx_folder import find_idx_files, read_idx_folder, stack_parts
 from siamese_tf.data.sources.image_folder import read_image_folder
 from siamese_tf.data.sources.published import PUBLISHED, DatasetNotFoundError, load_published
+from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import DatasetError
 
 NAMES = ("auto", *PUBLISHED, "digits")
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """Labelled images and where they came from.
-
-    Attributes:
-        name: `"mnist"`, `"fashion-mnist"`, `"digits"`, or the name of the folder.
-        images: (n, h, w, c) uint8, 0 to 255, c is 1 (grey) or 3 (red, green, blue).
-        labels: (n,) int64, from 0.
-        is_test: (n,) bool, True for the official test images; all False where there is no official test part.
-        class_names: what label k is called, at position k.
-        origin: where it was found, in words; differs from machine to machine.
-        files: file name -> SHA-256 (hexadecimal) of its uncompressed bytes; the same wherever it was found.
-        note: one line for people: which data set is used, and why when there was a choice.
-        paths: of each image, relative to the folder `origin`, with `/`; None where images are no files of their own.
-        image_format: what image files were brought to, settled; None where images are no files of their own.
-        unreadable: one line for each image file that is left out: its relative path, and why.
-        is_validation: (n,) bool, True for the images of the folder validation, for a source with a split of its own;
-            None for all others.
-        warnings: one line for each thing that the user may not have meant, without "warning:".
-        folder: the real path of a folder of the user's own; None for a data set with a name of its own.
-    """
-
-    name: str
-    images: np.ndarray
-    labels: np.ndarray
-    is_test: np.ndarray
-    class_names: tuple[str, ...]
-    origin: str
-    files: dict[str, str]
-    note: str
-    paths: tuple[str, ...] | None = None
-    image_format: ImageFormat | None = None
-    unreadable: tuple[str, ...] = ()
-    is_validation: np.ndarray | None = None
-    warnings: tuple[str, ...] = ()
-    folder: str | None = None
-
-    @property
-    def has_split(self) -> bool:
-        """Whether the folders train, and validation, test or both, say what each image is for."""
-        return self.is_validation is not None
-
-    def lines(self) -> list[str]:
-        """Returns the note, and a line for each image file that is left out."""
-        return [self.note, *(f"could not be read: {line}" for line in self.unreadable)]
 
 
 def load_source(name: str, data_dir: str | Path | None = None, image_format: ImageFormat = NATIVE_FORMAT) -> Source:
@@ -106,7 +61,7 @@ def load_source(name: str, data_dir: str | Path | None = None, image_format: Ima
 
 
 def format_for(name: str, image_format: ImageFormat) -> ImageFormat:
-    """The form where the data set of this name is a folder of image files, else the one that asks for nothing."""
+    """Returns the image format if the data set is a folder of image files, else NATIVE_FORMAT."""
     image_folder = name and name not in NAMES and os.path.isdir(name) and not find_idx_files(name)
     return image_format if image_folder else NATIVE_FORMAT
 

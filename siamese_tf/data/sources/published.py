@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: what they must hold, and where they are looked for."""
+"""MNIST and Fashion-MNIST: their checksums, and where they are looked for."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ _NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")  # in the order of PARTS
 
 
 class DatasetNotFoundError(DatasetError):
-    """A known data set that stands nowhere and cannot be downloaded; `why` says so without the cure."""
+    """A published data set is in none of the usual places and cannot be downloaded; `why` omits the hint."""
 
     def __init__(self, why: str, cure: str):
         super().__init__(f"{why}; {cure}")
@@ -29,7 +29,7 @@ class DatasetNotFoundError(DatasetError):
 
 @dataclass(frozen=True)
 class PublishedDataset:
-    """What a published data set must hold.
+    """Checksums and class names of a published data set.
 
     Attributes:
         class_names: what label k is called, at position k.
@@ -127,7 +127,7 @@ def _keras_cache() -> Path:
 
 
 def _complete_cache(name: str, cache: Path) -> Path:
-    """Downloads what the Keras cache lacks; returns the `.npz`, or the folder of four files, that now stands there."""
+    """Downloads what the Keras cache lacks; returns the `.npz`, or the folder of four files."""
     known = PUBLISHED[name]
     if known.npz_sha256 is not None:
         npz = cache / f"{name}.npz"

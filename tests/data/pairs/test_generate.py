@@ -17,7 +17,8 @@ from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, load_pair_f
 from siamese_tf.data.pairs.pair_lists import csv_pairs
 from siamese_tf.data.sampling.draw_pairs import make_pairs
 from siamese_tf.data.sampling.split import ImageSplit, split_images
-from siamese_tf.data.sources.load import Source, load_source
+from siamese_tf.data.sources.load import load_source
+from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import ConfigError, DatasetError, PairFileError
 from siamese_tf.version import __version__
 

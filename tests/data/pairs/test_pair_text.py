@@ -3,12 +3,12 @@ import io
 
 import numpy as np
 import pytest
-
-from siamese_tf.data.pairs.csv_rows import TextLines
-from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION
 from siamese_tf.data.pairs.pair_text import ListedPairs, is_lfw, is_list, write_csv_pairs
 from siamese_tf.data.pairs.pair_text import parse_csv as parse_csv_lines
 from siamese_tf.data.pairs.pair_text import parse_lfw as parse_lfw_lines
+
+from siamese_tf.data.pairs.csv_rows import TextLines
+from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION
 from siamese_tf.errors import PairFileError
 
 LFW = "2\t1\nAnn_Lee\t1\t12\nAnn_Lee\t1\tBob\t2\n\nBob\t1\t2\nBob\t3\tAnn_Lee\t4\n"

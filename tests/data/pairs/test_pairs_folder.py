@@ -18,7 +18,7 @@ from siamese_tf.data.pairs.pairs_folder import (
     has_both_files,
     pairs_folder,
 )
-from siamese_tf.data.sources.load import Source
+from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import PairFileError
 
 FORM = ImageFormat((2, 2), "grey", "pad")

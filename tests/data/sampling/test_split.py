@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from siamese_tf.data.sampling.split import default_mode, distinct_images, split_images
-from siamese_tf.data.sources.load import Source
+from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import ConfigError, DatasetError
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from siamese_tf.data.images.decode import load_image
 from siamese_tf.data.images.format import ImageFormat
-from siamese_tf.data.sources.find_images import is_unusual_name, shown_name
+from siamese_tf.data.sources.file_names import is_unusual_name, shown_name
 from siamese_tf.data.sources.image_folder import read_image_folder
 from siamese_tf.errors import DatasetError
 

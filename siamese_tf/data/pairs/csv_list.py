@@ -1,0 +1,105 @@
+"""CSV lists of image pairs: columns `img1,img2,similarity` and optionally `split`.
+
+A CSV list has a first line with the columns `img1,img2,similarity` and perhaps `split`. A list in the form of LFW's
+`pairs.txt` says in its first line how many folds there are, and how many similar pairs, and as many dissimilar ones,
+each has (one number alone is that of a single fold); a similar pair is `name n1 n2`, a dissimilar one
+`name1 n1 name2 n2`.
+"""
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from siamese_tf.data.pairs.csv_rows import (
+    COLUMNS,
+    TextLines,
+    csv_batches,
+    csv_columns,
+    describe_field_count,
+)
+from siamese_tf.data.pairs.listed_pairs import ListedPairs
+from siamese_tf.data.pairs.pair_file import PARTS, TRAIN
+from siamese_tf.errors import PairFileError
+from siamese_tf.files import atomic_write
+
+VALUES = {"similarity": {"0", "1"}, "split": {*PARTS}}  # what a row of a list for training may have there
+
+
+def parse_csv(lines: TextLines | Sequence[str], name: str) -> ListedPairs:
+    """Parses a CSV list of pairs.
+
+    Args:
+        lines: with their ends; gone through twice, so that nothing is kept of a list that is refused.
+        name: what the messages call it.
+
+    Raises:
+        PairFileError: it is none; the message names the line.
+    """
+    columns = csv_columns(lines, name, COLUMNS[:3])
+    img1, img2, similarity = map(columns.index, COLUMNS[:3])
+    split = columns.index("split") if "split" in columns else None
+    _check_rows(lines, name, columns)
+    listed, parts = ListedPairs(), {part: number for number, part in enumerate(PARTS)}
+    for batch in csv_batches(lines, name):
+        rows = [*filter(None, batch.rows)]
+        listed.add(
+            [row[img1] for row in rows],
+            [row[img2] for row in rows],
+            [int(row[similarity]) for row in rows],
+            [TRAIN if split is None else parts[row[split]] for row in rows],
+        )
+    if not listed.img1:
+        raise PairFileError(f"{name} holds no pairs below its first line. Write one on each line")
+    return listed
+
+
+def _check_rows(lines: TextLines | Sequence[str], name: str, columns: list[str]) -> None:
+    values = {columns.index(column): allowed for column, allowed in VALUES.items() if column in columns}
+    images = [columns.index(column) for column in COLUMNS[:2]]
+    for batch in csv_batches(lines, name):
+        if not batch.is_well_formed(len(columns), values, images):
+            for number, fields in batch.numbered():
+                if problem := _problem(fields, columns):
+                    raise PairFileError(f"{name}, line {number}: {problem}. Correct it")
+
+
+def _problem(fields: list[str], columns: list[str]) -> str:
+    """Describes what is wrong with a row; returns "" if nothing is."""
+    if problem := describe_field_count(fields, columns):
+        return problem
+    row = dict(zip(columns, fields, strict=True))
+    if row["similarity"] not in VALUES["similarity"] or not (row["img1"] and row["img2"]):
+        return f"expected two images and a similarity of 1 (same) or 0 (different); got {','.join(fields)!r:.200}"
+    if row.get("split", PARTS[TRAIN]) not in VALUES["split"]:
+        return f"split is {row['split']!r:.200}; expected {', '.join(PARTS)}"
+    return ""
+
+
+def write_csv_pairs(
+    path: str | Path,
+    folder: str | Path,
+    paths: Sequence[str],
+    pairs: Mapping[int, tuple[np.ndarray, np.ndarray, np.ndarray]],
+    *,
+    private: bool = False,
+) -> None:
+    """Writes pairs of image files as a CSV list that `csv_pairs` reads, with paths relative to the list's folder.
+
+    Args:
+        path: of the list.
+        folder: what holds the images.
+        paths: of each image, relative to `folder`.
+        pairs: TRAIN, VALIDATION or TEST -> img1 and img2 (m,), positions in `paths`, and similarity (m,), 1 = same.
+        private: only the owner may read the list, which names people.
+    """
+    relative = Path(os.path.relpath(os.path.realpath(folder), os.path.realpath(Path(path).parent)))
+    way = os.fsencode(relative.as_posix()).decode("utf-8")
+    with atomic_write(path, "w", private=private) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for part, columns in pairs.items():
+            for img1, img2, similarity in zip(*(column.tolist() for column in columns), strict=True):
+                writer.writerow([f"{way}/{paths[img1]}", f"{way}/{paths[img2]}", similarity, PARTS[part]])
