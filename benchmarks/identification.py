@@ -86,8 +86,8 @@ def train_without(source, train, validation, unseen, folder: Path):
     from siamese_tf.config.recipes import config_from
     from siamese_tf.data.pairs.audit import audit_pairs
     from siamese_tf.data.pairs.generate import pairs_of_split
-    from siamese_tf.data.pairs.load_pairs import TrainTestPairs
     from siamese_tf.data.pairs.pair_file import TRAIN
+    from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
     from siamese_tf.data.sampling.split import ImageSplit
     from siamese_tf.models.model_file import load_model
     from siamese_tf.training.run_data import RunData

@@ -8,9 +8,9 @@ import pytest
 
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.generate import generate_pair_files
-from siamese_tf.data.pairs.load_pairs import TrainTestPairs
 from siamese_tf.data.pairs.one_vs_rest import one_vs_rest
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset
+from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.data.sampling.draw_pairs import make_pairs
 from siamese_tf.training.run_data import RunData
 

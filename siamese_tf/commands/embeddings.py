@@ -16,7 +16,7 @@ from siamese_tf.printable import print_lines, printable, warn
 if TYPE_CHECKING:  # `siamese-tf --help` waits for none of these
     import numpy as np
 
-    from siamese_tf.data.pairs.load_pairs import TrainTestPairs
+    from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 
 
 def embed(

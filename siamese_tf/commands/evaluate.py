@@ -15,7 +15,7 @@ from siamese_tf.errors import SiameseError
 from siamese_tf.printable import print_lines, warn
 
 if TYPE_CHECKING:
-    from siamese_tf.data.pairs.load_pairs import TrainTestPairs
+    from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
     from siamese_tf.models.siamese_model import SiameseModel
 
 AT = (

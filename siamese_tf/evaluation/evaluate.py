@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from siamese_tf.data.pairs.load_pairs import TrainTestPairs
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset
+from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.errors import PairFileError
 from siamese_tf.evaluation.plots.pairs import save_mistakes_plot, save_sample_plot
 from siamese_tf.evaluation.plots.training import save_roc_plot, save_scores_plot

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamese_tf.data.pairs.load_pairs import TrainTestPairs
 from siamese_tf.data.pairs.one_vs_rest import label_in, labels_of
 from siamese_tf.data.pairs.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairDataset
+from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.evaluation import metrics
 from siamese_tf.evaluation.evaluate import check_images

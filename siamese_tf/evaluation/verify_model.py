@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from siamese_tf.data.pairs.load_pairs import TrainTestPairs
 from siamese_tf.data.pairs.pair_file import PairDataset
+from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.data.sampling.folds import people_in_several_folds
 from siamese_tf.errors import PairFileError
 from siamese_tf.evaluation.evaluate import EmbeddedPairs, ScoredSplit, classes_are_split, save_pictures, score_files

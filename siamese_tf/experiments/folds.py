@@ -15,8 +15,8 @@ from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.images.format import ImageFormat
 from siamese_tf.data.pairs.audit import audit_pairs
 from siamese_tf.data.pairs.generate import pairs_of_split
-from siamese_tf.data.pairs.load_pairs import TrainTestPairs
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, PairDataset
+from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.data.sampling.draw_pairs import all_pairs, existing_pairs
 from siamese_tf.data.sampling.folds import people_folds
 from siamese_tf.data.sampling.split import ImageSplit, distinct_images

@@ -6,9 +6,10 @@ import numpy as np
 
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.images.format import ImageFormat
-from siamese_tf.data.pairs.load_pairs import TrainTestPairs, load_pairs
+from siamese_tf.data.pairs.load_pairs import load_pairs
 from siamese_tf.data.pairs.one_vs_rest import one_vs_rest
 from siamese_tf.data.pairs.pair_file import TRAIN
+from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.data.sampling.class_batches import short_classes
 
 

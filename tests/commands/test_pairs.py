@@ -24,7 +24,7 @@ def test_generate_and_check(run, tmp_path):
     checked = run(f"pairs check {train} {test}")
     assert (checked.code, checked.err) == (0, "")
     assert checked.out.endswith("no leaks\n")
-    assert "images in two parts: train and validation 0, train and test 0, validation and test 0" in checked.out
+    assert "images in two splits: train and validation 0, train and test 0, validation and test 0" in checked.out
 
 
 def test_warnings_go_to_standard_error(run, drawn_people, tmp_path):
@@ -49,7 +49,7 @@ def small_pairs(img1, img2, split, same_images=()) -> PairDataset:
         (small_pairs([0, 2], [1, 3], [TRAIN, VALIDATION], [(1, 3)]), "train and validation 1"),
         (small_pairs([0, 2], [1, 2], [TRAIN, TRAIN]), "paired with themselves: 1"),
         (small_pairs([0, 2], [1, 3], [TRAIN, TRAIN], [(2, 3)]), "paired with themselves: 1"),
-        (small_pairs([0, 1], [1, 0], [TEST, TEST]), "stand twice: 1"),
+        (small_pairs([0, 1], [1, 0], [TEST, TEST]), "duplicate pairs: 1"),
     ],
     ids=["an image in train and test", "a twin", "a self-pair", "a pair of twins", "the same pair turned round"],
 )

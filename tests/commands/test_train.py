@@ -338,7 +338,7 @@ def test_folds_are_trained_where_they_are_asked_for(run, folded, tmp_path):
         ("--dataset people --color gray", "color is 'gray'; expected grey or rgb"),
         ("--dataset people --resize fit", "resize is 'fit'; expected pad, crop or stretch"),
         ("--dataset digits --image-size 9", "and digits is neither. Leave them out"),
-        ("--images people", "images people: that is for a list in the form of LFW's pairs.txt"),
+        ("--images people", "images people: that is for a list in the format of LFW's pairs.txt"),
         ("--pairs people/none.csv", "cannot read the pairs people/none.csv: No such file"),
     ],
 )

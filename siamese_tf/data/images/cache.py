@@ -41,7 +41,7 @@ class CachedImages:
     """Decoded images of a set of files.
 
     Attributes:
-        image_format: what they were brought to, settled.
+        image_format: image format they were converted to; resolved.
         images: (k, h, w, c) uint8, memory-mapped, read-only; of the files that can be read, in the order given.
         sha256: name -> SHA-256 (hexadecimal) of the file's bytes, of those that can be read, in the same order.
         unreadable: name -> why, of the others.
@@ -55,9 +55,9 @@ class CachedImages:
     resized: int
 
 
-def block_size(shape: Sequence[int], most: int) -> int:
+def block_size(shape: Sequence[int], limit: int) -> int:
     """Returns the number of images of a shape to process at a time, at most `most`."""
-    return max(1, min(most, BLOCK_BYTES // math.prod(shape)))
+    return max(1, min(limit, BLOCK_BYTES // math.prod(shape)))
 
 
 def cached_images(
@@ -66,10 +66,10 @@ def cached_images(
     """Decodes image files; if none changed since the last call, only the cache is read.
 
     Args:
-        about: the folder or list that the files belong to; it has one cache for each form asked for.
+        about: the folder or list that the files belong to; it has one cache for each image format.
         files: what to call each file -> where it is.
-        image_format: what to bring the images to; what it leaves open, the readable files decide.
-        images_folder: of a list whose images may stand in several folders; it has a cache for each of them.
+        image_format: image format to convert the images to; what it leaves open, the readable files decide.
+        images_folder: of a list whose images may be in several folders; it has a cache for each of them.
 
     Raises:
         SiameseError: the cache cannot be written; see `in_cache`.

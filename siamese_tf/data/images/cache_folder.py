@@ -36,7 +36,7 @@ def in_cache(needed: int) -> Iterator[Path]:
         needed: bytes that the block is going to write there.
 
     Raises:
-        SiameseError: the system does not let the folder be made, or the block write there; with the cure.
+        SiameseError: the system does not let the folder be made, or the block write there; the message has a hint.
     """
     folder = cache_folder()
     try:

@@ -13,11 +13,11 @@ def content_ids(*stacks: np.ndarray) -> list[np.ndarray]:
 
     Returns:
         One (n,) int64 array for each stack. Two images have the same number if, and only if, shape and bytes are equal
-        (told by SHA-256). Numbers start at 0, in the order of first appearance.
+        (compared by SHA-256). Numbers start at 0, in the order of first appearance.
     """
-    seen: dict[bytes, int] = {}
+    numbers: dict[bytes, int] = {}
     return [
-        np.fromiter((seen.setdefault(key, len(seen)) for key in _digests(stack)), np.int64, len(stack))
+        np.fromiter((numbers.setdefault(key, len(numbers)) for key in _digests(stack)), np.int64, len(stack))
         for stack in stacks
     ]
 

@@ -44,7 +44,7 @@ def load_image(path: ImageSource, height: int, width: int, channels: int, resize
     """
     modes = {1: "L", 3: "RGB"}
     if channels not in modes:
-        raise ImageError(f"an image cannot be brought to {channels} channels; expected 1 (grey) or 3 (colour)")
+        raise ImageError(f"an image cannot be brought to {channels} channels; expected 1 (gray) or 3 (color)")
     image = resize_image(decode_image(path).convert(modes[channels]), height, width, resize)
     return np.array(image, np.uint8).reshape(height, width, channels)
 
@@ -53,7 +53,7 @@ def decode_image(path: ImageSource) -> Image.Image:
     """Decodes an image file of unknown making: PNG, JPEG, BMP, PPM or PGM, WebP, TIFF or GIF (first picture only).
 
     The sizes of the file and of the picture are checked before its pixels are decoded. The picture is turned upright
-    by its EXIF orientation. 16-bit grey is divided by 257, so that its levels are kept, and 16-bit colour keeps its
+    by its EXIF orientation. 16-bit gray is divided by 257, so that its levels are kept, and 16-bit color keeps its
     upper eight bits; what is transparent becomes black; palettes, CMYK and the like become red-green-blue.
 
     Args:
@@ -68,7 +68,7 @@ def decode_image(path: ImageSource) -> Image.Image:
         ImageError: it is missing, no regular file, no image, of another format, damaged, too large, or its pixels
             have 32 bits.
     """
-    with _opened(path) as image:
+    with _open(path) as image:
         image.load()
         if has_32_bits(image):
             raise refusal(path, f"its pixels are 32-bit numbers (mode {image.mode})", "8 or 16 bits", "convert it")
@@ -81,7 +81,7 @@ def image_shape(path: ImageSource) -> tuple[int, int, int]:
     Raises:
         ImageError: as `decode_image`, but for damage beyond the header.
     """
-    with _opened(path) as image:
+    with _open(path) as image:
         width, height = image.size if orientation_of(image) < 5 else image.size[::-1]
         return height, width, channels_of(image)
 
@@ -89,14 +89,14 @@ def image_shape(path: ImageSource) -> tuple[int, int, int]:
 def is_image(path: ImageSource) -> bool:
     """Checks by its first bytes, not its name, that a file is an image of a supported format."""
     try:
-        with _opened(path):
+        with _open(path):
             return True
     except ImageError:
         return False
 
 
 @contextmanager
-def _opened(source: ImageSource) -> Iterator[Image.Image]:
+def _open(source: ImageSource) -> Iterator[Image.Image]:
     """Yields an image whose sizes are checked but whose pixels are not decoded; raises any failure as ImageError."""
     if not is_image_source(source):
         raise ImageError(

@@ -88,15 +88,15 @@ def format_of_images(shape: tuple[int, int, int], resize: str = "pad") -> ImageF
     height, width, channels = shape
     colors = {count: color for color, count in COLORS.items()}
     if channels not in colors:
-        raise ConfigError(f"images cannot be brought to {channels} channels; expected 1 (grey) or 3 (colour)")
+        raise ConfigError(f"images cannot be brought to {channels} channels; expected 1 (gray) or 3 (color)")
     return ImageFormat((height, width), colors[channels], resize)
 
 
 def reject_image_options(image_format: ImageFormat, what: str) -> None:
-    """Refuses a form where there are no image files to bring to it.
+    """Rejects an image format where there are no image files.
 
     Raises:
-        ConfigError: any of it was asked for; `what` says what there is instead.
+        ConfigError: any value is set; `what` names what there is instead.
     """
     if image_format != NATIVE_FORMAT:
         raise ConfigError(

@@ -13,7 +13,7 @@ def resize_image(image: Image.Image, height: int, width: int, how: str = "pad") 
         image: Pillow image of mode `"L"` or `"RGB"`.
         height: pixels, 1 or more.
         width: pixels, 1 or more.
-        how: `"pad"` keeps the aspect ratio, scales until the picture just fits and puts it in the centre of a black
+        how: `"pad"` keeps the aspect ratio, scales until the picture just fits and puts it in the center of a black
             canvas (where the margin is odd, the extra pixel is at the right or below); `"crop"` keeps the aspect
             ratio, scales until the canvas is full and cuts off what is too much on both sides alike; `"stretch"`
             scales both sides on their own.

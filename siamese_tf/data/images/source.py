@@ -32,7 +32,7 @@ def open_source(source: ImageFile, max_bytes: int) -> IO[bytes]:
 
     Args:
         source: a path; the bytes of the file; or a file open for binary reading, which is read from its start where it
-            can be rewound, else from where it stands.
+            can be rewound, else from its current position.
         max_bytes: the largest size.
 
     Raises:

@@ -42,7 +42,7 @@ class Store:
     """Decoded images on disk.
 
     Attributes:
-        image_format: what the images were brought to, settled.
+        image_format: image format they were converted to; resolved.
         file: the array's.
         images: (k, h, w, c) uint8, memory-mapped, read-only: of the readable files, in the order of `entries`.
         entries: name of a file -> what it was.
@@ -133,11 +133,11 @@ def write_index(folder: Path, image_format: ImageFormat, file: Path, entries: di
     return store
 
 
-def remove_leftovers(folder: Path, kept: Path, replaced: Path | None) -> None:
+def remove_leftovers(folder: Path, current: Path, replaced: Path | None) -> None:
     """Removes the array that was replaced, what was left by killed processes, and what is older than a day."""
     remove_stale_temporaries(folder)
     for path in folder.iterdir():
         stamp = file_stamp(path)
         aged = stamp is not None and time.time() - stamp[1] / 1e9 > STALE_SECONDS
-        if path.name not in (INDEX, kept.name) and (aged or path == replaced):
+        if path.name not in (INDEX, current.name) and (aged or path == replaced):
             path.unlink(missing_ok=True)

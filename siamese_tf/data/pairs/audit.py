@@ -18,8 +18,8 @@ class PartAudit:
     Attributes:
         images: how many different images its pairs use.
         pairs, similar: how many pairs, and how many of them have similarity 1.
-        similar_per_class: the fewest and the most similar pairs a class has; None without labels.
-        dissimilar_per_class: the fewest and the most dissimilar pairs a class takes part in; None without labels.
+        similar_per_class: smallest and largest number of similar pairs of a class; None without labels.
+        dissimilar_per_class: smallest and largest number of dissimilar pairs of a class; None without labels.
     """
 
     images: int
@@ -35,10 +35,10 @@ class Audit:
 
     Attributes:
         parts: by name of the part, those that have pairs.
-        overlap: for each two parts with pairs, "train-test" for example, how many images stand in both.
-        duplicate_pairs: pairs that stood before, in either order, in the same part or another.
+        overlap: for each two parts with pairs, "train-test" for example, the number of images in both.
+        duplicate_pairs: pairs that occur again, in either order, in the same part or another.
         self_pairs: pairs of an image with an image of the same content.
-        contradictions: pairs whose similarity contradicts the labels, and pairs that stand with both similarities.
+        contradictions: pairs whose similarity contradicts the labels, and pairs listed with both similarities.
         shared_between_files: images in more than one of the files. Not a leak where the part is the same, but a file
             that does not say its split counts as training, and then only this number tells of a leak.
     """
@@ -69,8 +69,8 @@ class Audit:
             table.append(image_format(name, f"{part.images:,}", f"{part.pairs:,}", share, *spreads))
         overlap = ", ".join(f"{parts.replace('-', ' and ')} {count:,}" for parts, count in self.overlap.items())
         findings = [
-            f"images in two parts: {overlap or 'there is one part only'}",
-            f"pairs that stand twice: {self.duplicate_pairs:,}",
+            f"images in two splits: {overlap or 'only one split'}",
+            f"duplicate pairs: {self.duplicate_pairs:,}",
             f"images paired with themselves: {self.self_pairs:,}",
             f"similarity contradicted: {self.contradictions:,}",
             f"images in more than one file: {self.shared_between_files:,}",

@@ -1,7 +1,7 @@
 """Array `checksums` of a pair file: the name and the CRC-32 of every other member, as JSON text.
 
-The checksums of a zip stand beside what they protect. A member that is lost or renamed, or written again with a
-checksum that fits, goes unnoticed without a list of what must be there.
+A zip stores its checksums beside the data they protect. Without a list of the members, one that is lost or renamed, or
+written again with a matching checksum, goes unnoticed.
 """
 
 import json
@@ -15,7 +15,7 @@ from siamese_tf.data.pairs.npz import member_crc32
 from siamese_tf.errors import PairFileError
 
 CHECKSUMS = "checksums"
-OURS = "format"  # stands in the manifest of every file that `siamese-tf pairs generate` has made
+OURS = "format"  # is in the manifest of every file that `siamese-tf pairs generate` has made
 HINT = "Copy or make the file again; a pair file with changes of your own must have neither checksums nor manifest."
 
 

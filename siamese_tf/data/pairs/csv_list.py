@@ -1,6 +1,6 @@
 """CSV lists of image pairs: columns `img1,img2,similarity` and optionally `split`.
 
-A CSV list has a first line with the columns `img1,img2,similarity` and perhaps `split`. A list in the form of LFW's
+A CSV list has a first line with the columns `img1,img2,similarity` and perhaps `split`. A list in the format of LFW's
 `pairs.txt` says in its first line how many folds there are, and how many similar pairs, and as many dissimilar ones,
 each has (one number alone is that of a single fold); a similar pair is `name n1 n2`, a dissimilar one
 `name1 n1 name2 n2`.

@@ -31,21 +31,21 @@ class DrawnPairs:
 
 
 def draw_parts(
-    source: Source, split: ImageSplit, asked: Mapping[str, int | None], pair_seeds: list[np.random.SeedSequence]
+    source: Source, split: ImageSplit, counts: Mapping[str, int | None], pair_seeds: list[np.random.SeedSequence]
 ) -> DrawnPairs:
     images = {TRAIN: split.train, VALIDATION: split.validation, TEST: split.test}
     pairs = {
-        part: _pairs_of_part(source, positions, PARTS[part], asked[PARTS[part]], pair_seeds[part])
+        part: _pairs_of_part(source, positions, PARTS[part], counts[PARTS[part]], pair_seeds[part])
         for part, positions in images.items()
     }
     return DrawnPairs(split, images, pairs)
 
 
 def _pairs_of_part(
-    source: Source, positions: np.ndarray, part: str, asked: int | None, seed: np.random.SeedSequence
+    source: Source, positions: np.ndarray, part: str, counts: int | None, seed: np.random.SeedSequence
 ) -> PairArrays:
     labels = source.labels[positions]
-    count = default_count(labels, STANDARD_PAIRS[part]) if asked is None else asked
+    count = default_count(labels, STANDARD_PAIRS[part]) if counts is None else counts
     try:
         img1, img2, similarity = make_pairs(labels, count, seed)
     except DatasetError as error:

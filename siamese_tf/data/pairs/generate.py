@@ -45,7 +45,7 @@ def generate_pair_files(
 
     For a folder of image files, `<out>/<name>/pairs.csv` lists the same pairs as `img1,img2,similarity,split`, with the
     paths of the images relative to that folder. Where the pairs in `<out>/<name>` are of another folder of the user's
-    own, or of another form of its images, `<out>/<name>-<hash>` is the folder, see `pairs_folder`.
+    own, or of another image format, `<out>/<name>-<hash>` is the folder, see `pairs_folder`.
 
     Args:
         dataset: a name or a folder, as for `load_source`, or what it gave.
@@ -58,27 +58,27 @@ def generate_pair_files(
             sub-folders train, and validation, test or both; by class where there are image files of enough classes;
             else by image.
         seed: of every choice; the three parts have generators of their own, so the count of one changes no other.
-        image_format: of a folder of image files, what to bring them to.
+        image_format: of a folder of image files, image format to convert them to.
 
     Raises:
-        DatasetError: the data set cannot be had, is too small to split, or has fewer pairs than asked for; or a folder
+        DatasetError: the data set cannot be had, is too small to split, or has fewer pairs than requested; or a folder
             of image files is named as a known data set.
         PairFileError: a file would be too large to be read again; none is written.
-        ConfigError: a split that is neither, or for a folder that has one; a negative seed; or a form for what is no
-            folder of image files.
+        ConfigError: an unknown split, or any for a folder that has one; a negative seed; or an image format for a data
+            set that is no folder of image files.
         SiameseError: the cache of image files cannot be written; see `in_cache`.
     """
     source = dataset if isinstance(dataset, Source) else load_source(dataset, data_dir, image_format)
     if source.paths is not None and source.name in NAMES:
         raise DatasetError(
-            f"{source.origin} is a folder of images named as the data set {source.name}, whose pairs stand in"
+            f"{source.origin} is a folder of images named like the data set {source.name}, whose pairs are in"
             f" {Path(out) / source.name}; expected another name; rename the folder"
         )
-    asked = {"train": train_pairs, "validation": validation_pairs, "test": test_pairs}
+    counts = {"train": train_pairs, "validation": validation_pairs, "test": test_pairs}
     mode = split or default_mode(source)
     split_seed, pair_seeds = _seeds(seed)
-    drawn = draw_parts(source, split_images(source, mode, split_seed), asked, pair_seeds)
-    files = _files(source, drawn, mode, seed)
+    drawn = draw_parts(source, split_images(source, mode, split_seed), counts, pair_seeds)
+    files = _build_files(source, drawn, mode, seed)
     audit = audit_pairs(files)
     if audit.leaks or audit.contradictions:
         raise RuntimeError(
@@ -103,16 +103,18 @@ def generate_pair_files(
     return GeneratedPairs(*paths, note, manifest["duplicates"], audit, csv_path, source.unreadable, warnings)
 
 
-def build_pairs(source: Source, asked: dict[str, int | None], mode: str, seed: int) -> list[PairDataset]:
+def build_pairs(source: Source, counts: dict[str, int | None], mode: str, seed: int) -> list[PairDataset]:
     """Makes the two files in memory: training with validation pairs, and test pairs."""
     split_seed, pair_seeds = _seeds(seed)
-    return _files(source, draw_parts(source, split_images(source, mode, split_seed), asked, pair_seeds), mode, seed)
+    return _build_files(
+        source, draw_parts(source, split_images(source, mode, split_seed), counts, pair_seeds), mode, seed
+    )
 
 
 def pairs_of_split(source: Source, split: ImageSplit, mode: str, seed: int) -> list[PairDataset]:
     """Builds the pair files of images that are split already; `mode` describes the split in the manifest."""
     _, pair_seeds = _seeds(seed)
-    return _files(source, draw_parts(source, split, dict.fromkeys(STANDARD_PAIRS), pair_seeds), mode, seed)
+    return _build_files(source, draw_parts(source, split, dict.fromkeys(STANDARD_PAIRS), pair_seeds), mode, seed)
 
 
 def _seeds(seed: int) -> tuple[np.random.SeedSequence, list[np.random.SeedSequence]]:
@@ -123,7 +125,7 @@ def _seeds(seed: int) -> tuple[np.random.SeedSequence, list[np.random.SeedSequen
     return split_seed, pair_seeds
 
 
-def _files(source: Source, drawn: DrawnPairs, mode: str, seed: int) -> list[PairDataset]:
+def _build_files(source: Source, drawn: DrawnPairs, mode: str, seed: int) -> list[PairDataset]:
     """Builds both files. The manifest holds nothing that differs between machines; `files` identifies the data."""
     manifest = {
         "format": FORMAT,
@@ -150,13 +152,13 @@ def _pair_file(
     manifest: dict[str, Any],
 ) -> PairDataset:
     """Builds the pair data set of some splits, with only the images of these splits."""
-    kept = np.sort(np.concatenate([images[part] for part in parts]))
+    positions = np.sort(np.concatenate([images[part] for part in parts]))
     img1, img2, similarity = (np.concatenate(column) for column in zip(*(pairs[part] for part in parts), strict=True))
     return PairDataset(
-        images=_rows(source.images, kept),
-        labels=source.labels[kept],
-        img1=np.searchsorted(kept, img1).astype(np.int32),
-        img2=np.searchsorted(kept, img2).astype(np.int32),
+        images=_rows(source.images, positions),
+        labels=source.labels[positions],
+        img1=np.searchsorted(positions, img1).astype(np.int32),
+        img2=np.searchsorted(positions, img2).astype(np.int32),
         similarity=similarity,
         split=np.repeat(np.array(parts, np.uint8), [len(pairs[part][2]) for part in parts]),
         manifest=manifest,
@@ -164,12 +166,12 @@ def _pair_file(
     )
 
 
-def _rows(images: np.ndarray, kept: np.ndarray) -> np.ndarray:
+def _rows(images: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """Copies some of the images; images that are on disk are copied on disk."""
     if not isinstance(images, np.memmap):
-        return images[kept]
-    rows = scratch_images((len(kept), *images.shape[1:]))
+        return images[positions]
+    rows = scratch_images((len(positions), *images.shape[1:]))
     size = block_size(images.shape[1:], BLOCK)
-    for start in range(0, len(kept), size):
-        rows[start : start + size] = images[kept[start : start + size]]
+    for start in range(0, len(positions), size):
+        rows[start : start + size] = images[positions[start : start + size]]
     return rows

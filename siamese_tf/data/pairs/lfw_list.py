@@ -35,7 +35,7 @@ def parse_lfw(lines: TextLines | Sequence[str], name: str) -> ListedPairs:
     if len(counts) not in (1, 2) or not all(NUMBER.fullmatch(count) and int(count) for count in counts):
         raise PairFileError(
             f"the first line of {name} must say the number of folds and of similar pairs in each, as in '10 300'; it is"
-            f" {' '.join(counts)!r:.100}. Name a list in the form of LFW's pairs.txt, or a .csv file"
+            f" {' '.join(counts)!r:.100}. Name a list in the format of LFW's pairs.txt, or a .csv file"
         )
     folds, each = int(counts[0]) if len(counts) == 2 else 1, int(counts[-1])
     _check_lfw(lines, name, folds, each)

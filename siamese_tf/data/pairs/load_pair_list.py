@@ -8,9 +8,9 @@ import numpy as np
 from siamese_tf.data.images.format import ImageFormat
 from siamese_tf.data.pairs.audit import audit_pairs
 from siamese_tf.data.pairs.listed_pairs import is_lfw
-from siamese_tf.data.pairs.load_pairs import TrainTestPairs
 from siamese_tf.data.pairs.pair_file import TEST
 from siamese_tf.data.pairs.pair_lists import load_pair_dataset
+from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.errors import PairFileError
 
 
@@ -21,7 +21,7 @@ def load_pair_list(
 
     Args:
         path: a `.csv` file, see `csv_pairs`, or a `.txt` file, see `lfw_pairs`.
-        image_format: what to bring the images to.
+        image_format: image format to convert the images to.
         images: for a `.txt` file, the folder with a folder for each person; None is the one the list is in.
 
     Returns:

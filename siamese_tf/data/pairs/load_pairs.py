@@ -1,6 +1,6 @@
 """Loading of the pairs of a run: a file or list, or the files in `dataset/<name>/`, generated if missing."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from siamese_tf.data.pairs.pairs_folder import (
     pairs_folder,
 )
 from siamese_tf.data.pairs.pairs_lock import pairs_lock
+from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.data.sampling.split import GIVEN
 from siamese_tf.data.sampling.split_sizes import pair_warnings
 from siamese_tf.data.sources.load import load_source
@@ -30,40 +31,6 @@ from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.files import is_private
 
 DATASET_FOLDER = Path("dataset")
-
-
-@dataclass(frozen=True)
-class TrainTestPairs:
-    """Training, validation and test pairs of a run.
-
-    Attributes:
-        train: with training and validation rows.
-        test: with test rows; None where there are none.
-        dataset: the name of the data set, for titles and folders.
-        note: one line for people: which files, and why when there was a choice.
-        leaks: what the audit of the files found, see `Audit.leaks`; 0 is as it should be.
-        unreadable: one line for each image file of the data set that is left out.
-        warnings: one line for each thing that the user may not have meant, without "warning:".
-    """
-
-    train: PairDataset
-    test: PairDataset | None
-    dataset: str
-    note: str
-    leaks: int = 0
-    unreadable: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    def lines(self) -> list[str]:
-        """Returns the note, and a line for each image file that is left out."""
-        return [self.note, *(f"could not be read: {line}" for line in self.unreadable)]
-
-    def warning_lines(self) -> tuple[str, ...]:
-        """Returns the warnings, the last one where the pairs leak; see `printable.warn`."""
-        if not self.leaks:
-            return self.warnings
-        findings = f"{self.leaks:,} findings; see siamese-tf pairs check"
-        return (*self.warnings, f"These pairs leak ({findings}): accuracies on them flatter the model.")
 
 
 def load_pairs(
@@ -76,13 +43,13 @@ def load_pairs(
     image_format: ImageFormat = NATIVE_FORMAT,
     images_folder: str | Path | None = None,
 ) -> TrainTestPairs:
-    """Opens the pairs of a file, or of a data set, whose files are made in `folder/<name>/` when they are not there.
+    """Loads the pairs of a file, or of a data set, whose files are generated in `folder/<name>/` if missing.
 
-    Of folders of the user's own that have one name, and of one that is wanted in another form, each has pairs of its
-    own, see `pairs_folder`.
+    User folders that share a name, and one folder in several image formats, have separate pair files, see
+    `pairs_folder`.
 
     Besides pair files (.npz), `pairs` and `test_pairs` may be lists of image files: CSV (.csv), see `csv_pairs`,
-    or in the form of LFW's (.txt), see `lfw_pairs`. Of LFW's folds, in which nobody stands twice, the last is for
+    or in the format of LFW's pairs.txt (.txt), see `lfw_pairs`. Of LFW's folds, which share no people, the last is for
     the test and the one before for validation; as `test_pairs` all are for the test.
 
     Args:
@@ -91,63 +58,68 @@ def load_pairs(
         test_pairs: with test rows; None takes the test rows of `pairs`, else `test_pairs.npz` beside it.
         folder: where the folders of the data sets are.
         image_format: what to bring the images of a list or a folder of image files to.
-        images_folder: of the images that a `.txt` names; None is the folder it stands in.
+        images_folder: of the images that a `.txt` names; None is the folder of the list.
 
     Raises:
         DatasetError: the data set cannot be had.
         PairFileError: a file is missing, damaged, lacks the rows it is needed for, or was made from other images; or
             someone is in several of the three parts of LFW's folds.
-        ConfigError: a form for what has no image files, or `images_folder` without a `.txt`.
+        ConfigError: an image format for what has no image files, or `images_folder` without a `.txt`.
     """
     if images_folder is not None and not any(path is not None and is_lfw(path) for path in (pairs, test_pairs)):
         raise ConfigError(
-            f"images {images_folder}: that is for a list in the form of LFW's pairs.txt, and no such list came. Leave"
+            f"images {images_folder}: that is for a list in the format of LFW's pairs.txt, and no such list came. Leave"
             " it out, or, to make pairs of a folder of images, name it as the dataset"
         )
     if pairs is not None:
         if not is_list(pairs):
             reject_image_options(image_format, f"{pairs}")
-        return _open_files(Path(pairs), test_pairs, f"using the pairs of {pairs}", image_format, images_folder)
+        return _load_files(Path(pairs), test_pairs, f"using the pairs of {pairs}", image_format, images_folder)
     known = "mnist" if dataset == "auto" else dataset
     source: Source | None = None
     if known in PUBLISHED and all((folder / known / name).exists() for name in (TRAIN_FILE, TEST_FILE)):
         reject_image_options(image_format, known)
-        here, files, note, how = folder / known, dict(PUBLISHED[known].sha256), f"using {known}", "found there"
+        folder_of_pairs, files, note, state = (
+            folder / known,
+            dict(PUBLISHED[known].sha256),
+            f"using {known}",
+            "found there",
+        )
     else:
         source = load_source(dataset, data_dir, image_format)
-        here, how = _find_or_make(source, dataset, folder)
+        folder_of_pairs, state = _find_or_make(source, dataset, folder)
         files, note = source.files, source.note
-    check_made_from(here, files, dataset, source)
-    note = f"{note}; pairs in {here} ({how})"
-    opened = _open_files(here / TRAIN_FILE, test_pairs, note, image_format, images_folder)
+    check_made_from(folder_of_pairs, files, dataset, source)
+    note = f"{note}; pairs in {folder_of_pairs} ({state})"
+    loaded = _load_files(folder_of_pairs / TRAIN_FILE, test_pairs, note, image_format, images_folder)
     if source is None:
-        return opened
+        return loaded
     if is_private(source.origin):  # now, whoever may read the pair files
-        opened = _as_private(opened)
-    return replace(opened, unreadable=source.unreadable, warnings=pair_warnings(source, opened.train.manifest))
+        loaded = _as_private(loaded)
+    return replace(loaded, unreadable=source.unreadable, warnings=pair_warnings(source, loaded.train.manifest))
 
 
-def _as_private(opened: TrainTestPairs) -> TrainTestPairs:
+def _as_private(loaded: TrainTestPairs) -> TrainTestPairs:
     """Marks both pair files as private; a file that serves as both stays one object."""
-    train, test = replace(opened.train, private=True), opened.test
+    train, test = replace(loaded.train, private=True), loaded.test
     if test is not None:
-        test = train if test is opened.train else replace(test, private=True)
-    return replace(opened, train=train, test=test)
+        test = train if test is loaded.train else replace(test, private=True)
+    return replace(loaded, train=train, test=test)
 
 
 def _find_or_make(source: Source, dataset: str, folder: Path) -> tuple[Path, str]:
     """Returns the folder of the pair files of a data set and "found" or "generated"; generates missing files."""
-    here, how = pairs_folder(folder, source), "found there"
-    if not all((here / name).exists() for name in (TRAIN_FILE, TEST_FILE)):
+    folder_of_pairs, state = pairs_folder(folder, source), "found there"
+    if not all((folder_of_pairs / name).exists() for name in (TRAIN_FILE, TEST_FILE)):
         with pairs_lock(folder):  # another run may be making them
-            here = pairs_folder(folder, source)
-            if not has_both_files(here, dataset, source):
+            folder_of_pairs = pairs_folder(folder, source)
+            if not has_both_files(folder_of_pairs, dataset, source):
                 generate_pair_files(source, out=folder)
-                how = "made now"
-    return here, f"{how}{explain_mismatch(here, source)}"
+                state = "made now"
+    return folder_of_pairs, f"{state}{explain_mismatch(folder_of_pairs, source)}"
 
 
-def _open_files(
+def _load_files(
     path: Path, test_path: str | Path | None, note: str, image_format: ImageFormat, images_folder: str | Path | None
 ) -> TrainTestPairs:
     train, fold = load_pair_dataset(path, image_format, images_folder)

@@ -34,7 +34,7 @@ def check_size(arrays: Mapping[str, np.ndarray], name: str) -> None:
         name: what to call the file in messages.
 
     Raises:
-        PairFileError: how large they are, how large they may be, and the cure.
+        PairFileError: how large they are, how large they may be.
     """
     size = sum(array.nbytes + HEADER_BYTES for array in arrays.values())
     if size > MAX_BYTES:
@@ -139,9 +139,9 @@ def read_npz(
 
 def _check_sizes(members: Iterable[zipfile.ZipInfo], name: str, on_disk: int) -> None:
     size = sum(member.file_size for member in members)
-    most = min(MAX_BYTES, MAX_EXPANSION * on_disk + SLACK_BYTES)
-    if size > most:
-        raise PairFileError(f"{name} would expand from {on_disk:,} to {size:,} bytes; at most {most:,} are read.")
+    limit = min(MAX_BYTES, MAX_EXPANSION * on_disk + SLACK_BYTES)
+    if size > limit:
+        raise PairFileError(f"{name} would expand from {on_disk:,} to {size:,} bytes; at most {limit:,} are read.")
 
 
 def _read_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Header:

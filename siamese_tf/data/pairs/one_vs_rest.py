@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from siamese_tf.data.pairs.audit import audit_pairs
-from siamese_tf.data.pairs.load_pairs import TrainTestPairs
 from siamese_tf.data.pairs.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairDataset
+from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.data.sampling.draw_pairs import existing_pairs, make_pairs
 from siamese_tf.errors import ConfigError, DatasetError, PairFileError
 
@@ -28,7 +28,7 @@ def class_label(pairs: PairDataset, name: str) -> int:
         ConfigError: no image of the file is of that class; the message names the classes there are, or the first.
         PairFileError: the file has no labels.
     """
-    names = _names(pairs)
+    names = _class_names(pairs)
     for label, known in names.items():
         if known == name:
             return label
@@ -41,7 +41,7 @@ def class_label(pairs: PairDataset, name: str) -> int:
     raise ConfigError(f"there is no class {name!r:.100}; expected one of {', '.join(shown)}, or its number.")
 
 
-def one_vs_rest(opened: TrainTestPairs, name: str, *, rest_is_a_class: bool, seed: int) -> TrainTestPairs:
+def one_vs_rest(pairs: TrainTestPairs, name: str, *, rest_is_a_class: bool, seed: int) -> TrainTestPairs:
     """Makes pairs of one class and the rest from the images of each split; the split does not change.
 
     Half of the pairs are two images of the class (similar), half one of it and one of the rest (dissimilar). Two images
@@ -54,7 +54,7 @@ def one_vs_rest(opened: TrainTestPairs, name: str, *, rest_is_a_class: bool, see
         seed: of the pairs; each part has a generator of its own.
 
     Returns:
-        Pairs in memory, labelled 1 (the class) and 0 (the rest). Every part has as many as before, or at most half of
+        Pairs in memory, labeled 1 (the class) and 0 (the rest). Every part has as many as before, or at most half of
         the similar and of the dissimilar pairs that exist. Path and SHA-256 are those of the file they were made from.
 
     Raises:
@@ -62,21 +62,21 @@ def one_vs_rest(opened: TrainTestPairs, name: str, *, rest_is_a_class: bool, see
         DatasetError: a part has fewer than two images of the class, or none of the rest.
         PairFileError: a file has no labels, or no pairs of the parts it is opened for.
     """
-    label = class_label(opened.train, name)
-    name = _names(opened.train)[label]
-    told = {"class": name, "label": label, "rest_is_a_class": rest_is_a_class}
-    one_file = opened.test is opened.train
-    train = _remade(opened.train, (TRAIN, VALIDATION, TEST) if one_file else (TRAIN, VALIDATION), told, seed)
+    label = class_label(pairs.train, name)
+    name = _class_names(pairs.train)[label]
+    class_info = {"class": name, "label": label, "rest_is_a_class": rest_is_a_class}
+    one_file = pairs.test is pairs.train
+    train = _relabeled(pairs.train, (TRAIN, VALIDATION, TEST) if one_file else (TRAIN, VALIDATION), class_info, seed)
     test: PairDataset | None = None
-    if opened.test is not None:
-        told_test = {**told, "label": label_in(opened.test, opened.train, label)}
-        test = train if one_file else _remade(opened.test, (TEST,), told_test, seed)
+    if pairs.test is not None:
+        test_info = {**class_info, "label": label_in(pairs.test, pairs.train, label)}
+        test = train if one_file else _relabeled(pairs.test, (TEST,), test_info, seed)
     return replace(
-        opened,
+        pairs,
         train=train,
         test=test,
-        dataset=f"{opened.dataset}-{_slug(name) or label}-vs-rest",
-        note=f"{opened.note}, as {name} against the rest",
+        dataset=f"{pairs.dataset}-{_slug(name) or label}-vs-rest",
+        note=f"{pairs.note}, as {name} against the rest",
         leaks=audit_pairs([train] if test is None or one_file else [train, test]).leaks,
     )
 
@@ -91,7 +91,7 @@ def labels_of(pairs: PairDataset) -> np.ndarray:
     return pairs.labels
 
 
-def _names(pairs: PairDataset) -> dict[int, str]:
+def _class_names(pairs: PairDataset) -> dict[int, str]:
     """Returns the names of the labels that occur: from the manifest, else their numbers."""
     names = pairs.manifest.get("class_names")
     names = names if isinstance(names, list) else []
@@ -102,31 +102,31 @@ def label_in(other: PairDataset, pairs: PairDataset, label: int) -> int:
     """Returns the label of a class in another file, by name if both have names; -1 if the file lacks the class."""
     if not all(isinstance(file.manifest.get("class_names"), list) for file in (pairs, other)):
         return label
-    name = _names(pairs)[label]
-    names = _names(other)
+    name = _class_names(pairs)[label]
+    names = _class_names(other)
     return label if names.get(label) == name else next((k for k, known in names.items() if known == name), -1)
 
 
-def _remade(file: PairDataset, parts: Sequence[int], told: dict[str, Any], seed: int) -> PairDataset:
+def _relabeled(file: PairDataset, parts: Sequence[int], class_info: dict[str, Any], seed: int) -> PairDataset:
     """Returns the data set with binary labels and new pairs in the given splits."""
-    labels = np.where(labels_of(file) == told["label"], ONE, REST)
-    rest = None if told["rest_is_a_class"] else REST
+    labels = np.where(labels_of(file) == class_info["label"], ONE, REST)
+    rest = None if class_info["rest_is_a_class"] else REST
     seeds = np.random.SeedSequence(seed).spawn(len(PARTS))
-    there = [part for part in parts if len(file.rows(part))]
-    if not there:
+    present = [part for part in parts if len(file.rows(part))]
+    if not present:
         wanted = " or ".join(PARTS[part] for part in parts)
         raise PairFileError(f"{file.path or 'these pairs'}: there are no {wanted} pairs. Give a file that has some.")
-    pairs = [_pairs(file, part, labels, rest, seeds[part], told["class"]) for part in there]
+    pairs = [_pairs(file, part, labels, rest, seeds[part], class_info["class"]) for part in present]
     img1, img2, similarity = (np.concatenate(column) for column in zip(*pairs, strict=True))
-    still_true = {key: value for key, value in file.manifest.items() if key not in ("pairs", "audit")}
+    unchanged = {key: value for key, value in file.manifest.items() if key not in ("pairs", "audit")}
     return replace(
         file,
         labels=labels,
         img1=img1.astype(np.int32),
         img2=img2.astype(np.int32),
         similarity=similarity,
-        split=np.repeat(np.array(there, np.uint8), [len(columns[0]) for columns in pairs]),
-        manifest={**still_true, "class_names": ["rest", told["class"]], "one_vs_rest": told},
+        split=np.repeat(np.array(present, np.uint8), [len(columns[0]) for columns in pairs]),
+        manifest={**unchanged, "class_names": ["rest", class_info["class"]], "one_vs_rest": class_info},
     )
 
 

@@ -69,8 +69,8 @@ class PairDataset:
         all images where there are no other pairs and the manifest counts all images to that part.
         """
         rows, counts = self.rows(split), self.manifest.get("images")
-        told = isinstance(counts, dict) and counts.get(PARTS[split]) == len(self.images)
-        if told and len(rows) == len(self.split):
+        is_whole_file = isinstance(counts, dict) and counts.get(PARTS[split]) == len(self.images)
+        if is_whole_file and len(rows) == len(self.split):
             return np.arange(len(self.images))
         return np.unique(np.concatenate([self.img1[rows], self.img2[rows]])).astype(np.int64)
 
@@ -83,7 +83,7 @@ def save_pair_file(path: str | Path, pairs: PairDataset) -> None:
     """
     arrays = arrays_of(pairs)
     _check_headers(arrays, str(path))
-    _checked(arrays, str(path))
+    _validated(arrays, str(path))
     check_labels_agree(pairs)
     arrays[CHECKSUMS] = encode_checksums(arrays)
     check_size(arrays, str(path))
@@ -105,7 +105,7 @@ def load_pair_file(path: str | Path) -> PairDataset:
     wrote may be missing or changed, see `check_members`.
 
     Raises:
-        PairFileError: missing, unreadable, damaged, or not what the format asks; the message says what, and the cure.
+        PairFileError: missing, unreadable, damaged, or not what the format asks; the message says what.
     """
     try:
         path = Path(path)
@@ -120,7 +120,7 @@ def load_pair_file(path: str | Path) -> PairDataset:
     manifest = decode_manifest(arrays["manifest"], str(path)) if "manifest" in arrays else {}
     check_members(arrays.get(CHECKSUMS), members, KNOWN_ARRAYS, manifest, str(path))
     return PairDataset(
-        **_checked(arrays, str(path)), manifest=manifest, path=path, sha256=sha256, private=is_private(path)
+        **_validated(arrays, str(path)), manifest=manifest, path=path, sha256=sha256, private=is_private(path)
     )
 
 
@@ -128,7 +128,7 @@ def check_labels_agree(pairs: PairDataset) -> None:
     """Refuses pairs whose similarity contradicts the labels; without labels there is nothing to contradict.
 
     Raises:
-        PairFileError: how many pairs are contradicted, and the cure.
+        PairFileError: how many pairs are contradicted.
     """
     if pairs.labels is None:
         return
@@ -165,16 +165,18 @@ def _check_headers(arrays: Mapping[str, np.ndarray | Header], name: str) -> None
             )
 
 
-def _checked(arrays: dict[str, np.ndarray], name: str) -> dict[str, Any]:
+def _validated(arrays: dict[str, np.ndarray], name: str) -> dict[str, Any]:
     """Checks the values of the arrays and returns them in the types of PairDataset, without the manifest."""
     images, pairs = arrays["images"], len(arrays["similarity"])
     images = images[..., np.newaxis] if images.ndim == 3 else images
-    most = {"img1": len(images) - 1, "img2": len(images) - 1, "similarity": 1, "split": TEST, "labels": MAX_LABEL}
+    maximum = {"img1": len(images) - 1, "img2": len(images) - 1, "similarity": 1, "split": TEST, "labels": MAX_LABEL}
     dtypes = {"img1": np.int32, "img2": np.int32, "similarity": np.uint8, "split": np.uint8, "labels": np.int64}
     checked = {"images": images, "labels": None, "split": np.zeros(pairs, np.uint8)}
-    for key in most.keys() & arrays.keys():
+    for key in maximum.keys() & arrays.keys():
         values = arrays[key]
-        if values.min() < 0 or values.max() > most[key]:
-            raise PairFileError(f"{name}: {key} goes from {values.min()} to {values.max()}; expected 0 to {most[key]}.")
+        if values.min() < 0 or values.max() > maximum[key]:
+            raise PairFileError(
+                f"{name}: {key} goes from {values.min()} to {values.max()}; expected 0 to {maximum[key]}."
+            )
         checked[key] = values.astype(dtypes[key], copy=False)
     return checked

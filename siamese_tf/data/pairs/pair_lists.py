@@ -21,23 +21,23 @@ from siamese_tf.errors import PairFileError
 from siamese_tf.files import is_private, open_regular
 
 NAMED = 3  # unreadable images, or people, named in a message
-HINT = "Correct the paths, mend the files, or take their pairs out"
+HINT = "Correct the paths, repair the files, or remove their pairs"
 
 
 def csv_pairs(path: str | Path, image_format: ImageFormat) -> PairDataset:
-    """Reads a CSV list of pairs and the images it names, brought to one form.
+    """Reads a CSV list of pairs and the images it names, converted to one image format.
 
     Args:
         path: a UTF-8 CSV file with the columns `img1`, `img2` (paths relative to its folder), `similarity` (1 = same,
             0 = different) and perhaps `split` (train, validation or test; without it all are train). Other columns are
             passed over.
-        image_format: what to bring the images to; what it leaves open, the images decide.
+        image_format: image format to convert the images to; what it leaves open, the images decide.
 
     Returns:
         The pairs, in their order; without labels, since a list of pairs knows no classes.
 
     Raises:
-        PairFileError: the list or one of its images cannot be read; the message says which, and the cure.
+        PairFileError: the list or one of its images cannot be read; the message says which.
     """
     path = Path(path)
     listed = parse_csv(TextLines(path), str(path))
@@ -45,7 +45,7 @@ def csv_pairs(path: str | Path, image_format: ImageFormat) -> PairDataset:
 
 
 def lfw_pairs(path: str | Path, images_folder: str | Path, image_format: ImageFormat) -> tuple[PairDataset, np.ndarray]:
-    """Reads a list in the form of LFW's `pairs.txt`, and the images it names, brought to one form.
+    """Reads a list in the format of LFW's `pairs.txt`, and the images it names, converted to one image format.
 
     Its first line says how many folds there are, and how many similar pairs, and as many dissimilar ones, each has;
     one number alone is that of a single fold. A similar pair is `name n1 n2`, a dissimilar one `name1 n1 name2 n2`.
@@ -53,14 +53,14 @@ def lfw_pairs(path: str | Path, images_folder: str | Path, image_format: ImageFo
     Args:
         path: the list.
         images_folder: holds `NAME/NAME_0001.jpg`, or `.png`.
-        image_format: what to bring the images to; what it leaves open, the images decide.
+        image_format: image format to convert the images to; what it leaves open, the images decide.
 
     Returns:
         The pairs, in their order, all TEST, with the people for labels, named in the manifest as `class_names`; and the
         fold of each, (m,) int64, from 0.
 
     Raises:
-        PairFileError: the list or one of its images cannot be read; the message says which, and the cure.
+        PairFileError: the list or one of its images cannot be read; the message says which.
     """
     if "\0" in os.fspath(images_folder):
         raise PairFileError(f"images {os.fspath(images_folder)!r}: no folder has a null character. Name another")
@@ -70,18 +70,18 @@ def lfw_pairs(path: str | Path, images_folder: str | Path, image_format: ImageFo
     people = sorted({name.split("/")[0] for name in files})
     number = {person: label for label, person in enumerate(people)}
     labels = {name: number[name.split("/")[0]] for name in files}
-    cure = f"They are looked for in {images_folder}, as NAME/NAME_0001.jpg or .png: name another"
-    cure += " folder with --images, or mend the files"
-    pairs = _pair_file(path, listed, files, image_format, labels, images_folder, cure)
+    hint = f"They are expected in {images_folder}, as NAME/NAME_0001.jpg or .png: name another"
+    hint += " folder with --images, or repair the files"
+    pairs = _pair_file(path, listed, files, image_format, labels, images_folder, hint)
     pairs = replace(pairs, manifest={**pairs.manifest, "class_names": people})
     return pairs, np.array(listed.fold, np.int64)
 
 
 def check_people_apart(pairs: PairDataset) -> None:
-    """Refuses a list in the form of LFW's in which someone is in two of the parts training, validation and test.
+    """Refuses a list in the format of LFW's in which someone is in two of the parts training, validation and test.
 
     Raises:
-        PairFileError: how many people are, the first of them, and the cure.
+        PairFileError: how many people are, the first of them.
     """
     if pairs.labels is None:
         return
@@ -104,7 +104,7 @@ def load_pair_dataset(
     Args:
         path: of the file.
         image_format: what to bring the images of a list to.
-        images_folder: of the images that a `.txt` names; None is the folder it stands in.
+        images_folder: of the images that a `.txt` names; None is the folder of the list.
 
     Returns:
         The pairs; and of a `.txt` the fold of each, (m,) int64, from 0.
@@ -126,13 +126,13 @@ def _pair_file(
     image_format: ImageFormat,
     labels: Mapping[str, int] | None = None,
     images_folder: str | Path | None = None,
-    cure: str = HINT,
+    hint: str = HINT,
 ) -> PairDataset:
     found = cached_images(path, files, image_format, images_folder)
     if found.unreadable:
         first = "; ".join(f"{name:.200}: {why}" for name, why in list(found.unreadable.items())[:NAMED])
         raise PairFileError(
-            f"{path}: {len(found.unreadable):,} of its {len(files):,} images cannot be read ({first}). {cure}"
+            f"{path}: {len(found.unreadable):,} of its {len(files):,} images cannot be read ({first}). {hint}"
         )
     row = {name: number for number, name in enumerate(found.sha256)}
     return PairDataset(

@@ -31,9 +31,9 @@ GENERATION_KEYS = "files version seed split images pairs duplicates audit form u
 def pairs_folder(out: str | Path, source: Source) -> Path:
     """Chooses the folder of the pair files of a data set.
 
-    A data set with a name of its own has `<out>/<name>`. A folder of the user's own has that, too, if nothing is there,
-    or pairs of the same images in the same form, or of the same folder before it was changed; else it has
-    `<out>/<name>-<hash>`, with a short hash of where the folder is and of the form. No image is opened for this.
+    A published data set has `<out>/<name>`. A user's folder has that, too, if it is empty, or holds pairs of the same
+    images in the same image format, or of the same folder before it changed; else it has `<out>/<name>-<hash>`, with a
+    short hash of the folder's path and of the image format. No image is opened for this.
 
     Args:
         out: the folder of the folders of all data sets.
@@ -57,7 +57,7 @@ def explain_mismatch(folder: Path, source: Source) -> str:
     """Returns why the pairs are not where the name of the data set says, for the note; empty where they are."""
     if folder.name == source.name:
         return ""
-    return f"; {folder.with_name(source.name)} holds pairs of other images or another form"
+    return f"; {folder.with_name(source.name)} holds pairs of other images or another image format"
 
 
 def has_both_files(folder: Path, dataset: str, source: Source | None) -> bool:
@@ -95,7 +95,7 @@ def check_made_from(folder: Path, files: Mapping[str, str], dataset: str, source
 
 
 def check_same_run(train: PairDataset, test: PairDataset) -> None:
-    """Refuses two files that stand side by side and say that they were made of other images, or in two runs.
+    """Refuses two files side by side that were made from other images, or in two runs.
 
     A kill between the renames of the two leaves such files; an image may then be in both.
 
@@ -107,7 +107,7 @@ def check_same_run(train: PairDataset, test: PairDataset) -> None:
     if differing:
         what = "from other images" if "files" in differing else f"in another run (other {', '.join(differing)})"
         raise PairFileError(
-            f"{test.path} was made {what} than {train.path}, beside which it stands."
+            f"{test.path} was made {what} than {train.path}, which is in the same folder."
             " Make both again with siamese-tf pairs generate, or name a test file with --test-pairs."
         )
 

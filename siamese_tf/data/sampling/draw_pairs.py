@@ -2,7 +2,7 @@
 
 Pairs are drawn as numbers. The pairs of one group (a class for similar pairs, two classes for dissimilar ones) are
 numbered without gaps, each group gets its quota of different numbers, and a number is decoded to its two images. So no
-image meets itself and no pair stands twice, by construction.
+image meets itself and no pair occurs twice, by construction.
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def make_pairs(
         img1 (m,) int32, img2 (m,) int32, positions in `labels`; similarity (m,) uint8, 1 = same class, 0 = different.
 
     Raises:
-        DatasetError: fewer than two pairs asked, or more than exist; the message names the maximum.
+        DatasetError: fewer than two pairs requested, or more than exist; the message names the maximum.
     """
     _check_count(labels, count, rest)
     order = np.argsort(labels, kind="stable")
@@ -75,9 +75,9 @@ def _check_count(labels: np.ndarray, count: int, rest: int | None) -> None:
     found = f"{len(labels)} images make {similar} similar and {dissimilar} dissimilar pairs"
     if not (similar and dissimilar):
         raise DatasetError(f"{found}; both kinds are needed. Give at least two classes, one with two images.")
-    most = min(2 * similar + 1, 2 * dissimilar)
-    if not 2 <= count <= most:
-        raise DatasetError(f"{count} pairs asked, half of them similar; {found}. Ask for 2 to {most}.")
+    maximum = min(2 * similar + 1, 2 * dissimilar)
+    if not 2 <= count <= maximum:
+        raise DatasetError(f"{count} pairs asked, half of them similar; {found}. Ask for 2 to {maximum}.")
 
 
 def _similar(
@@ -143,7 +143,7 @@ def _quotas(capacity: np.ndarray, count: int, rng: np.random.Generator) -> np.nd
 def _decode_triangle(number: np.ndarray, size: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
     """Decodes 0 <= number < size * (size - 1) / 2 to two different members of `size`, each pair once.
 
-    Members sit in a circle; the pairs one step apart come first, then those two steps apart, and so on half-way round.
+    Members sit in a circle; the pairs one step apart come first, then those two steps apart, and so on half-way around.
     """
     first, step = number % size, number // size + 1
     return first, (first + step) % size

@@ -130,5 +130,5 @@ def people_in_several_folds(fold: ArrayLike, person1: ArrayLike, person2: ArrayL
         person1, person2: integers (m,), who is on either image of each pair.
     """
     numbers, first, second = np.asarray(fold), np.asarray(person1), np.asarray(person2)
-    seen = np.unique(np.stack([np.concatenate([first, second]), np.concatenate([numbers, numbers])]), axis=1)
-    return int((np.unique(seen[0], return_counts=True)[1] > 1).sum())
+    person_folds = np.unique(np.stack([np.concatenate([first, second]), np.concatenate([numbers, numbers])]), axis=1)
+    return int((np.unique(person_folds[0], return_counts=True)[1] > 1).sum())

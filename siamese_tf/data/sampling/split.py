@@ -43,7 +43,7 @@ def split_images(source: Source, mode: str = "image", seed: int | np.random.Seed
     a quarter for test: whole classes where training and the other part have no class in common, else by image.
 
     Args:
-        source: the labelled images.
+        source: the labeled images.
         mode: `"image"` or `"class"`; `"given"` for a source that has a split of its own, see `Source.has_split`.
         seed: of the generator that chooses.
 
@@ -54,12 +54,12 @@ def split_images(source: Source, mode: str = "image", seed: int | np.random.Seed
     """
     check_mode(source, mode)
     rng = np.random.Generator(np.random.PCG64(seed))
-    kept, duplicates = distinct_images(source)
+    keep, duplicates = distinct_images(source)
     if mode == GIVEN:
-        train, validation, test = _as_given(source, kept, rng)
+        train, validation, test = _as_given(source, keep, rng)
         return ImageSplit(np.sort(train), np.sort(validation), np.sort(test), duplicates)
-    pool = np.flatnonzero(kept & ~source.is_test)
-    official = np.flatnonzero(kept & source.is_test) if source.is_test.any() else None
+    pool = np.flatnonzero(keep & ~source.is_test)
+    official = np.flatnonzero(keep & source.is_test) if source.is_test.any() else None
     by = _by_image if mode == "image" else _by_class
     train, validation, test = by(source, pool, official, rng)
     return ImageSplit(np.sort(train), np.sort(validation), np.sort(test), duplicates)
@@ -90,8 +90,8 @@ def default_mode(source: Source) -> str:
         return GIVEN
     if source.paths is None:
         return "image"
-    kept, _ = distinct_images(source)
-    return "class" if (np.bincount(source.labels[kept]) >= 2).sum() >= 3 * MIN_CLASSES else "image"
+    keep, _ = distinct_images(source)
+    return "class" if (np.bincount(source.labels[keep]) >= 2).sum() >= 3 * MIN_CLASSES else "image"
 
 
 def distinct_images(source: Source) -> tuple[np.ndarray, dict[str, int]]:
@@ -108,7 +108,7 @@ def distinct_images(source: Source) -> tuple[np.ndarray, dict[str, int]]:
         labels differ).
     """
     (ids,) = content_ids(source.images)
-    kept, earlier = np.zeros(len(ids), bool), np.zeros(len(ids), bool)
+    keep, earlier = np.zeros(len(ids), bool), np.zeros(len(ids), bool)
     contradicting, twins = 0, []
     for side in sides_of(source):
         twin = side & np.isin(ids, ids[earlier])
@@ -119,11 +119,11 @@ def distinct_images(source: Source) -> tuple[np.ndarray, dict[str, int]]:
         labels = source.labels[rows]
         doubtful = np.zeros(len(first), bool)
         doubtful[group[labels != labels[first[group]]]] = True
-        kept[rows[first[~doubtful]]] = True
+        keep[rows[first[~doubtful]]] = True
         contradicting += int(doubtful[group].sum())
-    copies = len(ids) - int(kept.sum()) - sum(twins) - contradicting
+    copies = len(ids) - int(keep.sum()) - sum(twins) - contradicting
     counts = {"test_twins": twins[2]} | ({"validation_copies": twins[1]} if source.has_split else {})
-    return kept, {**counts, "copies": copies, "contradicting": contradicting}
+    return keep, {**counts, "copies": copies, "contradicting": contradicting}
 
 
 def sides_of(source: Source) -> list[np.ndarray]:

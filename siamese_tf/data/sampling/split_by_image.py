@@ -23,7 +23,7 @@ Row = tuple[int, ...]  # how many images of a class each part gets
 
 
 def split_by_image(labels: np.ndarray, steps: Sequence[int], rng: np.random.Generator) -> list[np.ndarray]:
-    """Splits labelled images into training and other parts, each with similar and dissimilar pairs.
+    """Splits labeled images into training and other parts, each with similar and dissimilar pairs.
 
     Args:
         labels: (n,) integers, the class of each image.

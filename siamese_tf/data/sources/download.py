@@ -20,7 +20,7 @@ def download(url: str, path: str | Path, sha256: str, *, max_bytes: int = 64 * 2
 
     Args:
         url: where it is.
-        path: where it shall stand; it appears there whole and checked, or not at all.
+        path: destination; written completely and verified, or not at all.
         sha256: hexadecimal SHA-256 it must have; for a `.gz`, that of the uncompressed bytes.
         max_bytes: give up when more than this comes.
         timeout: seconds to wait for an answer, and for each next part of the file.

@@ -63,7 +63,7 @@ def find_images(folder: str | Path) -> FoundImages:
             _add_class(found, entry, entry.name, root)
     for part in sorted(parts, key=lambda name: parts[name]):
         entry = next(entry for entry in subs if entry.name == part)
-        for inside in _opened(found, entry, part, root):
+        for inside in _open_folder(found, entry, part, root):
             _add_class(found, inside, f"{part}/{inside.name}", root)
     return found
 
@@ -119,7 +119,7 @@ def _add_class(found: FoundImages, entry: os.DirEntry[str], name: str, root: str
     """Adds the image files in the folder of a class; those deeper in it, and one beside it, are unused."""
     if not _is_folder(entry) and Path(entry.name).suffix.lower() in SUFFIXES + NOT_READ:
         found.unused.append(name)
-    for file in _opened(found, entry, name, root):
+    for file in _open_folder(found, entry, name, root):
         path = shown_name(f"{name}/{file.name}")
         try:
             if file.is_dir():
@@ -137,7 +137,7 @@ def _add_class(found: FoundImages, entry: os.DirEntry[str], name: str, root: str
             found.files[path] = Path(file.path)
 
 
-def _opened(found: FoundImages, entry: os.DirEntry[str], name: str, root: str) -> list[os.DirEntry[str]]:
+def _open_folder(found: FoundImages, entry: os.DirEntry[str], name: str, root: str) -> list[os.DirEntry[str]]:
     """Returns the entries of a folder; none where it is no folder, or is refused."""
     try:
         if not entry.is_dir():

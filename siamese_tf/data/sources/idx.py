@@ -24,7 +24,7 @@ _FETCH_AGAIN = f"the file is damaged or was not meant for here: {_AGAIN}"
 
 
 def read_idx(path: str | Path, expected_sha256: str | None = None) -> np.ndarray:
-    """Reads one IDX file of unsigned bytes, plain or gzip (told by its content, not by its name).
+    """Reads one IDX file of unsigned bytes, plain or gzip (detected from its content, not by its name).
 
     The header is compared with the size of the file before memory is taken for the values, and no more bytes are
     unpacked than it declares, plus one to see that the file ends there.
@@ -90,13 +90,13 @@ def _read_checked(path: Path, file: BufferedReader) -> tuple[bytes, tuple[int, .
 
 
 def _read_stream(
-    path: Path, stream: BufferedIOBase, most: int, size_at_end: int | None = None
+    path: Path, stream: BufferedIOBase, limit: int, size_at_end: int | None = None
 ) -> tuple[bytes, tuple[int, ...], bytearray]:
     header, shape = _read_header(path, stream)
     declared = math.prod(shape)
     expected = f"{declared:,} for the shape {shape} in its header"
-    if declared > most - len(header):
-        raise _refusal(path, f"it can hold at most {most - len(header):,} bytes of values", expected, _FETCH_AGAIN)
+    if declared > limit - len(header):
+        raise _refusal(path, f"it can hold at most {limit - len(header):,} bytes of values", expected, _FETCH_AGAIN)
     if size_at_end is not None and declared > _SLACK and size_at_end != (len(header) + declared) % 2**32:
         found = f"its gzip data ends with a size of {size_at_end:,} bytes in all"
         raise _refusal(path, found, f"{len(header)} and {expected}", f"unpack it, for example with gunzip, or {_AGAIN}")
@@ -133,5 +133,5 @@ def _sha256(header: bytes, values: bytearray | memoryview) -> str:
     return digest.hexdigest()
 
 
-def _refusal(path: Path, found: str, expected: str, cure: str) -> DatasetError:
-    return DatasetError(f"{path}: {found}; expected {expected}; {cure}")
+def _refusal(path: Path, found: str, expected: str, hint: str) -> DatasetError:
+    return DatasetError(f"{path}: {found}; expected {expected}; {hint}")

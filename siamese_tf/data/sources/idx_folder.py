@@ -16,7 +16,7 @@ def find_idx_files(folder: str | Path) -> dict[str, Path]:
     """Finds those of the four files that are in a folder.
 
     A file may be plain or end in `.gz`, and be written `train-images-idx3-ubyte` or `train-images.idx3-ubyte`; the
-    plain one is taken where both stand.
+    plain one is taken if both exist.
 
     Args:
         folder: where to look; it need not exist.

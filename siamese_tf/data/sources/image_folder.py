@@ -32,7 +32,7 @@ class ImageFolder:
         labels: (n,) int64, from 0.
         class_names: the sub-folders with an image that can be read, in natural order (s2 before s10).
         paths: of each image, relative to the folder, with `/`.
-        image_format: what the images were brought to, settled.
+        image_format: image format they were converted to; resolved.
         resized: how many of them had another size.
         unreadable: one line for each file that is left out: its path relative to the folder, and why.
         warnings: one line if there are image files that are not directly in the folder of a class.
@@ -63,7 +63,7 @@ def read_image_folder(folder: str | Path, image_format: ImageFormat = NATIVE_FOR
 
     Args:
         folder: what holds the sub-folders.
-        image_format: what to bring the images to; what it leaves open, they decide.
+        image_format: image format to convert the images to; what it leaves open, they decide.
 
     Raises:
         DatasetError: there are no image files in sub-folders (the message says that IDX files were looked for, too),
@@ -138,7 +138,7 @@ def _too_few(
     deeper = f"; {there.unused_line()}; {_where_instead(folder, there)}" if there.unused else ""
     return (
         f"{folder}: {found}{first}; expected images of two classes or more, one sub-folder for each{deeper}; add"
-        " another, or mend the files"
+        " another, or repair the files"
     )
 
 

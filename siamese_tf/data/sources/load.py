@@ -37,7 +37,7 @@ def load_source(name: str, data_dir: str | Path | None = None, image_format: Ima
             files, see `read_image_folder`. A name goes before a folder of the same name; write `./mnist` for the
             folder.
         data_dir: a folder that holds one folder per data set; only mnist and fashion-mnist are looked for there.
-        image_format: of a folder of image files, what to bring them to.
+        image_format: of a folder of image files, image format to convert them to.
 
     Returns:
         The images, labels and where they came from.
@@ -45,7 +45,7 @@ def load_source(name: str, data_dir: str | Path | None = None, image_format: Ima
     Raises:
         DatasetError: no such data set, it cannot be found, or one of its files is damaged; image files that are damaged
             are left out.
-        ConfigError: a form for what is no folder of image files.
+        ConfigError: an image format for what is no folder of image files.
     """
     if name and name not in NAMES and os.path.isdir(name):
         return _from_folder(name, image_format)
@@ -159,7 +159,7 @@ def _note(name: str, images: np.ndarray, where: str) -> str:
 def _no_such_source(name: str) -> str:
     known = f"expected one of {', '.join(NAMES)}, or a folder of four IDX files, or of images in one sub-folder a class"
     if os.path.exists(name):
-        return f"dataset {name!r} is a file; {known}; name the folder it stands in"
+        return f"dataset {name!r} is a file; {known}; name its folder"
     if os.sep in name:
         return f"dataset {name!r}: there is no such folder; {known}; check the path"
     nearest = difflib.get_close_matches(name.lower(), NAMES, n=1)

@@ -22,8 +22,8 @@ _NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")  # in the order of PARTS
 class DatasetNotFoundError(DatasetError):
     """A published data set is in none of the usual places and cannot be downloaded; `why` omits the hint."""
 
-    def __init__(self, why: str, cure: str):
-        super().__init__(f"{why}; {cure}")
+    def __init__(self, why: str, hint: str):
+        super().__init__(f"{why}; {hint}")
         self.why = why
 
 
@@ -83,7 +83,7 @@ def load_published(name: str, data_dir: str | Path | None = None) -> tuple[dict[
         Part, of `PARTS` -> uint8 array; and where they were found.
 
     Raises:
-        DatasetNotFoundError: it stands in none of the places and cannot be downloaded.
+        DatasetNotFoundError: it is in none of the usual places and cannot be downloaded.
         SiameseError: `data_dir`, or a folder that the environment names, is in the home of an unknown user.
         DatasetError: `data_dir` is no folder, or a file that was found is damaged, missing beside its fellows, or not
             the published one.
@@ -99,8 +99,8 @@ def load_published(name: str, data_dir: str | Path | None = None) -> tuple[dict[
             return read_idx_folder(folder, sha256), str(folder)
     if data_dir is not None:
         why = f"{data_dir} holds no {name}: expected {folders[0]} with {', '.join(PARTS)}, each plain or .gz"
-        cure = f"name the folder that holds {name}/, or leave data_dir out to look in the usual places"
-        raise DatasetNotFoundError(why, cure)
+        hint = f"name the folder that holds {name}/, or leave data_dir out to look in the usual places"
+        raise DatasetNotFoundError(why, hint)
 
     cache = _keras_cache()
     try:
@@ -108,8 +108,8 @@ def load_published(name: str, data_dir: str | Path | None = None) -> tuple[dict[
     except DatasetError as error:
         looked = ", ".join(map(str, [*folders, cache]))
         why = f"{name} was not found: looked in {looked}; {error}"
-        cure = f"set SIAMESE_TF_DATA to a folder that holds {name}/ with the four IDX files, or use --dataset digits"
-        raise DatasetNotFoundError(why, cure) from error
+        hint = f"set SIAMESE_TF_DATA to a folder that holds {name}/ with the four IDX files, or use --dataset digits"
+        raise DatasetNotFoundError(why, hint) from error
     return (read_idx_folder(path, sha256) if os.path.isdir(path) else _read_npz(name, path)), str(path)
 
 

@@ -21,12 +21,12 @@ class Source:
         files: file name -> SHA-256 (hexadecimal) of its uncompressed bytes; the same wherever it was found.
         note: one line for people: which data set is used, and why when there was a choice.
         paths: of each image, relative to the folder `origin`, with `/`; None where images are no files of their own.
-        image_format: what image files were brought to, settled; None where images are no files of their own.
+        image_format: image format of image files; resolved; None where images are no files of their own.
         unreadable: one line for each image file that is left out: its relative path, and why.
         is_validation: (n,) bool, True for the images of the folder validation, for a source with a split of its own;
             None for all others.
         warnings: one line for each thing that the user may not have meant, without "warning:".
-        folder: the real path of a folder of the user's own; None for a data set with a name of its own.
+        folder: the real path of a user's folder; None for a data set with a name of its own.
     """
 
     name: str

@@ -72,7 +72,7 @@ def test_the_form_of_images_brings_others_to_their_shape(channels, color, resize
 @pytest.mark.parametrize(
     ("shape", "resize", "message"),
     [
-        ((7, 5, 2), "pad", r"cannot be brought to 2 channels; expected 1 \(grey\) or 3 \(colour\)"),
+        ((7, 5, 2), "pad", r"cannot be brought to 2 channels; expected 1 \(gray\) or 3 \(color\)"),
         ((7, 5, 4), "pad", "to 4 channels"),
         ((0, 5, 1), "pad", "from 1 to 2048"),
         ((7, 5, 1), "fit", "resize is 'fit'; expected pad, crop or stretch"),

@@ -148,7 +148,7 @@ def test_lines_are_a_table_for_people():
         "train 3 2 50.0% 0 to 1 1 to 1",
         "test 2 1 0.0% 0 to 0 1 to 1",
     ]
-    assert lines[3] == "images in two parts: train and test 0"
+    assert lines[3] == "images in two splits: train and test 0"
 
 
 def test_as_dict_is_plain_json():

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from siamese_tf.data.images.format import ImageFormat
-from siamese_tf.data.pairs import generate
+from siamese_tf.data.pairs import draw_parts, generate
 from siamese_tf.data.pairs.audit import audit_pairs
-from siamese_tf.data.pairs.generate import build_pairs, default_count, generate_pair_files, pairs_of_split
+from siamese_tf.data.pairs.draw_parts import default_count
+from siamese_tf.data.pairs.generate import build_pairs, generate_pair_files, pairs_of_split
 from siamese_tf.data.pairs.npz import check_size
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, load_pair_file
 from siamese_tf.data.pairs.pair_lists import csv_pairs
@@ -123,7 +124,7 @@ def test_the_three_parts_have_streams_of_their_own(monkeypatch):
         streams.append(np.random.default_rng(seed).integers(0, 2**32, 4).tolist())
         return make_pairs(labels, count, seed)
 
-    monkeypatch.setattr(generate, "make_pairs", spy)
+    monkeypatch.setattr(draw_parts, "make_pairs", spy)
     build_pairs(drawn_source(), UNASKED, "image", seed=0)
     assert len(streams) == 3
     assert streams[0] != streams[1] != streams[2] != streams[0]
@@ -202,17 +203,6 @@ def test_a_part_of_a_split_without_pairs_is_refused():
         pairs_of_split(drawn_source(), ImageSplit(*parts, duplicates={}), "class", seed=0)
 
 
-def test_default_count_by_hand():
-    assert default_count(np.repeat([0, 1], 5000), 50_000) == 50_000  # the standard
-    assert default_count(np.repeat([0, 1], 100), 50_000) == 2000  # ten an image
-    assert default_count(np.repeat([0, 1], 15), 50_000) == 210  # 210 similar pairs exist: half of the half
-    assert default_count(np.repeat([0, 1], 7), 50_000) == 84  # 42 similar pairs exist: few, so all of them
-    assert default_count(np.repeat([0, 1], 10), 50_000) == 100  # 90 exist
-    assert default_count(np.repeat([0, 1], 7), 30) == 30
-    assert default_count(np.array([0, 0, 0, 1]), 50_000) == 6  # 3 exist on either side; even
-    assert default_count(np.array([0, 0]), 50_000) == 2  # none exist: left to make_pairs to refuse
-
-
 def test_a_count_beyond_what_exists_is_refused_with_part_and_maximum():
     with pytest.raises(DatasetError, match=r"drawn, test part: 9999 pairs asked.*Ask for 2 to \d+"):
         build_pairs(drawn_source(), UNASKED | {"test": 9999}, "image", seed=0)
@@ -238,7 +228,7 @@ def test_a_leak_of_our_own_is_never_written(tmp_path, monkeypatch):
     def leaking(labels, count, seed):
         return np.zeros(2, np.int32), np.array([0, 1], np.int32), np.array([1, labels[0] == labels[1]], np.uint8)
 
-    monkeypatch.setattr(generate, "make_pairs", leaking)
+    monkeypatch.setattr(draw_parts, "make_pairs", leaking)
     with pytest.raises(RuntimeError, match=r"These pairs leak(.|\n)*images paired with themselves: 3"):
         generate_pair_files("digits", out=tmp_path)
     assert not list(tmp_path.iterdir())
@@ -385,7 +375,7 @@ def test_warnings_of_the_folder_and_of_the_parts(people, tmp_path):
 
 def test_a_folder_of_images_does_not_replace_a_known_data_set(people, tmp_path):
     folder = people.rename(people.with_name("mnist"))
-    with pytest.raises(DatasetError, match="named as the data set mnist, whose pairs stand in .*; rename the folder"):
+    with pytest.raises(DatasetError, match="named like the data set mnist, whose pairs are in .*; rename the folder"):
         generate_pair_files(str(folder), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -135,7 +135,7 @@ def test_two_folders_of_one_name_have_pairs_of_their_own(place):
     first, second = load_pairs(one), load_pairs(two)
     assert first.train.path.parent == place.joinpath("dataset/symbols").relative_to(place)
     assert re.fullmatch("symbols-[0-9a-f]{6}", second.train.path.parent.name)
-    assert "(made now; dataset/symbols holds pairs of other images or another form)" in second.note
+    assert "(made now; dataset/symbols holds pairs of other images or another image format)" in second.note
     for folder, made in ((one, first), (two, second)):
         again = load_pairs(folder)
         assert "(found there" in again.note
@@ -183,7 +183,9 @@ def test_no_test_rows_anywhere(place):
 def test_a_test_file_beside_it_that_was_made_from_other_images_is_refused(place):
     saved(place / "test_pairs.npz", TEST, manifest={"files": {"images": "ab"}})
     path = saved(place / "my.npz", TRAIN, manifest={"files": {"images": "cd"}})
-    with pytest.raises(PairFileError, match="beside which it stands. Make both again with siamese-tf pairs generate"):
+    with pytest.raises(
+        PairFileError, match="which is in the same folder. Make both again with siamese-tf pairs generate"
+    ):
         load_pairs("auto", pairs=path)
 
 

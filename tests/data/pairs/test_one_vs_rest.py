@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from siamese_tf.data.pairs.load_pairs import TrainTestPairs
 from siamese_tf.data.pairs.one_vs_rest import class_label, labels_of, one_vs_rest
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset, check_labels_agree
+from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.errors import ConfigError, DatasetError, PairFileError
 
 NAMES = ["T-shirt/top", "trouser", "0", "bag"]

@@ -105,7 +105,7 @@ def test_an_image_that_cannot_be_read_is_named(place):
     (place / "lfw" / "Bob" / "Bob_0003.png").write_text("text")
     with pytest.raises(PairFileError) as caught:
         csv_pairs(place / "list.csv", GREY)
-    for words in ("list.csv: 1 of its 3 images", "lfw/Bob/Bob_0003.png: it is no image", "take their pairs out"):
+    for words in ("list.csv: 1 of its 3 images", "lfw/Bob/Bob_0003.png: it is no image", "remove their pairs"):
         assert words in str(caught.value)
     (place / "lfw" / "Bob" / "Bob_0001.jpg").unlink()
     with pytest.raises(PairFileError, match=r"txt: 2 of its 5 .*Bob/Bob_0001: there is no such file.*with --images"):

@@ -95,7 +95,7 @@ def test_another_folder_of_the_same_name_is_apart(out, tmp_path):
     assert pairs_folder(out, one) == out / "people"
     apart = pairs_folder(out, two)
     assert is_apart(apart, two)
-    assert explain_mismatch(apart, two) == f"; {out / 'people'} holds pairs of other images or another form"
+    assert explain_mismatch(apart, two) == f"; {out / 'people'} holds pairs of other images or another image format"
     stand(apart, two, csv_to="../../two/people")
     assert pairs_folder(out, two) == apart
     assert pairs_folder(out, source(tmp_path / "three" / "people", "3")) not in (apart, out / "people")
@@ -204,7 +204,7 @@ def test_the_files_of_two_runs_do_not(key):
     with pytest.raises(PairFileError) as refused:
         check(MADE, {**MADE, key: "another"})
     assert str(refused.value) == (
-        f"test_pairs.npz was made in another run (other {key}) than train_pairs.npz, beside which it stands."
+        f"test_pairs.npz was made in another run (other {key}) than train_pairs.npz, which is in the same folder."
         " Make both again with siamese-tf pairs generate, or name a test file with --test-pairs."
     )
 

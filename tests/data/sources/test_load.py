@@ -187,7 +187,7 @@ def test_unknown_name(name, words):
 
 def test_a_file_is_not_a_folder(place):
     (place / "mnist.npz").write_bytes(b"")
-    with pytest.raises(DatasetError, match=r"mnist.npz' is a file; .* name the folder"):
+    with pytest.raises(DatasetError, match=r"mnist.npz' is a file; .* name its folder"):
         load_source(str(place / "mnist.npz"))
 
 

@@ -119,8 +119,8 @@ def test_every_way_in_gives_the_same_reason(name, tmp_path, toy_run):
 @pytest.fixture
 def toy_run(tmp_path):
     """`train_and_evaluate` with a tower, on pairs of noise."""
-    from siamese_tf.data.pairs.load_pairs import TrainTestPairs
     from siamese_tf.data.pairs.pair_file import PairDataset
+    from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
     from siamese_tf.training.run_data import RunData
     from siamese_tf.training.train import train_and_evaluate
 
