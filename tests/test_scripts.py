@@ -130,7 +130,7 @@ def test_help_has_the_scripts_own_name_and_every_flag(folder, script):
 def test_a_mistake_in_a_script_ends_like_one_in_a_command(folder):
     wrong = end(start("main1.py", "--epochs 0", folder))
     assert (wrong.code, wrong.out) == (2, "")
-    assert wrong.err == "error: epochs must be a whole number from 1 to 100,000; got 0\n"
+    assert wrong.err == "error: epochs must be an integer from 1 to 100,000; got 0\n"
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
