@@ -70,7 +70,7 @@ def resolve_config(config: TrainConfig, run: RunData, tower: keras.Model | None)
         margin=config.margin or objective.margins.get(head),
         embedding_dim=config.embedding_dim or defaults.embedding_dim,
         learning_rate=config.learning_rate or defaults.learning_rate,
-        whiten=_whiten(config, pairs.train, defaults.whiten and head != "concat"),
+        whiten=_whiten(config, pairs.train, defaults.whitens and head != "concat"),
         augment=augment,
         views=_views(augment) if config.views == "auto" else config.views,
     )
