@@ -195,7 +195,7 @@ REFUSED = [
     (f"{TRIPLETS} --losses foo", ["losses", "addons, native", "'foo'"]),
     (f"{TRIPLETS} --losses addons --mining all", ["'addons'", "no batch-all loss", "Use 'native'"]),
     (f"{TRIPLETS} --losses addons --margin soft", ["'addons'", "no semi-hard loss with a soft margin", "Use 'native'"]),
-    (f"{TRIPLETS} --head concat", ["'triplet'", "head euclidean or cosine", "concat has no distance"]),
+    (f"{TRIPLETS} --head concat", ["'triplet'", "head euclidean or cosine", "got head 'concat'"]),
     (f"{TRIPLETS} --pairs-per-step listed", ["pairs_per_step 'listed'", "not for the objective triplet", "Leave"]),
     (f"{TRIPLETS} --classes-per-batch 11", ["batches of 11 classes", "there are 10", "Set classes_per_batch to 10"]),
     (f"{TRIPLETS} --classes-per-batch 1", ["classes_per_batch", "from 2 to", "got 1"]),

@@ -1,7 +1,7 @@
 """Checks of settings by name. Each raises a ConfigError that names the setting, the accepted values and the value."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from siamese_tf.errors import ConfigError
 
@@ -18,10 +18,13 @@ def check_text(name: str, value: object, optional: bool = False) -> None:
         raise ConfigError(f"{name} must be text{' or None' if optional else ''}; got {value!r}. Use str(path)")
 
 
-def check_choice(name: str, value: object, choices: tuple[str | bool | None, ...], optional: bool = False) -> None:
-    """Raises a ConfigError unless the value is one of the choices, or None if `optional`."""
-    if value not in choices and not (optional and value is None):
-        known = ", ".join(str(choice) for choice in choices if choice is not None)
+def check_choice(
+    name: str, value: object, choices: Collection[str | bool | None], also: str | None = None, optional: bool = False
+) -> None:
+    """Raises a ConfigError unless the value is one of the choices, or `also`, or None if `optional`."""
+    accepted = [*choices, *([also] if also else [])]
+    if value not in accepted and not (optional and value is None):
+        known = ", ".join(str(choice) for choice in accepted if choice is not None)
         raise ConfigError(f"{name} must be one of {known}; got {value!r}")
 
 

@@ -3,12 +3,9 @@
 from dataclasses import dataclass
 from functools import partial
 
-from siamese_tf.config.catalog import TOWER_NAMES
+from siamese_tf.config.catalog import CUSTOM, HEADS, OBJECTIVES, TOWERS
 from siamese_tf.config.checks import check_choice, check_whole, either
 from siamese_tf.config.settings import MODEL, Settings, setting
-
-OBJECTIVE_NAMES = ("bce", "mse", "contrastive", "triplet")
-HEAD_NAMES = ("cosine", "euclidean", "concat")
 
 
 @dataclass(frozen=True)
@@ -16,18 +13,18 @@ class ModelConfig(Settings):
     """Objective of a run, and the model that it trains."""
 
     objective: str = setting(
-        "contrastive", f"Training objective: {either(OBJECTIVE_NAMES)}.", partial(check_choice, choices=OBJECTIVE_NAMES)
+        "contrastive", f"Training objective: {either(OBJECTIVES)}.", partial(check_choice, choices=OBJECTIVES)
     )
     tower: str = setting(
         "small_cnn",
-        f"Tower that computes embeddings: {either(TOWER_NAMES)}.",
-        partial(check_choice, choices=(*TOWER_NAMES, "custom")),  # `custom` is a keras.Model passed in Python
+        f"Tower that computes embeddings: {either(TOWERS)}.",
+        partial(check_choice, choices=TOWERS, also=CUSTOM),
         panel=MODEL,
     )
     head: str | None = setting(
         None,
-        f"Head that compares two embeddings: {either(HEAD_NAMES)}.",
-        partial(check_choice, choices=HEAD_NAMES, optional=True),
+        f"Head that compares two embeddings: {either(HEADS)}.",
+        partial(check_choice, choices=HEADS, optional=True),
         panel=MODEL,
         show_default="the objective's",
     )

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from functools import partial
 
+from siamese_tf.config.catalog import MINING
 from siamese_tf.config.checks import check_choice, check_number, check_whole, either
 from siamese_tf.config.settings import ADVANCED, TRAINING, Settings, setting
 
-MINING_NAMES = ("semi-hard", "hard", "all")
 LOSSES_FROM = ("addons", "native")
 SOFT = "soft"
-_of_triplets = {"panel": ADVANCED, "objectives": ("triplet",)}
 
 
 @dataclass(frozen=True)
@@ -23,32 +22,31 @@ class ObjectiveConfig(Settings):
         partial(check_number, above=True, optional=True, word=SOFT),
         panel=TRAINING,
         show_default="the objective's for the head",
-        objectives=("contrastive", "triplet"),
     )
     mining: str = setting(
         "semi-hard",
-        f"Triplets that count: {either(MINING_NAMES)} (triplet).",
-        partial(check_choice, choices=MINING_NAMES),
-        **_of_triplets,
+        f"Triplets that count: {either(MINING)} (triplet).",
+        partial(check_choice, choices=MINING),
+        panel=ADVANCED,
     )
     losses: str | None = setting(
         None,
         f"Implementation of the triplet loss: {either(LOSSES_FROM)} (triplet).",
         partial(check_choice, choices=LOSSES_FROM, optional=True),
         show_default="addons if installed",
-        **_of_triplets,
+        panel=ADVANCED,
     )
     classes_per_batch: int | None = setting(
         None,
         "Number of classes in a batch, P (triplet).",
         partial(check_whole, low=2, high=65_536, optional=True),
         show_default="16, with hard mining 32, with all 8",
-        **_of_triplets,
+        panel=ADVANCED,
     )
     images_per_class: int | None = setting(
         None,
         "Number of images of each class in a batch, K (triplet).",
         partial(check_whole, low=2, high=65_536, optional=True),
         show_default="--batch-pairs / P, with hard mining a quarter",
-        **_of_triplets,
+        panel=ADVANCED,
     )

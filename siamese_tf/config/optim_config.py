@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
+from siamese_tf.config.catalog import AUGMENT_LEVELS, AUGMENTATIONS, VIEWS
 from siamese_tf.config.checks import check_choice, check_number, check_text, check_whole, either
 from siamese_tf.config.settings import ADVANCED, MODEL, TRAINING, Settings, setting
 from siamese_tf.errors import ConfigError
@@ -11,19 +12,17 @@ PAIRS_PER_STEP = ("all", "listed")
 OPTIMIZERS = ("adam", "sgd")
 SCHEDULES = ("cosine", "step", "plateau", "constant")
 PRECISIONS = ("float32", "bfloat16")
-CHANGES = ("flip", "vflip", "color", "affine", "shift", "erase")  # transformations that `augment` combines
-AUGMENT_PRESETS = ("auto", "light", "strong", "none")
-VIEW_NAMES = ("one", "mirror", "turn", "shift")
+AUGMENT_PRESETS = (*AUGMENT_LEVELS, "none")
 
 
 def check_augment(name: str, value: object) -> None:
     """Raises a ConfigError unless the value is a preset or transformations joined by hyphens."""
     check_text(name, value)
     transforms = str(value).split("-")
-    if value in AUGMENT_PRESETS or (set(transforms) <= set(CHANGES) and len(set(transforms)) == len(transforms)):
+    if value in AUGMENT_PRESETS or (set(transforms) <= set(AUGMENTATIONS) and len(set(transforms)) == len(transforms)):
         return
     raise ConfigError(
-        f"{name} must be {', '.join(AUGMENT_PRESETS)}, or some of {', '.join(CHANGES)} joined by hyphens, such as"
+        f"{name} must be {', '.join(AUGMENT_PRESETS)}, or some of {', '.join(AUGMENTATIONS)} joined by hyphens, such as"
         f" shift-flip; got {value!r}"
     )
 
@@ -127,8 +126,8 @@ class OptimConfig(Settings):
     )
     augment: str = setting(
         "auto",
-        f"Augmentation of training images: {', '.join(AUGMENT_PRESETS)}, or some of {', '.join(CHANGES)} joined by"
-        " hyphens, such as shift-flip.",
+        f"Augmentation of training images: {', '.join(AUGMENT_PRESETS)}, or some of {', '.join(AUGMENTATIONS)} joined"
+        " by hyphens, such as shift-flip.",
         check_augment,
         panel=TRAINING,
     )
@@ -136,7 +135,7 @@ class OptimConfig(Settings):
         "one",
         "Test-time augmentation, the views whose mean is the embedding: one (the image), mirror (and its mirror"
         " image), turn (and rotations by 12 degrees), shift (and shifts, all mirrored) or auto (to match --augment).",
-        partial(check_choice, choices=(*VIEW_NAMES, "auto")),
+        partial(check_choice, choices=VIEWS, also="auto"),
         flag="--tta",
         panel=MODEL,
     )

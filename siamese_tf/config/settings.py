@@ -30,7 +30,6 @@ class Setting:
         panel: one of `PANELS`.
         show_default: text that the help page shows as the default of a field whose default is None.
         metavar: placeholder of the value on the help page.
-        objectives: the objectives that have this setting; empty for all.
         synonyms: other spellings of values, and the value that each is stored as.
     """
 
@@ -40,7 +39,6 @@ class Setting:
     panel: str | None = None
     show_default: str | None = None
     metavar: str | None = None
-    objectives: tuple[str, ...] = ()
     synonyms: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 
+from siamese_tf.config.catalog import AUGMENTATIONS, HEADS, MINING, OBJECTIVES, VIEWS
 from siamese_tf.config.checks import either
 from siamese_tf.config.data_config import DataConfig
-from siamese_tf.config.model_config import HEAD_NAMES, OBJECTIVE_NAMES, ModelConfig
-from siamese_tf.config.objective_config import MINING_NAMES, SOFT, ObjectiveConfig
-from siamese_tf.config.optim_config import CHANGES, OPTIMIZERS, SCHEDULES, VIEW_NAMES, OptimConfig
+from siamese_tf.config.model_config import ModelConfig
+from siamese_tf.config.objective_config import SOFT, ObjectiveConfig
+from siamese_tf.config.optim_config import OPTIMIZERS, SCHEDULES, OptimConfig
 from siamese_tf.config.settings import documented
 from siamese_tf.errors import ConfigError
 
+# The names that other modules still import.
+OBJECTIVE_NAMES, HEAD_NAMES, MINING_NAMES = tuple(OBJECTIVES), tuple(HEADS), tuple(MINING)
+CHANGES, VIEW_NAMES = tuple(AUGMENTATIONS), tuple(VIEWS)
 __all__ = [
     "CHANGES",
     "HEAD_NAMES",
@@ -32,13 +36,12 @@ class TrainConfig(OptimConfig, ObjectiveConfig, ModelConfig, DataConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_objective()
-        if self.head == "concat" and self.whiten:
-            raise ConfigError("whiten needs the head euclidean or cosine; got head 'concat'. Choose another head")
-        if self.head == "concat" and self.objective == "triplet":
+        self._check_settings_of_the_objective()
+        self._check_head()
+        if self._draws_classes and self.pairs_per_step == "listed":
             raise ConfigError(
-                "objective 'triplet' needs the head euclidean or cosine; got head 'concat'. concat has no distance to"
-                " compare"
+                f"pairs_per_step 'listed' is not for the objective {self.objective}, whose batches are drawn by class."
+                " Leave it out"
             )
 
     @property
@@ -54,32 +57,43 @@ class TrainConfig(OptimConfig, ObjectiveConfig, ModelConfig, DataConfig):
     @property
     def uses_class_batches(self) -> bool:
         """True if batches are drawn class by class, and not from the listed pairs."""
-        return self.objective == "triplet" or (self.one_vs_rest is not None and self.pairs_per_step == "all")
+        return self._draws_classes or (self.one_vs_rest is not None and self.pairs_per_step == "all")
 
     @property
     def batch_shape(self) -> tuple[int, int]:
         """Number of classes and of images of each in a batch, for a resolved config that uses class batches."""
-        if self.objective == "triplet":
+        if self._draws_classes:
             return self.classes_per_batch or 0, self.images_per_class or 0
         return 2, self.batch_pairs  # the class and the rest
 
-    def _check_objective(self) -> None:
-        """Raises a ConfigError for settings that the objective does not have."""
+    @property
+    def _draws_classes(self) -> bool:
+        return OBJECTIVES[self.objective].batches == "classes"
+
+    def _check_settings_of_the_objective(self) -> None:
+        """Raises a ConfigError for settings that only other objectives have."""
         defaults = self.defaults()
-        limits = {name: one.objectives for name, one in self.settings().items() if one.objectives}
-        limits |= {"margin": ("triplet",)} if self.soft else {}
+        owners = {
+            name: tuple(one for one, row in OBJECTIVES.items() if name in row.settings)
+            for name in dict.fromkeys(name for row in OBJECTIVES.values() for name in row.settings)
+        }
+        owners["margin"] = tuple(
+            one for one, row in OBJECTIVES.items() if (row.soft_margin if self.soft else row.margins)
+        )
         wrong = [
-            name for name in limits if getattr(self, name) != defaults[name] and self.objective not in limits[name]
+            name for name in owners if getattr(self, name) != defaults[name] and self.objective not in owners[name]
         ]
         if wrong:
-            limit = limits[wrong[-1]]
-            got = ", ".join(f"{name} {getattr(self, name)!r}" for name in wrong if limits[name] == limit)
+            objectives = owners[wrong[0]]
+            got = ", ".join(f"{name} {getattr(self, name)!r}" for name in wrong if owners[name] == objectives)
             raise ConfigError(
-                f"{got}: for the objective {either(limit)} only; got objective {self.objective!r}. Leave it out, or"
-                f" choose the objective {either(limit)}"
+                f"{got}: for the objective {either(objectives)} only; got objective {self.objective!r}. Leave it out,"
+                f" or choose the objective {either(objectives)}"
             )
-        if self.objective == "triplet" and self.pairs_per_step == "listed":
-            raise ConfigError(
-                "pairs_per_step 'listed' is not for the objective triplet, whose batches are drawn by class. Leave it"
-                " out"
-            )
+
+    def _check_head(self) -> None:
+        heads, why = OBJECTIVES[self.objective].heads, f"objective {self.objective!r}"
+        if self.whiten:
+            heads, why = tuple(name for name in heads if HEADS[name].normalizes), "whiten"
+        if self.head is not None and self.head not in heads:
+            raise ConfigError(f"{why} needs the head {either(heads)}; got head {self.head!r}. Choose another head")

@@ -1,6 +1,7 @@
 import pytest
 
-from siamese_tf.config.objective_config import LOSSES_FROM, MINING_NAMES, ObjectiveConfig
+from siamese_tf.config.catalog import MINING, OBJECTIVES
+from siamese_tf.config.objective_config import LOSSES_FROM, ObjectiveConfig
 from siamese_tf.errors import ConfigError
 
 
@@ -12,7 +13,7 @@ def test_a_margin_is_a_number_or_soft():
             ObjectiveConfig(margin=margin)
 
 
-@pytest.mark.parametrize(("name", "choices"), [("mining", MINING_NAMES), ("losses", LOSSES_FROM)])
+@pytest.mark.parametrize(("name", "choices"), [("mining", MINING), ("losses", LOSSES_FROM)])
 def test_choices_are_accepted_and_in_the_help_text(name, choices):
     for choice in choices:
         assert getattr(ObjectiveConfig(**{name: choice}), name) == choice
@@ -21,7 +22,9 @@ def test_choices_are_accepted_and_in_the_help_text(name, choices):
         ObjectiveConfig(**{name: "none"})
 
 
-def test_every_setting_names_its_objectives():
-    limits = {name: described.objectives for name, described in ObjectiveConfig.settings().items()}
-    assert limits.pop("margin") == ("contrastive", "triplet")
-    assert limits == dict.fromkeys(("mining", "losses", "classes_per_batch", "images_per_class"), ("triplet",))
+def test_the_settings_are_those_of_the_rows_with_a_margin_or_settings():
+    rows = OBJECTIVES.values()
+    assert set(ObjectiveConfig.settings()) == {"margin"}.union(*(row.settings for row in rows))
+    for name in ObjectiveConfig.settings().keys() - {"margin"}:
+        users = [objective for objective, row in OBJECTIVES.items() if name in row.settings]
+        assert all(objective in ObjectiveConfig.settings()[name].help for objective in users)

@@ -1,6 +1,7 @@
 import pytest
 
-from siamese_tf.config.optim_config import CHANGES, OPTIMIZERS, SCHEDULES, OptimConfig
+from siamese_tf.config.catalog import AUGMENTATIONS
+from siamese_tf.config.optim_config import OPTIMIZERS, SCHEDULES, OptimConfig
 from siamese_tf.errors import ConfigError
 
 
@@ -31,7 +32,16 @@ def test_every_schedule_goes_with_either_optimizer(schedule, optimizer):
 
 @pytest.mark.parametrize(
     "augment",
-    ["auto", "light", "strong", "none", *CHANGES, "flip-shift", "shift-flip", "erase-color-vflip-shift-affine-flip"],
+    [
+        "auto",
+        "light",
+        "strong",
+        "none",
+        *AUGMENTATIONS,
+        "flip-shift",
+        "shift-flip",
+        "erase-color-vflip-shift-affine-flip",
+    ],
 )
 def test_transformations_can_be_combined(augment):
     assert OptimConfig(augment=augment).augment == augment
