@@ -243,7 +243,7 @@ def test_a_changed_copy_is_checked_too():
 
 def test_whitening_needs_a_head_with_a_distance():
     with pytest.raises(
-        ConfigError, match="whiten needs the head euclidean or cosine; got head 'concat'. Choose another head"
+        ConfigError, match="whiten needs the head cosine or euclidean; got head 'concat'. Choose another head"
     ):
         TrainConfig(whiten=True, head="concat")
     assert TrainConfig(whiten=False, head="concat").whiten is False
