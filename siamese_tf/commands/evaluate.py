@@ -47,8 +47,7 @@ def evaluate(
 ) -> None:
     """Evaluate a saved model on pairs, or compare two images.
 
-    With a list of pairs, or --threshold-at, the report is that of a verification: FMR, FNMR, intervals over people
-    (over images, where the people of the test are also those of the training).
+    A list of pairs, or --threshold-at, gives a verification report: FMR and FNMR with intervals over people.
     """
     if image1 is not None or image2 is not None:
         others = {**given, "out": out, "threshold-at": threshold_at}

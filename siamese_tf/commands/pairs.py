@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @with_settings(DataConfig, ("dataset", "data_dir", "image_size", "color", "resize"))
 def generate(
     given: dict[str, Any],
-    out: Annotated[Path, Option(help="Folder that the folder of the data set is made in.")] = Path("dataset"),
+    out: Annotated[Path, Option(help="Parent folder of the data set's folder.")] = Path("dataset"),
     train_pairs: Annotated[
         int | None, Option(help="Number of training pairs.", show_default="70,000, or fewer")
     ] = None,

@@ -1,6 +1,7 @@
 """Flags of commands, made from the fields of settings."""
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from functools import wraps
@@ -46,7 +47,8 @@ def with_settings(
             given = {name: _parse(context.params[name], types[name]) for name in chosen if _is_typed(context, name)}
             command(given, **{name: value for name, value in values.items() if name not in chosen})
 
-        options = [_option(name, described[name], types[name], shown.get(name)) for name in chosen]
+        panels = _panels({name: described[name].panel for name in chosen})
+        options = [_option(name, described[name], types[name], panels[name], shown.get(name)) for name in chosen]
         defaults = cls.defaults() | dict.fromkeys(required, inspect.Parameter.empty)
         parameters = [
             inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
@@ -62,7 +64,13 @@ def with_settings(
     return decorate
 
 
-def _option(name: str, described: Setting, kind: Any, show_default: str | bool | None) -> Any:
+def _panels(panels: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Returns the help panel of each setting; a panel with one setting is merged into the first."""
+    sizes = Counter(panels.values())
+    return {name: panel if sizes[panel] > 1 else None for name, panel in panels.items()}
+
+
+def _option(name: str, described: Setting, kind: Any, panel: str | None, show_default: str | bool | None) -> Any:
     """Returns the annotation of a parameter."""
     flag = f"--{name.replace('_', '-')}"
     flags = [described.flag, flag] if described.flag else [flag]
@@ -76,7 +84,7 @@ def _option(name: str, described: Setting, kind: Any, show_default: str | bool |
         help=described.help,
         show_default=show_default,
         metavar=described.metavar,
-        rich_help_panel=described.panel,
+        rich_help_panel=panel,
     )
     several = optional and len(get_args(kind)) > 2  # a number or a word: Typer knows no unions
     return Annotated[str | None if several else kind, option]

@@ -25,14 +25,13 @@ class DataConfig(Settings):
     )
     pairs: str | None = setting(
         None,
-        "Training and validation pairs: a pair file (.npz), a list of pairs (.csv: img1,img2,similarity), or an"
-        " LFW-style pairs.txt.",
+        "Pairs: a pair file (.npz), a list of pairs (.csv: img1,img2,similarity), or an LFW-style pairs.txt.",
         _optional_text,
         show_default="dataset/<name>/train_pairs.npz, made if missing",
     )
     test_pairs: str | None = setting(
         None,
-        "Test pairs: a pair file or a list of pairs.",
+        "Test pairs: a pair file, or a list of pairs.",
         _optional_text,
         show_default="test rows of --pairs, else test_pairs.npz beside it",
     )
@@ -51,7 +50,7 @@ class DataConfig(Settings):
         "Color mode of image files: grey (or gray) or rgb.",
         _optional_text,
         panel=IMAGES,
-        show_default="grey if all images are",
+        show_default="grey if all images are grey, else rgb",
         synonyms={"gray": "grey"},
     )
     resize: str = setting(
