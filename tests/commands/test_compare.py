@@ -1,4 +1,4 @@
-"""The real thing, as small as it can be: two objectives with two seeds each, once, and then typed again."""
+"""A small comparison without mocks: two objectives with two seeds each, trained once, then run again."""
 
 import json
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ RUNS = [f"{objective}/{seed}" for seed in range(2) for objective in ("bce", "tri
 
 @pytest.fixture(scope="module")
 def folder(call, tmp_path_factory):
-    """A folder with a finished comparison; the pictures of its runs are left out."""
+    """Returns a folder with a finished comparison, whose runs have no plots."""
     folder = tmp_path_factory.mktemp("compare")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -32,7 +32,7 @@ def folder(call, tmp_path_factory):
 
 @pytest.fixture
 def type_in(folder, monkeypatch, capfd, call):
-    """Types a line in the folder; exit code, stdout and stderr."""
+    """Types a line in the folder; returns exit code, stdout and stderr."""
     monkeypatch.chdir(folder)
 
     def type_in(line):
@@ -77,7 +77,7 @@ def test_a_run_of_a_comparison_is_a_run_like_any_other(folder, tmp_path, monkeyp
 
 
 @pytest.mark.usefixtures("no_training")
-def test_typed_again_it_reads_what_was_trained(folder, type_in):
+def test_the_same_command_reads_the_finished_runs(folder, type_in):
     models = {run: (folder / "all" / run / "siamese.keras").stat().st_mtime_ns for run in RUNS}
     before = json.loads((folder / "all" / "comparison.json").read_text())
     done = type_in(f"{LINE} --seeds 2")
@@ -99,7 +99,7 @@ def test_as_json_the_numbers_are_alone_on_standard_output(folder, type_in):
 
 
 @pytest.mark.usefixtures("no_training")
-def test_one_seed_tells_nothing(type_in):
+def test_one_seed_is_not_enough_to_compare(type_in):
     assert "nothing can be told apart" in type_in(f"{LINE} --seeds 1").out
 
 
@@ -108,13 +108,13 @@ def test_one_seed_tells_nothing(type_in):
     [
         ("compare --objectives bce,l2", ["objective must be one of bce, mse", "got 'l2'"]),
         ("compare --objectives bce,bce", ["different objectives", "got bce, bce"]),
-        ("compare --recipe none", ["no recipe 'none'"]),
+        ("compare --recipe none", ["recipe must be one of quick", "got 'none'"]),
         ("compare --recipe tnn", ["recipe tnn", "objective triplet only"]),
         (LINE.replace("--epochs 1", "--epochs 2"), ["holds another run: epochs was 1 and is now 2", "--workdir"]),
     ],
 )
 @pytest.mark.usefixtures("no_training")
-def test_what_is_refused(type_in, line, words):
+def test_wrong_settings_are_refused(type_in, line, words):
     done = type_in(line)
     assert (done.code, done.out.count("read, not")) == (2, 0)
     assert done.err.startswith("error: ")
@@ -122,14 +122,20 @@ def test_what_is_refused(type_in, line, words):
         assert word in done.err
 
 
-def test_the_help_says_the_defaults(type_in):
+def test_the_help_shows_the_defaults(type_in):
     done = type_in("compare --help")
-    for word in ("bce,mse,contrastive,triplet", "runs/<dataset>/compare", "--seeds", "--json", "that was stopped"):
+    for word in (
+        "bce,mse,contrastive,triplet",
+        "runs/<dataset>/compare",
+        "--seeds",
+        "--json",
+        "resumes a comparison that was stopped",
+    ):
         assert word in done.out
 
 
 @pytest.mark.usefixtures("folder")
-def test_what_is_typed_reaches_the_configs(type_in, monkeypatch):
+def test_typed_settings_reach_the_configs(type_in, monkeypatch):
     task = []
 
     def stopped(configs, seeds, workdir, **options):
@@ -141,7 +147,7 @@ def test_what_is_typed_reaches_the_configs(type_in, monkeypatch):
     line += " --tower tnn --epochs 3 --precision bfloat16 --seeds 7 --workdir w"
     done = type_in(line)
     assert (done.code, done.out) == (130, "")
-    assert "The same command goes on" in done.err
+    assert "The same command continues" in done.err
     given = {"dataset": "digits", "data_dir": "d", "pairs": "a", "test_pairs": "b"}
     given |= {"tower": "tnn", "epochs": 3, "precision": "bfloat16"}
     configs = [config_from("best", {**given, "objective": objective}) for objective in ("mse", "triplet")]
