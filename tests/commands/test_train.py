@@ -180,7 +180,7 @@ def test_resume_goes_on_with_its_own_settings_only(run, trained, tmp_path):
     other = run(f"{trained.settings} --epochs 2 --workdir {copy} --resume --seed 3")
     assert other.code == 2
     assert other.err.startswith(f"error: {copy / 'checkpoint.npz'} belongs to another run: seed was 0 and is now 3.")
-    assert "own settings" in other.err
+    assert "Resume with the original settings" in other.err
 
 
 @pytest.mark.parametrize("folds", ["", "--folds 3"])
