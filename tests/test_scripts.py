@@ -101,7 +101,7 @@ def test_a_script_trains_with_its_objective_and_reports(done, folder, script, ob
     assert record["command"] == f"python {script} {TINY} --epochs 1"
     assert record["pairs"]["train"] == 600  # the pairs that dataset_generation.py made
     assert (run / "siamese.keras").is_file()
-    assert f"Everything is in runs/digits/{objective}" in done[script].out
+    assert f"Results are in runs/digits/{objective}" in done[script].out
     (accuracies,) = (line.split()[1:] for line in done[script].out.splitlines() if line.startswith("accuracy "))
     assert accuracies == [f"{record['accuracy'][part]:.4f}" for part in ("train", "validation", "test")]
     assert "Traceback" not in done[script].err

@@ -226,7 +226,12 @@ REFUSED = [
     (f"{TINY} --pairs no_labels.npz --pairs-per-step listed --workdir file", ["file", "It is a file", "name another"]),
     (
         f"{TINY} --pairs no_labels.npz --pairs-per-step listed --workdir run --resume",
-        ["of another run", "epochs was 7 and is now 1", "seed was 3 and is now 0", "Resume it with its own settings"],
+        [
+            "belongs to another run",
+            "epochs was 7 and is now 1",
+            "seed was 3 and is now 0",
+            "Resume with the original settings",
+        ],
     ),
 ]
 

@@ -18,28 +18,28 @@ from siamese_tf.config.rows import (
 TOWERS: dict[str, Tower] = {
     "small_cnn": Tower(
         builder="siamese_tf.models.towers.small_cnn:small_cnn",
-        parameters="siamese_tf.models.towers.parameter_counts:small_cnn",
+        parameters="siamese_tf.models.towers.small_cnn:small_cnn_parameters",
     ),
     "resnet": Tower(
         builder="siamese_tf.models.towers.resnet:resnet",
-        parameters="siamese_tf.models.towers.parameter_counts:resnet",
+        parameters="siamese_tf.models.towers.resnet:resnet_parameters",
         learning_rate=3e-3,
     ),
     "reference": Tower(
         builder="siamese_tf.models.towers.reference:reference",
-        parameters="siamese_tf.models.towers.parameter_counts:reference",
+        parameters="siamese_tf.models.towers.reference:reference_parameters",
         embedding_dim=32,
         learning_rate=1e-3,
         augments=False,
     ),
     "tnn": Tower(
         builder="siamese_tf.models.towers.tnn:tnn",
-        parameters="siamese_tf.models.towers.parameter_counts:tnn",
+        parameters="siamese_tf.models.towers.tnn:tnn_parameters",
         learning_rate=1e-4,
     ),
     "hog": Tower(
         builder="siamese_tf.models.towers.hog:hog",
-        parameters="siamese_tf.models.towers.parameter_counts:hog",
+        parameters="siamese_tf.models.towers.hog:hog_parameters",
         learning_rate=1e-3,
         whitens=True,
     ),
@@ -52,18 +52,18 @@ TOWERS: dict[str, Tower] = {
     ),
     "inception_resnet_v1": Tower(
         builder="siamese_tf.models.towers.inception_resnet_v1:inception_resnet_v1",
-        parameters="siamese_tf.models.towers.parameter_counts:inception_resnet_v1",
+        parameters="siamese_tf.models.towers.inception_resnet_v1:inception_resnet_v1_parameters",
         embedding_dim=512,
         learning_rate=1e-3,
     ),
     "mobilenet_v2": Tower(
         builder="siamese_tf.models.towers.imagenet:mobilenet_v2",
-        parameters="siamese_tf.models.towers.parameter_counts:mobilenet_v2",
+        parameters="siamese_tf.models.towers.imagenet:mobilenet_v2_parameters",
         learning_rate=1e-3,
     ),
     "resnet50": Tower(
         builder="siamese_tf.models.towers.imagenet:resnet50",
-        parameters="siamese_tf.models.towers.parameter_counts:resnet50",
+        parameters="siamese_tf.models.towers.imagenet:resnet50_parameters",
         learning_rate=1e-3,
     ),
 }

@@ -9,7 +9,6 @@ import pytest
 from siamese_tf.config.recipes import config_from
 from siamese_tf.experiments import compare as training
 from siamese_tf.models.model_file import load_model
-from siamese_tf.training import finalize as finish
 from siamese_tf.training.train import train_and_evaluate
 
 PAIRS = "pairs generate --dataset digits --out made --train-pairs 400 --validation-pairs 100 --test-pairs 100"
@@ -23,8 +22,8 @@ def folder(call, tmp_path_factory):
     folder = tmp_path_factory.mktemp("compare")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(finish, "save_pictures", lambda *args, **more: None)
-        patch.setattr(finish, "save_accuracy_plot", lambda *args, **more: None)
+        options = {"pictures": False}
+        patch.setattr(training, "train_and_evaluate", lambda *args, **more: train_and_evaluate(*args, **more | options))
         assert call(PAIRS) == 0
         assert call(f"{LINE} --seeds 2") == 0
     return folder
@@ -68,9 +67,8 @@ def test_it_leaves_every_run_and_the_comparison(folder):
 
 def test_a_run_of_a_comparison_is_a_run_like_any_other(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(finish, "save_pictures", lambda *args, **more: None)
     config = training.TrainConfig.load(folder / "all" / RUNS[-1] / "config.json")
-    alone = train_and_evaluate(config, tmp_path, quiet=True)
+    alone = train_and_evaluate(config, tmp_path, quiet=True, pictures=False)
     among_others = load_model(folder / "all" / RUNS[-1] / "siamese.keras")
     for one, other in zip(alone.get_weights(), among_others.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -82,8 +80,8 @@ def test_the_same_command_reads_the_finished_runs(folder, type_in):
     before = json.loads((folder / "all" / "comparison.json").read_text())
     done = type_in(f"{LINE} --seeds 2")
     assert (done.code, done.err) == (0, "")
-    assert done.out.count("(read, not trained again)") == 4
-    assert "the same pairs and tower for all (reference, " in done.out
+    assert done.out.count("(already finished)") == 4
+    assert "same pairs and tower for all objectives (reference, " in done.out
     assert "\nobjective  test accuracy" in done.out
     assert "Means over 2 seeds" in done.out
     assert json.loads((folder / "all" / "comparison.json").read_text()) == before
@@ -107,7 +105,7 @@ def test_one_seed_is_not_enough_to_compare(type_in):
     ("line", "words"),
     [
         ("compare --objectives bce,l2", ["objective must be one of bce, mse", "got 'l2'"]),
-        ("compare --objectives bce,bce", ["different objectives", "got bce, bce"]),
+        ("compare --objectives bce,bce", ["each at most once", "got bce, bce"]),
         ("compare --recipe none", ["recipe must be one of quick", "got 'none'"]),
         ("compare --recipe tnn", ["recipe tnn", "objective triplet only"]),
         (LINE.replace("--epochs 1", "--epochs 2"), ["holds another run: epochs was 1 and is now 2", "--workdir"]),
@@ -116,7 +114,7 @@ def test_one_seed_is_not_enough_to_compare(type_in):
 @pytest.mark.usefixtures("no_training")
 def test_wrong_settings_are_refused(type_in, line, words):
     done = type_in(line)
-    assert (done.code, done.out.count("read, not")) == (2, 0)
+    assert (done.code, done.out.count("already finished")) == (2, 0)
     assert done.err.startswith("error: ")
     for word in words:
         assert word in done.err

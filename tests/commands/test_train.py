@@ -179,8 +179,8 @@ def test_resume_needs_the_settings_of_the_run(run, trained, tmp_path):
     assert np.array_equal(load_model(copy / "siamese.keras").embed("0.png"), trained.model.embed("0.png"))
     other = run(f"{trained.settings} --epochs 2 --workdir {copy} --resume --seed 3")
     assert other.code == 2
-    assert other.err.startswith(f"error: {copy / 'checkpoint.npz'} is of another run: seed was 0 and is now 3.")
-    assert "own settings" in other.err
+    assert other.err.startswith(f"error: {copy / 'checkpoint.npz'} belongs to another run: seed was 0 and is now 3.")
+    assert "Resume with the original settings" in other.err
 
 
 @pytest.mark.parametrize("folds", ["", "--folds 3"])
@@ -189,7 +189,7 @@ def test_resuming_in_a_mistyped_folder_is_refused_before_anything_is_done(run, t
     monkeypatch.setattr("siamese_tf.commands.train.start_tensorflow", lambda: pytest.fail("too late"))
     done = run(f"train --dataset nowhere --workdir {tmp_path / 'mistyped'} --resume {folds}")
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith(f"error: nothing to resume in {tmp_path / 'mistyped'}: no run was begun there.")
+    assert done.err.startswith(f"error: nothing to resume in {tmp_path / 'mistyped'}: it contains no run.")
     assert not any(tmp_path.iterdir())
 
 
@@ -292,7 +292,7 @@ def test_folds_in_the_form_of_lfw_are_trained_on(of_people, run, monkeypatch, tm
     shutil.copy(copied / "p0" / "p0_0001.png", copied / "p1" / "p1_0001.png")
     refused = run(f"{line} --images {copied} --resume")
     assert (refused.code, refused.out) == (2, "")
-    assert "is of another run: its pairs are others" in refused.err
+    assert "belongs to another run: its pairs differ" in refused.err
 
 
 @pytest.fixture
@@ -317,7 +317,7 @@ def test_folds_are_trained_with_the_settings_of_the_line(run, folded, tmp_path):
     assert options == {"resume": True, "quiet": True, "command": command}
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[1:3] == [
-        "3 folds of 7 people, each tested by a model that never saw them:",
+        "3 folds of 7 people, each tested by a model not trained on them:",
         "EER (lower is better)     0.2500 +- 0.1250",
     ]
     assert run("train --folds 3").code == 0
