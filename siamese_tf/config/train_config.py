@@ -73,16 +73,12 @@ class TrainConfig(OptimConfig, ObjectiveConfig, ModelConfig, DataConfig):
     def _check_settings_of_the_objective(self) -> None:
         """Raises a ConfigError for settings that only other objectives have."""
         defaults = self.defaults()
-        owners = {
-            name: tuple(one for one, row in OBJECTIVES.items() if name in row.settings)
-            for name in dict.fromkeys(name for row in OBJECTIVES.values() for name in row.settings)
-        }
-        owners["margin"] = tuple(
-            one for one, row in OBJECTIVES.items() if (row.soft_margin if self.soft else row.margins)
+        owners = {name: [one for one, row in OBJECTIVES.items() if name in row.settings] for name in defaults}
+        owners["margin"] = [one for one, row in OBJECTIVES.items() if (row.soft_margin if self.soft else row.margins)]
+        changed = [name for name, objectives in owners.items() if objectives and getattr(self, name) != defaults[name]]
+        wrong = sorted(
+            (name for name in changed if self.objective not in owners[name]), key=lambda name: len(owners[name])
         )
-        wrong = [
-            name for name in owners if getattr(self, name) != defaults[name] and self.objective not in owners[name]
-        ]
         if wrong:
             objectives = owners[wrong[0]]
             got = ", ".join(f"{name} {getattr(self, name)!r}" for name in wrong if owners[name] == objectives)

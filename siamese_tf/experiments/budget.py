@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.models.towers.build import build_tower
 from siamese_tf.training.pipeline import images_per_epoch, training_steps
@@ -27,7 +28,7 @@ class Budget:
     images: int
 
 
-def with_one_budget(configs: Sequence[TrainConfig], pairs: RunData) -> list[TrainConfig]:
+def with_one_budget(configs: Sequence[TrainConfig], pairs: RunData) -> list[ResolvedConfig]:
     """Returns the resolved configs, with the number of epochs that brings each closest to the same number of images.
 
     The reference is the first config that trains on batches of pairs, or the first config if there is none.
@@ -38,16 +39,14 @@ def with_one_budget(configs: Sequence[TrainConfig], pairs: RunData) -> list[Trai
     return [replace(config, epochs=max(1, round(images / images_per_epoch(pairs, config)))) for config in resolved]
 
 
-def budget(config: TrainConfig, pairs: RunData) -> Budget:
+def budget(config: ResolvedConfig, pairs: RunData) -> Budget:
     """Returns the budget of a run with a resolved config."""
-    assert config.epochs is not None  # `resolve_config` has set it
     steps, images = training_steps(pairs, config), images_per_epoch(pairs, config)
     return Budget(config.epochs, steps, images // steps, config.epochs * images)
 
 
-def tower_parameters(config: TrainConfig, pairs: RunData) -> int:
+def tower_parameters(config: ResolvedConfig, pairs: RunData) -> int:
     """Returns the number of parameters of the tower of a resolved config, for these images."""
-    assert config.embedding_dim is not None  # `resolve_config` has set it
     height, width, channels = pairs.task.train.images.shape[1:]
     return build_tower(config.tower, (height, width, channels), config.embedding_dim).count_params()
 

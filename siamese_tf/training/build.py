@@ -3,7 +3,7 @@
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.models.keras_settings import keras_settings
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.towers.build import build_tower
@@ -16,7 +16,9 @@ from siamese_tf.training.whitening import feature_extractor
 
 
 @keras_settings()
-def build_trainer(config: TrainConfig, pairs: RunData, tower: keras.Model | None, *, resumed: bool = False) -> Trainer:
+def build_trainer(
+    config: ResolvedConfig, pairs: RunData, tower: keras.Model | None, *, resumed: bool = False
+) -> Trainer:
     """Builds and compiles the Trainer of a run; every call with the same arguments gives the same weights.
 
     Args:
@@ -29,9 +31,6 @@ def build_trainer(config: TrainConfig, pairs: RunData, tower: keras.Model | None
         ConfigError: the tower does not accept these images, differs from that of `start_from`, or cannot be whitened.
         ModelFileError: the file `start_from` cannot be read.
     """
-    assert config.epochs is not None  # `resolve_config` has set all three
-    assert config.head is not None
-    assert config.embedding_dim is not None
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
     image_format = pairs.task.train.image_format

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.data.pairs.pair_file import VALIDATION, PairDataset
 from siamese_tf.evaluation.calibration import max_accuracy_threshold
 from siamese_tf.files import atomic_write
@@ -106,7 +106,7 @@ class HalveLROnPlateau(keras.callbacks.Callback):
     A resumed run therefore continues with the same rate.
     """
 
-    def __init__(self, config: TrainConfig, state: RunState):
+    def __init__(self, config: ResolvedConfig, state: RunState):
         super().__init__()
         self.config, self.state = config, state
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.models.siamese_model import SiameseModel
 
 WARMUP = 0.05  # fraction of the steps in which the learning rate rises to its peak
@@ -15,7 +15,7 @@ STEP_DECAY = {0.5: 0.1, 0.75: 0.01}  # fraction of the steps done -> multiplier 
 PATIENCE = 5  # epochs without a higher validation accuracy after which `plateau` halves the rate
 
 
-def build_optimizer(config: TrainConfig, model: SiameseModel, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+def build_optimizer(config: ResolvedConfig, model: SiameseModel, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """Builds the optimizer of a resolved config for the trainable variables of a model.
 
     Weight decay applies to the kernels of the tower, not to biases, normalization parameters or the head.
@@ -37,12 +37,11 @@ def kernels(model: SiameseModel) -> list[tf.Variable]:
     return [variable for variable in model.tower.trainable_variables if len(variable.shape) > 1]
 
 
-def plateau_rate(config: TrainConfig, accuracies: Sequence[float]) -> float:
+def plateau_rate(config: ResolvedConfig, accuracies: Sequence[float]) -> float:
     """Returns the learning rate of the schedule `plateau` for the next epoch, given the accuracies of all earlier ones.
 
     The rate halves whenever `PATIENCE` epochs in a row do not exceed the best validation accuracy before them.
     """
-    assert config.learning_rate is not None  # `resolve_config` has set it
     best, waited, halved = -1.0, 0, 0
     for accuracy in accuracies:
         waited = 0 if accuracy > best else waited + 1
@@ -52,9 +51,7 @@ def plateau_rate(config: TrainConfig, accuracies: Sequence[float]) -> float:
     return config.learning_rate / 2**halved
 
 
-def _rate(config: TrainConfig, steps_per_epoch: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    assert config.epochs is not None  # `resolve_config` has set both
-    assert config.learning_rate is not None
+def _rate(config: ResolvedConfig, steps_per_epoch: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
     rate, steps = float(config.learning_rate), config.epochs * steps_per_epoch
     if config.schedule in ("constant", "plateau"):
         return rate

@@ -16,6 +16,7 @@ from siamese_tf.config.catalog import (
     VIEWS,
     tower_defaults,
 )
+from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset
 from siamese_tf.data.sampling.class_batches import class_batches
@@ -26,7 +27,7 @@ from siamese_tf.training.run_data import RunData
 from siamese_tf.training.triplets import losses_from
 
 
-def resolve_config(config: TrainConfig, run: RunData, tower: keras.Model | None) -> TrainConfig:
+def resolve_config(config: TrainConfig, run: RunData, tower: keras.Model | None) -> ResolvedConfig:
     """Fills in the settings that a config leaves open, and checks that the pairs provide what they need.
 
     Args:
@@ -50,6 +51,7 @@ def resolve_config(config: TrainConfig, run: RunData, tower: keras.Model | None)
     tower_name = config.tower if tower is None else CUSTOM
     defaults = tower_defaults(tower_name)
     head = config.head or row.head
+    whiten = _whiten(config, run.task.train, default=defaults.whitens and HEADS[head].normalizes)
     augment = _augmentations(config.augment, dataset, defaults.augments)
     config = replace(
         config,
@@ -57,9 +59,6 @@ def resolve_config(config: TrainConfig, run: RunData, tower: keras.Model | None)
         tower=tower_name,
         head=head,
         margin=config.margin or row.margins.get(head),
-        embedding_dim=config.embedding_dim or defaults.embedding_dim,
-        learning_rate=config.learning_rate or defaults.learning_rate,
-        whiten=_whiten(config, run.task.train, default=defaults.whitens and HEADS[head].normalizes),
         augment=augment,
         views=_views(augment) if config.views == "auto" else config.views,
     )
@@ -69,7 +68,14 @@ def resolve_config(config: TrainConfig, run: RunData, tower: keras.Model | None)
         config = _resolve_batch_shape(config, run)
     if config.uses_class_batches:
         class_batches(_train_labels(run), *config.batch_shape, config.seed)  # raises where no batch can be drawn
-    return replace(config, epochs=config.epochs or -(-config.images_shown // images_per_epoch(run, config)))
+    return ResolvedConfig.from_config(
+        config,
+        head=head,
+        embedding_dim=config.embedding_dim or defaults.embedding_dim,
+        epochs=config.epochs or -(-config.images_shown // images_per_epoch(run, config)),
+        learning_rate=config.learning_rate or defaults.learning_rate,
+        whiten=whiten,
+    )
 
 
 def _augmentations(augment: str, dataset: str, augments: bool) -> str:
