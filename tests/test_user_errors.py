@@ -265,8 +265,8 @@ def test_losses_that_are_not_installed_are_refused(refused, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_addons", None)
     message = refused(f"{TRIPLETS} --losses addons")
     assert message == (
-        "error: losses 'addons' cannot serve: TensorFlow Addons is not installed."
-        " Use 'native', whose values are the same\n"
+        "error: losses must be 'native' here; got 'addons': TensorFlow Addons is not installed."
+        " Use 'native', which gives the same values\n"
     )
     assert not Path("runs").exists()
 

@@ -136,8 +136,3 @@ AUGMENT_LEVELS = tuple(OTHER_DATASETS.augment)
 def tower_defaults(name: str) -> TowerDefaults:
     """Returns the defaults of a tower, `custom` included."""
     return CUSTOM_DEFAULTS if name == CUSTOM else TOWERS[name]
-
-
-# The names that other modules still import.
-TOWER_DEFAULTS = {**TOWERS, CUSTOM: CUSTOM_DEFAULTS}
-TOWER_NAMES = tuple(TOWERS)

@@ -66,12 +66,13 @@ class Objective:
     Attributes:
         loss: function named `"module:name"`. With `reads` `distance` or `logit`, it takes (similarity, values) of equal
             shape, plus the margin where the row has `margins`, and returns one loss per pair. With `reads`
-            `embeddings`, it takes (labels, embeddings, config) and returns a scalar.
+            `embeddings`, it takes the resolved config and returns a function of (labels, embeddings) to a scalar.
         reads: `distance` (lower is more similar) or `logit` (higher is more similar) of the head, or `embeddings`:
             L2-normalized embeddings with the labels of their classes.
         head: default head.
         heads: allowed heads.
-        step: class that computes the metrics of a training step, made from (row, config, head).
+        step: class that computes the metrics of a training step, made from (config, head); None takes `PairObjective`
+            or `EmbeddingObjective`, by `reads`.
         batches: `pairs`, batches of listed pairs; or `classes`, batches of K images of each of P classes, which need
             labels.
         margins: default margin per head; empty for a loss without a margin.
@@ -88,7 +89,7 @@ class Objective:
     reads: Literal["distance", "logit", "embeddings"]
     head: str
     heads: tuple[str, ...] = ("cosine", "euclidean", "concat")
-    step: str = "siamese_tf.training.pair_objective:PairObjective"
+    step: str | None = None
     batches: Literal["pairs", "classes"] = "pairs"
     margins: Mapping[str, float] = field(default_factory=dict)
     soft_margin: bool = False

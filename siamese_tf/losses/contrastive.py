@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.losses.half_precision import HalfPrecisionLoss, upcast_half, restore_dtype
+from siamese_tf.losses.half_precision import HalfPrecisionLoss, restore_dtype, upcast_half
 from siamese_tf.losses.pairs import flat_pairs
 
 

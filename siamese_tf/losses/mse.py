@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from siamese_tf.losses.half_precision import upcast_half, restore_dtype
+from siamese_tf.losses.half_precision import restore_dtype, upcast_half
 
 
 def squared_error(similarity: tf.Tensor, logit: tf.Tensor) -> tf.Tensor:

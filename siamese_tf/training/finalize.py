@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from siamese_tf.config.catalog import OBJECTIVES
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.one_vs_rest import class_label
 from siamese_tf.data.pairs.pair_file import TEST, VALIDATION
@@ -89,11 +90,12 @@ def calibrate(model: SiameseModel, embedded: EmbeddedPairs) -> bool:
 
 
 def _image_report(model: SiameseModel, config: TrainConfig, pairs: RunData, log: Log) -> dict[str, Any]:
-    """Returns and logs the parts of the record about images: retrieval for triplets, membership in one class."""
+    """Returns and logs the parts of the record about images: metrics of embeddings, membership in one class."""
     report: dict[str, Any] = {}
     test = pairs.original.test
     labeled = pairs.task.test if config.rest_is_a_class else test  # labels of two classes, or of all
-    if config.objective == "triplet" and test is not None and labeled is not None and labeled.labels is not None:
+    reports_embeddings = OBJECTIVES[config.objective].reports_embeddings
+    if reports_embeddings and test is not None and labeled is not None and labeled.labels is not None:
         images = test.images_of(TEST)
         embeddings = normalize_for_distance(model, model.embed(test.images[images]))
         report["embeddings"] = embedding_report(embeddings, labeled.labels[images])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tensorflow import keras
 
+from siamese_tf.config.catalog import CUSTOM, OBJECTIVES
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import SiameseError
 from siamese_tf.printable import warn
@@ -39,9 +40,9 @@ def fit_trainer(trainer: Trainer, pairs: RunData, state: RunState, workdir: Path
         keras.callbacks.TerminateOnNaN(),
         ValidationCheckpoint(pairs.task.train, state, workdir, trainer.step.names),
         EventLog(workdir / LOGS),
-        *([ReseedEachEpoch(config.seed)] if config.tower == "custom" else []),
+        *([ReseedEachEpoch(config.seed)] if config.tower == CUSTOM else []),
         *([HalveLROnPlateau(config, state)] if config.schedule == "plateau" else []),
-        *([CollapseMonitor(trainer, config)] if config.objective == "triplet" else []),
+        *([CollapseMonitor(trainer, config)] if OBJECTIVES[config.objective].monitors_collapse else []),
     ]
     with nullcontext() if quiet else training_progress(steps, config.epochs, state.epochs_done) as progress:
         trainer.fit(

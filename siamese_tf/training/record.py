@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+from siamese_tf.config.builders import load_builder
+from siamese_tf.config.catalog import OBJECTIVES
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.pair_file import PARTS, VALIDATION
 from siamese_tf.training.checkpoint import RunState
@@ -60,7 +62,7 @@ def build_record(
             **({"whitened": True} if config.whiten else {}),
             **({"stopped_at_nan": state.epochs_done + 1} if 0 < state.epochs_done < config.epochs else {}),
         },
-        **({"triplet": _triplet(config, pairs)} if config.objective == "triplet" else {}),
+        **_objective_entries(config, pairs),
         "threshold": {"value": threshold, "chosen_on": PARTS[VALIDATION]},
         "accuracy": {
             **{name: reports[name]["accuracy"] if name in reports else None for name in PARTS},
@@ -100,15 +102,9 @@ def _pairs(pairs: RunData, reports: Mapping[str, Mapping[str, Any]]) -> dict[str
     }
 
 
-def _triplet(config: TrainConfig, pairs: RunData) -> dict[str, Any]:
-    return {
-        "mining": config.mining,
-        "margin": config.margin,
-        "losses": config.losses,
-        "classes_per_batch": config.classes_per_batch,
-        "images_per_class": config.images_per_class,
-        "short_classes": pairs.short_classes(config),
-    }
+def _objective_entries(config: TrainConfig, pairs: RunData) -> dict[str, Any]:
+    record = OBJECTIVES[config.objective].record
+    return {config.objective: load_builder(record)(config, pairs)} if record else {}
 
 
 def _versions(config: TrainConfig) -> dict[str, str]:

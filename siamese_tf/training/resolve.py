@@ -123,7 +123,8 @@ def _check_tower(config: TrainConfig, tower: keras.Model | None, run: RunData) -
         )
     if config.start_from is not None:
         raise ConfigError(
-            f"start_from must be left out with a custom tower; got {config.start_from!r}. Load the weights into the tower"
+            f"start_from must be left out with a custom tower; got {config.start_from!r}. Load the weights into the"
+            " tower"
         )
     check_trainable(check_tower(tower, run.task.train.image_format.shape))
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from tensorflow import keras
 
+from siamese_tf.config.catalog import CUSTOM, TOWERS
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.files import atomic_write
 from siamese_tf.locks import locked_workdir
 from siamese_tf.models.keras_settings import keras_settings
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.models.towers.build import PARAMETERS
+from siamese_tf.models.towers.parameter_counts import parameter_count
 from siamese_tf.printable import print_lines, warn
 from siamese_tf.training.build import build_trainer
 from siamese_tf.training.checkpoint import CONFIG, RunState, check_resumable
@@ -88,10 +89,10 @@ def train_and_evaluate(
 
 
 def _tower_lines(config: TrainConfig, pairs: RunData) -> list[str]:
-    if config.tower not in PARAMETERS:
+    if config.tower == CUSTOM or not TOWERS[config.tower].logs_parameters:
         return []
     assert config.embedding_dim is not None  # `resolve_config` has set it
-    count = PARAMETERS[config.tower](pairs.task.train.image_format.shape, config.embedding_dim)
+    count = parameter_count(config.tower, pairs.task.train.image_format.shape, config.embedding_dim)
     return [f"tower {config.tower}: {count:,} parameters"]
 
 

@@ -7,11 +7,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from siamese_tf.config.catalog import CUSTOM
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.models.pixels import scale_pixels
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.augmentation import augment
-from siamese_tf.training.objectives import OBJECTIVES
+from siamese_tf.training.objectives import build_step
 from siamese_tf.training.optimizer import kernels
 from siamese_tf.training.transfer import lr_multipliers
 
@@ -41,11 +42,11 @@ class Trainer(keras.Model):
         super().__init__(name="trainer")
         self.model, self.ema_model, self.config = model, ema_model, config
         self.ema_variables = [tf.Variable(tf.convert_to_tensor(value), trainable=False) for value in model.variables]
-        self.step = OBJECTIVES[config.objective].step(config, model.head)
+        self.step = build_step(config, model.head)
         self.lr_multipliers = lr_multipliers(model, config)
         self.means = {name: keras.metrics.Mean(name=name) for name in self.step.names}
         self.last_metrics = {name: tf.Variable(0.0, trainable=False) for name in self.step.names}
-        self.has_losses = config.tower == "custom" and _adds_losses(model)
+        self.has_losses = config.tower == CUSTOM and _adds_losses(model)
         self.built = True
 
     @property

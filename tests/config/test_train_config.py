@@ -3,7 +3,7 @@ from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 
-from siamese_tf.config.catalog import TOWER_NAMES
+from siamese_tf.config.catalog import TOWERS
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import ConfigError
 
@@ -114,7 +114,7 @@ def test_a_config_does_not_change():
         ("objective", "objective must be one of bce, mse, contrastive, triplet; got 'nonsense'"),
         (
             "tower",
-            f"tower must be one of {', '.join(TOWER_NAMES)}, custom; got 'nonsense'",
+            f"tower must be one of {', '.join(TOWERS)}, custom; got 'nonsense'",
         ),
         ("head", "head must be one of cosine, euclidean, concat; got 'nonsense'"),
         ("pairs_per_step", "pairs_per_step must be one of all, listed; got 'nonsense'"),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from siamese_tf.config.catalog import TOWER_NAMES
+from siamese_tf.config.catalog import TOWERS
 from siamese_tf.config.train_config import OBJECTIVE_NAMES, TrainConfig
 from siamese_tf.experiments.budget import Budget, budget, budget_lines, tower_parameters, with_one_budget
 from siamese_tf.models.towers.build import build_tower
@@ -59,7 +59,7 @@ def test_the_minimum_is_one_epoch(quarters, run_of):
 LARGER_IMAGES = ("tnn", "koch", "inception_resnet_v1", "mobilenet_v2", "resnet50")  # than those here
 
 
-@pytest.mark.parametrize("tower", [name for name in TOWER_NAMES if name not in LARGER_IMAGES])
+@pytest.mark.parametrize("tower", [name for name in TOWERS if name not in LARGER_IMAGES])
 def test_the_parameters_are_those_of_the_tower(quarters, run_of, tower):
     config = resolve_config(replace(SMALL, tower=tower, embedding_dim=5), run_of(quarters), None)
     assert tower_parameters(config, run_of(quarters)) == build_tower(tower, (8, 8, 1), 5).count_params()

@@ -7,12 +7,13 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.models.heads import HEADS
+from siamese_tf.config.catalog import HEADS
+from siamese_tf.models.heads import build_head
 
 
 def drawn_head(name: str, embedding_dim: int) -> keras.layers.Layer:
     """Returns a head whose matrices are drawn by NumPy, so that they are the same on every stack."""
-    head, rng = HEADS[name](embedding_dim), np.random.default_rng(1)
+    head, rng = build_head(name, embedding_dim), np.random.default_rng(1)
     for weight in head.trainable_variables:
         if len(weight.shape) == 2:
             weight.assign(rng.normal(0, 0.5, weight.shape))

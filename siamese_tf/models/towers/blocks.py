@@ -34,8 +34,8 @@ def flatten(x: tf.Tensor, embedding_dim: int, tower: str) -> tf.Tensor:
     weights = x.shape[-1] * embedding_dim
     if weights > MAX_DENSE_WEIGHTS:
         raise ConfigError(
-            f"tower {tower} must have at most {MAX_DENSE_WEIGHTS:,} weights in its last layer; got {weights:,} for these"
-            f" images and {embedding_dim} dimensions. Use the tower small_cnn, or smaller images"
+            f"tower {tower} must have at most {MAX_DENSE_WEIGHTS:,} weights in its last layer; got {weights:,} for"
+            f" these images and {embedding_dim} dimensions. Use the tower small_cnn, or smaller images"
         )
     return x
 

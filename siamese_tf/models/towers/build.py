@@ -30,7 +30,9 @@ def build_tower(
     if not isinstance(tower, str):
         return check_tower(tower, input_size)
     if tower == CUSTOM:
-        raise ConfigError("this model has a custom tower, which the file does not hold; pass load_model(path, tower=...)")
+        raise ConfigError(
+            "this model has a custom tower, which the file does not hold; pass load_model(path, tower=...)"
+        )
     if tower not in TOWERS:
         raise ConfigError(f"tower must be one of {', '.join(TOWERS)}, or a keras.Model; got {tower!r:.100}")
     build = load_builder(TOWERS[tower].builder)

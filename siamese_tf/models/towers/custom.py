@@ -44,8 +44,8 @@ def check_tower(tower: Any, input_size: tuple[int, int, int]) -> keras.Model:
     output = getattr(tower, "output", None)  # absent from a Sequential of Keras 3
     if isinstance(output, Mapping | list | tuple):
         raise ConfigError(
-            f"the custom tower must return one tensor of embeddings; got a {type(output).__name__} of {len(output)}. Pass"
-            " keras.Model(image, embeddings), where embeddings is a tensor"
+            f"the custom tower must return one tensor of embeddings; got a {type(output).__name__} of {len(output)}."
+            " Pass keras.Model(image, embeddings), where embeddings is a tensor"
         )
     if input_shape != (None, *input_size) or not _is_embedding(output_shape):
         raise ConfigError(
@@ -69,7 +69,8 @@ def check_trainable(tower: keras.Model) -> None:
         raise ConfigError("the custom tower must have weights to train; it has none")
     if not tower.trainable_weights:
         raise ConfigError(
-            "the custom tower must have trainable weights; all its layers are frozen. Set trainable = True on some of them"
+            "the custom tower must have trainable weights; all its layers are frozen. Set trainable = True on some of"
+            " them"
         )
 
 
