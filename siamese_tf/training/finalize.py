@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from siamese_tf.config.catalog import OBJECTIVES
-from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.data.pairs.one_vs_rest import class_label
 from siamese_tf.data.pairs.pair_file import TEST, VALIDATION
 from siamese_tf.evaluation.calibration import MIN_SLOPE, fit_logistic, max_accuracy_threshold
@@ -27,7 +27,7 @@ Log = Callable[[str], None]
 
 def finalize_run(
     model: SiameseModel,
-    config: TrainConfig,
+    config: ResolvedConfig,
     pairs: RunData,
     state: RunState,
     workdir: Path,
@@ -89,7 +89,7 @@ def calibrate(model: SiameseModel, embedded: EmbeddedPairs) -> bool:
     return slope > MIN_SLOPE
 
 
-def _image_report(model: SiameseModel, config: TrainConfig, pairs: RunData, log: Log) -> dict[str, Any]:
+def _image_report(model: SiameseModel, config: ResolvedConfig, pairs: RunData, log: Log) -> dict[str, Any]:
     """Returns and logs the parts of the record about images: metrics of embeddings, membership in one class."""
     report: dict[str, Any] = {}
     test = pairs.original.test

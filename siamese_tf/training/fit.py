@@ -6,7 +6,7 @@ from pathlib import Path
 from tensorflow import keras
 
 from siamese_tf.config.catalog import CUSTOM, OBJECTIVES
-from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.errors import SiameseError
 from siamese_tf.printable import warn
 from siamese_tf.training.callbacks import HalveLROnPlateau, ReseedEachEpoch, ValidationCheckpoint
@@ -34,7 +34,6 @@ def fit_trainer(trainer: Trainer, pairs: RunData, state: RunState, workdir: Path
         SiameseError: the loss became NaN or infinite before the first epoch was finished.
     """
     config = trainer.config
-    assert config.epochs is not None  # `resolve_config` has set it
     steps = training_steps(pairs, config)
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
@@ -59,7 +58,7 @@ def fit_trainer(trainer: Trainer, pairs: RunData, state: RunState, workdir: Path
     trainer.ema_model.set_weights(state.best)
 
 
-def _report_nan(config: TrainConfig, state: RunState) -> None:
+def _report_nan(config: ResolvedConfig, state: RunState) -> None:
     """Warns that the run ended early, or raises a SiameseError if it finished no epoch."""
     failure = f"the loss became NaN or infinite in epoch {state.epochs_done + 1}"
     lower = f"a --learning-rate below {config.learning_rate:g}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from siamese_tf.config.builders import load_builder
 from siamese_tf.config.catalog import OBJECTIVES
-from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.data.pairs.pair_file import PARTS, VALIDATION
 from siamese_tf.training.checkpoint import RunState
 from siamese_tf.training.run_data import RunData
@@ -22,7 +22,7 @@ METRICS = ("auc", "eer", "f1", "tar_at_fmr", "confusion")
 
 
 def build_record(
-    config: TrainConfig,
+    config: ResolvedConfig,
     pairs: RunData,
     state: RunState,
     threshold: float,
@@ -44,7 +44,6 @@ def build_record(
         `whitened`; a run resumed with another learning rate `learning_rates`, see `RunState`; and a run whose loss
         became NaN after the first epoch `stopped_at_nan`, the number of that epoch.
     """
-    assert config.epochs is not None  # `resolve_config` has set it
     return {
         "schema": SCHEMA,
         "dataset": pairs.task.dataset,
@@ -102,12 +101,12 @@ def _pairs(pairs: RunData, reports: Mapping[str, Mapping[str, Any]]) -> dict[str
     }
 
 
-def _objective_entries(config: TrainConfig, pairs: RunData) -> dict[str, Any]:
+def _objective_entries(config: ResolvedConfig, pairs: RunData) -> dict[str, Any]:
     record = OBJECTIVES[config.objective].record
     return {config.objective: load_builder(record)(config, pairs)} if record else {}
 
 
-def _versions(config: TrainConfig) -> dict[str, str]:
+def _versions(config: ResolvedConfig) -> dict[str, str]:
     versions = {"siamese_tf": __version__, "python": ".".join(map(str, sys.version_info[:3]))}
     packages = (*PACKAGES, "tensorflow-addons") if config.losses == "addons" else PACKAGES
     return versions | {package: version(package) for package in packages}

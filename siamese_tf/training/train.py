@@ -9,6 +9,7 @@ import numpy as np
 from tensorflow import keras
 
 from siamese_tf.config.catalog import CUSTOM, TOWERS
+from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.files import atomic_write
 from siamese_tf.locks import locked_workdir
@@ -88,17 +89,16 @@ def train_and_evaluate(
     return model
 
 
-def _tower_lines(config: TrainConfig, pairs: RunData) -> list[str]:
+def _tower_lines(config: ResolvedConfig, pairs: RunData) -> list[str]:
     if config.tower == CUSTOM or not TOWERS[config.tower].logs_parameters:
         return []
-    assert config.embedding_dim is not None  # `resolve_config` has set it
     count = parameter_count(config.tower, pairs.task.train.image_format.shape, config.embedding_dim)
     return [f"tower {config.tower}: {count:,} parameters"]
 
 
 def _train(
     workdir: Path,
-    config: TrainConfig,
+    config: ResolvedConfig,
     tower: keras.Model | None,
     pairs: RunData,
     resume_with: Collection[str] | None,
@@ -142,7 +142,7 @@ def _train(
     return model, state
 
 
-def _whiten(model: SiameseModel, config: TrainConfig, pairs: RunData, state: RunState, log: Log) -> None:
+def _whiten(model: SiameseModel, config: ResolvedConfig, pairs: RunData, state: RunState, log: Log) -> None:
     started = time.perf_counter()
     labels = known_labels(pairs, config)
     whiten(model, pairs.task.train.images, pairs.train_images, labels)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.config.catalog import CUSTOM
-from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.models.pixels import scale_pixels
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.augmentation import augment
@@ -31,7 +31,7 @@ class Trainer(keras.Model):
         last_metrics: metrics of the last step, by name; `fit` reports their means over the epoch so far.
     """
 
-    def __init__(self, model: SiameseModel, ema_model: SiameseModel, config: TrainConfig):
+    def __init__(self, model: SiameseModel, ema_model: SiameseModel, config: ResolvedConfig):
         """Creates the trainer.
 
         Args:
