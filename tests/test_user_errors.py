@@ -219,7 +219,7 @@ REFUSED = [
     (f"{TINY} --pairs none.npz", ["none.npz", "No such file", "Make pair files"]),
     (f"{TINY} --pairs cut.npz", ["cut.npz", "cannot be read as a pair file", "make or copy it again"]),
     (f"{TINY} --pairs no_labels.npz", ["no_labels.npz has no labels", "--pairs-per-step listed"]),
-    (f"{TINY} --pairs train_only.npz", ["train_only.npz", "no validation rows (split 1)"]),
+    (f"{TINY} --pairs train_only.npz", ["train_only.npz", "must have validation pairs (split 1)"]),
     (f"{TINY} --pairs no_labels.npz --test-pairs none.npz", ["none.npz", "No such file"]),
     (f"{TINY} --pairs no_labels.npz --test-pairs small.npz", ["small.npz has no test rows"]),
     (f"{TINY} --pairs small.npz --pairs-per-step listed --workdir built", ["reference", "at least 6x6", "got 4x4"]),

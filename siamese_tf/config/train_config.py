@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from siamese_tf.config.catalog import AUGMENTATIONS, HEADS, MINING, OBJECTIVES, VIEWS
+from siamese_tf.config.catalog import HEADS, MINING, OBJECTIVES
 from siamese_tf.config.checks import either
 from siamese_tf.config.data_config import DataConfig
 from siamese_tf.config.model_config import ModelConfig
@@ -11,19 +11,8 @@ from siamese_tf.config.optim_config import OPTIMIZERS, SCHEDULES, OptimConfig
 from siamese_tf.config.settings import documented
 from siamese_tf.errors import ConfigError
 
-# The names that other modules still import.
-OBJECTIVE_NAMES, HEAD_NAMES, MINING_NAMES = tuple(OBJECTIVES), tuple(HEADS), tuple(MINING)
-CHANGES, VIEW_NAMES = tuple(AUGMENTATIONS), tuple(VIEWS)
-__all__ = [
-    "CHANGES",
-    "HEAD_NAMES",
-    "MINING_NAMES",
-    "OBJECTIVE_NAMES",
-    "OPTIMIZERS",
-    "SCHEDULES",
-    "VIEW_NAMES",
-    "TrainConfig",
-]
+__all__ = ["MINING_NAMES", "OBJECTIVE_NAMES", "OPTIMIZERS", "SCHEDULES", "TrainConfig"]
+OBJECTIVE_NAMES, MINING_NAMES = tuple(OBJECTIVES), tuple(MINING)
 
 
 @documented

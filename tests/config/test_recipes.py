@@ -3,8 +3,9 @@ from dataclasses import fields, replace
 import pytest
 
 from siamese_tf.config import recipes
+from siamese_tf.config.catalog import OBJECTIVES
 from siamese_tf.config.recipes import QUICK, RECIPES, config_from
-from siamese_tf.config.train_config import OBJECTIVE_NAMES, TrainConfig
+from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import ConfigError
 
 
@@ -23,12 +24,12 @@ def test_a_recipe_is_a_config_with_its_settings(name):
     assert config_from(name, {}).to_dict() == TrainConfig().to_dict() | settings
 
 
-@pytest.mark.parametrize("objective", OBJECTIVE_NAMES)
+@pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("name", [QUICK, "best", "reference"])
 def test_a_recipe_serves_every_objective(name, objective):
     assert "objective" not in RECIPES[name].settings
     config, more = config_from(name, {"objective": objective}), RECIPES[name].by_objective
-    assert more.keys() <= set(OBJECTIVE_NAMES)
+    assert more.keys() <= set(OBJECTIVES)
     settings = {**RECIPES[name].settings, **more.get(objective, {}), "objective": objective}
     assert config.to_dict() == TrainConfig().to_dict() | settings
 
