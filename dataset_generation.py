@@ -1,6 +1,7 @@
-"""Writes the pair files of a data set: `python dataset_generation.py`, or with `--help` for every flag.
+"""Writes the pair files of a data set.
 
-Leaves `dataset/<name>/train_pairs.npz` (training and validation pairs) and `dataset/<name>/test_pairs.npz`.
+Usage: `python dataset_generation.py`; `python dataset_generation.py --help` lists the flags. Writes
+`dataset/<name>/train_pairs.npz` (training and validation pairs) and `dataset/<name>/test_pairs.npz`.
 """
 
 from siamese_tf.cli import generate_script

@@ -1,6 +1,7 @@
-"""Trains with binary cross-entropy and reports: `python main1.py`, or `python main1.py --help` for every flag.
+"""Trains a model with binary cross-entropy and reports its accuracy.
 
-Leaves the model, its record and its pictures in `runs/<dataset>/bce/`.
+Usage: `python main1.py`; `python main1.py --help` lists the flags. Writes the model, its record and its plots to
+`runs/<dataset>/bce/`.
 """
 
 from siamese_tf.cli import train_script

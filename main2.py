@@ -1,6 +1,7 @@
-"""Trains with mean squared error and reports: `python main2.py`, or `python main2.py --help` for every flag.
+"""Trains a model with mean squared error and reports its accuracy.
 
-Leaves the model, its record and its pictures in `runs/<dataset>/mse/`.
+Usage: `python main2.py`; `python main2.py --help` lists the flags. Writes the model, its record and its plots to
+`runs/<dataset>/mse/`.
 """
 
 from siamese_tf.cli import train_script

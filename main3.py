@@ -1,6 +1,7 @@
-"""Trains with contrastive loss and reports: `python main3.py`, or `python main3.py --help` for every flag.
+"""Trains a model with contrastive loss and reports its accuracy.
 
-Leaves the model, its record and its pictures in `runs/<dataset>/contrastive/`.
+Usage: `python main3.py`; `python main3.py --help` lists the flags. Writes the model, its record and its plots to
+`runs/<dataset>/contrastive/`.
 """
 
 from siamese_tf.cli import train_script

@@ -1,7 +1,7 @@
-"""The `siamese-tf` command, and the scripts at the top of the repository, which are its commands under other names.
+"""The `siamese-tf` command, and the scripts in the root of the repository, which run its commands under other names.
 
-What the commands do stands in `siamese_tf/commands/`; TensorFlow is imported by those that need it. Every error a user
-can cause ends in one message and exit code 2.
+The commands are in `siamese_tf/commands/` and import TensorFlow only when they need it. User errors end in one message
+and exit code 2.
 """
 
 from collections.abc import Callable
@@ -37,47 +37,49 @@ app.command()(verify)
 app.command()(identify)
 app.command()(import_facenet)
 
-gallery_app = typer.Typer(help="Look into a gallery of enrolled people, and remove them.", no_args_is_help=True)
+gallery_app = typer.Typer(help="List, check and remove the enrolled people of a gallery.", no_args_is_help=True)
 gallery_app.command("list")(list_people)
 gallery_app.command("check")(check_gallery)
 gallery_app.command()(remove)
 app.add_typer(gallery_app, name="gallery")
 
-pairs_app = typer.Typer(help="Make pair files, and look into them.", no_args_is_help=True)
+pairs_app = typer.Typer(help="Generate and audit pair files.", no_args_is_help=True)
 pairs_app.command()(generate)
 pairs_app.command()(check)
 app.add_typer(pairs_app, name="pairs")
 
-plot_app = typer.Typer(help="Draw what a saved model does.", no_args_is_help=True)
+plot_app = typer.Typer(help="Plot what a saved model has learned.", no_args_is_help=True)
 plot_app.command("embeddings")(plot_embeddings)
 app.add_typer(plot_app, name="plot")
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         print(__version__)
         raise typer.Exit
 
 
 @app.callback()
 def options(
-    version: Annotated[bool, Option("--version", callback=_print_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
-    """Siamese networks for pairs of images: the higher the probability, the more alike."""
+    """Siamese networks for pairs of images; a higher probability means more similar."""
 
 
 def main() -> None:
-    """The `siamese-tf` command."""
+    """Runs the `siamese-tf` command."""
     run_command(app)
 
 
 def train_script(objective: str) -> None:
-    """The command `train` as a script of its own, with another default objective."""
+    """Runs `train` as a script, with another default objective."""
     _run_alone(train, {"objective": objective})
 
 
 def generate_script() -> None:
-    """The command `pairs generate` as a script of its own."""
+    """Runs `pairs generate` as a script."""
     _run_alone(generate, {})
 
 

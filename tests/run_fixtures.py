@@ -33,7 +33,7 @@ def toy_pairs() -> PairDataset:
 def quarters() -> PairDataset:
     """Images (108, 8, 8, 1), one quarter of them bright: four classes, of which the last has fewer images.
 
-    Every part has images of its own: 63, 25 and 20.
+    The splits share no images: 63, 25 and 20.
     """
     rng = np.random.default_rng(1)
     per_class = {TRAIN: [20, 20, 20, 3], VALIDATION: [7, 7, 7, 4], TEST: [5, 5, 5, 5]}
@@ -56,21 +56,21 @@ def quarters() -> PairDataset:
 
 @pytest.fixture(scope="session")
 def run_of() -> Callable[..., RunData]:
-    """The pairs of a run with the parts of one file, as the config sees them."""
+    """Builds the data of a run from one pair dataset, for the task of the config."""
 
-    def original(pairs: PairDataset, config: TrainConfig | None = None, dataset: str = "toys") -> RunData:
+    def run_data(pairs: PairDataset, config: TrainConfig | None = None, dataset: str = "toys") -> RunData:
         files = TrainTestPairs(pairs, pairs if len(pairs.rows(TEST)) else None, dataset, "toys, drawn")
         task = files
         if config is not None and config.one_vs_rest is not None:
             task = one_vs_rest(files, config.one_vs_rest, rest_is_a_class=config.rest_is_a_class, seed=config.seed)
         return RunData(files, task, pairs.images_of(TRAIN))
 
-    return original
+    return run_data
 
 
 @pytest.fixture(scope="session")
 def digit_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file with training and validation pairs of the digits; the one with test pairs lies beside it."""
+    """The file with training and validation pairs of the digits; that with test pairs is in the same folder."""
     folder = tmp_path_factory.mktemp("pairs")
     made = generate_pair_files("digits", out=folder, train_pairs=800, validation_pairs=200, test_pairs=200)
     return made.train_path

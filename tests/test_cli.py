@@ -1,6 +1,6 @@
-"""The whole of the command line: its help and its version.
+"""Help and version of the command line.
 
-What the commands do is tested in `tests/commands/`, what a user can do wrong in `test_user_errors.py`.
+Tests of the commands are in `tests/commands/`, those of user errors in `test_user_errors.py`.
 """
 
 import pytest
@@ -12,7 +12,10 @@ from siamese_tf.version import __version__
     ("line", "words"),
     [
         ("--help", ["train", "evaluate", "score", "pairs", "enroll", "verify", "identify", "gallery"]),
-        ("train --help", ["what shows that many", "the tower's", "runs/<dataset>/<objective>", "--resume", "CLASS"]),
+        (
+            "train --help",
+            ["enough to show --images-shown images", "the tower's", "runs/<dataset>/<objective>", "--resume", "CLASS"],
+        ),
         ("evaluate --help", ["--pairs", "--dataset", "test_pairs.npz beside it", "$SIAMESE_TF_DATA", "--one-vs-rest"]),
         ("score --help", ["img1, img2[, similarity]", "standard output", "--json"]),
         ("pairs --help", ["generate", "check"]),
@@ -24,7 +27,7 @@ from siamese_tf.version import __version__
         ("pairs check --help", ["exit code 1 where they leak"]),
     ],
 )
-def test_help_says_what_there_is_and_what_happens_by_default(run, line, words):
+def test_help_shows_commands_flags_and_defaults(run, line, words):
     done = run(line)
     assert (done.code, done.err) == (0, "")
     for word in words:
@@ -32,7 +35,7 @@ def test_help_says_what_there_is_and_what_happens_by_default(run, line, words):
 
 
 @pytest.mark.parametrize(("line", "words"), [("", ["Usage: ", "evaluate"]), ("pairs", ["Usage: ", "generate"])])
-def test_a_command_without_a_word_shows_the_help(run, line, words):
+def test_a_command_without_arguments_shows_the_help(run, line, words):
     done = run(line)
     for word in words:
         assert word in done.out + done.err

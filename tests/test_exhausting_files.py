@@ -34,7 +34,7 @@ from siamese_tf.inference.score_csv import score_csv
 from siamese_tf.models.pretrained.import_facenet import import_facenet
 from siamese_tf.models.pretrained.import_imagenet import import_imagenet
 from siamese_tf.models.model_file import load_model
-from siamese_tf.models.towers.build import mobilenet_v2
+from siamese_tf.models.towers.imagenet import mobilenet_v2
 model = load_model(sys.argv[1])
 tower = mobilenet_v2((32, 32, 3), 8) if sys.argv[2] == "imagenet" else None
 loaders = {

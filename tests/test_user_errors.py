@@ -181,11 +181,11 @@ REFUSED = [
     (f"{TINY} --margin nan", ["margin", "above 0", "got nan"]),
     (f"{TINY} --margin wide", ["margin", "above 0, or soft", "got 'wide'"]),
     (f"{TINY} --schedule foo", ["schedule", "cosine, step, plateau, constant", "'foo'"]),
-    (f"{TINY} --weight-decay -1", ["weight_decay", "a number from 0 on", "got -1.0"]),
-    (f"{TINY} --average 1", ["average", "a number from 0 on, below 1", "got 1.0"]),
+    (f"{TINY} --weight-decay -1", ["weight_decay", "a number of at least 0", "got -1.0"]),
+    (f"{TINY} --average 1", ["average", "a number of at least 0 and below 1", "got 1.0"]),
     (f"{TINY} --precision float16", ["precision", "float32, bfloat16", "'float16'"]),
     (f"{TINY} --images-shown 0", ["images_shown", "from 1 to", "got 0"]),
-    (f"{TINY} --recipe foo", ["'foo'", "there is quick (", "best (", "reference (", "tnn ("]),
+    (f"{TINY} --recipe foo", ["'foo'", "one of quick (", "best (", "reference (", "tnn ("]),
     (f"{TINY} --learning-rate 0", ["learning_rate", "above 0", "got 0.0"]),
     (f"{TINY} --learning-rate inf", ["learning_rate", "above 0", "got inf"]),
     (f"{TINY} --seed -1", ["seed", "from 0 to", "got -1"]),
@@ -195,7 +195,7 @@ REFUSED = [
     (f"{TRIPLETS} --losses foo", ["losses", "addons, native", "'foo'"]),
     (f"{TRIPLETS} --losses addons --mining all", ["'addons'", "no batch-all loss", "Use 'native'"]),
     (f"{TRIPLETS} --losses addons --margin soft", ["'addons'", "no semi-hard loss with a soft margin", "Use 'native'"]),
-    (f"{TRIPLETS} --head concat", ["'triplet'", "head euclidean or cosine", "concat has no distance"]),
+    (f"{TRIPLETS} --head concat", ["'triplet'", "head euclidean or cosine", "got head 'concat'"]),
     (f"{TRIPLETS} --pairs-per-step listed", ["pairs_per_step 'listed'", "not for the objective triplet", "Leave"]),
     (f"{TRIPLETS} --classes-per-batch 11", ["batches of 11 classes", "there are 10", "Set classes_per_batch to 10"]),
     (f"{TRIPLETS} --classes-per-batch 1", ["classes_per_batch", "from 2 to", "got 1"]),
@@ -219,14 +219,19 @@ REFUSED = [
     (f"{TINY} --pairs none.npz", ["none.npz", "No such file", "Make pair files"]),
     (f"{TINY} --pairs cut.npz", ["cut.npz", "cannot be read as a pair file", "make or copy it again"]),
     (f"{TINY} --pairs no_labels.npz", ["no_labels.npz has no labels", "--pairs-per-step listed"]),
-    (f"{TINY} --pairs train_only.npz", ["train_only.npz", "no validation rows (split 1)"]),
+    (f"{TINY} --pairs train_only.npz", ["train_only.npz", "must have validation pairs (split 1)"]),
     (f"{TINY} --pairs no_labels.npz --test-pairs none.npz", ["none.npz", "No such file"]),
     (f"{TINY} --pairs no_labels.npz --test-pairs small.npz", ["small.npz has no test rows"]),
     (f"{TINY} --pairs small.npz --pairs-per-step listed --workdir built", ["reference", "at least 6x6", "got 4x4"]),
     (f"{TINY} --pairs no_labels.npz --pairs-per-step listed --workdir file", ["file", "It is a file", "name another"]),
     (
         f"{TINY} --pairs no_labels.npz --pairs-per-step listed --workdir run --resume",
-        ["of another run", "epochs was 7 and is now 1", "seed was 3 and is now 0", "Resume it with its own settings"],
+        [
+            "belongs to another run",
+            "epochs was 7 and is now 1",
+            "seed was 3 and is now 0",
+            "Resume with the original settings",
+        ],
     ),
 ]
 
@@ -260,8 +265,8 @@ def test_losses_that_are_not_installed_are_refused(refused, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_addons", None)
     message = refused(f"{TRIPLETS} --losses addons")
     assert message == (
-        "error: losses 'addons' cannot serve: TensorFlow Addons is not installed."
-        " Use 'native', whose values are the same\n"
+        "error: losses must be 'native' here; got 'addons': TensorFlow Addons is not installed."
+        " Use 'native', which gives the same values\n"
     )
     assert not Path("runs").exists()
 

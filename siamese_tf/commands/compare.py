@@ -5,54 +5,40 @@ import shlex
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Option
 
 from siamese_tf.commands.interruption import interruption_handler
-from siamese_tf.commands.options import Color, DataDir, Dataset, Images, ImageSize, Pairs, Resize, TestPairs
+from siamese_tf.commands.options import AsJson
+from siamese_tf.commands.setting_flags import with_settings
+from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.console import start_tensorflow
 from siamese_tf.printable import print_lines
 
+DATA = ("dataset", "data_dir", "pairs", "test_pairs", "images", "image_size", "color", "resize")
+OF_RECIPE = ("tower", "epochs", "precision")
 
+
+@with_settings(TrainConfig, (*DATA, *OF_RECIPE), show_default=dict.fromkeys(OF_RECIPE, "the recipe's"))
 def compare(
-    dataset: Dataset = "auto",
-    data_dir: DataDir = None,
-    pairs: Pairs = None,
-    test_pairs: TestPairs = None,
-    images: Images = None,
-    image_size: ImageSize = None,
-    color: Color = None,
-    resize: Resize = "pad",
-    objectives: Annotated[str, Option(help="With commas between them.")] = "bce,mse,contrastive,triplet",
-    seeds: Annotated[int, Option(help="Runs of each objective, with the seeds 0, 1, and so on.")] = 5,
-    recipe: Annotated[str, Option(help="One that siamese-tf recipes lists.")] = "quick",
-    tower: Annotated[str | None, Option(help="As for siamese-tf train.", show_default="the recipe's")] = None,
-    epochs: Annotated[int | None, Option(help="Passes over the pairs.", show_default="the recipe's")] = None,
-    precision: Annotated[str | None, Option(help="float32 or bfloat16.", show_default="the recipe's")] = None,
-    workdir: Annotated[Path | None, Option(help="Of all runs.", show_default="runs/<dataset>/compare")] = None,
-    as_json: Annotated[bool, Option("--json", help="Print the numbers as JSON.")] = False,
+    given: dict[str, Any],
+    objectives: Annotated[str, Option(help="Objectives to compare, separated by commas.")] = (
+        "bce,mse,contrastive,triplet"
+    ),
+    seeds: Annotated[int, Option(help="Number of runs of each objective, with the seeds 0, 1, and so on.")] = 5,
+    recipe: Annotated[
+        str, Option(help="Named settings (see siamese-tf recipes); other flags override them.")
+    ] = "quick",
+    workdir: Annotated[Path | None, Option(help="Folder of all runs.", show_default="runs/<dataset>/compare")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Train several objectives with the same pairs, tower and budget, and tell what differs from what is noise.
+    """Train several objectives on the same pairs, with the same tower and budget, and test which differences are noise.
 
-    The same command goes on with a comparison that was stopped.
+    The same command resumes a comparison that was stopped.
     """
     from siamese_tf.config.recipes import config_from
 
-    given = {
-        "dataset": dataset,
-        "data_dir": data_dir,
-        "pairs": pairs,
-        "test_pairs": test_pairs,
-        "images": images,
-        "image_size": image_size,
-        "color": color,
-        "resize": resize,
-        "tower": tower,
-        "epochs": epochs,
-        "precision": precision,
-    }
-    given = {name: value for name, value in given.items() if value is not None}
     configs = [config_from(recipe, {**given, "objective": name.strip()}) for name in objectives.split(",")]
     start_tensorflow()
     from siamese_tf.evaluation.comparison import comparison_lines
@@ -60,7 +46,7 @@ def compare(
 
     log = partial(print_lines, file=sys.stderr if as_json else sys.stdout)
     command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    with interruption_handler("The same command goes on after the last finished epoch."):
+    with interruption_handler("The same command continues after the last finished epoch."):
         comparison = compare_objectives(configs, seeds, workdir, command=command, log=log)
     if as_json:
         print(json.dumps(comparison, indent=2))

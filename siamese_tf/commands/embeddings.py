@@ -2,28 +2,31 @@
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from siamese_tf.commands.options import DataDir, DatasetOrNone, GivenDataset, Model, OneVsRest, Pairs, TestPairs
+from siamese_tf.commands.options import AsJson, Model
+from siamese_tf.commands.setting_flags import with_settings
+from siamese_tf.config.data_config import DataConfig
 from siamese_tf.console import start_tensorflow
 from siamese_tf.errors import ConfigError, DatasetError, PairFileError, SiameseError
 from siamese_tf.printable import print_lines, printable, warn
 
-if TYPE_CHECKING:  # `siamese-tf --help` waits for none of these
+if TYPE_CHECKING:  # `siamese-tf --help` loads none of these
     import numpy as np
 
     from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
+    from siamese_tf.models.siamese_model import SiameseModel
 
 
+@with_settings(DataConfig, ("dataset", "data_dir"), required=("dataset",))
 def embed(
+    given: dict[str, Any],
     model: Model,
-    dataset: GivenDataset,
-    out: Annotated[Path, Option(help="The file (.npz) that gets the embeddings.", show_default=False)],
-    data_dir: DataDir = None,
+    out: Annotated[Path, Option(help="File (.npz) to write the embeddings to.", show_default=False)],
 ) -> None:
     """Write the embeddings of all images of a data set."""
     start_tensorflow()
@@ -33,117 +36,163 @@ def embed(
     from siamese_tf.inference.embed_images import embed_source
     from siamese_tf.models.model_file import load_model
 
+    data = DataConfig(**given)
     loaded = load_model(model)
-    source = load_source(dataset, data_dir, format_for(dataset, loaded.image_format))
+    source = load_source(data.dataset, data.data_dir, format_for(data.dataset, loaded.image_format))
     print_lines(*source.lines())
     warn(*source.warnings)
     arrays = embed_source(loaded, source)
     write_npz(out, arrays, private=is_private(source.origin))
-    count, numbers = arrays["embeddings"].shape
-    print_lines(f"wrote {count:,} embeddings of {numbers} numbers to {out}")
+    count, length = arrays["embeddings"].shape
+    print_lines(f"wrote {count:,} embeddings of {length} numbers to {out}")
 
 
+@with_settings(
+    DataConfig,
+    ("dataset", "data_dir", "pairs", "test_pairs", "one_vs_rest"),
+    show_default={"dataset": False, "pairs": False},
+)
 def plot_embeddings(
+    given: dict[str, Any],
     model: Model,
-    dataset: DatasetOrNone = None,
-    data_dir: DataDir = None,
-    pairs: Pairs = None,
-    test_pairs: TestPairs = None,
-    one_vs_rest: OneVsRest = None,
-    images: Annotated[int, Option(help="Test images on the map, drawn at random.")] = 3000,
+    images: Annotated[int, Option(help="Number of test images on the map, drawn at random.")] = 3000,
     thumbnails: Annotated[bool, Option("--thumbnails", help="Draw the images instead of dots.")] = False,
-    projector: Annotated[Path | None, Option(help="A folder for TensorBoard's projector.")] = None,
-    seed: Annotated[int, Option(help="Of the images drawn, the map, and the order of ties.")] = 0,
-    as_json: Annotated[bool, Option("--json", help="Print the numbers as JSON.")] = False,
-    out: Annotated[Path, Option(help="The picture (.png).")] = Path("embeddings.png"),
+    projector: Annotated[Path | None, Option(help="Folder for the files of TensorBoard's projector.")] = None,
+    seed: Annotated[int, Option(help="Random seed of the drawn images, the map and the order of ties.")] = 0,
+    as_json: AsJson = False,
+    out: Annotated[Path, Option(help="Picture (.png) to write the map to.")] = Path("embeddings.png"),
 ) -> None:
-    """Draw a map of the test images as the model sees them, and print how well their classes are apart."""
-    if (pairs is None) == (dataset is None):
-        raise SiameseError(
-            f"plot embeddings needs --pairs FILE or --dataset NAME; got {'both' if pairs else 'neither'}"
-        )
-    for name, value, least in (("images", images, 1), ("seed", seed, 0)):
-        if not least <= value < 2**32:
-            raise ConfigError(f"{name} is {value}; expected {least} or more, and less than 2**32")
-    if out.suffix.lower() != ".png":
-        raise ConfigError(f"the map is written as PNG, and --out is {out}. Name a file that ends in .png")
+    """Draw a t-SNE map of the test images' embeddings, and print how well their classes are separated."""
+    _check_plot(given, images, seed, out)
     start_tensorflow()
-    import numpy as np
-
-    from siamese_tf.data.pairs.listed_pairs import is_list
-    from siamese_tf.data.pairs.load_pairs import load_pairs
-    from siamese_tf.data.sources.load import format_for
-    from siamese_tf.evaluation.embedding_report import embedding_lines, embedding_report, normalize_for_distance
-    from siamese_tf.evaluation.plots.embeddings import save_embedding_plot, tsne
-    from siamese_tf.inference.embed_images import embed_images
-    from siamese_tf.inference.projector import write_projector
+    from siamese_tf.evaluation.embedding_report import embedding_lines, embedding_report
     from siamese_tf.models.model_file import load_model
 
     loaded = load_model(model)
-    listed = pairs is not None and is_list(pairs)
-    image_format = loaded.image_format if listed else format_for(dataset or "", loaded.image_format)
-    opened = load_pairs(
-        dataset or "auto", data_dir=data_dir, pairs=pairs, test_pairs=test_pairs, image_format=image_format
-    )
-    print_lines(*opened.lines(), file=sys.stderr if as_json else sys.stdout)
-    warn(*opened.warning_lines())
-    test = _test_images(opened, one_vs_rest)
-    embeddings = normalize_for_distance(loaded, embed_images(loaded, test.images, opened.dataset))
-    report = embedding_report(embeddings, test.labels, seed)
+    test = _embedded_test_images(loaded, DataConfig(**given), sys.stderr if as_json else sys.stdout)
+    report = embedding_report(test.embeddings, test.labels, seed)
     if as_json:
         print(json.dumps(report, indent=2), flush=True)
     else:
         print_lines(*embedding_lines(report))
-    sample = np.random.default_rng(seed).permutation(len(embeddings))[:images]
-    embeddings, labels, drawn = embeddings[sample], test.labels[sample], test.images[sample]
-    if projector is not None:
-        write_projector(projector, embeddings, labels, test.class_names, drawn, private=test.private)
-    what = [f"{len(sample):,} test images{', where they do not overlap' if thumbnails else ''}"]
-    if test.focus is not None:
-        names = test.class_names
-        what.insert(0, f"{names[test.focus] if test.focus < len(names) else test.focus} against the rest")
-    title = f"{', '.join(filter(None, (opened.dataset, loaded.record.get('objective'))))}: {', '.join(what)}"
-    pictures = drawn if thumbnails else None
-    points = tsne(embeddings, seed)
-    save_embedding_plot(
-        points,
-        labels,
-        test.class_names,
-        out,
-        title=title,
-        images=pictures,
-        focus=test.focus,
-        private=test.private,
-    )
+    shown = _draw(test.sample(images, seed), loaded, seed, out, thumbnails, projector)
     if not as_json:
-        print_lines(f"the map shows {what[-1]}: {out}")
+        print_lines(f"the map shows {shown}: {out}")
+
+
+def _check_plot(given: dict[str, Any], images: int, seed: int, out: Path) -> None:
+    if ("pairs" in given) == ("dataset" in given):
+        raise SiameseError(
+            f"plot embeddings needs --pairs FILE or --dataset NAME; got {'both' if 'pairs' in given else 'neither'}"
+        )
+    for name, value, low in (("images", images, 1), ("seed", seed, 0)):
+        if not low <= value < 2**32:
+            raise ConfigError(f"{name} must be an integer from {low} to {2**32 - 1:,}; got {value}")
+    if out.suffix.lower() != ".png":
+        raise ConfigError(f"out must be a file that ends in .png; got {out}. Name a PNG file")
 
 
 @dataclass(frozen=True, eq=False)
 class _TestImages:
-    """The test images (n, h, w, c), their labels (n,), what label k is called, the label to tell from the rest.
+    """Test images with their embeddings.
 
-    `private` says whether only their owner may see pictures of them.
+    Attributes:
+        dataset: name of the data set.
+        images: uint8, (n, height, width, channels).
+        embeddings: float32, (n, embedding_dim), normalized as the head compares them.
+        labels: int, (n,).
+        class_names: name of each label; may be empty.
+        focus: label of the class to show against the rest.
+        private: True if only the owner may read pictures of the images.
     """
 
+    dataset: str
     images: "np.ndarray"
+    embeddings: "np.ndarray"
     labels: "np.ndarray"
     class_names: list[str]
     focus: int | None
     private: bool
 
+    def sample(self, count: int, seed: int) -> "_TestImages":
+        """Returns `count` of the images, drawn at random; all if there are fewer."""
+        import numpy as np
 
-def _test_images(opened: "TrainTestPairs", one_vs_rest: str | None) -> _TestImages:
+        drawn = np.random.default_rng(seed).permutation(len(self.embeddings))[:count]
+        return replace(self, images=self.images[drawn], embeddings=self.embeddings[drawn], labels=self.labels[drawn])
+
+
+def _embedded_test_images(model: "SiameseModel", data: DataConfig, stream: Any) -> _TestImages:
+    """Loads the pairs, describes them on a stream, and embeds the images of the test pairs."""
+    from siamese_tf.data.pairs.listed_pairs import is_list
+    from siamese_tf.data.pairs.load_pairs import load_pairs
+    from siamese_tf.data.sources.load import format_for
+
+    if data.pairs is None:
+        image_format = format_for(data.dataset, model.image_format)
+    else:
+        image_format = model.image_format if is_list(data.pairs) else format_for("", model.image_format)
+    pairs = load_pairs(
+        data.dataset,
+        data_dir=data.data_dir,
+        pairs=data.pairs,
+        test_pairs=data.test_pairs,
+        image_format=image_format,
+    )
+    print_lines(*pairs.lines(), file=stream)
+    warn(*pairs.warning_lines())
+    return _embed_test_images(model, pairs, data.one_vs_rest)
+
+
+def _embed_test_images(model: "SiameseModel", pairs: "TrainTestPairs", one_vs_rest: str | None) -> _TestImages:
     from siamese_tf.data.pairs.one_vs_rest import class_label, labels_of
     from siamese_tf.data.pairs.pair_file import TEST
+    from siamese_tf.evaluation.embedding_report import normalize_for_distance
+    from siamese_tf.inference.embed_images import embed_images
 
-    if opened.test is None:
-        raise PairFileError("there are no test pairs, and only test images are drawn. Name a file with --test-pairs")
-    positions = opened.test.images_of(TEST)
-    labels = labels_of(opened.test)[positions]
-    focus = None if one_vs_rest is None else class_label(opened.test, one_vs_rest)
+    if pairs.test is None:
+        raise PairFileError("plot embeddings needs test pairs; got no test pairs. Name a file with --test-pairs")
+    positions = pairs.test.images_of(TEST)
+    labels = labels_of(pairs.test)[positions]
+    focus = None if one_vs_rest is None else class_label(pairs.test, one_vs_rest)
     if focus is not None and focus not in labels:
         raise DatasetError(f"no test image is of class {one_vs_rest}. Choose another class, or other pairs")
-    names = opened.test.manifest.get("class_names")
-    class_names = [printable(str(name)) for name in names] if isinstance(names, list) else []
-    return _TestImages(opened.test.images[positions], labels, class_names, focus, opened.test.private)
+    names = pairs.test.manifest.get("class_names")
+    images = pairs.test.images[positions]
+    return _TestImages(
+        dataset=pairs.dataset,
+        images=images,
+        embeddings=normalize_for_distance(model, embed_images(model, images, pairs.dataset)),
+        labels=labels,
+        class_names=[printable(str(name)) for name in names] if isinstance(names, list) else [],
+        focus=focus,
+        private=pairs.test.private,
+    )
+
+
+def _draw(
+    test: _TestImages, model: "SiameseModel", seed: int, out: Path, thumbnails: bool, projector: Path | None
+) -> str:
+    """Writes the map, and the projector's files if there is a folder for them; returns what the map shows."""
+    from siamese_tf.evaluation.plots.embeddings import save_embedding_plot, tsne
+    from siamese_tf.inference.projector import write_projector
+
+    names = test.class_names
+    if projector is not None:
+        write_projector(projector, test.embeddings, test.labels, names, test.images, private=test.private)
+    shown = f"{len(test.images):,} test images{', where they do not overlap' if thumbnails else ''}"
+    task = []
+    if test.focus is not None:
+        task = [f"{names[test.focus] if test.focus < len(names) else test.focus} against the rest"]
+    source = ", ".join(filter(None, (test.dataset, model.record.get("objective"))))
+    save_embedding_plot(
+        tsne(test.embeddings, seed),
+        test.labels,
+        names,
+        out,
+        title=f"{source}: {', '.join([*task, shown])}",
+        images=test.images if thumbnails else None,
+        focus=test.focus,
+        private=test.private,
+    )
+    return shown

@@ -1,4 +1,4 @@
-"""Recipes: settings that belong together, under one name."""
+"""Recipes: named sets of settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,15 +11,15 @@ from siamese_tf.errors import ConfigError
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of a run.
+    """Named settings of a run.
 
     Attributes:
-        command: what to type.
-        about: one line for people: what it is for.
-        takes: how long it takes on two processor cores, on the data of `expect`.
-        expect: the accuracy to expect on the test pairs, or what else says how good it is, where it was measured.
-        settings: the fields of TrainConfig that it sets; the others keep their defaults.
-        by_objective: what it sets for an objective besides.
+        command: command line that trains with the recipe.
+        about: purpose, one line.
+        takes: duration on two processor cores, with the data set of `expect`.
+        expect: expected accuracy on the test pairs, or another metric, by data set.
+        settings: fields of TrainConfig that the recipe sets; the others keep their defaults.
+        by_objective: further fields that the recipe sets for one objective.
     """
 
     command: str
@@ -35,14 +35,14 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         QUICK: Recipe(
             command="python main3.py",
-            about="a good model in a minute: the defaults",
+            about="the defaults: a good model in a minute",
             takes="1 minute",
             expect="MNIST 0.996",
             settings={},
         ),
         "best": Recipe(
             command="siamese-tf train --recipe best",
-            about="the most accurate models this project makes",
+            about="a residual tower trained for longer, with stronger augmentation and test-time augmentation",
             takes="20 minutes with --precision bfloat16",
             expect="MNIST 0.9976, Fashion-MNIST 0.963",
             settings={
@@ -57,7 +57,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         ),
         "reference": Recipe(
             command="siamese-tf train --recipe reference",
-            about="the tower and the budget of the implementation this project measures itself against",
+            about="the tower and the training budget of the reference implementation",
             takes="2 minutes (--epochs 10, bfloat16)",
             expect="MNIST 0.994, Fashion-MNIST 0.946",
             settings={
@@ -71,14 +71,14 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         ),
         "faces": Recipe(
             command="siamese-tf train --recipe faces",
-            about="a folder with a few pictures of each person, and of some dozens of people",
+            about="HOG features for a small folder of faces: dozens of people, a few images each",
             takes="seconds",
             expect="AT&T, 8 folds: EER 0.025 to 0.036",
             settings={"tower": "hog", "views": "shift"},
         ),
         "tnn": Recipe(
             command="siamese-tf train --recipe tnn",
-            about="the reference triplet network: batch-all, margin 0.5, 64 images a step, 10 epochs",
+            about="the reference triplet network: batch-all mining, margin 0.5, 64 images per batch, 10 epochs",
             takes="not measured",
             expect="not measured",
             settings={
@@ -100,21 +100,25 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 
 
 def config_from(recipe: str, given: Mapping[str, Any]) -> TrainConfig:
-    """The settings of a recipe, with what was given besides in place of its own.
+    """Returns the config of a recipe.
+
+    Args:
+        recipe: name of the recipe.
+        given: fields of TrainConfig that override those of the recipe.
 
     Raises:
-        ConfigError: there is no such recipe, or the settings are refused.
+        ConfigError: an unknown recipe, or settings that TrainConfig refuses.
     """
     if recipe not in RECIPES:
         known = "; ".join(f"{name} ({one.about})" for name, one in RECIPES.items())
-        raise ConfigError(f"there is no recipe {recipe!r}; there is {known}")
+        raise ConfigError(f"recipe must be one of {known}; got {recipe!r}")
     settings = dict(RECIPES[recipe].settings)
-    if "images_shown" in given:  # which epochs of the recipe's would make do nothing
+    if "images_shown" in given:  # epochs override images_shown
         settings.pop("epochs", None)
     objective = given.get("objective", settings.get("objective", TrainConfig.objective))
     try:
         return TrainConfig(**{**settings, **RECIPES[recipe].by_objective.get(objective, {}), **given})
     except ConfigError as error:
-        if recipe == QUICK:  # who named no recipe need not hear of one
+        if recipe == QUICK:  # the default recipe may not have been named
             raise
-        raise ConfigError(f"recipe {recipe}, with what was given besides: {error}") from error
+        raise ConfigError(f"recipe {recipe} with the other settings: {error}") from error

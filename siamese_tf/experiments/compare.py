@@ -1,4 +1,4 @@
-"""Objectives side by side: each trained with the same seeds, on the same pairs, with the same tower and budget."""
+"""Compares objectives: each is trained with the same seeds, on the same pairs, with the same tower and budget."""
 
 import json
 import time
@@ -13,22 +13,22 @@ from tensorflow import keras
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.evaluation.comparison import compare_records
-from siamese_tf.evaluation.plots.comparison import save_comparison_plot
 from siamese_tf.experiments.budget import budget, budget_lines, tower_parameters, with_one_budget
 from siamese_tf.files import atomic_write
 from siamese_tf.locks import locked_workdir
 from siamese_tf.printable import print_lines, warn
-from siamese_tf.training.checkpoint import is_begun
+from siamese_tf.training.checkpoint import CONFIG, contains_run
 from siamese_tf.training.finalize import Log
 from siamese_tf.training.record import last_part, without_folders
+from siamese_tf.training.resume import PATH_SETTINGS
 from siamese_tf.training.run_data import RunData, load_run_data
-from siamese_tf.training.train import PATHS, train_and_evaluate
-from siamese_tf.training.workdir import default_workdir
+from siamese_tf.training.train import train_and_evaluate
+from siamese_tf.training.workdir import RECORD, default_workdir
 
-NAME_PATHS = ("dataset", "start_from", *PATHS)
-SHARED = (
+MAY_BE_PATHS = ("dataset", "start_from", *PATH_SETTINGS)
+SHARED_SETTINGS = (
     "dataset",
-    *PATHS,
+    *PATH_SETTINGS,
     "image_size",
     "color",
     "resize",
@@ -44,35 +44,37 @@ def compare_objectives(
     seeds: int = 5,
     workdir: str | Path | None = None,
     *,
+    pictures: bool = True,
     command: str = "compare_objectives",
     log: Log = print_lines,
 ) -> dict[str, Any]:
     """Trains every objective with the seeds 0, 1, ..., and compares their test accuracies.
 
-    A finished run that stands in the folder is read and not trained again, an unfinished one goes on. Each run is the
-    matter of `train_and_evaluate`; Keras' global state is cleared after it.
+    Finished runs in the folder are not repeated, unfinished ones are resumed. The global state of Keras is cleared
+    after each run.
 
     Args:
-        configs: one an objective, of the same pairs and tower; their seeds are not looked at. All get as many images
-            through the tower as the first one on listed pairs, see `with_one_budget`.
-        seeds: how many, at least 1.
-        workdir: gets `<objective>/<seed>/` with a run each, `comparison.json` and `comparison.png`; None means
-            `runs/<dataset>/compare`.
-        command: what to type to do this again, for the records.
-        log: gets the budgets, and a line after each run.
+        configs: one config per objective, with the same pairs and tower; their seeds are ignored. All get the same
+            number of training images, see `with_one_budget`.
+        seeds: number of seeds, at least 1.
+        workdir: folder for the runs, in `<objective>/<seed>/`, and for `comparison.json` and `comparison.png`. None
+            means `runs/<dataset>/compare`.
+        pictures: write the plots (PNG files) of the runs and of the comparison.
+        command: command line that repeats the comparison, for the records.
+        log: receives the budgets, and a line after each run.
 
     Returns:
-        What stands in `comparison.json`: `dataset`, `command`, `seeds`, `pairs`, `tower_parameters`; by objective,
-        `budgets` and `configs`; and what `compare_records` gives.
+        The contents of `comparison.json`: `dataset`, `command`, `seeds`, `pairs`, `tower_parameters`; `budgets` and
+        `configs` by objective; and the result of `compare_records`.
 
     Raises:
-        ConfigError: configs that cannot be compared, or a folder that holds a run with other settings or pairs.
+        ConfigError: the configs cannot be compared, or the folder holds a run with other settings or pairs.
         SiameseError: see `train_and_evaluate`.
     """
     _check(configs, seeds)
     pairs = load_run_data(configs[0])
     if pairs.task.test is None:
-        raise PairFileError(f"{pairs.task.train.path} has no test pairs to compare on. Name a file with --test-pairs")
+        raise PairFileError(f"{pairs.task.train.path} has no test pairs to compare on. Set --test-pairs")
     configs = with_one_budget(configs, pairs)
     parameters = tower_parameters(configs[0], pairs)
     budgets = {config.objective: budget(config, pairs) for config in configs}
@@ -81,7 +83,7 @@ def compare_objectives(
         log(line)
     workdir = Path(workdir) if workdir is not None else default_workdir(pairs.task.dataset, "compare")
     with locked_workdir(workdir):
-        records = _run_all(configs, seeds, pairs, workdir, command, log)
+        records = _run_all(configs, seeds, pairs, workdir, pictures, command, log)
         comparison = {
             "dataset": pairs.task.dataset,
             "command": without_folders(command),
@@ -89,85 +91,100 @@ def compare_objectives(
             "pairs": records[configs[0].objective][0]["pairs"],
             "tower_parameters": parameters,
             "budgets": {name: asdict(one) for name, one in budgets.items()},
-            "configs": {config.objective: _settings(config) for config in configs},
+            "configs": {config.objective: _shareable_settings(config) for config in configs},
             **compare_records(records),
         }
         with atomic_write(workdir / "comparison.json", "w") as file:
             json.dump(comparison, file, indent=2)
-        save_comparison_plot(comparison, workdir / "comparison.png", title=f"{pairs.task.dataset}: objectives compared")
+        if pictures:
+            _save_plot(comparison, workdir)
         return comparison
 
 
-def _settings(config: TrainConfig) -> dict[str, Any]:
-    """Returns the settings for the report: of paths, which differ by machine and may name a client, the last part."""
+def _save_plot(comparison: dict[str, Any], workdir: Path) -> None:
+    from siamese_tf.evaluation.plots.comparison import save_comparison_plot  # loads matplotlib
+
+    title = f"{comparison['dataset']}: objectives compared"
+    save_comparison_plot(comparison, workdir / "comparison.png", title=title)
+
+
+def _shareable_settings(config: TrainConfig) -> dict[str, Any]:
+    """Returns the settings, with each path shortened to its last part since folders may name people or clients."""
     settings = config.to_dict()
-    paths = {name: last_part(settings[name]) for name in NAME_PATHS if settings[name] is not None}
-    return {**settings, **paths}
+    shortened = {name: last_part(settings[name]) for name in MAY_BE_PATHS if settings[name] is not None}
+    return {**settings, **shortened}
 
 
 def _check(configs: Sequence[TrainConfig], seeds: int) -> None:
     names = [config.objective for config in configs]
     if not names or len(set(names)) < len(names):
-        raise ConfigError(f"a comparison is of different objectives, at least one; got {', '.join(names) or 'none'}")
+        raise ConfigError(f"objectives must be one or more names, each at most once; got {', '.join(names) or 'none'}")
     if seeds < 1:
-        raise ConfigError(f"seeds must be 1 or more; got {seeds}")
-    for name in SHARED:
+        raise ConfigError(f"seeds must be at least 1; got {seeds}")
+    for name in SHARED_SETTINGS:
         values = {config.objective: getattr(config, name) for config in configs}
         if len(set(values.values())) > 1:
-            raise ConfigError(f"objectives are compared on the same pairs with the same tower; {name} is {values}")
+            raise ConfigError(f"{name} must be the same for all objectives, which share pairs and tower; got {values}")
 
 
 def _run_all(
-    configs: Sequence[TrainConfig], seeds: int, pairs: RunData, workdir: Path, command: str, log: Log
+    configs: Sequence[TrainConfig], seeds: int, pairs: RunData, workdir: Path, pictures: bool, command: str, log: Log
 ) -> dict[str, list[dict[str, Any]]]:
-    """By objective, the record of each seed; the first seed of all objectives comes first."""
-    runs = [(config.objective, replace(config, seed=seed)) for seed in range(seeds) for config in configs]
-    folders = [workdir / name / str(config.seed) for name, config in runs]
-    found = [_finished(config, pairs, folder) for (_, config), folder in zip(runs, folders, strict=True)]
+    """Trains the missing runs, all objectives with the first seed first; returns the records by objective and seed."""
+    runs = [replace(config, seed=seed) for seed in range(seeds) for config in configs]
+    folders = [workdir / config.objective / str(config.seed) for config in runs]
+    finished = [_finished_record(config, pairs, folder) for config, folder in zip(runs, folders, strict=True)]
     records: dict[str, list[dict[str, Any]]] = {config.objective: [] for config in configs}
-    to_train, trained, began = found.count(None), 0, time.perf_counter()
+    to_train, trained, started = finished.count(None), 0, time.perf_counter()
     if to_train:
-        log(f"{to_train} of {len(runs)} runs to train; how long that takes is told after the first of them")
-    for number, ((name, config), folder, record) in enumerate(zip(runs, folders, found, strict=True), 1):
-        how = "read, not trained again"
+        log(f"{to_train} of {len(runs)} runs to train; the remaining time is shown after the first of them")
+    for number, (config, folder, record) in enumerate(zip(runs, folders, finished, strict=True), 1):
+        status = "already finished"
         if record is None:
-            record = _train(config, pairs, folder, command)
+            record = _train(config, pairs, folder, pictures, command)
             trained += 1
-            spent = time.perf_counter() - began
-            how = f"{_clock(spent)} so far, {_clock(spent / trained * (to_train - trained))} left"
-        if early := record["training"].get("stopped_at_nan"):
-            how = f"stopped at NaN in epoch {early}; {how}"
-        records[name].append(record)
-        log(f"[{number}/{len(runs)}] {name}, seed {config.seed}: test {record['accuracy']['test']:.4f} ({how})")
+            elapsed = time.perf_counter() - started
+            status = f"{_clock(elapsed)} elapsed, {_clock(elapsed / trained * (to_train - trained))} left"
+        if epoch := record["training"].get("stopped_at_nan"):
+            status = f"stopped at NaN in epoch {epoch}; {status}"
+        records[config.objective].append(record)
+        accuracy = record["accuracy"]["test"]
+        log(f"[{number}/{len(runs)}] {config.objective}, seed {config.seed}: test {accuracy:.4f} ({status})")
     return records
 
 
-def _train(config: TrainConfig, pairs: RunData, folder: Path, command: str) -> dict[str, Any]:
-    resume = is_begun(folder)
-    record = train_and_evaluate(config, folder, pairs=pairs, resume=resume, quiet=True, command=command).record
+def _train(config: TrainConfig, pairs: RunData, folder: Path, pictures: bool, command: str) -> dict[str, Any]:
+    resume = contains_run(folder)
+    model = train_and_evaluate(
+        config, folder, pairs=pairs, resume=resume, quiet=True, pictures=pictures, command=command
+    )
     keras.backend.clear_session()
-    return record
+    return model.record
 
 
-def _finished(config: TrainConfig, pairs: RunData, folder: Path) -> dict[str, Any] | None:
-    """The record of the run in a folder, if it has finished; what it was trained for must be what is asked for now."""
-    settings, result = folder / "config.json", folder / "record.json"
-    if not settings.exists():
+def _finished_record(config: TrainConfig, pairs: RunData, folder: Path) -> dict[str, Any] | None:
+    """Returns the record of the run in a folder, or None if it is missing or unfinished.
+
+    Raises:
+        ConfigError: the run has other settings or pairs, or its record cannot be read.
+    """
+    if not (folder / CONFIG).exists():
         return None
-    record = _read_record(result) if result.exists() else None
+    record = _read_record(folder / RECORD) if (folder / RECORD).exists() else None
     now = config.to_dict() | {"sha256": _sha256(pairs)}
-    before = TrainConfig.load(settings).to_dict() | {"sha256": record["pairs"]["sha256"] if record else _sha256(pairs)}
-    changed = [name for name in now if name not in PATHS and now[name] != before[name]]
+    sha256 = record["pairs"]["sha256"] if record else _sha256(pairs)
+    before = TrainConfig.load(folder / CONFIG).to_dict() | {"sha256": sha256}
+    changed = [name for name in now if name not in PATH_SETTINGS and now[name] != before[name]]
     if changed:
-        said = ", ".join(f"{name} was {before[name]!r} and is now {now[name]!r}" for name in changed)
-        raise ConfigError(f"{folder} holds another run: {said}. Name another --workdir, or remove that folder")
+        changes = ", ".join(f"{name} was {before[name]!r} and is now {now[name]!r}" for name in changed)
+        raise ConfigError(f"{folder} holds another run: {changes}. Choose another --workdir, or remove that folder")
     return record
 
 
 def _read_record(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        compare_records({"it": [record]})
+        compare_records({"any": [record]})  # fails if a key is missing
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ConfigError(f"{path} is not the record of a finished run: {error!r}. Remove that folder") from error
     return record

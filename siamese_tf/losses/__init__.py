@@ -1,4 +1,4 @@
-"""Losses: the formula as a pure function, and a thin `keras.losses.Loss` around it for `compile` and `fit`."""
+"""Losses: each formula is a pure function; a thin `keras.losses.Loss` wraps it for `compile` and `fit`."""
 
 from siamese_tf.losses.contrastive import ContrastiveLoss, contrastive_loss
 from siamese_tf.losses.keras_triplet import ActiveTriplets, TripletBatchAllLoss, TripletHardLoss, TripletSemiHardLoss

@@ -1,4 +1,4 @@
-"""Losses of float16 and bfloat16 outputs: computed in float32, returned in the dtype of the outputs."""
+"""Loss precision: float16 and bfloat16 outputs are computed in float32, and the loss returned in the original dtype."""
 
 from typing import Any
 
@@ -8,19 +8,19 @@ from tensorflow import keras
 HALF = (tf.float16, tf.bfloat16)
 
 
-def at_least_float32(outputs: tf.Tensor) -> tf.Tensor:
-    """Returns float16 and bfloat16 outputs as float32, others unchanged."""
+def upcast_half(outputs: tf.Tensor) -> tf.Tensor:
+    """Casts float16 and bfloat16 outputs to float32; returns other dtypes unchanged."""
     return tf.cast(outputs, tf.float32) if outputs.dtype in HALF else outputs
 
 
-def in_dtype_of(outputs: tf.Tensor, loss: tf.Tensor) -> tf.Tensor:
-    """Returns a loss in the dtype of the outputs where that is float16 or bfloat16, otherwise unchanged."""
+def restore_dtype(outputs: tf.Tensor, loss: tf.Tensor) -> tf.Tensor:
+    """Casts a loss back to the dtype of the outputs if that is float16 or bfloat16; otherwise returns it unchanged."""
     return tf.cast(loss, outputs.dtype) if outputs.dtype in HALF else loss
 
 
 class HalfPrecisionLoss(keras.losses.Loss):
-    """A loss that reduces in float32 and returns the dtype of `y_pred`, as TensorFlow Addons' losses do."""
+    """Base class of losses that reduce in float32 and return the dtype of `y_pred`, as in TensorFlow Addons."""
 
     def __call__(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: Any = None) -> tf.Tensor:
         outputs = tf.convert_to_tensor(y_pred)
-        return in_dtype_of(outputs, super().__call__(y_true, at_least_float32(outputs), sample_weight))
+        return restore_dtype(outputs, super().__call__(y_true, upcast_half(outputs), sample_weight))

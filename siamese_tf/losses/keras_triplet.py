@@ -1,4 +1,4 @@
-"""The triplet losses for `compile` and `fit`: `y_true` are class numbers (n,), `y_pred` embeddings (n, d)."""
+"""Keras wrappers of the triplet losses: `y_true` holds class labels (n,), `y_pred` embeddings (n, d)."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.losses.half_precision import HalfPrecisionLoss
-from siamese_tf.losses.labelled_batch import METRICS, Metric, first_of_class
+from siamese_tf.losses.labelled_batch import METRICS, Metric, relabel_classes
 from siamese_tf.losses.triplet import (
     AVERAGES,
     triplet_batch_all_loss,
@@ -16,16 +16,16 @@ from siamese_tf.losses.triplet import (
 )
 
 
-class _OfLabels(HalfPrecisionLoss):
-    """A loss whose `y_true` are class numbers, however large: Keras 3 makes them float32, where 2^24 is 2^24 + 1."""
+class _ClassLabelLoss(HalfPrecisionLoss):
+    """Base class of losses on class labels of any size; Keras 3 casts labels to float32, where 2^24 + 1 equals 2^24."""
 
     def __call__(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: None = None) -> tf.Tensor:
-        return super().__call__(first_of_class(tf.convert_to_tensor(y_true)), y_pred, sample_weight)
+        return super().__call__(relabel_classes(tf.convert_to_tensor(y_true)), y_pred, sample_weight)
 
 
 @keras.utils.register_keras_serializable(package="siamese_tf")
-class TripletSemiHardLoss(_OfLabels):
-    """`triplet_semihard_loss`; in place of TensorFlow Addons' class of this name."""
+class TripletSemiHardLoss(_ClassLabelLoss):
+    """Keras wrapper of `triplet_semihard_loss`; a drop-in for the class of this name in TensorFlow Addons."""
 
     def __init__(
         self,
@@ -36,19 +36,19 @@ class TripletSemiHardLoss(_OfLabels):
         **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
-        self.margin, self.distance_metric, self.soft = margin, _known(distance_metric), soft
+        self.margin, self.distance_metric, self.soft = margin, _deserialize_metric(distance_metric), soft
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         return triplet_semihard_loss(y_true, y_pred, self.margin, self.distance_metric, self.soft)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"margin": self.margin, "distance_metric": _written(self.distance_metric), "soft": self.soft}
+        own = {"margin": self.margin, "distance_metric": _serialize_metric(self.distance_metric), "soft": self.soft}
         return {**super().get_config(), **own}
 
 
 @keras.utils.register_keras_serializable(package="siamese_tf")
-class TripletHardLoss(_OfLabels):
-    """`triplet_hard_loss`; in place of TensorFlow Addons' class of this name."""
+class TripletHardLoss(_ClassLabelLoss):
+    """Keras wrapper of `triplet_hard_loss`; a drop-in for the class of this name in TensorFlow Addons."""
 
     def __init__(
         self,
@@ -59,19 +59,19 @@ class TripletHardLoss(_OfLabels):
         **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
-        self.margin, self.soft, self.distance_metric = margin, soft, _known(distance_metric)
+        self.margin, self.soft, self.distance_metric = margin, soft, _deserialize_metric(distance_metric)
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         return triplet_hard_loss(y_true, y_pred, self.margin, self.soft, self.distance_metric)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"margin": self.margin, "soft": self.soft, "distance_metric": _written(self.distance_metric)}
+        own = {"margin": self.margin, "soft": self.soft, "distance_metric": _serialize_metric(self.distance_metric)}
         return {**super().get_config(), **own}
 
 
 @keras.utils.register_keras_serializable(package="siamese_tf")
-class TripletBatchAllLoss(_OfLabels):
-    """`triplet_batch_all_loss`; `ActiveTriplets` with the same arguments is the metric to watch beside it."""
+class TripletBatchAllLoss(_ClassLabelLoss):
+    """Keras wrapper of `triplet_batch_all_loss`; monitor it with `ActiveTriplets` of the same arguments."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class TripletBatchAllLoss(_OfLabels):
         **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
-        self.margin, self.soft, self.distance_metric = margin, soft, _known(distance_metric)
+        self.margin, self.soft, self.distance_metric = margin, soft, _deserialize_metric(distance_metric)
         if average not in AVERAGES:
             raise ValueError(f"average must be one of {', '.join(AVERAGES)}; got {average!r}")
         self.average = average
@@ -95,7 +95,7 @@ class TripletBatchAllLoss(_OfLabels):
         own = {
             "margin": self.margin,
             "soft": self.soft,
-            "distance_metric": _written(self.distance_metric),
+            "distance_metric": _serialize_metric(self.distance_metric),
             "average": self.average,
         }
         return {**super().get_config(), **own}
@@ -103,7 +103,7 @@ class TripletBatchAllLoss(_OfLabels):
 
 @keras.utils.register_keras_serializable(package="siamese_tf")
 class ActiveTriplets(keras.metrics.Metric):
-    """The share of the triplets of all batches so far that are active, in [0, 1]; see `triplet_counts`."""
+    """Fraction of active triplets over all batches since the last reset, in [0, 1]; see `triplet_counts`."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class ActiveTriplets(keras.metrics.Metric):
         **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
-        self.margin, self.soft, self.distance_metric = margin, soft, _known(distance_metric)
+        self.margin, self.soft, self.distance_metric = margin, soft, _deserialize_metric(distance_metric)
         self.active = self.add_weight(name="active", shape=(), initializer="zeros", dtype="float64")
         self.valid = self.add_weight(name="valid", shape=(), initializer="zeros", dtype="float64")
 
@@ -127,23 +127,23 @@ class ActiveTriplets(keras.metrics.Metric):
         return tf.math.divide_no_nan(tf.convert_to_tensor(self.active), tf.convert_to_tensor(self.valid))
 
     def get_config(self) -> dict[str, Any]:
-        own = {"margin": self.margin, "soft": self.soft, "distance_metric": _written(self.distance_metric)}
+        own = {"margin": self.margin, "soft": self.soft, "distance_metric": _serialize_metric(self.distance_metric)}
         return {**super().get_config(), **own}
 
 
-def _known(metric: Metric) -> Metric:
-    """A metric as the user gave it, or as `_written` into a config."""
+def _deserialize_metric(metric: Metric) -> Metric:
+    """Returns a metric given as a name or function, or as written by `_serialize_metric`."""
     if callable(metric) or metric in METRICS:
         return metric
     registered = keras.utils.get_registered_object(metric)
     if registered is None:
         raise ValueError(
-            f"distance_metric must be one of {', '.join(METRICS)}, or a function; got {metric!r}. Where that names a "
-            "function, make it known before loading: keras.utils.register_keras_serializable, or custom_objects"
+            f"distance_metric must be one of {', '.join(METRICS)}, or a function; got {metric!r}. If that is the name"
+            " of a function, register it before loading: keras.utils.register_keras_serializable, or custom_objects"
         )
     return registered
 
 
-def _written(metric: Metric) -> str:
-    """A function stands in a config by the name it is registered under."""
+def _serialize_metric(metric: Metric) -> str:
+    """Returns the name under which a metric is stored in a config; for a function, its registered name."""
     return metric if isinstance(metric, str) else keras.utils.get_registered_name(metric)

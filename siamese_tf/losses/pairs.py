@@ -1,23 +1,23 @@
-"""What a loss on pairs needs around its formula: shapes that match, and a mean that is fair to both kinds of pair."""
+"""Shape alignment and balanced reduction for losses on pairs."""
 
 import tensorflow as tf
 
 
 def flat_pairs(y_true: tf.Tensor, y_pred: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Labels and outputs as (n,) each: (n,) against (n, 1) would broadcast to (n, n) without a word."""
+    """Flattens labels and outputs to (n,) each, since (n,) against (n, 1) would silently broadcast to (n, n)."""
     return tf.reshape(tf.cast(y_true, y_pred.dtype), [-1]), tf.reshape(y_pred, [-1])
 
 
 def balanced_mean(losses: tf.Tensor, similarity: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
-    """Half the mean over similar pairs plus half the mean over dissimilar ones, however many there are of each.
+    """Averages the mean loss of the similar pairs and that of the dissimilar pairs, regardless of their numbers.
 
     Args:
-        losses: one number per pair, any shape.
-        similarity: same shape, 1 = same, 0 = different.
-        counted: same shape, 1 for a pair that counts, 0 for one that does not (an image with itself, say).
+        losses: float, one per pair, any shape.
+        similarity: float, same shape, 1 = same, 0 = different.
+        counted: float, same shape, 1 to include a pair, 0 to exclude it (such as an image paired with itself).
 
     Returns:
-        A scalar; a kind of pair of which there is none adds 0.
+        A scalar; a class without included pairs contributes 0.
     """
     similar = counted * similarity
     dissimilar = counted * (1.0 - similarity)

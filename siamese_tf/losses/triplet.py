@@ -1,13 +1,14 @@
-"""Triplet losses: an anchor shall be nearer to the images of its class than to any other, by a margin.
+"""Triplet losses: an anchor should be nearer to images of its class than to images of other classes, by a margin.
 
-All read a batch of labels and embeddings and mine the triplets in it. d(a, p) is the distance of an anchor to a
-positive (another image of its class), d(a, n) to a negative (an image of another class). With `soft` the margin gives
-way to log(1 + exp(d(a, p) - d(a, n))), which never stops pulling.
+Each loss takes a batch of labels and embeddings and mines the triplets in it. d(a, p) is the distance of an anchor to a
+positive (another image of its class), d(a, n) to a negative (an image of another class). The soft margin (`soft`)
+replaces the hinge by log(1 + exp(d(a, p) - d(a, n))), whose gradient never vanishes.
 
-`TripletSemiHardLoss` and `TripletHardLoss` have the names, arguments and values of TensorFlow Addons' (but for batches
-without a positive pair, where Addons' semi-hard loss is not a number and ours is 0), and run on both Keras.
+`TripletSemiHardLoss` and `TripletHardLoss` have the names, arguments and values of the losses in TensorFlow Addons,
+except for batches without a positive pair, where the semi-hard loss of Addons is NaN and this one is 0. They run on
+Keras 2 and Keras 3.
 
-Reference:
+References:
     Schroff, Kalenichenko and Philbin 2015, "FaceNet" (semi-hard); Hermans, Beyer and Leibe 2017, "In defense of the
     triplet loss for person re-identification" (batch-hard, batch-all, soft margin).
 """
@@ -16,7 +17,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from siamese_tf.losses.half_precision import in_dtype_of
+from siamese_tf.losses.half_precision import restore_dtype
 from siamese_tf.losses.labelled_batch import Metric, batch_distances, triplet_masks
 from siamese_tf.losses.triplet_sums import TripletSums, hinge_sums, softplus_sums
 
@@ -26,72 +27,73 @@ AVERAGES = ("active", "valid")
 def triplet_semihard_loss(
     y_true: tf.Tensor, y_pred: tf.Tensor, margin: float = 1.0, distance_metric: Metric = "L2", soft: bool = False
 ) -> tf.Tensor:
-    """For each positive pair, the nearest negative that is farther than the positive; else the farthest negative.
+    """Returns the triplet loss with semi-hard negatives.
 
-    max(d(a, p) - d(a, n) + margin, 0), averaged over the positive pairs (in both orders). In a batch of one class the
-    anchor itself serves as negative. O(n^2 log n) time, O(n^2) memory.
+    max(d(a, p) - d(a, n) + margin, 0), averaged over the positive pairs (in both orders). The negative is the nearest
+    one that is farther from the anchor than the positive, or the farthest one if there is none such. In a batch of one
+    class the anchor itself serves as the negative. O(n^2 log n) time, O(n^2) memory.
 
     Args:
-        y_true: (n,) or (n, 1), class numbers.
-        y_pred: (n, d) float embeddings, usually L2-normalised.
-        margin: how much nearer the positive must be, in the distance's unit.
+        y_true: (n,) or (n, 1), class labels.
+        y_pred: (n, d) float embeddings, usually L2-normalized.
+        margin: required difference between the two distances, in the unit of the distance.
         distance_metric: `L2`, `squared-L2`, `angular` or a function, see `batch_distances`.
-        soft: log(1 + exp(d(a, p) - d(a, n))) instead; `margin` is not used.
+        soft: uses log(1 + exp(d(a, p) - d(a, n))) instead of the hinge and ignores `margin`.
 
     Returns:
-        Scalar >= 0 in the dtype of the embeddings, computed in float32 or better; 0 without a positive pair.
+        Scalar >= 0 in the dtype of the embeddings, computed in at least float32; 0 without a positive pair.
     """
     distances, positive, negative = _batch(y_true, y_pred, distance_metric)
-    highest = distances.dtype.max
-    candidates = tf.where(negative, distances, highest)
-    order = tf.argsort(candidates, axis=1)  # each anchor's negatives, nearest first, then the rest
+    largest = distances.dtype.max
+    candidates = tf.where(negative, distances, largest)
+    order = tf.argsort(candidates, axis=1)  # negatives of each anchor, nearest first, then the other images
     nearest_first = tf.gather(candidates, order, batch_dims=1)
-    farther = tf.searchsorted(nearest_first, tf.where(positive, distances, -highest), side="right")  # (n, n) int32
+    farther = tf.searchsorted(nearest_first, tf.where(positive, distances, -largest), side="right")  # (n, n) int32
     last = tf.reduce_sum(tf.cast(negative, tf.int32), axis=1, keepdims=True) - 1
     chosen = tf.gather(order, tf.maximum(tf.minimum(farther, last), 0), batch_dims=1)
     to_negative = tf.gather(distances, chosen, batch_dims=1)
     to_negative = tf.where(last < 0, tf.reduce_min(distances, axis=1, keepdims=True), to_negative)
-    losses = tf.where(positive, _cost(distances - to_negative, margin, soft), 0)
+    losses = tf.where(positive, _triplet_cost(distances - to_negative, margin, soft), 0)
     mean = tf.math.divide_no_nan(tf.reduce_sum(losses), tf.reduce_sum(tf.cast(positive, losses.dtype)))
-    return in_dtype_of(tf.convert_to_tensor(y_pred), mean)
+    return restore_dtype(tf.convert_to_tensor(y_pred), mean)
 
 
 def triplet_hard_loss(
     y_true: tf.Tensor, y_pred: tf.Tensor, margin: float = 1.0, soft: bool = False, distance_metric: Metric = "L2"
 ) -> tf.Tensor:
-    """For each anchor its farthest positive and its nearest negative: the mean of `triplet_hard_costs`.
+    """Returns the batch-hard triplet loss: the mean of `triplet_hard_costs`.
 
     Args:
         y_true, y_pred, margin, soft, distance_metric: as for `triplet_semihard_loss`.
 
     Returns:
-        Scalar >= 0 in the dtype of the embeddings, computed in float32 or better.
+        Scalar >= 0 in the dtype of the embeddings, computed in at least float32.
     """
     mean = tf.reduce_mean(triplet_hard_costs(y_true, y_pred, margin, soft, distance_metric))
-    return in_dtype_of(tf.convert_to_tensor(y_pred), mean)
+    return restore_dtype(tf.convert_to_tensor(y_pred), mean)
 
 
 def triplet_hard_costs(
     y_true: tf.Tensor, y_pred: tf.Tensor, margin: float = 1.0, soft: bool = False, distance_metric: Metric = "L2"
 ) -> tf.Tensor:
-    """max(d(a, p) - d(a, n) + margin, 0) of each anchor with its farthest positive and its nearest negative.
+    """Returns max(d(a, p) - d(a, n) + margin, 0) of each anchor with its farthest positive and nearest negative.
 
-    An anchor without a positive takes itself, one without a negative the farthest image of the batch. O(n^2) time and
-    memory.
+    An anchor without a positive uses itself; one without a negative uses the farthest image of the batch. O(n^2) time
+    and memory.
 
     Args:
         y_true, y_pred, margin, soft, distance_metric: as for `triplet_semihard_loss`.
 
     Returns:
-        (n,) >= 0, float32 (float64 for float64 embeddings).
+        (n,) losses >= 0, float32 (float64 for float64 embeddings).
     """
     distances, positive, negative = _batch(y_true, y_pred, distance_metric)
-    highest = distances.dtype.max
-    to_positive = tf.reduce_max(tf.where(positive, distances, -highest), axis=1)
-    to_negative = tf.reduce_min(tf.where(negative, distances, highest), axis=1)
+    largest = distances.dtype.max
+    to_positive = tf.reduce_max(tf.where(positive, distances, -largest), axis=1)
+    to_negative = tf.reduce_min(tf.where(negative, distances, largest), axis=1)
     to_positive = tf.where(tf.reduce_any(positive, axis=1), to_positive, tf.reduce_min(distances, axis=1))
     to_negative = tf.where(tf.reduce_any(negative, axis=1), to_negative, tf.reduce_max(distances, axis=1))
-    return _cost(to_positive - to_negative, margin, soft)
+    return _triplet_cost(to_positive - to_negative, margin, soft)
 
 
 def triplet_batch_all_loss(
@@ -102,21 +104,21 @@ def triplet_batch_all_loss(
     distance_metric: Metric = "L2",
     average: str = "active",
 ) -> tf.Tensor:
-    """Every triplet of the batch.
+    """Returns the batch-all triplet loss, over every triplet of the batch.
 
     max(d(a, p) - d(a, n) + margin, 0), averaged over the active triplets (those above 0) or over all valid ones, in
-    O(n^2 log n) time and O(n^2) memory. The soft margin is never 0, so it is averaged over all valid ones, and its time
-    grows with their number.
+    O(n^2 log n) time and O(n^2) memory. The soft margin is never 0, so it is averaged over all valid triplets, in time
+    proportional to their number.
 
     Args:
         y_true, y_pred, margin, soft, distance_metric: as for `triplet_semihard_loss`.
         average: `active` or `valid`.
 
     Returns:
-        Scalar >= 0 in the dtype of the embeddings, computed in float32 or better; 0 for a batch without a triplet.
+        Scalar >= 0 in the dtype of the embeddings, computed in at least float32; 0 for a batch without a triplet.
 
     Raises:
-        ValueError: another average.
+        ValueError: the average is unknown.
     """
     if average not in AVERAGES:
         raise ValueError(f"average must be one of {', '.join(AVERAGES)}; got {average!r}")
@@ -125,31 +127,31 @@ def triplet_batch_all_loss(
     @tf.custom_gradient
     def total_and_active(distances: tf.Tensor) -> Any:
         sums = _sums(distances, positive, negative, margin, soft)
-        return (sums.total, sums.active), lambda upstream, _: upstream * sums.slope
+        return (sums.total, sums.active), lambda upstream, _: upstream * sums.gradient
 
     total, active = total_and_active(distances)
-    count = active if average == "active" and not soft else _valid(positive, negative)
-    mean = total / tf.cast(tf.maximum(count, 1), total.dtype)  # where `total` is not a number, neither is this
-    return in_dtype_of(tf.convert_to_tensor(y_pred), mean)
+    count = active if average == "active" and not soft else _count_valid(positive, negative)
+    mean = total / tf.cast(tf.maximum(count, 1), total.dtype)  # NaN if `total` is NaN
+    return restore_dtype(tf.convert_to_tensor(y_pred), mean)
 
 
 def triplet_counts(
     y_true: tf.Tensor, y_pred: tf.Tensor, margin: float = 1.0, soft: bool = False, distance_metric: Metric = "L2"
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """How many triplets of a batch are active, and how many there are.
+    """Counts the active and the valid triplets of a batch.
 
-    A triplet is active while the positive is not nearer than the negative by the margin; with `soft`, while the
-    negative is the nearer one.
+    A triplet is active if the positive is not nearer than the negative by the margin; with `soft`, if the negative is
+    the nearer one.
 
     Args:
         y_true, y_pred, margin, soft, distance_metric: as for `triplet_semihard_loss`.
 
     Returns:
-        Two int64 scalars.
+        Two int64 scalars: active, valid.
     """
     distances, positive, negative = _batch(y_true, y_pred, distance_metric)
     sums = hinge_sums(distances, positive, negative, 0.0 if soft else margin)
-    return sums.active, _valid(positive, negative)
+    return sums.active, _count_valid(positive, negative)
 
 
 def _batch(y_true: Any, y_pred: Any, metric: Metric) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -157,8 +159,8 @@ def _batch(y_true: Any, y_pred: Any, metric: Metric) -> tuple[tf.Tensor, tf.Tens
     return batch_distances(embeddings, metric), *triplet_masks(tf.convert_to_tensor(y_true), embeddings.shape[0])
 
 
-def _cost(excess: tf.Tensor, margin: float, soft: bool) -> tf.Tensor:
-    """Of triplets whose positive is farther than the negative by `excess`."""
+def _triplet_cost(excess: tf.Tensor, margin: float, soft: bool) -> tf.Tensor:
+    """Returns the loss of triplets whose positive is farther than their negative by `excess`."""
     return tf.nn.softplus(excess) if soft else tf.nn.relu(excess + tf.cast(margin, excess.dtype))
 
 
@@ -168,7 +170,7 @@ def _sums(distances: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor, margin
     return hinge_sums(distances, positive, negative, margin)
 
 
-def _valid(positive: tf.Tensor, negative: tf.Tensor) -> tf.Tensor:
-    """How many triplets there are, an int64 scalar."""
+def _count_valid(positive: tf.Tensor, negative: tf.Tensor) -> tf.Tensor:
+    """Returns the number of triplets, an int64 scalar."""
     per_anchor = [tf.math.count_nonzero(kind, axis=1) for kind in (positive, negative)]
     return tf.reduce_sum(per_anchor[0] * per_anchor[1])

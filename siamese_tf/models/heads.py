@@ -1,12 +1,14 @@
-"""Heads: two embeddings to a distance and a logit. Here, and nowhere else, the sign turns.
+"""Heads: layers from two embeddings to a distance and a logit. The sign changes here and nowhere else.
 
-A distance is lower for a more similar pair; a logit, and the probability `sigmoid(logit)`, is higher. Any objective
-on pairs can train any head: contrastive loss reads the distance, bce and mse read the logit.
+A distance is lower for a more similar pair; a logit, and the probability `sigmoid(logit)`, is higher. Every objective
+on pairs can train every head: the contrastive loss reads the distance, bce and mse read the logit.
 """
 
 import tensorflow as tf
 from tensorflow import keras
 
+from siamese_tf.config.builders import load_builder
+from siamese_tf.config.catalog import HEADS
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.distances import (
     SMALLEST_SQUARE,
@@ -19,15 +21,15 @@ from siamese_tf.models.keras_settings import keras_settings
 
 
 class Head(keras.layers.Layer):
-    """Logit = bias - scale * distance, with a trained scale and bias.
+    """Base class of heads: logit = bias - scale * distance, with a trained scale and bias.
 
-    A subclass says what the distance is. After training, `calibrate` sets scale and bias so that `sigmoid(logit)` is
-    the probability of a match. Every subclass is built from `embedding_dim` alone, the `d` of the (n, d) embeddings it
-    will see; the symmetric ones have no use for it.
+    A subclass defines the distance. After training, `calibrate` sets scale and bias so that `sigmoid(logit)` is the
+    probability of a match. Every subclass is built from `embedding_dim` alone, the `d` of its (n, d) inputs;
+    symmetric heads ignore it.
 
     Attributes:
-        symmetric: the logit of (a, b) is that of (b, a).
-        normalizes: embeddings are compared after their length has been made 1.
+        symmetric: the logits of (a, b) and (b, a) are equal.
+        normalizes: embeddings are compared after L2 normalization.
     """
 
     symmetric = True
@@ -35,56 +37,56 @@ class Head(keras.layers.Layer):
 
     def __init__(self, scale: float, bias: float, trained: bool = True):
         super().__init__(name="head")
-        self.scale = self._number("scale", scale, trained)
-        self.bias = self._number("bias", bias, trained)
+        self.scale = self._add_scalar("scale", scale, trained)
+        self.bias = self._add_scalar("bias", bias, trained)
         self.built = True
 
-    def _number(self, name: str, value: float, trained: bool) -> tf.Variable:
+    def _add_scalar(self, name: str, value: float, trained: bool) -> tf.Variable:
         return self.add_weight(
             name=name, shape=(), initializer=keras.initializers.Constant(value), trainable=trained, dtype="float32"
         )
 
     def distance(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        """(n, d), (n, d) -> (n,) distances, lower is more similar."""
+        """Returns (n,) distances of the rows of two (n, d) arrays, >= 0, lower is more similar."""
         raise NotImplementedError
 
     def distance_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        """(n, d), (m, d) -> (n, m) distances, every row of `a` against every row of `b`."""
+        """Returns (n, m) distances of every row of `a`, (n, d), to every row of `b`, (m, d)."""
         raise NotImplementedError
 
     def distance_of_cosine(self, cosines: tf.Tensor) -> tf.Tensor:
-        """The distances of embeddings whose angles have these cosines, any shape; of heads that normalise alone."""
+        """Returns the distances of embeddings from their cosine similarities, any shape; for normalizing heads only."""
         raise NotImplementedError
 
     def logit(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        """(n, d), (n, d) -> (n,) logits, higher is more similar."""
+        """Returns (n,) logits of the rows of two (n, d) arrays, higher is more similar."""
         return self.bias - self.scale * self.distance(a, b)
 
     def logit_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        """(n, d), (m, d) -> (n, m) float32 logits, every row of `a` against every row of `b`."""
+        """Returns (n, m) float32 logits of every row of `a`, (n, d), with every row of `b`, (m, d)."""
         return self.bias - self.scale * tf.cast(self.distance_matrix(a, b), tf.float32)
 
     def call(self, pair: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        """Two (n, d) embeddings to (n,) logits; an asymmetric head answers with the mean of both orders."""
+        """Returns (n,) logits of two (n, d) arrays; the mean over both orders where the head is asymmetric."""
         a, b = pair
         if self.symmetric:
             return self.logit(a, b)
         return (self.logit(a, b) + self.logit(b, a)) / 2.0
 
     def call_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        """(n, d), (m, d) -> (n, m) float32 logits, each the one that `call` gives for those two rows."""
-        if self.symmetric:  # in float64, so that near embeddings keep their distance, and equal ones their equality
+        """Returns (n, m) float32 logits of `call` for every row of `a`, (n, d), with every row of `b`, (m, d)."""
+        if self.symmetric:  # in float64: the distances of close embeddings cancel in float32
             return self.logit_matrix(tf.cast(a, tf.float64), tf.cast(b, tf.float64))
         return (self.logit_matrix(a, b) + tf.transpose(self.logit_matrix(b, a))) / 2.0
 
     def calibrate(self, slope: float, intercept: float) -> None:
-        """Makes every logit `slope * logit + intercept` from now on."""
+        """Replaces every logit by `slope * logit + intercept`."""
         self.scale.assign(slope * self.scale)
         self.bias.assign(slope * self.bias + intercept)
 
 
 class CosineHead(Head):
-    """Distance 1 - cos(a, b), in [0, 2]; at the start, logit = 10 cos - 5."""
+    """Cosine distance 1 - cos(a, b), in [0, 2]. The initial logit is 10 cos(a, b) - 5."""
 
     def __init__(self, embedding_dim: int):
         super().__init__(scale=10.0, bias=5.0)
@@ -100,7 +102,7 @@ class CosineHead(Head):
 
 
 class EuclideanHead(Head):
-    """Euclidean distance of L2-normalised embeddings, in [0, 2]; at the start, logit = 5 - 5 distance."""
+    """Euclidean distance of L2-normalized embeddings, in [0, 2]. The initial logit is 5 - 5 distance."""
 
     def __init__(self, embedding_dim: int):
         super().__init__(scale=5.0, bias=5.0)
@@ -116,10 +118,10 @@ class EuclideanHead(Head):
 
 
 class ConcatHead(Head):
-    """The reference network's: both embeddings side by side, Dense 16, Dense 4, one logit.
+    """The head of the reference network: concatenated embeddings, Dense 16, Dense 4, one logit.
 
-    It is asymmetric, so `call` averages both orders. Its distance is -log(probability of a match): >= 0, without an
-    upper end, so that contrastive loss can use its margin (on 1 - probability it would be the squared error again).
+    It is asymmetric, so `call` averages both orders. Its distance is -log(probability of a match), >= 0 and unbounded,
+    so that it can exceed the margin of the contrastive loss (1 - probability cannot, and would give squared error).
     """
 
     symmetric = False
@@ -151,7 +153,7 @@ class ConcatHead(Head):
 
     def logit_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         first, *others = self.layers
-        left, right = tf.split(tf.convert_to_tensor(first.kernel), 2)  # (d, 16) each: no (n * m, 2d) array is needed
+        left, right = tf.split(tf.convert_to_tensor(first.kernel), 2)  # (d, 16) each, without an (n * m, 2d) array
         rows, columns = tf.matmul(a, left), tf.matmul(b, right)  # (n, 16), (m, 16)
         x = first.activation(rows[:, tf.newaxis] + columns[tf.newaxis, :] + first.bias)  # (n, m, 16)
         for layer in others:
@@ -163,16 +165,14 @@ def _unit(embeddings: tf.Tensor) -> tf.Tensor:
     return tf.math.l2_normalize(embeddings, axis=-1, epsilon=1e-12)
 
 
-HEADS = {"cosine": CosineHead, "euclidean": EuclideanHead, "concat": ConcatHead}
-
-
 def build_head(head: str, embedding_dim: int) -> keras.layers.Layer:
-    """A head by name.
+    """Builds a head of the catalog for (n, embedding_dim) embeddings.
 
     Raises:
-        ConfigError: an unknown name.
+        ConfigError: the name is unknown.
     """
     if head not in HEADS:
         raise ConfigError(f"head must be one of {', '.join(HEADS)}; got {head!r:.100}")
+    build = load_builder(HEADS[head].builder)
     with keras_settings():
-        return HEADS[head](embedding_dim)
+        return build(embedding_dim)

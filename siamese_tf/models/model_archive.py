@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Mapping
 from typing import IO, Any
 
-from siamese_tf.config.train_config import VIEW_NAMES
+from siamese_tf.config.catalog import VIEWS
 from siamese_tf.data.images.format import RESIZES
 from siamese_tf.errors import ModelFileError
 from siamese_tf.printable import short_reason
@@ -98,7 +98,7 @@ def _check_values(config: Mapping[str, Any]) -> None:
         ("head", isinstance(config["head"], str)),
         ("threshold", type(config["threshold"]) in (int, float) and 0 <= config["threshold"] <= 1),
         ("record", isinstance(config["record"], dict)),
-        ("views", config["views"] in VIEW_NAMES),
+        ("views", config["views"] in tuple(VIEWS)),
         ("resize", config["resize"] in RESIZES),
     ):
         if not right:

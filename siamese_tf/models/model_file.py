@@ -18,12 +18,13 @@ import h5py
 import numpy as np
 from tensorflow import keras
 
+from siamese_tf.config.catalog import CUSTOM, TOWERS
 from siamese_tf.errors import ModelFileError, SiameseError
 from siamese_tf.files import atomic_write, open_regular
 from siamese_tf.models.model_archive import CONFIG, HINT, IDENTITY, METADATA, WEIGHTS, read_config, read_members
 from siamese_tf.models.plain_arrays import GROUP, MAX_ARRAYS, read_plain_arrays
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.models.towers.build import TOWERS, build_tower
+from siamese_tf.models.towers.build import build_tower
 from siamese_tf.models.towers.parameter_counts import parameter_count
 from siamese_tf.models.weights import read_weights, write_weights
 from siamese_tf.printable import printable
@@ -89,7 +90,7 @@ def _max_arrays(config: dict[str, Any], tower: keras.Model | None) -> int:
     """Returns how many arrays are read; a tower of the caller's own may have more than those here."""
     if tower is None:
         return MAX_ARRAYS
-    if config["tower"] != "custom":
+    if config["tower"] != CUSTOM:
         raise ModelFileError(f"its tower is {config['tower']!r}, which is built by name; leave the argument tower out")
     height, width, channels = config["input_size"]
     return MAX_ARRAYS + len(build_tower(tower, (height, width, channels), config["embedding_dim"]).weights)

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from siamese_tf.config.catalog import CUSTOM, VIEWS
 from siamese_tf.config.checks import check_choice
-from siamese_tf.config.train_config import VIEW_NAMES
 from siamese_tf.data.images.format import RESIZES, ImageFormat, format_of_images
 from siamese_tf.data.images.source import is_image_source
 from siamese_tf.errors import ConfigError
@@ -55,12 +55,12 @@ class SiameseModel(Scoring, KerasSaving):
 
         Args:
             input_size: height, width and channels of the images.
-            tower: a name of TOWERS, or a `keras.Model` of your own.
+            tower: a key of `siamese_tf.config.catalog.TOWERS`, or a `keras.Model` of your own.
             embedding_dim: d, the numbers in an embedding; read from the tower when you give your own.
-            head: a name of HEADS.
+            head: a key of `siamese_tf.config.catalog.HEADS`.
             threshold: in [0, 1].
             record: see above.
-            views: a name of VIEW_NAMES.
+            views: a key of `siamese_tf.config.catalog.VIEWS`.
             resize: a name of RESIZES.
 
         Raises:
@@ -71,14 +71,14 @@ class SiameseModel(Scoring, KerasSaving):
             raise ConfigError(f"threshold must lie in [0, 1], as scores do; got {threshold}")
         height, width, channels = input_size
         self.input_size = (int(height), int(width), int(channels))
-        self.tower_name = tower if isinstance(tower, str) else "custom"
+        self.tower_name = tower if isinstance(tower, str) else CUSTOM
         self.tower = build_tower(tower, self.input_size, embedding_dim)
         self.embedding_dim = int(self.tower.output_shape[-1])
         self.head_name = head
         self.head = build_head(head, self.embedding_dim)
         self.threshold = float(threshold)
         self.record = record or {}
-        check_choice("views", views, VIEW_NAMES)
+        check_choice("views", views, VIEWS)
         check_choice("resize", resize, RESIZES)
         self.views, self.resize = views, resize
         self.file_sha256: str | None = None

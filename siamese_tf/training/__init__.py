@@ -1,1 +1,1 @@
-"""Training: objectives, input pipeline, augmentation, callbacks, and the one function that owns the journey."""
+"""One training run: resolving the config, building the trainer, fitting, and finalizing the model."""

@@ -1,55 +1,60 @@
-"""Random changes that keep what an image shows; functions of the seed, without state."""
+"""Random changes of training images that keep what they show; stateless functions of a seed.
+
+The function of each augmentation takes images, (n, h, w, c) float in [0, 1] with static h, w and c, and a seed, (2,)
+int32, and returns images of the same shape and dtype. What moves in from outside is black.
+"""
 
 import math
 
 import tensorflow as tf
 
-from siamese_tf.models.views import TURN, rotation_about_center
+from siamese_tf.config.builders import load_builder
+from siamese_tf.config.catalog import AUGMENTATIONS
+from siamese_tf.models.views import MAX_ROTATION, rotation_about_center
 
-MAX_SHEAR = 0.2  # of the height, sideways
+MAX_SHEAR = 0.2  # horizontal displacement per unit of height
 MAX_ZOOM = math.log(1.15)
-ERASED = 0.5  # of the images
+ERASED_SHARE = 0.5  # of the images
 ERASED_AREA = (0.02, 0.33)  # of the image
-MAX_BRIGHTNESS = 0.2  # or darker, of white
-MAX_CONTRAST = MAX_SATURATION = math.log(1.3)  # of the factor, which is as often its inverse
+MAX_ERASED_RATIO = 3.3  # of height to width, or width to height
+MAX_BRIGHTNESS = 0.2  # added or subtracted
+MAX_CONTRAST = MAX_SATURATION = math.log(1.3)  # of a factor, or its inverse
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue, ITU-R 601
-ERASED_RATIO = 3.3  # height to width, or width to height, at most
 
 
-def augment(images: tf.Tensor, kind: str, seed: tf.Tensor) -> tf.Tensor:
-    """Changes each image of a batch in its own way.
+def augment(images: tf.Tensor, augmentations: str, seed: tf.Tensor) -> tf.Tensor:
+    """Changes each image of a batch independently.
 
     Args:
         images: (n, h, w, c) float in [0, 1], with static h, w and c.
-        kind: names of CHANGES with hyphens between them, in any order; `none` changes nothing. `flip` mirrors half of
-            the images, `vflip` turns half upside down. `affine` turns each by up to 12 degrees, stretches and slants
-            it a little. `shift` moves it by up to a tenth of each side, in whole pixels. `color` changes brightness,
-            contrast and, of colour images, saturation. `erase` covers a rectangle of half of them with noise. What
-            moves in from outside is black.
+        augmentations: keys of `siamese_tf.config.catalog.AUGMENTATIONS` joined by hyphens, in any order, as in
+            `shift-flip`; or `none`. They are applied in the order of the catalog.
         seed: (2,) int32; the same seed makes the same changes.
 
     Returns:
         The changed images, same shape and dtype.
     """
-    names = kind.split("-")
-    for name, change in CHANGES.items():
+    names = augmentations.split("-")
+    for name, row in AUGMENTATIONS.items():
         if name in names:
-            images = change(images, seed)
+            images = load_builder(row.function)(images, seed)
     return images
 
 
-def _flip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def flip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Mirrors half of the images."""
     draws = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed=seed)
     return tf.where(draws < 0.5, tf.reverse(images, axis=[2]), images)
 
 
-def _vflip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def vflip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Turns half of the images upside down."""
     draws = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed + [0, 6])
     return tf.where(draws < 0.5, tf.reverse(images, axis=[1]), images)
 
 
-def _shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Each image is a window, placed at random, of itself in a black frame."""
+def shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Shifts each image by up to a tenth of each side, in whole pixels."""
     height, width = images.shape[1:3]
     down, right = round(0.1 * height), round(0.1 * width)
     framed = tf.pad(images, [[0, 0], [down, down], [right, right], [0, 0]])
@@ -60,11 +65,11 @@ def _shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return tf.gather(framed, left + tf.range(width), axis=2, batch_dims=1)  # (n, h, w, c)
 
 
-def _affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Turned, slanted and stretched about the centre, with bilinear interpolation."""
+def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Rotates each image by up to 12 degrees, shears and zooms it about its center, with bilinear interpolation."""
     draws = tf.random.stateless_uniform([4, tf.shape(images)[0]], seed + [0, 3], -1.0, 1.0)
     angle, shear, wide, high = (
-        TURN * draws[0],
+        MAX_ROTATION * draws[0],
         MAX_SHEAR * draws[1],
         tf.exp(MAX_ZOOM * draws[2]),
         tf.exp(MAX_ZOOM * draws[3]),
@@ -75,34 +80,34 @@ def _affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return rotation_about_center(images, (x_from_x, x_from_y), (y_from_x, y_from_y))
 
 
-def _color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Each image's distance to its own mean grows or shrinks, and so does that of its colours to their grey."""
+def color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Changes brightness, contrast about the mean of each image and, of RGB images, saturation."""
     draws = tf.random.stateless_uniform([3, tf.shape(images)[0], 1, 1, 1], seed + [0, 7], -1.0, 1.0, images.dtype)
     if images.shape[3] == 3:
-        grey = tf.tensordot(images, tf.constant(LUMA, images.dtype), axes=1)[..., tf.newaxis]
-        images = grey + tf.exp(MAX_SATURATION * draws[2]) * (images - grey)
+        gray = tf.tensordot(images, tf.constant(LUMA, images.dtype), axes=1)[..., tf.newaxis]
+        images = gray + tf.exp(MAX_SATURATION * draws[2]) * (images - gray)
     mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
     images = mean + tf.exp(MAX_CONTRAST * draws[1]) * (images - mean) + MAX_BRIGHTNESS * draws[0]
     return tf.clip_by_value(images, 0.0, 1.0)
 
 
-def _erase(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Random erasing, after Zhong et al. 2020, "Random erasing data augmentation"."""
+def erase(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Covers a random rectangle of half of the images with noise.
+
+    Reference:
+        Zhong et al. 2020, "Random erasing data augmentation".
+    """
     count, (height, width) = tf.shape(images)[0], images.shape[1:3]
     draws = tf.random.stateless_uniform([5, count, 1], seed + [0, 4])
-    least, most = ERASED_AREA
-    area = height * width * (least + (most - least) * draws[0])
-    ratio = tf.exp(math.log(ERASED_RATIO) * (2.0 * draws[1] - 1.0))
+    min_area, max_area = ERASED_AREA
+    area = height * width * (min_area + (max_area - min_area) * draws[0])
+    ratio = tf.exp(math.log(MAX_ERASED_RATIO) * (2.0 * draws[1] - 1.0))
     high, wide = tf.minimum(tf.sqrt(area * ratio), height), tf.minimum(tf.sqrt(area / ratio), width)  # (n, 1) each
     rows = tf.range(height, dtype=tf.float32) + 0.5 - draws[2] * (height - high)
     columns = tf.range(width, dtype=tf.float32) + 0.5 - draws[3] * (width - wide)
     inside_rows = tf.logical_and(rows >= 0, rows < high)[:, :, tf.newaxis, tf.newaxis]
     inside_columns = tf.logical_and(columns >= 0, columns < wide)[:, tf.newaxis, :, tf.newaxis]
-    chosen = (draws[4] < ERASED)[:, tf.newaxis, tf.newaxis]
+    chosen = (draws[4] < ERASED_SHARE)[:, tf.newaxis, tf.newaxis]
     erased = tf.logical_and(tf.logical_and(inside_rows, inside_columns), chosen)
     noise = tf.random.stateless_uniform(tf.shape(images), seed + [0, 5], dtype=images.dtype)
     return tf.where(erased, noise, images)
-
-
-# In the order in which they are made: what moves in from outside comes after the colours change, and stays black.
-CHANGES = {"flip": _flip, "vflip": _vflip, "color": _color, "affine": _affine, "shift": _shift, "erase": _erase}

@@ -1,9 +1,9 @@
-"""What `fit` drives, as it is before the first step."""
+"""Builds the Trainer of a run, ready for its first step."""
 
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.models.keras_settings import keras_settings
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.towers.build import build_tower
@@ -16,31 +16,34 @@ from siamese_tf.training.whitening import feature_extractor
 
 
 @keras_settings()
-def build_trainer(config: TrainConfig, pairs: RunData, tower: keras.Model | None, *, resumed: bool = False) -> Trainer:
-    """What `fit` drives, before the first step; the same at every call.
+def build_trainer(
+    config: ResolvedConfig, pairs: RunData, tower: keras.Model | None, *, resumed: bool = False
+) -> Trainer:
+    """Builds and compiles the Trainer of a run; every call with the same arguments gives the same weights.
 
-    A `resumed` run gets its weights from its checkpoint, and needs the file it once started from no more.
+    Args:
+        config: resolved config.
+        pairs: data of the run.
+        tower: custom tower; None builds the one that the config names.
+        resumed: do not load the weights of `start_from`, since a checkpoint replaces them; the file may be gone.
 
     Raises:
-        ConfigError: the tower does not take these images, is not that of the file to start from, or cannot be whitened.
-        ModelFileError: that file cannot be read.
+        ConfigError: the tower does not accept these images, differs from that of `start_from`, or cannot be whitened.
+        ModelFileError: the file `start_from` cannot be read.
     """
-    assert config.epochs is not None  # `resolve_config` has set all three
-    assert config.head is not None
-    assert config.embedding_dim is not None
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
     image_format = pairs.task.train.image_format
     size = image_format.shape
-    trained = build_tower(config.tower if tower is None else tower, size, config.embedding_dim, config.precision)
+    name_or_tower = config.tower if tower is None else tower
+    trained = build_tower(name_or_tower, size, config.embedding_dim, config.precision)
     model = SiameseModel(size, trained, config.embedding_dim, config.head)
-    # One by name is built again, in float32; of yours there is only this one, whatever it is made of.
-    again = config.tower if tower is None else tower
+    # A named tower is built again, in float32; a custom one cannot be copied in general, so both models share it.
     ema_model = SiameseModel(
-        size, again, config.embedding_dim, config.head, views=config.views, resize=image_format.resize
+        size, name_or_tower, config.embedding_dim, config.head, views=config.views, resize=image_format.resize
     )
     if config.whiten:
-        feature_extractor(ema_model.tower)  # refuses before anything is trained
+        feature_extractor(ema_model.tower)  # fails before training instead of after it
     if config.start_from is not None and not resumed:
         load_initial_weights(trained, config.start_from)
     if config.train_last is not None:

@@ -1,4 +1,4 @@
-"""What happens after each step and each epoch of `fit`."""
+"""Callbacks of `fit`: validation and checkpoint, learning rate on a plateau, reproducible dropout."""
 
 import csv
 import time
@@ -10,21 +10,20 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.data.pairs.pair_file import VALIDATION, PairDataset
 from siamese_tf.evaluation.calibration import max_accuracy_threshold
 from siamese_tf.files import atomic_write
 from siamese_tf.training.checkpoint import RunState, save_checkpoint
 from siamese_tf.training.optimizer import plateau_rate
-
-HISTORY = "history.csv"
+from siamese_tf.training.workdir import HISTORY
 
 
 class ValidationCheckpoint(keras.callbacks.Callback):
-    """After each epoch: the accuracy on the validation pairs, the best weights so far, the history and the checkpoint.
+    """Validates the averaged weights after each epoch, and saves the best ones, the history and the checkpoint.
 
-    The weights are the averages of the Trainer that `fit` drives. The accuracy is the highest any threshold reaches,
-    with each validation image embedded once.
+    The validation accuracy is the highest that any threshold reaches; each validation image is embedded once. Stops the
+    training without a checkpoint if the loss or a score is not finite.
     """
 
     def __init__(
@@ -34,13 +33,13 @@ class ValidationCheckpoint(keras.callbacks.Callback):
         workdir: Path,
         metrics: Sequence[str] = ("loss",),
     ):
-        """Sets up the callback.
+        """Creates the callback.
 
         Args:
-            pairs: with validation rows.
-            state: of the run; grows with every epoch.
-            workdir: of the run.
-            metrics: what else of an epoch's logs goes into the history, the loss first.
+            pairs: pairs with a validation split.
+            state: state of the run; extended after every epoch.
+            workdir: folder of the run.
+            metrics: names of the training metrics in the history, the loss first.
         """
         super().__init__()
         self.metrics = metrics
@@ -59,7 +58,7 @@ class ValidationCheckpoint(keras.callbacks.Callback):
             weights = ema_model.get_weights()
         if not (np.isfinite(logs["loss"]) and np.isfinite(scores).all()):
             self.model.stop_training = True
-            return  # the checkpoint of the last good epoch stays
+            return  # leaves the checkpoint of the last finite epoch
         accuracy = float(np.mean((scores >= max_accuracy_threshold(self.similarity, scores)) == self.similarity))
         logs["validation_accuracy"] = accuracy
         state, optimizer = self.state, self.model.optimizer
@@ -81,16 +80,16 @@ class ValidationCheckpoint(keras.callbacks.Callback):
 
 
 def _storable(variable: tf.Variable | np.ndarray) -> np.ndarray:
-    """An array of a dtype that NumPy's own format knows: bfloat16 as float32, which holds it exactly."""
+    """Returns an array of a dtype that the NPY format supports: bfloat16 becomes float32, which is exact."""
     array = np.asarray(variable)
     return array.astype(np.float32) if array.dtype == tf.bfloat16.as_numpy_dtype else array
 
 
 class ReseedEachEpoch(keras.callbacks.Callback):
-    """Makes what a tower draws at random a function of the step in the epoch, so that it is the same after a resume.
+    """Resets the random generator of TensorFlow at the start of each epoch, so that a resumed run draws the same.
 
-    On Keras 2, dropout counts its draws inside TensorFlow, where no checkpoint reaches; setting the seed sets the count
-    to 0. Keras 3 counts in a variable, which the checkpoint holds.
+    On Keras 2, dropout keeps its counter inside TensorFlow, where a checkpoint cannot reach; setting the seed resets
+    it. Keras 3 keeps the counter in a variable, which the checkpoint includes.
     """
 
     def __init__(self, seed: int):
@@ -102,9 +101,12 @@ class ReseedEachEpoch(keras.callbacks.Callback):
 
 
 class HalveLROnPlateau(keras.callbacks.Callback):
-    """Before each epoch, sets the learning rate by what has been reached, see `plateau_rate`; so a resume is exact."""
+    """Sets the learning rate before each epoch with `plateau_rate`, which depends on the history alone.
 
-    def __init__(self, config: TrainConfig, state: RunState):
+    A resumed run therefore continues with the same rate.
+    """
+
+    def __init__(self, config: ResolvedConfig, state: RunState):
         super().__init__()
         self.config, self.state = config, state
 
@@ -114,7 +116,7 @@ class HalveLROnPlateau(keras.callbacks.Callback):
 
 
 def write_history(history: list[dict[str, float]], path: Path) -> None:
-    """Writes the rows of a run as CSV, with a header."""
+    """Writes one row per epoch as CSV, with a header."""
     with atomic_write(path, "w") as file:
         writer = csv.DictWriter(file, fieldnames=list(history[0]))
         writer.writeheader()

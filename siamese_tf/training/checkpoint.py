@@ -1,4 +1,4 @@
-"""The state of a run after an epoch: enough to go on as if it had never stopped."""
+"""The checkpoint of a run: everything needed to resume it with the same result as without a break."""
 
 import hashlib
 import json
@@ -21,21 +21,22 @@ CHECKPOINT = "checkpoint.npz"
 CONFIG = "config.json"
 GROUPS = ("variables", "optimizer", "best")
 FACTS, DIGEST = "facts", "sha256"
+HINT = "Resume with the original settings, or start a new run without --resume"
 
 
 @dataclass
 class RunState:
-    """What a run is made of between two epochs.
+    """The state of a run between two epochs.
 
     Attributes:
-        run: the settings and the SHA-256 of the pair files; a run goes on only with the same.
-        history: a row per finished epoch: `epoch` (from 1), `loss` and what else the objective measures,
+        run: settings and SHA-256 of the pair files; a run can only be resumed with the same ones.
+        history: one row per finished epoch: `epoch` (from 1), `loss` and the other metrics of the objective,
             `validation_accuracy`, `learning_rate`, `seconds`.
-        best_epoch: the epoch with the highest validation accuracy so far, the first of equals; 0 before the first.
-        environment: of the last epoch, see `environment`; empty in checkpoints of the first versions.
-        learning_rates: [epoch, rate] for each rate asked for, from that epoch on; empty where it never changed.
-        whitening_seconds: that it took to whiten, after the last epoch.
-        variables, optimizer, best: the arrays of the model, of its optimiser, and of the model after `best_epoch`.
+        best_epoch: epoch with the highest validation accuracy so far, the first one of ties; 0 before the first epoch.
+        environment: see `environment`, as of the last epoch; empty in checkpoints of early versions.
+        learning_rates: [epoch, rate] pairs, each rate set for the epochs from there on; empty if it never changed.
+        whitening_seconds: duration of whitening, after the last epoch.
+        variables, optimizer, best: arrays of the trainer, of its optimizer, and of the model after `best_epoch`.
     """
 
     run: dict[str, Any]
@@ -54,12 +55,12 @@ class RunState:
 
     @property
     def seconds(self) -> float:
-        """That the training took."""
+        """Duration of training and whitening."""
         return sum(row["seconds"] for row in self.history) + self.whitening_seconds
 
 
 def save_checkpoint(state: RunState, workdir: Path) -> None:
-    """Writes the state to `workdir/checkpoint.npz`, whole or not at all, with a SHA-256 over all that it holds."""
+    """Writes the state to `workdir/checkpoint.npz`, atomically and with a SHA-256 of its contents."""
     facts = {
         "run": state.run,
         "history": state.history,
@@ -74,15 +75,15 @@ def save_checkpoint(state: RunState, workdir: Path) -> None:
 
 
 def load_checkpoint(workdir: Path, run: dict[str, Any], may_change: Collection[str] = ()) -> RunState | None:
-    """Reads the state of a run to go on with.
+    """Loads the state of a run to resume.
 
     Args:
-        workdir: the folder of the run.
-        run: what is asked for now, as in `RunState.run`.
-        may_change: settings that an unfinished run may go on with although they differ.
+        workdir: folder of the run.
+        run: current settings and hashes, as in `RunState.run`.
+        may_change: names of settings that may differ if the run is unfinished.
 
     Returns:
-        The state, its `run` as it was; None where the run had not finished an epoch.
+        The state, with `run` as saved; None if the run has not finished an epoch.
 
     Raises:
         ConfigError: the file is damaged, or belongs to a run with other settings or pairs.
@@ -92,9 +93,9 @@ def load_checkpoint(workdir: Path, run: dict[str, Any], may_change: Collection[s
         return None
     try:
         with open_regular(path) as stream, warnings.catch_warnings():
-            warnings.simplefilter("error")  # what NumPy finds odd about a header is damage
+            warnings.simplefilter("error")  # NumPy only warns about some damaged headers
             state = _read(stream)
-    except Exception as error:  # zipfile and NumPy's header parser raise a dozen kinds on damaged bytes
+    except Exception as error:  # zipfile and NumPy raise a dozen kinds of errors on damaged files
         raise ConfigError(f"{path} cannot be read: {short_reason(error)}. Train without --resume") from error
     now = json.loads(json.dumps(run))
     finished = state.epochs_done >= now.get("epochs", 0)
@@ -102,18 +103,15 @@ def load_checkpoint(workdir: Path, run: dict[str, Any], may_change: Collection[s
     if changed := [name for name in state.run | now if state.run.get(name) != now.get(name) and name not in allowed]:
         late = [name for name in changed if name in may_change]
         ended = f" The run is finished, so {', '.join(late)} can no longer change." if late else ""
-        raise ConfigError(
-            f"{path} is of another run: {_differences(state.run, now, changed)}.{ended}"
-            " Resume it with its own settings, or train anew without --resume"
-        )
+        raise ConfigError(f"{path} belongs to another run: {_differences(state.run, now, changed)}.{ended} {HINT}")
     return state
 
 
 def check_config(workdir: Path, run: dict[str, Any], may_change: Collection[str] = ()) -> None:
-    """Refuses to go on with a run that has no checkpoint yet, where its `config.json` has other settings.
+    """Raises an error if the `config.json` of a run without a checkpoint has other settings.
 
     Args:
-        workdir, run, may_change: as for `load_checkpoint`.
+        workdir, run, may_change: see `load_checkpoint`.
 
     Raises:
         ConfigError: the settings differ, or the file cannot be read.
@@ -122,31 +120,28 @@ def check_config(workdir: Path, run: dict[str, Any], may_change: Collection[str]
     before, now = TrainConfig.load(path).to_dict(), json.loads(json.dumps(run))
     shared = before.keys() & now.keys() - {*may_change}
     if changed := [name for name in shared if before[name] != now[name]]:
-        raise ConfigError(
-            f"{path} is of another run: {_differences(before, now, changed)}."
-            " Resume it with its own settings, or train anew without --resume"
-        )
+        raise ConfigError(f"{path} belongs to another run: {_differences(before, now, changed)}. {HINT}")
 
 
 def check_resumable(workdir: Path, folds: int | None = None) -> None:
-    """Refuses to resume where no run was begun, before anything is opened or made.
+    """Raises an error if there is no run to resume; reads no data and creates no files.
 
     Args:
-        workdir: the folder of a run, or of the folds of one.
-        folds: how many these are.
+        workdir: folder of a run, or of several folds.
+        folds: number of folds; None for a single run.
 
     Raises:
         ConfigError: there is nothing to resume.
     """
     folders = [workdir] if folds is None else [workdir / f"fold-{number}" for number in range(folds)]
-    if not any(is_begun(folder) for folder in folders):
+    if not any(contains_run(folder) for folder in folders):
         raise ConfigError(
-            f"nothing to resume in {workdir}: no run was begun there. Check --workdir, or train anew without --resume"
+            f"nothing to resume in {workdir}: it contains no run. Check --workdir, or start a new run without --resume"
         )
 
 
-def is_begun(workdir: Path) -> bool:
-    """Whether a folder holds a run, finished, or stopped in its first epoch, or after."""
+def contains_run(workdir: Path) -> bool:
+    """Returns True if the folder contains a run, finished or not, even one stopped in its first epoch."""
     return (workdir / CHECKPOINT).exists() or (workdir / CONFIG).exists()
 
 
@@ -155,15 +150,15 @@ def _read(stream: IO[bytes]) -> RunState:
         names = archive.namelist()
         stored = {name.removesuffix(".npy"): _read_array(archive, name) for name in names}
     if len(stored) < len(names):
-        raise ValueError("two arrays have one name")
+        raise ValueError("two arrays have the same name")
     facts = json.loads(str(stored.pop(FACTS)[()]))
     digest = facts.pop(DIGEST, None)
-    if digest is not None and digest != _digest(facts, stored):  # the first versions wrote none
-        raise ValueError("its SHA-256 is not that of what it holds")
+    if digest is not None and digest != _digest(facts, stored):  # early versions wrote none
+        raise ValueError("its contents do not match its SHA-256")
     counts = facts.pop("arrays")
     expected = {f"{group}.{number}" for group in GROUPS for number in range(counts[group])}
     if set(stored) != expected:
-        raise ValueError(f"it holds {len(stored)} arrays, not the {len(expected)} that it lists")
+        raise ValueError(f"it contains {len(stored)} arrays, not the {len(expected)} that it lists")
     groups: dict[str, Any] = {
         group: [stored[f"{group}.{number}"] for number in range(counts[group])] for group in GROUPS
     }
@@ -178,7 +173,7 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
 def _digest(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for name in sorted(arrays):
-        array = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), order="C", copy=False)  # as it is stored
+        array = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), order="C", copy=False)  # as stored
         digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(array.data if array.size else b"")
     return digest.hexdigest()
@@ -186,5 +181,5 @@ def _digest(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
 
 def _differences(before: dict[str, Any], now: dict[str, Any], names: Collection[str]) -> str:
     if all(name.endswith("_sha256") for name in names):
-        return "its pairs are others (of other images, folds or seeds, or made by another release)"
+        return "its pairs differ (other images, folds or seeds, or generated by another release)"
     return ", ".join(f"{name} was {before.get(name)!r} and is now {now.get(name)!r}" for name in sorted(names))

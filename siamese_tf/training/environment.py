@@ -1,4 +1,4 @@
-"""The parts of a machine on which the bits of a training depend."""
+"""The properties of a machine that the exact weights of a training run depend on."""
 
 import os
 from importlib.metadata import version
@@ -6,18 +6,18 @@ from typing import Any
 
 import tensorflow as tf
 
-NAMES = {
+LABELS = {
     "processors": "number of processors",
-    "intra_op_threads": "TensorFlow's intra-op threads",
-    "inter_op_threads": "TensorFlow's inter-op threads",
+    "intra_op_threads": "number of TensorFlow intra-op threads",
+    "inter_op_threads": "number of TensorFlow inter-op threads",
     "gpus": "number of GPUs",
-    "tensorflow": "TensorFlow's version",
-    "keras": "Keras' version",
+    "tensorflow": "TensorFlow version",
+    "keras": "Keras version",
 }
 
 
 def environment() -> dict[str, Any]:
-    """Returns the keys of NAMES for this process; a thread count of 0 is TensorFlow's own choice."""
+    """Returns the value of every key of LABELS for this process; 0 threads means that TensorFlow chooses."""
     return {
         "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
@@ -29,9 +29,9 @@ def environment() -> dict[str, Any]:
 
 
 def environment_changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Returns what differs between two environments, in words; of an empty one, as of old checkpoints, nothing."""
+    """Describes each difference between two environments; keys missing from `before` (old checkpoints) are ignored."""
     return [
-        f"{words} was {before[name]} and is now {now[name]}"
-        for name, words in NAMES.items()
+        f"{label} was {before[name]} and is now {now[name]}"
+        for name, label in LABELS.items()
         if name in before and before[name] != now[name]
     ]

@@ -1,4 +1,4 @@
-"""The measurements of each epoch as event files, for TensorBoard."""
+"""Event files for TensorBoard with the metrics of each epoch."""
 
 import os
 import time
@@ -11,16 +11,16 @@ from tensorflow import keras
 
 
 class EventLog(keras.callbacks.Callback):
-    """Writes the logs of each epoch and its learning rate into a file that TensorBoard reads.
+    """Writes the metrics and the learning rate of each epoch to an event file.
 
-    As `keras.callbacks.TensorBoard` does, with the same tags, but in a file whose name does not tell the host.
+    Uses the tags of `keras.callbacks.TensorBoard`, but omits the host name from the name of the file.
     """
 
     def __init__(self, folder: str | Path):
-        """Sets up the callback.
+        """Creates the callback.
 
         Args:
-            folder: of the run's logs; the file stands in `train` in it.
+            folder: log folder of the run; the file is written to its subfolder `train`.
         """
         super().__init__()
         self.folder = Path(folder) / "train"

@@ -1,18 +1,18 @@
-"""The end of a run: calibration on the validation pairs, the report on all three splits, the files it leaves."""
+"""The end of a run: calibration on the validation pairs, evaluation on all splits, and the files it writes."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.config.catalog import OBJECTIVES
+from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.data.pairs.one_vs_rest import class_label
 from siamese_tf.data.pairs.pair_file import TEST, VALIDATION
 from siamese_tf.evaluation.calibration import MIN_SLOPE, fit_logistic, max_accuracy_threshold
 from siamese_tf.evaluation.embedding_report import embedding_lines, embedding_report, normalize_for_distance
 from siamese_tf.evaluation.evaluate import EmbeddedPairs, reports_of, save_pictures, score_files
 from siamese_tf.evaluation.membership import evaluate_membership, membership_lines
-from siamese_tf.evaluation.plots.training import save_accuracy_plot
 from siamese_tf.evaluation.report import report_table
 from siamese_tf.files import atomic_write
 from siamese_tf.models.model_file import save_model
@@ -20,86 +20,91 @@ from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.checkpoint import RunState
 from siamese_tf.training.record import build_record
 from siamese_tf.training.run_data import RunData
-
-MODEL_FILE = "siamese.keras"
-RECORD = "record.json"
-ACCURACY = "accuracy.png"
+from siamese_tf.training.workdir import ACCURACY, MODEL_FILE, RECORD
 
 Log = Callable[[str], None]
 
 
 def finalize_run(
     model: SiameseModel,
-    config: TrainConfig,
+    config: ResolvedConfig,
     pairs: RunData,
     state: RunState,
     workdir: Path,
     *,
     command: str,
     log: Log,
+    pictures: bool = True,
 ) -> None:
-    """Turns the model's logits into probabilities, sets its threshold and record, and writes the files of a run.
+    """Calibrates and evaluates a trained model, sets its threshold and record, and writes the files of the run.
 
     Args:
-        model: with the weights of its best epoch.
-        config: settled.
-        pairs: those of the run.
-        state: of the finished run.
-        workdir: gets the files.
-        command: what to type to do this again.
-        log: gets the lines of the report.
+        model: model with the weights of its best epoch.
+        config: resolved config.
+        pairs: data of the run.
+        state: state of the finished run.
+        workdir: folder to write to.
+        command: command line that repeats this run.
+        log: receives the lines of the report.
+        pictures: write the plots (PNG files).
     """
     task = pairs.task
     embedded = EmbeddedPairs(model, task.train)
     if not calibrate(model, embedded):
-        log("The model cannot tell similar validation pairs from dissimilar ones; its scores say nothing.")
+        log("The model does not separate similar from dissimilar validation pairs; its scores carry no information.")
     scored = score_files(embedded, task.test)
     reports = reports_of(scored, model.threshold, task)
     for line in [*report_table(reports), f"threshold {model.threshold:.4f}, chosen on the validation pairs"]:
         log(line)
-    more = _image_report(model, config, pairs, log)
-    model.record = {**build_record(config, pairs, state, model.threshold, reports, command), **more}
+    image_report = _image_report(model, config, pairs, log)
+    model.record = {**build_record(config, pairs, state, model.threshold, reports, command), **image_report}
     save_model(model, workdir / MODEL_FILE)
     with atomic_write(workdir / RECORD, "w") as file:
         json.dump(model.record, file, indent=2)
+    if not pictures:
+        return
     title = f"{task.dataset}, {config.objective}"
     save_pictures(scored, model.threshold, workdir, title=title)
     if state.history:
+        from siamese_tf.evaluation.plots.training import save_accuracy_plot  # loads matplotlib
+
         save_accuracy_plot(state.history, workdir / ACCURACY, title=title)
 
 
 def calibrate(model: SiameseModel, embedded: EmbeddedPairs) -> bool:
-    """Fits probability and threshold to the validation pairs, and to nothing else.
+    """Fits the probability and the threshold of a model to the validation pairs alone.
 
     Returns:
-        False where the model ranks them no better than chance.
+        True if the model ranks these pairs better than chance.
     """
     rows = embedded.pairs.rows(VALIDATION)
     similarity = embedded.pairs.similarity[rows]
-    if (scale := float(model.head.scale)) <= 0:  # no model file has one: a distance is lower for a more similar pair
+    # A distance is lower for more similar pairs, so a model file never holds a negative scale.
+    if (scale := float(model.head.scale)) <= 0:
         model.head.scale.assign(abs(scale) or 1.0)
     slope, intercept = fit_logistic(similarity, embedded.logits(VALIDATION))
     model.head.calibrate(slope, intercept)
-    # A threshold above every score, so that nothing is called the same, can lie a hair above 1.
+    # A threshold above every score, which calls no pair the same, may exceed 1 by rounding.
     model.threshold = min(1.0, max_accuracy_threshold(similarity, embedded.scored(VALIDATION).scores))
     return slope > MIN_SLOPE
 
 
-def _image_report(model: SiameseModel, config: TrainConfig, pairs: RunData, log: Log) -> dict[str, Any]:
-    """What the record says of images, not of pairs: how classes group, and whether one is told from the rest."""
-    about: dict[str, Any] = {}
+def _image_report(model: SiameseModel, config: ResolvedConfig, pairs: RunData, log: Log) -> dict[str, Any]:
+    """Returns and logs the parts of the record about images: metrics of embeddings, membership in one class."""
+    report: dict[str, Any] = {}
     test = pairs.original.test
-    told_apart = pairs.task.test if config.rest_is_a_class else test  # by classes, or by the class and the rest
-    if config.objective == "triplet" and test is not None and told_apart is not None and told_apart.labels is not None:
+    labeled = pairs.task.test if config.rest_is_a_class else test  # labels of two classes, or of all
+    reports_embeddings = OBJECTIVES[config.objective].reports_embeddings
+    if reports_embeddings and test is not None and labeled is not None and labeled.labels is not None:
         images = test.images_of(TEST)
         embeddings = normalize_for_distance(model, model.embed(test.images[images]))
-        about["embeddings"] = embedding_report(embeddings, told_apart.labels[images])
-        for line in ["", "embeddings of the test images:", *embedding_lines(about["embeddings"])]:
+        report["embeddings"] = embedding_report(embeddings, labeled.labels[images])
+        for line in ["", "embeddings of the test images:", *embedding_lines(report["embeddings"])]:
             log(line)
     if config.one_vs_rest is not None:
         label = class_label(pairs.original.train, config.one_vs_rest)
         class_info = pairs.task.train.manifest["one_vs_rest"]
-        about["one_vs_rest"] = class_info | evaluate_membership(model, pairs.original, label, seed=config.seed)
-        for line in ["", *membership_lines(about["one_vs_rest"], class_info["class"])]:
+        report["one_vs_rest"] = class_info | evaluate_membership(model, pairs.original, label, seed=config.seed)
+        for line in ["", *membership_lines(report["one_vs_rest"], class_info["class"])]:
             log(line)
-    return about
+    return report

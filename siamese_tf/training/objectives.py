@@ -1,48 +1,36 @@
-"""The one table where head and loss meet."""
+"""Builds the training step of an objective: the computation from the embeddings of a batch to the loss."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Mapping
+from typing import Protocol
 
+import tensorflow as tf
+
+from siamese_tf.config.builders import load_builder
+from siamese_tf.config.catalog import OBJECTIVES
 from siamese_tf.config.train_config import TrainConfig
-from siamese_tf.losses.bce import binary_cross_entropy
-from siamese_tf.losses.contrastive import contrastive_loss
-from siamese_tf.losses.mse import squared_error
 from siamese_tf.models.heads import Head
-from siamese_tf.training.pair_objective import PairObjective
-from siamese_tf.training.triplet_objective import TripletObjective
+
+STEPS = {
+    "distance": "siamese_tf.training.pair_objective:PairObjective",
+    "logit": "siamese_tf.training.pair_objective:PairObjective",
+    "embeddings": "siamese_tf.training.embedding_objective:EmbeddingObjective",
+}
 
 
-@dataclass(frozen=True)
-class Objective:
-    """What a network is trained for.
+class Step(Protocol):
+    """The computation of a training step, made from a resolved config and the head of the model.
 
     Attributes:
-        head: the head it meets unless another is asked for.
-        step: what a training step of a settled config measures with a head.
-        margins: by the head, unless another is asked for; empty where the loss has none.
+        names: names of the metrics, `loss` first.
     """
 
-    head: str
-    step: Callable[[TrainConfig, Head], PairObjective | TripletObjective]
-    margins: Mapping[str, float] = field(default_factory=dict)
+    names: tuple[str, ...]
+
+    def __call__(self, embeddings: tf.Tensor, batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Returns the metrics, scalars, of the (n, d) embeddings of a batch of `training_batches`."""
 
 
-OBJECTIVES = {
-    "bce": Objective(
-        "cosine", partial(PairObjective, "logit", lambda similarity, logit, _: binary_cross_entropy(similarity, logit))
-    ),
-    "mse": Objective(
-        "cosine", partial(PairObjective, "logit", lambda similarity, logit, _: squared_error(similarity, logit))
-    ),
-    "contrastive": Objective(
-        "cosine",
-        partial(
-            PairObjective,
-            "distance",
-            lambda similarity, distance, config: contrastive_loss(similarity, distance, config.numeric_margin),
-        ),
-        margins={"cosine": 0.5, "euclidean": 1.0, "concat": 1.0},
-    ),
-    "triplet": Objective("euclidean", TripletObjective, margins={"euclidean": 0.5, "cosine": 0.5}),
-}
+def build_step(config: TrainConfig, head: Head) -> Step:
+    """Builds the training step of the objective of a resolved config."""
+    row = OBJECTIVES[config.objective]
+    return load_builder(row.step or STEPS[row.reads])(config, head)

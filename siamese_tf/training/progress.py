@@ -1,4 +1,4 @@
-"""Progress of a training: a bar on a terminal, a line an epoch in a log file."""
+"""Progress of `fit`: a bar on a terminal, otherwise one line per epoch."""
 
 import importlib.util
 import time
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from tensorflow import keras
 
-MEASURES = {  # on the progress line; near and far are the mean distances of similar and dissimilar images
+FORMATS = {  # near and far: mean distance between images of one class, and of different classes
     "loss": "loss {:.4f}",
     "active_fraction": "active {:.1%}",
     "positive_distance": "near {:.2f}",
@@ -19,7 +19,7 @@ MEASURES = {  # on the progress line; near and far are the mean distances of sim
 
 
 def shows_bar(console: Console) -> bool:
-    """Whether a progress bar can be drawn: on a terminal that moves its cursor, or in a notebook with ipywidgets."""
+    """Returns True if a progress bar can be drawn: on a terminal with cursor control, or in Jupyter with ipywidgets."""
     if console.is_jupyter:
         return importlib.util.find_spec("ipywidgets") is not None
     return console.file.isatty() and not console.is_dumb_terminal
@@ -27,7 +27,7 @@ def shows_bar(console: Console) -> bool:
 
 @contextmanager
 def training_progress(steps: int, epochs: int, first_epoch: int) -> Iterator[keras.callbacks.Callback]:
-    """Yields the callback that reports the progress of `fit` on standard output, a bar or a line an epoch."""
+    """Yields the callback that reports the progress of `fit` on standard output, as a bar or as lines."""
     if not shows_bar(Console()):
         yield EpochLines(epochs)
         return
@@ -37,7 +37,7 @@ def training_progress(steps: int, epochs: int, first_epoch: int) -> Iterator[ker
 
 
 class EpochLines(keras.callbacks.Callback):
-    """Prints a line after each epoch: its number, what was measured, the validation accuracy, the seconds."""
+    """Prints a line after each epoch: its number, training metrics, validation accuracy and seconds."""
 
     def __init__(self, epochs: int):
         super().__init__()
@@ -49,14 +49,14 @@ class EpochLines(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         accuracy = f"{logs['validation_accuracy']:.4f}" if "validation_accuracy" in logs else "-"
         seconds = f"{time.perf_counter() - self.started:.1f} s"
-        parts = [f"epoch {epoch + 1}/{self.epochs}", *_measures(logs), f"val {accuracy}", seconds]
+        parts = [f"epoch {epoch + 1}/{self.epochs}", *_metrics(logs), f"val {accuracy}", seconds]
         print("  ".join(parts), flush=True)
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """One line for the whole run, 80 columns: what the steps of the epoch measured, the latest accuracy, the time left.
+    """Shows one line of 80 columns for the whole run: metrics of the epoch, last validation accuracy, time left.
 
-    `with progress.bar:` around `fit` shows it, and gives the terminal back however `fit` ends.
+    `with progress.bar:` around `fit` shows it, and restores the terminal however `fit` ends.
     """
 
     def __init__(self, steps: int, epochs: int, first_epoch: int):
@@ -68,7 +68,7 @@ class ProgressBar(keras.callbacks.Callback):
             TaskProgressColumn(),
             TextColumn("{task.fields[metrics]} val {task.fields[accuracy]}"),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-            console=Console(),  # Rich's own keeps the width it had at its first use
+            console=Console(),  # the shared console of Rich does not notice a new width
         )
 
     def on_train_begin(self, logs: dict[str, Any]) -> None:
@@ -85,12 +85,12 @@ class ProgressBar(keras.callbacks.Callback):
         self.bar.update(self.task, epoch=f"{epoch + 1}/{self.epochs}")
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
-        self.bar.update(self.task, advance=1, metrics=" ".join(_measures(logs)))
+        self.bar.update(self.task, advance=1, metrics=" ".join(_metrics(logs)))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         if "validation_accuracy" in logs:
             self.bar.update(self.task, accuracy=f"{logs['validation_accuracy']:.4f}")
 
 
-def _measures(logs: dict[str, Any]) -> list[str]:
-    return [text.format(float(logs[name])) for name, text in MEASURES.items() if name in logs]
+def _metrics(logs: dict[str, Any]) -> list[str]:
+    return [text.format(float(logs[name])) for name, text in FORMATS.items() if name in logs]

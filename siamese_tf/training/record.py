@@ -1,4 +1,4 @@
-"""`record.json`: what a run was, and what came of it, as plain values."""
+"""`record.json`: the settings, the data and the results of a run, as plain values."""
 
 import os
 import re
@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.config.builders import load_builder
+from siamese_tf.config.catalog import OBJECTIVES
+from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.data.pairs.pair_file import PARTS, VALIDATION
 from siamese_tf.training.checkpoint import RunState
 from siamese_tf.training.run_data import RunData
@@ -20,45 +22,37 @@ METRICS = ("auc", "eer", "f1", "tar_at_far", "confusion")
 
 
 def build_record(
-    config: TrainConfig,
+    config: ResolvedConfig,
     pairs: RunData,
     state: RunState,
     threshold: float,
     reports: Mapping[str, Mapping[str, Any]],
     command: str,
 ) -> dict[str, Any]:
-    """The record of a finished run.
+    """Builds the record of a finished run.
 
     Args:
-        config: settled.
-        pairs: those of the run.
-        state: of the finished run.
-        threshold: the model's, chosen on the validation pairs.
-        reports: by the name of the split, the dict of `split_report`.
-        command: what to type to do this again; the record has it `without_folders`.
+        config: resolved config.
+        pairs: data of the run.
+        state: state of the finished run.
+        threshold: threshold of the model, chosen on the validation pairs.
+        reports: name of a split -> result of `split_report`.
+        command: command line that repeats the run; recorded `without_folders`.
 
     Returns:
-        Plain values; the objective triplet adds `triplet`, how its steps were made, whitening `whitened`, a run that
-        was resumed with another learning rate `learning_rates`, see `RunState`, and a run whose loss became NaN after
-        good epochs `stopped_at_nan`, the epoch in which it did.
+        Plain values. The objective triplet adds `triplet` (mining and batches). Under `training`, whitening adds
+        `whitened`; a run resumed with another learning rate `learning_rates`, see `RunState`; and a run whose loss
+        became NaN after the first epoch `stopped_at_nan`, the number of that epoch.
     """
-    assert config.epochs is not None  # `resolve_config` has set it
-    task = pairs.task
     return {
         "schema": SCHEMA,
-        "dataset": task.dataset,
+        "dataset": pairs.task.dataset,
         "objective": config.objective,
         "tower": config.tower,
         "seed": config.seed,
         "command": without_folders(command),
         "versions": _versions(config),
-        "pairs": {
-            **{name: report["pairs"] for name, report in reports.items()},
-            "sha256": {"train": task.train.sha256, "test": task.test and task.test.sha256},
-            "leaks": task.leaks,
-            "split": task.train.manifest.get("split"),
-            "seed": task.train.manifest.get("seed"),
-        },
+        "pairs": _pairs(pairs, reports),
         "training": {
             "epochs": state.epochs_done,
             "best_epoch": state.best_epoch,
@@ -67,7 +61,7 @@ def build_record(
             **({"whitened": True} if config.whiten else {}),
             **({"stopped_at_nan": state.epochs_done + 1} if 0 < state.epochs_done < config.epochs else {}),
         },
-        **({"triplet": _triplet(config, pairs)} if config.objective == "triplet" else {}),
+        **_objective_entries(config, pairs),
         "threshold": {"value": threshold, "chosen_on": PARTS[VALIDATION]},
         "accuracy": {
             **{name: reports[name]["accuracy"] if name in reports else None for name in PARTS},
@@ -78,36 +72,41 @@ def build_record(
 
 
 def without_folders(command: str) -> str:
-    """A command line with the last part of each path in it: models are passed on, and folders name people and clients.
+    """Shortens each path in a command line to its last part; models are shared, and folders may name people or clients.
 
     `siamese-tf train --dataset /home/ann/acme/faces` becomes `siamese-tf train --dataset faces`.
     """
     try:
         arguments = shlex.split(command)
-    except ValueError:  # a quotation that does not end
+    except ValueError:  # unbalanced quotation marks
         arguments = command.split()
     flags = [argument.partition("=") if argument.startswith("-") else ("", "", argument) for argument in arguments]
     return shlex.join(f"{flag}{sign}{last_part(value)}" for flag, sign, value in flags)
 
 
 def last_part(path: str) -> str:
-    """The name of a file or folder without those above it; any other text as it is."""
+    """Returns the name of a file or folder without its parents; any other text unchanged."""
     separators = os.sep + (os.altsep or "")
     return re.split(f"[{re.escape(separators)}]", path.rstrip(separators))[-1] or path
 
 
-def _triplet(config: TrainConfig, pairs: RunData) -> dict[str, Any]:
+def _pairs(pairs: RunData, reports: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    task = pairs.task
     return {
-        "mining": config.mining,
-        "margin": config.margin,
-        "losses": config.losses,
-        "classes_per_batch": config.classes_per_batch,
-        "images_per_class": config.images_per_class,
-        "short_classes": pairs.short_classes(config),
+        **{name: report["pairs"] for name, report in reports.items()},
+        "sha256": {"train": task.train.sha256, "test": task.test and task.test.sha256},
+        "leaks": task.leaks,
+        "split": task.train.manifest.get("split"),
+        "seed": task.train.manifest.get("seed"),
     }
 
 
-def _versions(config: TrainConfig) -> dict[str, str]:
+def _objective_entries(config: ResolvedConfig, pairs: RunData) -> dict[str, Any]:
+    record = OBJECTIVES[config.objective].record
+    return {config.objective: load_builder(record)(config, pairs)} if record else {}
+
+
+def _versions(config: ResolvedConfig) -> dict[str, str]:
     versions = {"siamese_tf": __version__, "python": ".".join(map(str, sys.version_info[:3]))}
     packages = (*PACKAGES, "tensorflow-addons") if config.losses == "addons" else PACKAGES
     return versions | {package: version(package) for package in packages}

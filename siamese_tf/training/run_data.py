@@ -1,4 +1,4 @@
-"""What a run trains on: its pairs, as their files have them and as the run sees them."""
+"""The data of a run: its pairs as stored in their files, and as the run uses them."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ from siamese_tf.data.sampling.class_batches import short_classes
 
 @dataclass(frozen=True, eq=False)
 class RunData:
-    """The pairs of a run.
+    """The pairs and images of a run.
 
     Attributes:
-        original: as their files have them, with the labels of all classes.
-        task: as the run sees them: the same, or pairs of one class and the rest, with the labels 1 and 0.
-        train_images: (k,) int64, the images of `task.train` to train on where steps draw images and not pairs.
+        original: pairs as stored in their files, with the labels of all classes.
+        task: pairs that the run trains on: `original`, or pairs of one class against the rest, with labels 1 and 0.
+        train_images: (k,) int64, indices into the images of `task.train` that class batches are drawn from.
     """
 
     original: TrainTestPairs
@@ -28,26 +28,26 @@ class RunData:
     train_images: np.ndarray
 
     def lines(self, config: TrainConfig) -> list[str]:
-        """What is trained on, for people; `config` is settled."""
+        """Returns a description of the data, one string per line; `config` is resolved."""
         if not config.uses_class_batches:
             return self.task.lines()
         classes, images = config.batch_shape
-        steps = f"steps of {classes} classes with {images} images each"
+        batches = f"batches of {classes} classes with {images} images each"
         if short := self.short_classes(config):
-            steps += f"; classes with fewer ({short:,}) repeat some within a step"
-        return [*self.task.lines(), steps]
+            batches += f"; classes with fewer images ({short:,}) repeat some of them within a batch"
+        return [*self.task.lines(), batches]
 
     def short_classes(self, config: TrainConfig) -> int:
-        """How many classes have too few images to fill their place in a step that is made of images."""
+        """Returns the number of classes with fewer training images than a class batch takes of each."""
         assert self.task.train.labels is not None  # `resolve_config` has looked
         return short_classes(self.task.train.labels[self.train_images], config.batch_shape[1])
 
 
 def load_run_data(config: TrainConfig) -> RunData:
-    """Opens the pairs of a config, and makes those of one class and the rest where it asks for them.
+    """Loads the pairs of a config, and derives the pairs of one class against the rest if it sets `one_vs_rest`.
 
     Raises:
-        SiameseError: see `load_pair_dataset` and `one_vs_rest`.
+        SiameseError: see `load_pairs` and `one_vs_rest`.
     """
     original = load_pairs(
         config.dataset,

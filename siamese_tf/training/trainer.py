@@ -1,4 +1,4 @@
-"""One training step: every image of the step through the tower in one pass, then what the objective measures."""
+"""The Keras model that `fit` drives: one step embeds all images of a batch, then minimizes the objective."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -7,45 +7,46 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.config.catalog import CUSTOM
+from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.models.pixels import scale_pixels
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.augmentation import augment
-from siamese_tf.training.objectives import OBJECTIVES
+from siamese_tf.training.objectives import build_step
 from siamese_tf.training.optimizer import kernels
 from siamese_tf.training.transfer import lr_multipliers
 
 
 class Trainer(keras.Model):
-    """What `fit` drives: holds a SiameseModel and trains it on the batches of `training_batches`.
+    """Trains a SiameseModel on the batches of `training_batches`, and averages its weights.
+
+    A custom tower may add losses: regularizers, activity regularizers and `add_loss`. A step minimizes them together
+    with the loss of the objective; like the `l2` penalty, they are not part of the reported `loss`.
 
     Attributes:
-        model: what is trained.
-        ema_model: what is validated and kept, see `ema_weights`.
-        ema_variables: the moving averages of the variables of `model`, in their order.
-        lr_multipliers: of the learning rate, for each trainable variable, see `lr_multipliers`.
-        last_metrics: what the last step measured, by name; `fit` itself is told the means over the epoch so far.
-
-    A tower of your own may add losses: regularizers, activity regularizers and `add_loss`. A step minimizes them with
-    the loss of the objective; like the penalty of `l2`, they are no part of the `loss` that is reported.
+        model: model that is trained.
+        ema_model: model that is validated and saved, see `ema_weights`.
+        ema_variables: exponential moving averages of the variables of `model`, in the same order.
+        lr_multipliers: factor of the learning rate for each trainable variable, see `transfer.lr_multipliers`.
+        last_metrics: metrics of the last step, by name; `fit` reports their means over the epoch so far.
     """
 
-    def __init__(self, model: SiameseModel, ema_model: SiameseModel, config: TrainConfig):
-        """Sets up the trainer.
+    def __init__(self, model: SiameseModel, ema_model: SiameseModel, config: ResolvedConfig):
+        """Creates the trainer.
 
         Args:
-            model: to be trained.
-            ema_model: with the same variables, in the same order; its tower may be that of `model`.
-            config: of the run, settled.
+            model: model to train.
+            ema_model: model with the same variables in the same order; may share the tower of `model`.
+            config: resolved config of the run.
         """
         super().__init__(name="trainer")
         self.model, self.ema_model, self.config = model, ema_model, config
-        self.ema_variables = [tf.Variable(tf.convert_to_tensor(one), trainable=False) for one in model.variables]
-        self.step = OBJECTIVES[config.objective].step(config, model.head)
+        self.ema_variables = [tf.Variable(tf.convert_to_tensor(value), trainable=False) for value in model.variables]
+        self.step = build_step(config, model.head)
         self.lr_multipliers = lr_multipliers(model, config)
         self.means = {name: keras.metrics.Mean(name=name) for name in self.step.names}
         self.last_metrics = {name: tf.Variable(0.0, trainable=False) for name in self.step.names}
-        self.has_losses = config.tower == "custom" and _adds_losses(model)
+        self.has_losses = config.tower == CUSTOM and _adds_losses(model)
         self.built = True
 
     @property
@@ -54,12 +55,12 @@ class Trainer(keras.Model):
 
     @property
     def state(self) -> list[tf.Variable]:
-        """Every variable a step changes, apart from the optimiser's."""
+        """All variables that a step changes, except those of the optimizer."""
         return [*self.model.variables, *self.ema_variables]
 
     @contextmanager
     def ema_weights(self) -> Iterator[SiameseModel]:
-        """`ema_model` with the averages for weights, meanwhile."""
+        """Yields `ema_model` with the averaged weights, and restores its own ones afterwards."""
         before = [np.asarray(variable).copy() for variable in self.ema_model.variables]
         _assign(self.ema_model.variables, self.ema_variables)
         try:
@@ -75,40 +76,36 @@ class Trainer(keras.Model):
             metrics = self.step(embeddings, batch)
             loss = metrics["loss"]
             if self.config.l2:
-                squares = (tf.reduce_sum(tf.square(tf.convert_to_tensor(one))) for one in kernels(self.model))
-                loss += self.config.l2 * sum(tf.cast(one, tf.float32) for one in squares)
+                squares = (tf.reduce_sum(tf.square(tf.convert_to_tensor(kernel))) for kernel in kernels(self.model))
+                loss += self.config.l2 * sum(tf.cast(square, tf.float32) for square in squares)
             if self.has_losses:
-                loss += sum(tf.cast(tf.reduce_sum(one), tf.float32) for one in self.model.tower.losses)
+                loss += sum(tf.cast(tf.reduce_sum(added), tf.float32) for added in self.model.tower.losses)
         gradients = tape.gradient(loss, variables)
-        # An objective on distances has no gradient for the head's scale and bias: the calibration sets them.
-        reached = [
-            (gradient, variable)
-            for gradient, variable in zip(gradients, variables, strict=True)
-            if gradient is not None
-        ]
-        self._apply(reached)
-        self._average()
+        # An objective on distances has no gradient for the scale and bias of the head; calibration sets them.
+        self._apply([pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None])
+        self._update_averages()
         for name, mean in self.means.items():
             mean.update_state(metrics[name])
             self.last_metrics[name].assign(metrics[name])
         return {name: mean.result() for name, mean in self.means.items()}
 
-    def _apply(self, reached: list[tuple[tf.Tensor, tf.Variable]]) -> None:
-        """One step of the optimiser, of which each variable takes its share."""
-        slow = [
-            (one, share)
-            for one, share in zip(self.model.trainable_variables, self.lr_multipliers, strict=True)
-            if share < 1
+    def _apply(self, gradients_and_variables: list[tuple[tf.Tensor, tf.Variable]]) -> None:
+        """Takes one step of the optimizer, and scales the change of each variable by its multiplier."""
+        scaled = [
+            (variable, multiplier)
+            for variable, multiplier in zip(self.model.trainable_variables, self.lr_multipliers, strict=True)
+            if multiplier < 1
         ]
-        before = [tf.identity(tf.convert_to_tensor(variable)) for variable, _ in slow]
-        self.optimizer.apply_gradients(reached)
-        for (variable, share), value in zip(slow, before, strict=True):
-            variable.assign(value + share * (tf.convert_to_tensor(variable) - value))
+        before = [tf.identity(tf.convert_to_tensor(variable)) for variable, _ in scaled]
+        self.optimizer.apply_gradients(gradients_and_variables)
+        for (variable, multiplier), value in zip(scaled, before, strict=True):
+            variable.assign(value + multiplier * (tf.convert_to_tensor(variable) - value))
 
     def _embed(self, images: tf.Tensor) -> tf.Tensor:
-        """Embeds a batch; where no image depends on the others, in halves, which the processor works at side by side.
+        """Embeds a batch (n, h, w, c) as (n, d) float32, in two halves if no image depends on the others.
 
-        Batch normalization needs all images for its statistics, and a loss of the tower may be a sum over all of them.
+        The halves run in parallel on a CPU. Batch normalization needs all images for its statistics, and a loss of
+        the tower may be a sum over all of them.
         """
         tower = self.model.tower
         if tower.non_trainable_variables or self.has_losses or images.shape[0] % 2:
@@ -116,19 +113,19 @@ class Trainer(keras.Model):
         halves = [tower(half, training=True) for half in tf.split(images, 2)]
         return tf.cast(tf.concat(halves, axis=0), tf.float32)
 
-    def _average(self) -> None:
-        """Moves the averages toward the weights; at first fast, since those of a new network say nothing."""
-        step = tf.cast(self.optimizer.iterations, tf.float32)  # 1 after the first
+    def _update_averages(self) -> None:
+        """Updates the moving averages, with a lower decay in the first steps, while the weights are still poor."""
+        step = tf.cast(self.optimizer.iterations, tf.float32)  # 1 after the first step
         decay = tf.minimum(self.config.average, (step - 1.0) / (step + 9.0))
         for average, variable in zip(self.ema_variables, self.model.variables, strict=True):
             value = tf.convert_to_tensor(variable)
-            if value.dtype.is_floating:  # on Keras 3, a layer that draws at random counts its draws in a variable
+            if value.dtype.is_floating:  # Keras 3 has integer variables, too: the states of random generators
                 value += tf.cast(decay, value.dtype) * (average - value)
             average.assign(value)
 
 
 def _adds_losses(model: SiameseModel) -> bool:
-    """Whether a training pass through the tower leaves losses; traced, not run, so nothing is drawn or updated."""
+    """Returns True if a training pass through the tower adds losses; traces it, which updates no variable."""
 
     def losses(images: tf.Tensor) -> list[tf.Tensor]:
         model.tower(images, training=True)

@@ -1,4 +1,4 @@
-"""Transfer learning: a tower that starts with the weights of another, and layers that learn less or not at all."""
+"""Transfer learning: initial weights from a file, frozen layers, and lower learning rates for early layers."""
 
 import re
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ from siamese_tf.models.model_file import load_model
 from siamese_tf.models.pretrained.import_imagenet import import_imagenet
 from siamese_tf.models.siamese_model import SiameseModel
 
-# Of a name, what says its block: all up to a "blockN" or "block_N", or else up to the first ".".
+# The part of a layer name that identifies its block: up to "blockN" or "block_N", else up to the first ".".
 BLOCK = re.compile(r"\w*?block_?\d+|[^.]+(?=\.)")
 
 
 def load_initial_weights(tower: keras.Model, path: str) -> None:
-    """Sets the weights of a new tower from a file.
+    """Loads the initial weights of a tower from a file.
 
     Args:
-        tower: by name.
-        path: a model (`.keras`) with a tower of the same name, images and dimensions; or a file of ImageNet weights
+        tower: one of the named towers.
+        path: model (`.keras`) whose tower has the same name, image size and embedding size; or ImageNet weights
             (`.h5`), see `import_imagenet`.
 
     Raises:
-        ConfigError: the model has another tower, or the file is neither.
+        ConfigError: the model has another tower, or the file is of neither kind.
         ModelFileError: the file cannot be read.
     """
     if Path(path).suffix == ".h5":
@@ -34,79 +34,80 @@ def load_initial_weights(tower: keras.Model, path: str) -> None:
         return
     if Path(path).suffix != ".keras":
         raise ConfigError(
-            f"start_from {path!r}: expected a model (.keras), or ImageNet weights of keras.applications (.h5)"
+            f"start_from must be a model (.keras) or ImageNet weights of keras.applications (.h5); got {path!r}"
         )
     model = load_model(path)
-    here, there = _shape(tower), _shape(model.tower)
-    if here != there:
+    expected, received = _describe(tower), _describe(model.tower)
+    if expected != received:
         raise ConfigError(
-            f"start_from {path}: its tower is {there}, and the one to train is {here}. Give both the same --tower,"
-            " --embedding-dim and images"
+            f"start_from must be a model with the tower {expected}; got {received} from {path}. Use the same --tower,"
+            " --embedding-dim and image size"
         )
     tower.set_weights(model.tower.get_weights())
 
 
 def freeze_all_but_last(model: SiameseModel, count: int) -> None:
-    """Leaves the last `count` steps of the tower trainable, see `_steps`, and no other; the head stays as it is.
+    """Freezes all blocks of the tower but the last `count`, see `_blocks`; the head is not affected.
 
-    Batch normalisation that is not trained keeps its statistics.
+    Frozen batch normalization does not update its statistics.
 
     Raises:
-        ConfigError: the tower has not that many.
+        ConfigError: the tower has fewer blocks.
     """
-    steps = _steps(model.tower)
-    if count > len(steps):
+    blocks = _blocks(model.tower)
+    if count > len(blocks):
         raise ConfigError(
-            f"train_last is {count}, and the tower has {len(steps)} layers or blocks. Take at most {len(steps)}"
+            f"train_last must be at most {len(blocks)}, the number of layers or blocks of the tower; got {count}"
         )
-    for layer in chain.from_iterable(steps[:-count]):
+    for layer in chain.from_iterable(blocks[:-count]):
         layer.trainable = False
 
 
 def lr_multipliers(model: SiameseModel, config: TrainConfig) -> list[float]:
-    """At what share of the learning rate each trainable variable of a model learns: 1 for the tower's last step.
+    """Returns the factor of the learning rate for each trainable variable of a model, in their order.
 
-    Each step, see `_steps`, learns at `layer_decay` of the rate of the one after it; the head at the full rate.
+    It is 1 for the head and the last block of the tower, see `_blocks`, and `layer_decay` times that of the next block
+    for every other one.
     """
     decay = config.layer_decay or 1.0
-    back = {
-        id(weight): steps
-        for steps, layers in enumerate(reversed(_steps(model.tower)))
+    depth = {
+        id(weight): blocks_after
+        for blocks_after, layers in enumerate(reversed(_blocks(model.tower)))
         for layer in layers
         for weight in layer.weights
     }
-    return [decay ** back.get(id(variable), 0) for variable in model.trainable_variables]
+    return [decay ** depth.get(id(variable), 0) for variable in model.trainable_variables]
 
 
-def _steps(tower: keras.Model) -> list[list[keras.layers.Layer]]:
-    """The layers with weights, in their order and by steps: a block is one, however many branches it has.
+def _blocks(tower: keras.Model) -> list[list[keras.layers.Layer]]:
+    """Returns the layers with weights, in order and grouped into blocks.
 
-    Layers one after the other whose names begin with the same BLOCK are one step. Among the others, one with a kernel
-    begins a step; what stands between two of them, such as batch normalisation, goes with the one before.
+    Consecutive layers whose names start with the same BLOCK form one block, whatever branches it has. Among other
+    layers, one with a kernel starts a block; those that follow it, such as batch normalization, belong to it.
     """
-    steps: list[list[keras.layers.Layer]] = []
+    blocks: list[list[keras.layers.Layer]] = []
     last = None
     for layer in _layers(tower):
         if not layer.weights:
             continue
-        found = BLOCK.match(layer.name)
-        block = found and found[0]
-        begins = block != last if block else any(len(weight.shape) > 1 for weight in layer.weights)
-        if begins or not steps:
-            steps.append([])
-            last = block
-        steps[-1].append(layer)
-    return steps
+        match = BLOCK.match(layer.name)
+        name = match and match[0]
+        starts = name != last if name else any(len(weight.shape) > 1 for weight in layer.weights)
+        if starts or not blocks:
+            blocks.append([])
+            last = name
+        blocks[-1].append(layer)
+    return blocks
 
 
 def _layers(network: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Yields the layers in their order, with networks inside opened up where all their weights are in their layers."""
+    """Yields the layers in order; a nested network is replaced by its layers if these hold all its weights."""
     for layer in network.layers:
-        if isinstance(layer, keras.Model) and len(layer.weights) == sum(len(one.weights) for one in layer.layers):
+        if isinstance(layer, keras.Model) and len(layer.weights) == sum(len(inner.weights) for inner in layer.layers):
             yield from _layers(layer)
         else:
             yield layer
 
 
-def _shape(tower: keras.Model) -> str:
+def _describe(tower: keras.Model) -> str:
     return f"{tower.name} {tuple(tower.input_shape[1:])} -> {tower.output_shape[-1]}"

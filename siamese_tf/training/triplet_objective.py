@@ -1,5 +1,6 @@
-"""What a training step of the triplet objective measures."""
+"""The training step of the triplet objective."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import tensorflow as tf
@@ -8,48 +9,48 @@ from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.losses.labelled_batch import triplet_masks
 from siamese_tf.losses.triplet import triplet_counts
 from siamese_tf.models.heads import Head
-from siamese_tf.training.triplets import METRIC, triplet_loss
+from siamese_tf.training.embedding_objective import EmbeddingObjective, distinct_labels, unit
+from siamese_tf.training.triplets import triplet_metric
 
 
-class TripletObjective:
-    """From the embeddings of a batch to its measures.
+class TripletObjective(EmbeddingObjective):
+    """Computes the triplet loss, and metrics that show how the embeddings spread.
 
     Attributes:
-        names: of the measures, the loss first.
+        names: names of the metrics, `loss` first.
     """
 
     names = ("loss", "active_fraction", "positive_distance", "negative_distance")
 
     def __init__(self, config: TrainConfig, head: Head):
-        self.head = head
-        self.loss = triplet_loss(config)
+        super().__init__(config, head)
         self.counts = partial(
-            triplet_counts, margin=config.numeric_margin, soft=config.soft, distance_metric=METRIC[str(config.head)]
+            triplet_counts, margin=config.numeric_margin, soft=config.soft, distance_metric=triplet_metric(config)
         )
 
-    def __call__(self, embeddings: tf.Tensor, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Of the (n, d) embeddings of a batch of `training_batches`.
+    def __call__(self, embeddings: tf.Tensor, batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Computes the metrics of the (n, d) embeddings of a batch of `training_batches`.
 
         Returns:
-            Scalars: `loss`; `active_fraction`, the share of all triplets of the batch that are active, whichever of
-            them the loss looks at; `positive_distance` and `negative_distance`, means over the pairs of images.
+            Scalars: `loss`; `active_fraction`, the share of active triplets among all triplets of the batch, mined or
+            not; `positive_distance` and `negative_distance`, mean distances of two images of one class and of two.
         """
         labels = batch["labels"]
-        known = tf.logical_or(labels[:, tf.newaxis] >= 0, labels[tf.newaxis, :] >= 0)  # two of the rest: nobody knows
-        # An image of the rest is of nobody's class but its own.
-        labels = tf.where(labels < 0, -1 - tf.range(tf.size(labels, labels.dtype)), labels)
-        unit = tf.math.l2_normalize(embeddings, axis=-1, epsilon=1e-12)
-        active, valid = self.counts(labels, tf.stop_gradient(unit))
+        # Two images without a known class (label -1) may be of one class or of two.
+        known = tf.logical_or(labels[:, tf.newaxis] >= 0, labels[tf.newaxis, :] >= 0)
+        labels = distinct_labels(labels)
+        normalized = unit(embeddings)
+        active, valid = self.counts(labels, tf.stop_gradient(normalized))
         distances = tf.stop_gradient(self.head.distance_matrix(embeddings, embeddings))
         positive, negative = triplet_masks(labels)
         return {
-            "loss": self.loss(labels, unit),
+            "loss": self.loss(labels, normalized),
             "active_fraction": tf.cast(active / tf.maximum(valid, 1), tf.float32),
-            "positive_distance": _mean(distances, positive),
-            "negative_distance": _mean(distances, tf.logical_and(negative, known)),
+            "positive_distance": _masked_mean(distances, positive),
+            "negative_distance": _masked_mean(distances, tf.logical_and(negative, known)),
         }
 
 
-def _mean(values: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
-    weights = tf.cast(counted, values.dtype)
+def _masked_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    weights = tf.cast(mask, values.dtype)
     return tf.math.divide_no_nan(tf.reduce_sum(values * weights), tf.reduce_sum(weights))

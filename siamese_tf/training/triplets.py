@@ -1,11 +1,13 @@
-"""The triplet objective: which loss a config means, and where it is from."""
+"""Selects the triplet loss of a config and its implementation."""
 
 import importlib.util
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
+from siamese_tf.config.catalog import HEADS
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import ConfigError
 from siamese_tf.losses.triplet import (
@@ -14,57 +16,82 @@ from siamese_tf.losses.triplet import (
     triplet_hard_loss,
     triplet_semihard_loss,
 )
+from siamese_tf.training.run_data import RunData
 
 TripletLoss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
-METRIC = {"euclidean": "L2", "cosine": "angular"}  # what a head's distance is called among triplet losses
 ADDONS = "tensorflow_addons"
 
 
 def losses_from(config: TrainConfig) -> str:
-    """Where the loss of a config is from: `addons` where it has it, unless `native` is asked for.
+    """Returns the implementation of a triplet loss: `native` or `addons`.
+
+    Without a setting, TensorFlow Addons is used where it is installed and has the loss.
 
     Raises:
-        ConfigError: `addons` is asked for, and is not installed or does not have the loss.
+        ConfigError: the config asks for `addons`, which is not installed or does not have the loss.
     """
     installed = importlib.util.find_spec(ADDONS) is not None
-    lacking = _what_addons_lacks(config)
-    if config.losses is not None:
-        if config.losses == "addons" and (lacking or not installed):
-            why = f"TensorFlow Addons has no {lacking}" if lacking else "TensorFlow Addons is not installed"
-            cure = "Use 'native'" if lacking else "Use 'native', whose values are the same"
-            raise ConfigError(f"losses 'addons' cannot serve: {why}. {cure}")
-        return config.losses
-    return "addons" if installed and not lacking else "native"
+    missing = _missing_from_addons(config)
+    if config.losses is None:
+        return "addons" if installed and not missing else "native"
+    if config.losses == "addons" and (missing or not installed):
+        reason = f"TensorFlow Addons has no {missing}" if missing else "TensorFlow Addons is not installed"
+        hint = "Use 'native'" if missing else "Use 'native', which gives the same values"
+        raise ConfigError(f"losses must be 'native' here; got 'addons': {reason}. {hint}")
+    return config.losses
 
 
-def _what_addons_lacks(config: TrainConfig) -> str | None:
-    if config.mining == "all":
-        return "batch-all loss"
-    if config.mining == "semi-hard" and config.soft:
-        return "semi-hard loss with a soft margin"
-    if config.mining == "hard" and config.one_vs_rest and not config.rest_is_a_class:
-        return "hard loss that leaves out anchors of no known class"
-    return None
+def triplet_metric(config: TrainConfig) -> str:
+    """Returns the name that the triplet losses have for the distance of the head of a resolved config."""
+    metric = HEADS[str(config.head)].triplet_metric
+    assert metric is not None  # the objective allows no other head
+    return metric
 
 
 def triplet_loss(config: TrainConfig) -> TripletLoss:
-    """The loss of a settled config: (n,) labels and (n, d) embeddings to a scalar."""
-    metric, soft, margin = METRIC[str(config.head)], config.soft, config.numeric_margin
+    """Returns the loss of a resolved config: a function of (n,) labels and (n, d) unit embeddings to a scalar."""
+    metric, soft, margin = triplet_metric(config), config.soft, config.numeric_margin
     if config.losses == "addons":
         return _addons_loss(config.mining, margin, soft, metric)
     if config.mining == "semi-hard":
         return lambda labels, embeddings: triplet_semihard_loss(labels, embeddings, margin, metric, soft)
     if config.mining == "all":
         return lambda labels, embeddings: triplet_batch_all_loss(labels, embeddings, margin, soft, metric)
-    if config.one_vs_rest and not config.rest_is_a_class:
-        return lambda labels, embeddings: _hard_loss_of_the_class(labels, embeddings, margin, soft, metric)
+    if _has_unknown_classes(config):
+        return lambda labels, embeddings: _known_anchors_hard_loss(labels, embeddings, margin, soft, metric)
     return lambda labels, embeddings: triplet_hard_loss(labels, embeddings, margin, soft, metric)
+
+
+def triplet_record(config: TrainConfig, pairs: RunData) -> dict[str, Any]:
+    """Returns the entries of `record.json` about the triplets of a run with a resolved config."""
+    return {
+        "mining": config.mining,
+        "margin": config.margin,
+        "losses": config.losses,
+        "classes_per_batch": config.classes_per_batch,
+        "images_per_class": config.images_per_class,
+        "short_classes": pairs.short_classes(config),
+    }
+
+
+def _has_unknown_classes(config: TrainConfig) -> bool:
+    return config.one_vs_rest is not None and not config.rest_is_a_class
+
+
+def _missing_from_addons(config: TrainConfig) -> str | None:
+    if config.mining == "all":
+        return "batch-all loss"
+    if config.mining == "semi-hard" and config.soft:
+        return "semi-hard loss with a soft margin"
+    if config.mining == "hard" and _has_unknown_classes(config):
+        return "hard loss without anchors of unknown class"
+    return None
 
 
 def _addons_loss(mining: str, margin: float, soft: bool, metric: str) -> TripletLoss:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that its development has ended: we know
+        warnings.simplefilter("ignore", UserWarning)  # TensorFlow Addons announces its end of life
         from tensorflow_addons.losses import triplet_hard_loss as addons_hard
         from tensorflow_addons.losses import triplet_semihard_loss as addons_semihard
     if mining == "semi-hard":
@@ -72,10 +99,10 @@ def _addons_loss(mining: str, margin: float, soft: bool, metric: str) -> Triplet
     return lambda labels, embeddings: addons_hard(labels, embeddings, margin, soft, metric)
 
 
-def _hard_loss_of_the_class(
+def _known_anchors_hard_loss(
     labels: tf.Tensor, embeddings: tf.Tensor, margin: float, soft: bool, metric: str
 ) -> tf.Tensor:
-    """Only anchors of a known class: nobody knows which images the others should be near to."""
+    """Averages over the anchors of known class alone, because the positives of the others are unknown."""
     costs = triplet_hard_costs(labels, embeddings, margin, soft, metric)
     known = tf.cast(labels >= 0, costs.dtype)
     return tf.math.divide_no_nan(tf.reduce_sum(costs * known), tf.reduce_sum(known))

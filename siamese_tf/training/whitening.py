@@ -1,7 +1,7 @@
-"""Whitening: an embedding layer that is not trained but solved for, from what differs between images of one class.
+"""Whitening: an embedding layer in closed form that equalizes the variance within classes in all directions.
 
-Directions in which images of one class differ much are shrunk, those in which they agree are stretched, until all are
-alike. The embedding layer that does so has a formula, so it cannot learn the training classes by heart as training can.
+Directions in which images of one class vary much are scaled down, those in which they agree are scaled up. The layer
+follows from a formula, so it cannot memorize the training classes as a trained layer can.
 
 Reference:
     Hatch, Kajarekar and Stolcke 2006, "Within-class covariance normalization for SVM-based speaker recognition".
@@ -20,21 +20,21 @@ from siamese_tf.models.pixels import scale_pixels
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.views import make_views
 
-# What differs within a few classes says little of some directions, so its covariance is mixed with that of all images,
-# and with equal variances: shares, once all three have the same trace.
-OF_ALL, EQUAL = 0.1, 0.05
-ROUNDING = 1e-10  # of the largest variance, or of the square of the mean; what is less, rounding made
-MAX_FEATURES = 4096  # a square of so many float64 has 128 MiB
+# Few classes determine the covariance within classes poorly in some directions. It is therefore mixed with the total
+# covariance and with the identity; these are their weights, after all three are scaled to the same trace.
+TOTAL_WEIGHT, IDENTITY_WEIGHT = 0.1, 0.05
+ROUNDING = 1e-10  # variances below this fraction of the largest one, or of the squared mean, are rounding errors
+MAX_FEATURES = 4096  # a float64 covariance matrix of this size takes 128 MiB
 
 
 @dataclass(frozen=True, eq=False)
-class Spread:
-    """How features are spread.
+class FeatureMoments:
+    """Mean and covariances of features.
 
     Attributes:
-        mean: (f,) of all.
-        total: (f, f) covariance of all.
-        within: (f, f) covariance about the mean of each class, of those whose class is known.
+        mean: (f,), over all images.
+        total: (f, f) covariance, over all images.
+        within: (f, f) covariance about the class means, over images of a known class.
     """
 
     mean: np.ndarray
@@ -43,108 +43,108 @@ class Spread:
 
 
 def embedding_layer(tower: keras.Model) -> keras.layers.Dense:
-    """The layer of a tower that whitening sets.
+    """Returns the layer of a tower that whitening sets: its last one.
 
     Raises:
-        ConfigError: the last layer is not a Dense one with a bias and no activation, or has too many inputs.
+        ConfigError: the last layer is not a Dense layer with a bias and no activation, or has too many inputs.
     """
     layer = tower.layers[-1]
-    if lacking := _lacking(layer):
+    if problem := _why_not_linear(layer):
         raise ConfigError(
-            f"whiten needs a tower whose last layer is a Dense one with a bias and no activation; that of"
-            f" {tower.name}, {layer.name}, is {lacking}. Leave whiten out, or take another tower"
+            f"whiten requires a tower that ends in a Dense layer with a bias and no activation; {tower.name} ends in"
+            f" {layer.name}, which is {problem}. Leave whiten out, or use another tower"
         )
     features = layer.kernel.shape[0]
     if features > MAX_FEATURES:
         raise ConfigError(
-            f"whiten looks at how the {features:,} numbers before the last layer of {tower.name} go together; at most"
-            f" {MAX_FEATURES:,} are allowed. Leave whiten out, or take another tower or smaller images"
+            f"whiten requires at most {MAX_FEATURES:,} inputs of the last layer; {tower.name} has {features:,}."
+            " Leave whiten out, or use another tower or smaller images"
         )
     return layer
 
 
 def feature_extractor(tower: keras.Model) -> keras.Model:
-    """What a tower does before the layer that whitening sets: (n, h, w, c) -> (n, f).
+    """Returns the part of a tower before the layer that whitening sets: (n, h, w, c) -> (n, f).
 
     Raises:
-        ConfigError: see `embedding_layer`; or the tower is not that and then this layer.
+        ConfigError: see `embedding_layer`; or the output of the tower is not that of its last layer, applied once.
     """
     layer = embedding_layer(tower)
     image = np.random.default_rng(0).random((1, *tower.input_shape[1:]), np.float32)
     try:
-        before = keras.Model(tower.inputs[0], layer.input)
-        one, other = layer(before(image, training=False)), tower(image, training=False)
-        same = np.allclose(tf.cast(one, tf.float32), tf.cast(other, tf.float32), atol=1e-4)
-    except (AssertionError, AttributeError, ValueError):  # what Keras raises where a layer stands in several places
+        extractor = keras.Model(tower.inputs[0], layer.input)
+        composed, expected = layer(extractor(image, training=False)), tower(image, training=False)
+        same = np.allclose(tf.cast(composed, tf.float32), tf.cast(expected, tf.float32), atol=1e-4)
+    except (AssertionError, AttributeError, ValueError):  # raised by Keras if the layer is shared
         same = False
     if not same:
         raise ConfigError(
-            f"whiten cannot tell what comes before {layer.name}, the last layer of {tower.name}: it must stand in one"
-            " place, at the end. Give the tower a last layer of its own, or leave whiten out"
+            f"whiten requires a last layer that is applied once, at the end of the tower; {layer.name} of {tower.name}"
+            " is not. Add a Dense layer at the end, or leave whiten out"
         )
-    return before
+    return extractor
 
 
 def only_embedding_layer_trains(tower: keras.Model) -> bool:
-    """Whether training a tower would change no more than the layer that whitening sets."""
+    """Returns True if the only trainable weights of a tower are those of the layer that whitening sets."""
     return len(tower.trainable_weights) == len(embedding_layer(tower).trainable_weights)
 
 
 def whiten(model: SiameseModel, images: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> None:
-    """Sets the embedding layer of a model so that embeddings of one class are spread alike in all directions.
+    """Sets the embedding layer of a model so that embeddings of one class have equal variance in all directions.
 
-    Every view of an image counts as an image of its class. Of what comes before the layer, the `embedding_dim`
-    directions of the largest variance are kept; where there are fewer, the other numbers of an embedding are 0. The
-    squared length of the embedding of one view is 1 in the mean.
+    Every view of an image counts as an image of its class. The features before the layer are projected onto their
+    `embedding_dim` directions of largest variance; if there are fewer, the remaining dimensions of an embedding are 0.
+    Embeddings of single views have a mean squared length of 1.
 
     Args:
-        model: its views and the layers before the last one stay as they are.
+        model: model whose last layer is set; the other layers do not change.
         images: (n, h, w, c) uint8.
-        rows: (k,) integers, which of them to look at.
-        labels: (n,) integers, the class of each; -1 where it is not known.
+        rows: (k,) integers, the rows of `images` to use.
+        labels: (n,) integers, the class of each image; -1 if unknown.
 
     Raises:
-        ConfigError: see `feature_extractor`; or no two images of one class differ.
+        ConfigError: see `feature_extractor`; or no two images of the same class differ.
     """
-    before, layer = feature_extractor(model.tower), embedding_layer(model.tower)
-    statistics = _Statistics(layer.kernel.shape[0], labels[rows])
+    extractor, layer = feature_extractor(model.tower), embedding_layer(model.tower)
+    accumulator = _MomentAccumulator(layer.kernel.shape[0], labels[rows])
     for block in row_slices(len(rows), images_at_once(model.input_size)):
         chosen = rows[block]
         for view in make_views(scale_pixels(images[chosen]), model.views):
-            statistics.add(before(view, training=False).numpy(), labels[chosen])
-    kernel, bias = whitening(statistics.spread(), model.embedding_dim)
+            accumulator.add(extractor(view, training=False).numpy(), labels[chosen])
+    kernel, bias = whitening(accumulator.moments(), model.embedding_dim)
     layer.set_weights([kernel.astype(np.float32), bias.astype(np.float32)])
 
 
-def whitening(spread: Spread, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
-    """The kernel (f, d) and the bias (d,) of the layer that whitens, see `whiten`.
+def whitening(moments: FeatureMoments, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Computes the kernel (f, d) and the bias (d,) of the whitening layer, see `whiten`.
 
     Args:
-        spread: of the features (f,).
+        moments: moments of the features (f,).
         dimensions: d, at least 1.
 
     Raises:
-        ConfigError: no two features of one class differ.
+        ConfigError: the features have no variance within classes.
     """
-    variances, axes = np.linalg.eigh(spread.total)
-    nothing = ROUNDING * max(variances[-1], spread.mean @ spread.mean)
-    rank = min(dimensions, np.count_nonzero(variances > nothing))
-    ema_model, variances = axes[:, ::-1][:, :rank], variances[::-1][:rank]
-    within = ema_model.T @ spread.within @ ema_model
-    if np.trace(within) <= nothing:
+    variances, axes = np.linalg.eigh(moments.total)
+    negligible = ROUNDING * max(variances[-1], moments.mean @ moments.mean)
+    rank = min(dimensions, np.count_nonzero(variances > negligible))
+    projection, variances = axes[:, ::-1][:, :rank], variances[::-1][:rank]
+    within = projection.T @ moments.within @ projection
+    if np.trace(within) <= negligible:
         raise ConfigError(
-            "whiten looks at how images of one class differ, and no two of them do. Add images, or leave whiten out"
+            "whiten requires different images of one class; there are none. Add images, or leave whiten out"
         )
-    mixed = (1 - OF_ALL - EQUAL) * within / np.trace(within)
-    mixed += np.diag(OF_ALL * variances / variances.sum() + EQUAL / rank)
-    variances, turn = np.linalg.eigh(mixed)
-    kernel = ema_model @ (turn / np.sqrt(variances))
-    kernel /= np.sqrt(np.einsum("fd,fg,gd->", kernel, spread.total, kernel, optimize=True))
+    mixed = (1 - TOTAL_WEIGHT - IDENTITY_WEIGHT) * within / np.trace(within)
+    mixed += np.diag(TOTAL_WEIGHT * variances / variances.sum() + IDENTITY_WEIGHT / rank)
+    variances, rotation = np.linalg.eigh(mixed)
+    kernel = projection @ (rotation / np.sqrt(variances))
+    kernel /= np.sqrt(np.einsum("fd,fg,gd->", kernel, moments.total, kernel, optimize=True))
     kernel = np.pad(kernel, ((0, 0), (0, dimensions - kernel.shape[1])))
-    return kernel, -spread.mean @ kernel
+    return kernel, -moments.mean @ kernel
 
 
-def _lacking(layer: keras.layers.Layer) -> str | None:
+def _why_not_linear(layer: keras.layers.Layer) -> str | None:
     if not isinstance(layer, keras.layers.Dense):
         return f"a {type(layer).__name__}"
     if layer.activation is not keras.activations.linear:
@@ -152,30 +152,30 @@ def _lacking(layer: keras.layers.Layer) -> str | None:
     return None if layer.use_bias else "without a bias"
 
 
-class _Statistics:
-    """Sums over features (f,) from which their spread follows, so that never all of them are in memory."""
+class _MomentAccumulator:
+    """Accumulates the sums that the moments of features (f,) follow from, batch by batch."""
 
     def __init__(self, features: int, labels: np.ndarray):
         self.classes = np.unique(labels[labels >= 0])
         self.sums = np.zeros((len(self.classes), features))
         self.counts = np.zeros(len(self.classes))
-        self.known, self.all = np.zeros((features, features)), np.zeros((features, features))
+        self.known_products, self.products = np.zeros((features, features)), np.zeros((features, features))
         self.sum, self.count = np.zeros(features), 0
 
     def add(self, features: np.ndarray, labels: np.ndarray) -> None:
-        """(m, f) features and their (m,) labels, -1 where not known."""
+        """Adds features (m, f) with labels (m,), -1 if unknown."""
         features = features.astype(np.float64)
         known = labels >= 0
         self.sum += features.sum(axis=0)
         self.count += len(features)
-        self.all += features.T @ features
-        self.known += features[known].T @ features[known]
-        which = np.searchsorted(self.classes, labels[known])
-        np.add.at(self.sums, which, features[known])
-        np.add.at(self.counts, which, 1)
+        self.products += features.T @ features
+        self.known_products += features[known].T @ features[known]
+        positions = np.searchsorted(self.classes, labels[known])
+        np.add.at(self.sums, positions, features[known])
+        np.add.at(self.counts, positions, 1)
 
-    def spread(self) -> Spread:
+    def moments(self) -> FeatureMoments:
         mean = self.sum / self.count
         between = (self.sums / self.counts[:, np.newaxis]).T @ self.sums
-        within = (self.known - between) / max(1, self.counts.sum())
-        return Spread(mean, self.all / self.count - np.outer(mean, mean), within)
+        within = (self.known_products - between) / max(1, self.counts.sum())
+        return FeatureMoments(mean, self.products / self.count - np.outer(mean, mean), within)

@@ -1,22 +1,47 @@
-"""The folder of a run where the user names none."""
+"""The folder of a run: its default path, the names of its files, and what a new run removes from it."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.training.checkpoint import CHECKPOINT
+
+MODEL_FILE = "siamese.keras"
+RECORD = "record.json"
+HISTORY = "history.csv"
+ACCURACY = "accuracy.png"
+LOGS = "logs"
 
 
 def default_workdir(dataset: str, run: str) -> Path:
     """Returns `runs/<dataset>/<run>`.
 
     Args:
-        dataset: the name of the data set, such as "mnist" or that of a folder of images.
-        run: an objective, or what is made of several runs, such as "compare".
+        dataset: name of the data set, such as "mnist" or that of a folder of images.
+        run: an objective, or the name of a set of runs, such as "compare".
     """
     return Path("runs") / dataset / run
 
 
 def expected_workdir(config: TrainConfig, run: str) -> Path | None:
-    """Returns the default folder of a run before its data are opened; None where only the data tell its name."""
+    """Returns the default folder of a run before its data are loaded, or None if its name depends on the data."""
     if config.dataset == "auto" or config.pairs is not None or config.one_vs_rest is not None:
         return None
     return default_workdir(Path(config.dataset).resolve().name, run)
+
+
+def clear_workdir(workdir: Path, log: Callable[[str], None]) -> None:
+    """Removes those files of an earlier run that the next one may not overwrite, and logs that the run is replaced.
+
+    Does nothing in a folder without a run.
+    """
+    if (workdir / CHECKPOINT).exists():
+        log(f"Replacing the run in {workdir} (--resume would have continued it).")
+        shutil.rmtree(workdir / LOGS, ignore_errors=True)
+    elif (workdir / RECORD).exists():
+        log(f"Replacing the run in {workdir}.")
+    else:
+        return
+    for name in (CHECKPOINT, RECORD, HISTORY, ACCURACY):
+        (workdir / name).unlink(missing_ok=True)

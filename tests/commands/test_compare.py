@@ -1,4 +1,4 @@
-"""The real thing, as small as it can be: two objectives with two seeds each, once, and then typed again."""
+"""A small comparison without mocks: two objectives with two seeds each, trained once, then run again."""
 
 import json
 from types import SimpleNamespace
@@ -9,7 +9,6 @@ import pytest
 from siamese_tf.config.recipes import config_from
 from siamese_tf.experiments import compare as training
 from siamese_tf.models.model_file import load_model
-from siamese_tf.training import finalize as finish
 from siamese_tf.training.train import train_and_evaluate
 
 PAIRS = "pairs generate --dataset digits --out made --train-pairs 400 --validation-pairs 100 --test-pairs 100"
@@ -19,12 +18,12 @@ RUNS = [f"{objective}/{seed}" for seed in range(2) for objective in ("bce", "tri
 
 @pytest.fixture(scope="module")
 def folder(call, tmp_path_factory):
-    """A folder with a finished comparison; the pictures of its runs are left out."""
+    """Returns a folder with a finished comparison, whose runs have no plots."""
     folder = tmp_path_factory.mktemp("compare")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(finish, "save_pictures", lambda *args, **more: None)
-        patch.setattr(finish, "save_accuracy_plot", lambda *args, **more: None)
+        options = {"pictures": False}
+        patch.setattr(training, "train_and_evaluate", lambda *args, **more: train_and_evaluate(*args, **more | options))
         assert call(PAIRS) == 0
         assert call(f"{LINE} --seeds 2") == 0
     return folder
@@ -32,7 +31,7 @@ def folder(call, tmp_path_factory):
 
 @pytest.fixture
 def type_in(folder, monkeypatch, capfd, call):
-    """Types a line in the folder; exit code, stdout and stderr."""
+    """Types a line in the folder; returns exit code, stdout and stderr."""
     monkeypatch.chdir(folder)
 
     def type_in(line):
@@ -68,22 +67,21 @@ def test_it_leaves_every_run_and_the_comparison(folder):
 
 def test_a_run_of_a_comparison_is_a_run_like_any_other(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(finish, "save_pictures", lambda *args, **more: None)
     config = training.TrainConfig.load(folder / "all" / RUNS[-1] / "config.json")
-    alone = train_and_evaluate(config, tmp_path, quiet=True)
+    alone = train_and_evaluate(config, tmp_path, quiet=True, pictures=False)
     among_others = load_model(folder / "all" / RUNS[-1] / "siamese.keras")
     for one, other in zip(alone.get_weights(), among_others.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.usefixtures("no_training")
-def test_typed_again_it_reads_what_was_trained(folder, type_in):
+def test_the_same_command_reads_the_finished_runs(folder, type_in):
     models = {run: (folder / "all" / run / "siamese.keras").stat().st_mtime_ns for run in RUNS}
     before = json.loads((folder / "all" / "comparison.json").read_text())
     done = type_in(f"{LINE} --seeds 2")
     assert (done.code, done.err) == (0, "")
-    assert done.out.count("(read, not trained again)") == 4
-    assert "the same pairs and tower for all (reference, " in done.out
+    assert done.out.count("(already finished)") == 4
+    assert "same pairs and tower for all objectives (reference, " in done.out
     assert "\nobjective  test accuracy" in done.out
     assert "Means over 2 seeds" in done.out
     assert json.loads((folder / "all" / "comparison.json").read_text()) == before
@@ -99,7 +97,7 @@ def test_as_json_the_numbers_are_alone_on_standard_output(folder, type_in):
 
 
 @pytest.mark.usefixtures("no_training")
-def test_one_seed_tells_nothing(type_in):
+def test_one_seed_is_not_enough_to_compare(type_in):
     assert "nothing can be told apart" in type_in(f"{LINE} --seeds 1").out
 
 
@@ -107,29 +105,35 @@ def test_one_seed_tells_nothing(type_in):
     ("line", "words"),
     [
         ("compare --objectives bce,l2", ["objective must be one of bce, mse", "got 'l2'"]),
-        ("compare --objectives bce,bce", ["different objectives", "got bce, bce"]),
-        ("compare --recipe none", ["no recipe 'none'"]),
+        ("compare --objectives bce,bce", ["each at most once", "got bce, bce"]),
+        ("compare --recipe none", ["recipe must be one of quick", "got 'none'"]),
         ("compare --recipe tnn", ["recipe tnn", "objective triplet only"]),
         (LINE.replace("--epochs 1", "--epochs 2"), ["holds another run: epochs was 1 and is now 2", "--workdir"]),
     ],
 )
 @pytest.mark.usefixtures("no_training")
-def test_what_is_refused(type_in, line, words):
+def test_wrong_settings_are_refused(type_in, line, words):
     done = type_in(line)
-    assert (done.code, done.out.count("read, not")) == (2, 0)
+    assert (done.code, done.out.count("already finished")) == (2, 0)
     assert done.err.startswith("error: ")
     for word in words:
         assert word in done.err
 
 
-def test_the_help_says_the_defaults(type_in):
+def test_the_help_shows_the_defaults(type_in):
     done = type_in("compare --help")
-    for word in ("bce,mse,contrastive,triplet", "runs/<dataset>/compare", "--seeds", "--json", "that was stopped"):
+    for word in (
+        "bce,mse,contrastive,triplet",
+        "runs/<dataset>/compare",
+        "--seeds",
+        "--json",
+        "resumes a comparison that was stopped",
+    ):
         assert word in done.out
 
 
 @pytest.mark.usefixtures("folder")
-def test_what_is_typed_reaches_the_configs(type_in, monkeypatch):
+def test_typed_settings_reach_the_configs(type_in, monkeypatch):
     task = []
 
     def stopped(configs, seeds, workdir, **options):
@@ -141,7 +145,7 @@ def test_what_is_typed_reaches_the_configs(type_in, monkeypatch):
     line += " --tower tnn --epochs 3 --precision bfloat16 --seeds 7 --workdir w"
     done = type_in(line)
     assert (done.code, done.out) == (130, "")
-    assert "The same command goes on" in done.err
+    assert "The same command continues" in done.err
     given = {"dataset": "digits", "data_dir": "d", "pairs": "a", "test_pairs": "b"}
     given |= {"tower": "tnn", "epochs": 3, "precision": "bfloat16"}
     configs = [config_from("best", {**given, "objective": objective}) for objective in ("mse", "triplet")]

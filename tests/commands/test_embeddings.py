@@ -21,7 +21,7 @@ PLOT = f"plot embeddings {MODEL} --pairs dataset/digits/train_pairs.npz"
 
 @pytest.fixture
 def plotted(monkeypatch):
-    """What is drawn, instead of drawing it; the map is made of the embeddings themselves."""
+    """Collects what is drawn instead of drawing it; the map is made of the embeddings themselves."""
     drawn = []
     monkeypatch.setattr(embedding_plot, "tsne", lambda embeddings, seed: embeddings)
     monkeypatch.setattr(
@@ -36,7 +36,7 @@ def plotted(monkeypatch):
 
 @pytest.fixture
 def of_test(trained, monkeypatch):
-    """The test images of the run with their embeddings as compared, and their labels."""
+    """Returns the test images of the run, their normalized embeddings and their labels."""
     monkeypatch.chdir(trained.folder)
     pairs = load_pair_file("dataset/digits/test_pairs.npz")
     positions = pairs.images_of(TEST)
@@ -89,7 +89,7 @@ def test_without_a_limit_every_test_image_is_shown_as_a_dot(run, plotted, of_tes
     assert sorted(plotted[0]["labels"]) == sorted(of_test[2])
 
 
-def test_one_vs_rest_looks_at_one_class(run, plotted, of_test):
+def test_one_vs_rest_shows_one_class(run, plotted, of_test):
     _, embeddings, labels = of_test
     done = run(f"{PLOT} --one-vs-rest 7 --json")
     assert json.loads(done.out) == embedding_report(embeddings, labels)  # the rest are not of one class
@@ -98,7 +98,7 @@ def test_one_vs_rest_looks_at_one_class(run, plotted, of_test):
     assert plotted[0]["title"] == f"digits, bce: 7 against the rest, {len(labels)} test images"
 
 
-def test_only_images_of_test_pairs_are_looked_at(run, plotted, tmp_path):
+def test_only_images_of_test_pairs_are_used(run, plotted, tmp_path):
     both = load_pair_file("dataset/digits/test_pairs.npz")
     split = np.where(np.arange(len(both.split)) < len(both.split) - 40, TRAIN, TEST).astype(np.uint8)
     save_pair_file(tmp_path / "both.npz", replace(both, split=split))
@@ -128,7 +128,7 @@ def test_a_folder_of_people_is_embedded_in_the_models_form(of_people, run, monke
         assert [stored["class_names"][label] for label in stored["labels"]] == [file.parent.name for file in files]
 
 
-def test_what_is_left_out_of_a_folder_is_said(of_people, run, monkeypatch, tmp_path):
+def test_files_that_are_left_out_are_reported(of_people, run, monkeypatch, tmp_path):
     shutil.copytree(of_people.folder / "people", tmp_path / "people")
     (tmp_path / "people" / "p0" / "bad.png").write_text("text")
     (tmp_path / "people" / "top.png").write_text("text")
@@ -152,7 +152,7 @@ def test_the_people_of_the_test_are_drawn(of_people, run, plotted, monkeypatch):
 
 
 def test_a_list_of_folds_is_drawn_in_the_models_form(of_people, run, plotted, monkeypatch):
-    """The last fold is for the test: p4 and p5."""
+    """The last fold, with p4 and p5, is the test split."""
     monkeypatch.chdir(of_people.folder)
     folds = [f"{one} 1 2\n{one} 3 {two} 1" for one, two in (("p0", "p1"), ("p2", "p3"), ("p4", "p5"))]
     Path("people/drawn.txt").write_text("\n".join(["3 1", *folds]))
@@ -176,8 +176,8 @@ def test_a_file_without_class_names_is_drawn_with_numbers(run, plotted, tmp_path
     [
         (f"plot embeddings {MODEL}", "got neither"),
         (f"{PLOT} --dataset digits", "got both"),
-        (f"{PLOT} --images 0", "images is 0"),
-        (f"{PLOT} --seed -1", "seed is -1"),
+        (f"{PLOT} --images 0", "images must be an integer from 1 to 4,294,967,295; got 0"),
+        (f"{PLOT} --seed -1", "seed must be an integer from 0 to 4,294,967,295; got -1"),
         (f"{PLOT} --one-vs-rest zebra", "'zebra'; expected one of 0, 1, 2"),
         (f"plot embeddings {MODEL} --pairs train_alone.npz", "no test pairs"),
         (f"plot embeddings {MODEL} --pairs unlabelled.npz", "no labels"),
@@ -186,7 +186,7 @@ def test_a_file_without_class_names_is_drawn_with_numbers(run, plotted, tmp_path
         (f"embed {MODEL} --dataset zebra --out x.npz", "zebra"),
     ],
 )
-def test_what_cannot_be_drawn_is_said_in_one_message(run, plotted, trained, line, message):
+def test_errors_are_one_message(run, plotted, trained, line, message):
     made = {
         "train_alone.npz": lambda pairs: replace(pairs, split=np.zeros_like(pairs.split)),
         "unlabelled.npz": lambda pairs: replace(pairs, labels=None),
@@ -206,6 +206,6 @@ def test_what_cannot_be_drawn_is_said_in_one_message(run, plotted, trained, line
 
 
 def _without_seven(pairs):
-    """Sevens stay in the pairs of the training part alone."""
+    """Returns pairs with sevens in the training split only."""
     sevens = (pairs.labels[pairs.img1] == 7) | (pairs.labels[pairs.img2] == 7)
     return replace(pairs, split=np.where(sevens, TRAIN, TEST).astype(np.uint8))

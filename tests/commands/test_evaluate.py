@@ -1,4 +1,4 @@
-"""Evaluating a saved model, against what its own run reported and against its scores."""
+"""Evaluation of a saved model, compared with the report of its run and with its scores."""
 
 import json
 import re
@@ -74,18 +74,18 @@ def test_evaluate_writes_the_report_and_the_pictures(run, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def told(call, trained, tmp_path_factory):
-    """The folder of a run that told sevens from the rest."""
-    folder = tmp_path_factory.mktemp("told")
+def one_vs_rest_run(call, trained, tmp_path_factory):
+    """Returns the folder of a run that recognized sevens against the rest."""
+    folder = tmp_path_factory.mktemp("one_vs_rest")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(trained.folder)
         assert call(f"{trained.settings} --epochs 1 --one-vs-rest 7 --seed 5 --quiet --workdir {folder}") == 0
     return folder
 
 
-def test_evaluate_tells_one_class_from_the_rest_as_its_own_run_did(run, told):
-    record = json.loads((told / "record.json").read_text())
-    line = f"evaluate {told / 'siamese.keras'} --dataset digits --one-vs-rest 7 --seed 5"
+def test_evaluate_reports_one_vs_rest_as_the_run_did(run, one_vs_rest_run):
+    record = json.loads((one_vs_rest_run / "record.json").read_text())
+    line = f"evaluate {one_vs_rest_run / 'siamese.keras'} --dataset digits --one-vs-rest 7 --seed 5"
     done = run(f"{line} --json")
     reports = json.loads(done.out)
     assert (done.code, list(reports)) == (0, ["train", "validation", "test", "one_vs_rest"])
@@ -116,8 +116,8 @@ def test_that_pairs_leak_is_printed_on_standard_error(run, trained, tmp_path, ho
     assert "These pairs leak" not in done.out
 
 
-def test_the_rest_can_be_a_class_and_the_seed_another(run, told):
-    line = f"evaluate {told / 'siamese.keras'} --dataset digits --one-vs-rest 7 --json"
+def test_the_rest_can_be_a_class_and_the_seed_another(run, one_vs_rest_run):
+    line = f"evaluate {one_vs_rest_run / 'siamese.keras'} --dataset digits --one-vs-rest 7 --json"
     plain, other, classed = (json.loads(run(line + more).out) for more in ("", " --seed 1", " --rest-is-a-class"))
     assert [report["one_vs_rest"]["rest_is_a_class"] for report in (plain, classed)] == [False, True]
     assert plain["test"]["confusion"] != other["test"]["confusion"]
@@ -125,8 +125,8 @@ def test_the_rest_can_be_a_class_and_the_seed_another(run, told):
     assert plain["one_vs_rest"]["test"] == classed["one_vs_rest"]["test"]  # images are asked for, not pairs
 
 
-def test_a_model_of_all_classes_can_be_asked_for_one(run, tmp_path):
-    """Its threshold for pairs stays its own; the report in the folder has both."""
+def test_a_model_of_all_classes_can_be_evaluated_on_one(run, tmp_path):
+    """The threshold for pairs is that of the model; the report in the folder has both metrics."""
     done = run(f"evaluate run/siamese.keras --dataset digits --one-vs-rest 3 --json --out {tmp_path / 'out'}")
     reports = json.loads(done.out)
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == reports
@@ -146,23 +146,23 @@ def test_without_training_images_there_is_no_reference_and_nothing_is_written(ru
 
 def test_two_images_are_compared(run, trained):
     done = run("evaluate run/siamese.keras --image1 0.png --image2 1.png --json")
-    told = json.loads(done.out)
-    assert (done.code, list(told)) == (0, ["cosine", "distance", "probability", "threshold", "same"])
-    assert told["probability"] == pytest.approx(trained.model.score("0.png", "1.png"))
-    assert told["same"] == (told["probability"] >= told["threshold"] == trained.model.threshold)
+    report = json.loads(done.out)
+    assert (done.code, list(report)) == (0, ["cosine", "distance", "probability", "threshold", "same"])
+    assert report["probability"] == pytest.approx(trained.model.score("0.png", "1.png"))
+    assert report["same"] == (report["probability"] >= report["threshold"] == trained.model.threshold)
     assert done.err == f"{NO_DETECTION}\n"
     lines = run("evaluate run/siamese.keras --image1 0.png --image2 1.png").out.splitlines()
     assert [line.split()[:2] for line in lines] == [
-        ["cosine", f"{told['cosine']:.4f}"],
-        ["distance", f"{told['distance']:.4f}"],
-        ["probability", f"{told['probability']:.4f}"],
-        ["verdict", "same" if told["same"] else "different"],
+        ["cosine", f"{report['cosine']:.4f}"],
+        ["distance", f"{report['distance']:.4f}"],
+        ["probability", f"{report['probability']:.4f}"],
+        ["verdict", "same" if report["same"] else "different"],
     ]
 
 
 @pytest.fixture
 def people(trained, tmp_path, monkeypatch):
-    """A folder of digits as if they were people, and lists of pairs of them: two folds with four people each."""
+    """Writes a folder of digits as people, and lists of pairs of them: two folds with four people each."""
     monkeypatch.setenv("SIAMESE_TF_CACHE", str(tmp_path / "cache"))
     labels = load_source("digits").labels
     lines, rows = ["2\t4"], ["img1,img2,similarity,split"]
@@ -207,7 +207,7 @@ def test_a_csv_list_is_evaluated_by_the_models_threshold_or_by_a_rule(run, peopl
     assert ruled["auc"] == own["auc"]
 
 
-def test_pair_files_are_verified_where_a_threshold_is_asked_for(run):
+def test_pair_files_are_verified_with_a_threshold_rule(run):
     line = "evaluate run/siamese.keras --pairs dataset/digits/train_pairs.npz"
     report = json.loads(run(f"{line} --threshold-at 0.05 --json").out)
     assert (report["part"], report["people"]) == ("test", 10)
@@ -256,7 +256,7 @@ def test_the_false_match_rate_can_be_a_limit(trained, monkeypatch, capsys):
         ("--pairs none.csv", ["cannot read the pairs none.csv", "No such file"]),
     ],
 )
-def test_what_does_not_go_together_is_refused(run, line, words):
+def test_options_that_exclude_each_other_are_refused(run, line, words):
     done = run(f"evaluate run/siamese.keras {line}")
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("error: ")
@@ -276,7 +276,7 @@ main()
 
 
 def test_a_new_process_finds_what_the_run_on_a_folder_reported(of_people):
-    """It knows nothing but the model file, and so to what the pictures must be brought."""
+    """The model file has the image format."""
     done = subprocess.run(
         [sys.executable, "-c", IN_A_NEW_PROCESS], cwd=of_people.folder, capture_output=True, text=True, check=True
     )
@@ -299,7 +299,7 @@ def test_a_new_process_finds_what_the_run_on_a_folder_reported(of_people):
 
 
 def test_pairs_of_a_folder_in_another_form_are_not_measured_on(of_people, run, monkeypatch, tmp_path):
-    """The model crops its pictures to 8x8, and these pairs are of padded ones: it gets pairs of its own."""
+    """The model crops images to 8x8, and these pairs are of padded ones: new pairs are made."""
     (tmp_path / "people").symlink_to(of_people.folder / "people")
     monkeypatch.chdir(tmp_path)
     assert run("pairs generate --dataset people --image-size 8 --resize pad").code == 0

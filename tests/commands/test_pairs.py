@@ -103,7 +103,7 @@ def test_a_folder_of_images(run, tmp_path, monkeypatch):
     assert file.manifest["split"] == "class"
     for wrong, words in (
         (f"--dataset {tmp_path}/people --image-size 8:6", "expected HEIGHTxWIDTH"),
-        (f"--dataset {tmp_path}/people --color gray", "expected grey or rgb"),
+        (f"--dataset {tmp_path}/people --color sepia", "expected grey or rgb"),
         (f"--dataset {tmp_path}/people --resize fit", "expected pad, crop or stretch"),
         ("--dataset digits --resize crop", "digits is neither"),
         (f"--dataset {tmp_path}/out", "expected the four IDX files"),
@@ -131,4 +131,4 @@ def test_lists_are_checked(run, tmp_path, monkeypatch):
         assert (checked.code, checked.err) == (code, "")
     refused = run(f"pairs check {tmp_path}/good.csv --images {tmp_path}/faces")
     assert (refused.code, refused.out) == (2, "")
-    assert "no such list came; leave it out" in refused.err
+    assert "--images needs an LFW-style pairs.txt" in refused.err

@@ -12,7 +12,7 @@ def test_a_command_can_be_copied_from_a_narrow_terminal(monkeypatch):
 
 
 def test_every_recipe_is_listed_with_its_command(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "250")
     done = CliRunner().invoke(app, ["recipes"])
     assert done.exit_code == 0
     for recipe in RECIPES.values():

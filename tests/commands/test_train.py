@@ -1,4 +1,4 @@
-"""Training: what a run leaves and prints, how every flag arrives, and going on with a run."""
+"""Training: the files and the report of a run, the flags, and resuming a run."""
 
 import inspect
 import json
@@ -38,14 +38,14 @@ def test_train_leaves_its_files_and_prints_the_report(trained):
     assert "epoch 2/2" in trained.printed
 
 
-def test_the_record_says_what_was_typed(trained):
+def test_the_record_has_the_command_line(trained):
     record = json.loads((trained.folder / "run" / "record.json").read_text())
     assert record["command"] == f"siamese-tf {trained.settings} --epochs 2 --workdir run"
     assert trained.model.record == record
     assert trained.model.threshold == record["threshold"]["value"]
 
 
-# A value other than the default for every knob, in two lines: no one objective has them all.
+# A value other than the default for every setting, in two lines: no objective has all settings.
 OF_TRIPLETS = {
     "dataset": "digits",
     "data_dir": "data",
@@ -88,8 +88,8 @@ OF_PAIRS = {"objective": "mse", "tower": "tnn", "head": "concat", "pairs_per_ste
 
 
 @pytest.fixture
-def asked(run, monkeypatch):
-    """Types a line; the config, workdir and options that would be trained with."""
+def parsed(run, monkeypatch):
+    """Types a line; returns the config, workdir and options of the training."""
     from siamese_tf.training import train
 
     def type_in(line: str) -> tuple[TrainConfig, Path | None, dict]:
@@ -105,50 +105,50 @@ def asked(run, monkeypatch):
 
 
 @pytest.mark.parametrize("values", [OF_TRIPLETS, OF_PAIRS])
-def test_every_flag_reaches_the_config(asked, values):
+def test_every_flag_reaches_the_config(parsed, values):
     words = [f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}") for name, value in values.items()]
     flags = " ".join(words)
-    config, workdir, options = asked(f"train {flags} --workdir run --resume --quiet")
+    config, workdir, options = parsed(f"train {flags} --workdir run --resume --quiet")
     assert config == TrainConfig(**values)
     assert workdir == Path("run")
     assert options == {"resume": True, "quiet": True, "command": f"siamese-tf train {flags} --workdir run --quiet"}
 
 
-def test_the_two_lines_have_every_knob():
+def test_the_two_lines_have_every_setting():
     assert OF_TRIPLETS.keys() | OF_PAIRS.keys() == TrainConfig().to_dict().keys()
 
 
-def test_what_is_not_typed_is_as_the_config_has_it(asked):
-    config, workdir, options = asked("train")
+def test_settings_that_are_not_typed_keep_their_defaults(parsed):
+    config, workdir, options = parsed("train")
     assert (config, workdir) == (TrainConfig(), None)
     assert options == {"resume": False, "quiet": False, "command": "siamese-tf train"}
 
 
-def test_the_help_says_the_defaults_of_the_config():
+def test_the_defaults_of_the_flags_are_those_of_the_config():
     parameters = inspect.signature(train).parameters
     assert {name: parameters[name].default for name in TrainConfig().to_dict()} == TrainConfig().to_dict()
 
 
-def test_a_margin_can_be_soft(asked):
-    assert asked("train --objective triplet --margin soft")[0].margin == "soft"
+def test_a_margin_can_be_soft(parsed):
+    assert parsed("train --objective triplet --margin soft")[0].margin == "soft"
 
 
-def test_a_recipe_sets_what_is_not_typed(asked):
+def test_a_recipe_sets_what_is_not_typed(parsed):
     settings = RECIPES["tnn"].settings
-    assert asked("train --recipe tnn")[0] == TrainConfig(**settings)
-    config, _, options = asked("train --recipe tnn --epochs 2 --margin soft --one-vs-rest 7")
+    assert parsed("train --recipe tnn")[0] == TrainConfig(**settings)
+    config, _, options = parsed("train --recipe tnn --epochs 2 --margin soft --one-vs-rest 7")
     assert config == TrainConfig(**{**settings, "epochs": 2, "margin": "soft", "one_vs_rest": "7"})
     assert options["command"] == "siamese-tf train --recipe tnn --epochs 2 --margin soft --one-vs-rest 7"
 
 
-def test_what_is_typed_goes_before_the_recipe_even_where_it_is_the_default(asked):
+def test_typed_settings_override_the_recipe_even_with_the_default(parsed):
     typed = {"batch_pairs": 128, "tower": "small_cnn", "schedule": "cosine", "augment": "auto", "weight_decay": 0.0}
     line = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in typed.items())
-    assert asked(f"train --recipe tnn {line}")[0] == TrainConfig(**{**RECIPES["tnn"].settings, **typed})
+    assert parsed(f"train --recipe tnn {line}")[0] == TrainConfig(**{**RECIPES["tnn"].settings, **typed})
 
 
 @pytest.mark.parametrize("objective", ["bce", "mse", "contrastive"])
-def test_a_script_has_its_objective_unless_another_is_typed(call, monkeypatch, objective):
+def test_a_script_has_its_own_default_objective(call, monkeypatch, objective):
     from siamese_tf.training import train
 
     seen = []
@@ -171,7 +171,7 @@ def test_quiet_prints_nothing(run, trained, tmp_path):
     assert (tmp_path / "siamese.keras").is_file()
 
 
-def test_resume_goes_on_with_its_own_settings_only(run, trained, tmp_path):
+def test_resume_needs_the_settings_of_the_run(run, trained, tmp_path):
     copy = shutil.copytree("run", tmp_path / "run")
     done = run(f"{trained.settings} --epochs 2 --workdir {copy} --resume")
     assert done.code == 0
@@ -179,17 +179,17 @@ def test_resume_goes_on_with_its_own_settings_only(run, trained, tmp_path):
     assert np.array_equal(load_model(copy / "siamese.keras").embed("0.png"), trained.model.embed("0.png"))
     other = run(f"{trained.settings} --epochs 2 --workdir {copy} --resume --seed 3")
     assert other.code == 2
-    assert other.err.startswith(f"error: {copy / 'checkpoint.npz'} is of another run: seed was 0 and is now 3.")
-    assert "own settings" in other.err
+    assert other.err.startswith(f"error: {copy / 'checkpoint.npz'} belongs to another run: seed was 0 and is now 3.")
+    assert "Resume with the original settings" in other.err
 
 
 @pytest.mark.parametrize("folds", ["", "--folds 3"])
 def test_resuming_in_a_mistyped_folder_is_refused_before_anything_is_done(run, tmp_path, monkeypatch, folds):
-    """Before TensorFlow is loaded, too."""
+    """TensorFlow is not loaded, either."""
     monkeypatch.setattr("siamese_tf.commands.train.start_tensorflow", lambda: pytest.fail("too late"))
     done = run(f"train --dataset nowhere --workdir {tmp_path / 'mistyped'} --resume {folds}")
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith(f"error: nothing to resume in {tmp_path / 'mistyped'}: no run was begun there.")
+    assert done.err.startswith(f"error: nothing to resume in {tmp_path / 'mistyped'}: it contains no run.")
     assert not any(tmp_path.iterdir())
 
 
@@ -206,7 +206,7 @@ def test_a_log_file_gets_a_line_an_epoch_and_no_control_characters(trained):
 
 
 def test_a_folder_of_people_is_trained_on(of_people):
-    """Nobody is in two parts, and the run says what it did with the pictures."""
+    """No person is in two splits, and the report says how the images were resized."""
     assert of_people.code == 0
     first = of_people.printed.splitlines()[0]
     assert first.startswith("using people from people, 28 grey images of 8x8 in 7 classes; 28 had another size (crop);")
@@ -229,7 +229,7 @@ PARTS_OF_PEOPLE = {"train": (0, 1, 2), "validation": (3, 4), "test": (5, 6)}
 
 
 def own_csv(folder):
-    """All pairs of the pictures of each part's people; the rows by part."""
+    """Writes all pairs of the images of each split's people."""
     lines = ["img1,img2,similarity,split"]
     for part, people in PARTS_OF_PEOPLE.items():
         pictures = [f"people/p{person}/p{person}_{k:04d}.png" for person in people for k in range(1, 5)]
@@ -239,7 +239,7 @@ def own_csv(folder):
 
 
 def own_folds(folder):
-    """Three folds of two people each, with four pairs of either kind."""
+    """Writes three folds of two people each, with four same and four different pairs."""
     lines = ["3\t4"]
     for one, two in ((0, 1), (2, 3), (4, 5)):
         lines += [f"p{person}\t{k}\t{k + 1}" for person in (one, two) for k in (1, 3)]
@@ -253,7 +253,7 @@ def test_a_list_of_ones_own_is_trained_on(of_people, run, monkeypatch, tmp_path)
     line = f"train --pairs own.csv {of_people.settings} --quiet --workdir {tmp_path}"
     refused = run(line)
     assert (refused.code, refused.out) == (2, "")
-    assert refused.err.endswith("can be learned from: --pairs-per-step listed\n")
+    assert refused.err.endswith("has no labels, and pairs_per_step 'all' needs them. Use --pairs-per-step listed\n")
     done = run(f"{line} --pairs-per-step listed")
     assert (done.code, done.out, done.err) == (0, "", "")
     record = json.loads((tmp_path / "record.json").read_text())
@@ -292,12 +292,12 @@ def test_folds_in_the_form_of_lfw_are_trained_on(of_people, run, monkeypatch, tm
     shutil.copy(copied / "p0" / "p0_0001.png", copied / "p1" / "p1_0001.png")
     refused = run(f"{line} --images {copied} --resume")
     assert (refused.code, refused.out) == (2, "")
-    assert "is of another run: its pairs are others" in refused.err
+    assert "belongs to another run: its pairs differ" in refused.err
 
 
 @pytest.fixture
 def folded(monkeypatch):
-    """What folds would be trained of; the report that comes of it."""
+    """Collects the arguments of `train_folds`, which returns a made-up report."""
     from siamese_tf.experiments import folds
 
     seen = []
@@ -308,7 +308,7 @@ def folded(monkeypatch):
     return seen
 
 
-def test_folds_are_trained_where_they_are_asked_for(run, folded, tmp_path):
+def test_folds_are_trained_with_the_settings_of_the_line(run, folded, tmp_path):
     shutil.copytree("run", tmp_path / "fold-1")
     done = run(f"train --dataset people --epochs 3 --folds 3 --workdir {tmp_path} --resume --quiet")
     ((config, folds, workdir), options) = folded[0]
@@ -317,7 +317,7 @@ def test_folds_are_trained_where_they_are_asked_for(run, folded, tmp_path):
     assert options == {"resume": True, "quiet": True, "command": command}
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[1:3] == [
-        "3 folds of 7 people, each tested by a model that never saw them:",
+        "3 folds of 7 people, each tested by a model not trained on them:",
         "EER (lower is better)     0.2500 +- 0.1250",
     ]
     assert run("train --folds 3").code == 0
@@ -335,14 +335,14 @@ def test_folds_are_trained_where_they_are_asked_for(run, folded, tmp_path):
         ("--dataset people --folds 3 --one-vs-rest p0", "got one_vs_rest. Leave out that, or folds"),
         ("--pairs own.csv --folds 3", "got pairs. Leave out that, or folds"),
         ("--dataset people --image-size 8x", "image size '8x'; expected HEIGHTxWIDTH, as in 112x92"),
-        ("--dataset people --color gray", "color is 'gray'; expected grey or rgb"),
+        ("--dataset people --color sepia", "color is 'sepia'; expected grey or rgb"),
         ("--dataset people --resize fit", "resize is 'fit'; expected pad, crop or stretch"),
         ("--dataset digits --image-size 9", "and digits is neither. Leave them out"),
         ("--images people", "images people: that is for a list in the format of LFW's pairs.txt"),
         ("--pairs people/none.csv", "cannot read the pairs people/none.csv: No such file"),
     ],
 )
-def test_what_cannot_be_trained_on_is_said_and_nothing_is_written(of_people, run, monkeypatch, tmp_path, line, words):
+def test_unusable_data_end_in_an_error_before_anything_is_written(of_people, run, monkeypatch, tmp_path, line, words):
     monkeypatch.chdir(of_people.folder)
     done = run(f"train {line} --tower reference --workdir {tmp_path / 'run'}")
     assert done.code == 2

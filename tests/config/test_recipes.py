@@ -3,12 +3,13 @@ from dataclasses import fields, replace
 import pytest
 
 from siamese_tf.config import recipes
+from siamese_tf.config.catalog import OBJECTIVES
 from siamese_tf.config.recipes import QUICK, RECIPES, config_from
-from siamese_tf.config.train_config import OBJECTIVE_NAMES, TrainConfig
+from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import ConfigError
 
 
-def test_the_recipes_and_what_they_say_of_themselves():
+def test_the_recipes_and_their_descriptions():
     assert list(RECIPES) == [QUICK, "best", "reference", "faces", "tnn"]
     for name, recipe in RECIPES.items():
         assert recipe.command.startswith("python main") or f"train --recipe {name}" in recipe.command
@@ -23,12 +24,12 @@ def test_a_recipe_is_a_config_with_its_settings(name):
     assert config_from(name, {}).to_dict() == TrainConfig().to_dict() | settings
 
 
-@pytest.mark.parametrize("objective", OBJECTIVE_NAMES)
+@pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("name", [QUICK, "best", "reference"])
 def test_a_recipe_serves_every_objective(name, objective):
     assert "objective" not in RECIPES[name].settings
     config, more = config_from(name, {"objective": objective}), RECIPES[name].by_objective
-    assert more.keys() <= set(OBJECTIVE_NAMES)
+    assert more.keys() <= set(OBJECTIVES)
     settings = {**RECIPES[name].settings, **more.get(objective, {}), "objective": objective}
     assert config.to_dict() == TrainConfig().to_dict() | settings
 
@@ -46,7 +47,7 @@ def test_tnn_is_the_reference_network_as_it_was_trained():
     assert config.embedding_dim is None  # the tower's: 128
 
 
-def test_what_is_given_goes_before_the_recipe():
+def test_given_settings_override_the_recipe():
     given = {"dataset": "digits", "epochs": 2, "margin": "soft", "one_vs_rest": "7"}
     assert config_from("tnn", given).to_dict() == config_from("tnn", {}).to_dict() | given
 
@@ -57,13 +58,13 @@ def test_quick_is_the_defaults(given):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_what_is_given_goes_before_what_the_recipe_has_for_one_objective(name):
+def test_given_settings_override_those_for_one_objective(name):
     for objective, settings in RECIPES[name].by_objective.items():
-        given = {knob: TrainConfig().to_dict()[knob] for knob in settings} | {"objective": objective}
+        given = {field: TrainConfig().to_dict()[field] for field in settings} | {"objective": objective}
         assert config_from(name, given).to_dict().items() >= given.items()
 
 
-def test_what_a_recipe_has_for_one_objective_goes_before_what_it_has_for_all(monkeypatch):
+def test_settings_for_one_objective_override_those_for_all(monkeypatch):
     mine = replace(RECIPES["best"], settings={"epochs": 3, "seed": 1}, by_objective={"mse": {"epochs": 4}})
     monkeypatch.setattr(recipes, "RECIPES", {"mine": mine})
     assert [config_from("mine", {"objective": name}).epochs for name in ("bce", "mse")] == [3, 4]
@@ -82,20 +83,23 @@ def test_a_recipe_cannot_be_changed():
 
 
 @pytest.mark.parametrize("name", ["TNN", "", "mine"])
-def test_an_unknown_recipe_is_answered_with_those_there_are(name):
+def test_an_unknown_recipe_is_refused_with_a_list_of_all(name):
     with pytest.raises(ConfigError) as caught:
         config_from(name, {})
-    said = [f"{known} ({recipe.about})" for known, recipe in RECIPES.items()]
-    assert str(caught.value) == f"there is no recipe {name!r}; there is {'; '.join(said)}"
+    known = [f"{one} ({recipe.about})" for one, recipe in RECIPES.items()]
+    assert str(caught.value) == f"recipe must be one of {'; '.join(known)}; got {name!r}"
 
 
-def test_what_is_given_must_go_with_the_recipe():
-    with pytest.raises(ConfigError, match="recipe tnn, .*: mining 'all': for the objective triplet only; got .* 'bce'"):
+def test_given_settings_must_suit_the_recipe():
+    with pytest.raises(
+        ConfigError,
+        match="recipe tnn with the other settings: mining 'all': for the objective triplet only; got .* 'bce'",
+    ):
         config_from("tnn", {"objective": "bce"})
     assert config_from("tnn", {"objective": "contrastive", "mining": "semi-hard"}).tower == "tnn"
 
 
-def test_who_names_no_recipe_does_not_hear_of_one():
+def test_errors_of_the_default_recipe_do_not_name_it():
     with pytest.raises(ConfigError) as caught:
         config_from(QUICK, {"epochs": 0})
-    assert str(caught.value) == "epochs must be a whole number from 1 to 100,000; got 0"
+    assert str(caught.value) == "epochs must be an integer from 1 to 100,000; got 0"

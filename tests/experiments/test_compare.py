@@ -58,7 +58,7 @@ def names(trainings):
     return [(one.config.objective, one.config.seed) for one in trainings]
 
 
-def test_an_unfinished_run_goes_on_and_a_run_that_ended_early_is_told_of(trainings, configs, tmp_path):
+def test_an_unfinished_run_is_resumed_and_a_run_that_ended_early_is_reported(trainings, configs, tmp_path):
     compare_objectives(configs, 1, tmp_path, log=lambda line: None)
     (tmp_path / "bce" / "0" / "record.json").unlink()
     path = tmp_path / "triplet" / "0" / "record.json"
@@ -67,7 +67,7 @@ def test_an_unfinished_run_goes_on_and_a_run_that_ended_early_is_told_of(trainin
     said = []
     compare_objectives(configs, 1, tmp_path, log=said.append)
     assert [one.options["resume"] for one in trainings] == [False, False, True]
-    assert said[-1].endswith("(stopped at NaN in epoch 4; read, not trained again)")
+    assert said[-1].endswith("(stopped at NaN in epoch 4; already finished)")
 
 
 EVERY_RUN = [(name, seed) for seed in range(3) for name in ("bce", "triplet")]
@@ -82,13 +82,19 @@ def test_every_objective_is_trained_with_every_seed(trainings, configs, tmp_path
         assert (
             one.options.pop("pairs") is trainings[0].pairs is not None
         )  # opened once: TensorFlow never lets go of them
-        assert one.options == {"resume": False, "quiet": True, "command": "type this", "cleared": True}
+        assert one.options == {
+            "resume": False,
+            "quiet": True,
+            "pictures": True,
+            "command": "type this",
+            "cleared": True,
+        }
     assert len({replace(one.config, seed=0) for one in trainings}) == 2  # but for the seed, one config an objective
-    assert said[1].startswith("the same pairs and tower for all (reference, ")
+    assert said[1].startswith("same pairs and tower for all objectives (reference, ")
     assert [line.split(": ")[0] for line in said[-6:]] == [
         f"[{number}/6] {name}, seed {seed}" for number, (name, seed) in enumerate(EVERY_RUN, 1)
     ]
-    assert re.search(r"test 0\.8200 \(\d:\d\d:\d\d so far, 0:00:00 left\)$", said[-1])
+    assert re.search(r"test 0\.8200 \(\d:\d\d:\d\d elapsed, 0:00:00 left\)$", said[-1])
     assert comparison["objectives"]["bce"]["test_accuracy"]["values"] == pytest.approx([0.95, 0.96, 0.97])
 
 
@@ -143,7 +149,7 @@ def test_the_folder_of_a_data_set_by_default(trainings, configs, tmp_path, monke
     assert (tmp_path / "runs" / "digits" / "compare" / "comparison.json").is_file()
 
 
-def test_what_was_stopped_goes_on_where_it_stopped(trainings, configs, tmp_path, monkeypatch):
+def test_an_interrupted_comparison_is_continued(trainings, configs, tmp_path, monkeypatch):
     train = compare.train_and_evaluate
 
     def stopped(config, folder, **options):
@@ -161,7 +167,7 @@ def test_what_was_stopped_goes_on_where_it_stopped(trainings, configs, tmp_path,
     said = []
     compare_objectives(configs, 3, tmp_path, log=said.append)
     assert names(trainings) == EVERY_RUN
-    assert [line.endswith("(read, not trained again)") for line in said[-6:]] == [True] * 3 + [False] * 3
+    assert [line.endswith("(already finished)") for line in said[-6:]] == [True] * 3 + [False] * 3
 
 
 def test_more_seeds_and_more_objectives_train_what_is_missing(trainings, configs, tmp_path):
@@ -186,7 +192,9 @@ def test_a_folder_with_other_settings_is_refused_before_anything_is_trained(trai
     compare_objectives(configs, 1, tmp_path, log=lambda line: None)
     trainings.clear()
     longer = [replace(config, epochs=3) for config in configs]
-    with pytest.raises(ConfigError, match=r"bce.0 holds another run: epochs was 2 and is now 3\. Name another"):
+    with pytest.raises(
+        ConfigError, match=r"bce.0 holds another run: epochs was 2 and is now 3\. Choose another --workdir"
+    ):
         compare_objectives(longer, 2, tmp_path, log=lambda line: None)
     (tmp_path / "bce" / "0" / "record.json").unlink()  # nor may an unfinished one be taken over
     with pytest.raises(ConfigError, match="epochs was 2"):
@@ -209,11 +217,19 @@ def test_a_folder_with_other_pairs_is_refused(trainings, configs, digit_pairs, t
 @pytest.mark.parametrize(
     ("change", "seeds", "words"),
     [
-        (lambda bce, triplet: [], 1, "at least one; got none"),
-        (lambda bce, triplet: [bce, bce], 1, "different objectives, at least one; got bce, bce"),
-        (lambda bce, triplet: [bce, triplet], 0, "seeds must be 1 or more; got 0"),
-        (lambda bce, triplet: [bce, replace(triplet, tower="small_cnn")], 1, "same tower; tower is .*small_cnn"),
-        (lambda bce, triplet: [bce, replace(triplet, pairs="b.npz")], 1, "same pairs .*; pairs is .*b.npz"),
+        (lambda bce, triplet: [], 1, "objectives must be one or more names, each at most once; got none"),
+        (lambda bce, triplet: [bce, bce], 1, "objectives must be one or more names, each at most once; got bce, bce"),
+        (lambda bce, triplet: [bce, triplet], 0, "seeds must be at least 1; got 0"),
+        (
+            lambda bce, triplet: [bce, replace(triplet, tower="small_cnn")],
+            1,
+            "tower must be the same for all objectives.*; got .*small_cnn",
+        ),
+        (
+            lambda bce, triplet: [bce, replace(triplet, pairs="b.npz")],
+            1,
+            "pairs must be the same for all objectives.*; got .*b.npz",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused(trainings, configs, tmp_path, change, seeds, words):

@@ -45,19 +45,19 @@ def people(tmp_path, monkeypatch):
 @pytest.fixture
 def trained(monkeypatch):
     """What would be trained and verified, fold by fold; nothing is. The EERs are 0.1, 0.2, ..."""
-    task = []
+    runs = []
 
     def train(config, folder, **more):
-        task.append(SimpleNamespace(config=config, folder=folder, **more))
-        return SimpleNamespace(record={"training": {"seconds": 2.0 * len(task)}})
+        runs.append(SimpleNamespace(config=config, folder=folder, **more))
+        return SimpleNamespace(record={"training": {"seconds": 2.0 * len(runs)}})
 
     def verify(model, original, *, folder):
-        task[-1].verified, task[-1].verified_in = original, folder
-        return dict.fromkeys(RATES, 0.5) | {"eer": 0.1 * len(task), "threshold": 0.75}
+        runs[-1].verified, runs[-1].verified_in = original, folder
+        return dict.fromkeys(RATES, 0.5) | {"eer": 0.1 * len(runs), "threshold": 0.75}
 
     monkeypatch.setattr(folds, "train_and_evaluate", train)
     monkeypatch.setattr(folds, "verify_model", verify)
-    return task
+    return runs
 
 
 def config_of(folder, **more):
@@ -111,7 +111,9 @@ def test_all_pairs_of_the_test_images_are_verified_where_they_can_be_listed(peop
         assert pairs.similarity.sum() == images * 3 // 2  # three others of each of the four pictures
         assert run.verified.train is run.pairs.original.train
         assert run.verified_in == run.folder / "verification"
-    monkeypatch.setattr(folds, "MAX_PAIRS", 40)  # of 8 images there are 28 pairs, of 12 there are 66
+    monkeypatch.setattr(
+        "siamese_tf.experiments.fold_data.MAX_PAIRS", 40
+    )  # of 8 images there are 28 pairs, of 12 there are 66
     train_folds(config_of(people), 3)
     for run in trained[3:]:
         some = run.verified.test is run.pairs.original.test
@@ -129,25 +131,27 @@ def test_the_report_by_hand(people, trained, tmp_path):
     assert report["eer"] == pytest.approx({"mean": 0.2, "standard_error": 0.1 / 3**0.5})
     assert report["auc"] == {"mean": 0.5, "standard_error": 0.0}
     assert fold_lines(report) == [
-        "3 folds of 7 people, each tested by a model that never saw them:",
+        "3 folds of 7 people, each tested by a model not trained on them:",
         "EER (lower is better)     0.2000 +- 0.0577",
         "accuracy                  0.5000 +- 0.0000",
         "AUC                       0.5000 +- 0.0000",
         "FMR                       0.5000 +- 0.0000",
         "FNMR                      0.5000 +- 0.0000",
-        "training a fold took 4 s (median)",
+        "training time per fold: 4 s (median)",
     ]
 
 
-def begin_run(folder):
-    """What a run leaves that is stopped in its first epoch."""
+def start_run(folder):
+    """Leaves the files of a run that is stopped in its first epoch."""
     folder.mkdir(parents=True)
     (folder / "config.json").touch()
 
 
 @pytest.mark.parametrize("workdir", ["mistyped", None])
-def test_where_no_fold_was_begun_there_is_nothing_to_resume(people, trained, workdir):
-    with pytest.raises(ConfigError, match=f"nothing to resume in {workdir or 'runs/people/bce-folds'}: no run was"):
+def test_without_any_fold_there_is_nothing_to_resume(people, trained, workdir):
+    with pytest.raises(
+        ConfigError, match=f"nothing to resume in {workdir or 'runs/people/bce-folds'}: it contains no run"
+    ):
         train_folds(config_of(people), 3, workdir, resume=True)
     assert not trained
     if workdir:  # before the data set is looked at
@@ -155,10 +159,10 @@ def test_where_no_fold_was_begun_there_is_nothing_to_resume(people, trained, wor
             train_folds(replace(config_of(people), dataset="nowhere"), 3, workdir, resume=True)
 
 
-def test_what_is_said_and_where_it_is_written(people, trained, tmp_path):
+def test_the_lines_and_the_folders(people, trained, tmp_path):
     lines, owner = [], owners(people)
     (people / "p0" / "4.png").write_text("text")
-    begin_run(tmp_path / "runs" / "people" / "bce-folds" / "fold-0")
+    start_run(tmp_path / "runs" / "people" / "bce-folds" / "fold-0")
     train_folds(config_of(people), 3, resume=True, quiet=True, command="typed", log=lines.append)
     assert lines[0].startswith(f"using people from {people}, 28 grey images of 12x10 in 7 classes; 1 files could not")
     assert lines[0].endswith("; 3 folds of 7 people")
@@ -167,7 +171,12 @@ def test_what_is_said_and_where_it_is_written(people, trained, tmp_path):
         whom = ", ".join(sorted({owner[image] for image in parts(run)["test"]}))
         assert line == f"[{number + 1}/3] EER 0.{number + 1}000 on {whom} ({2 * number + 2} s)"
         assert str(run.folder) == f"runs/people/bce-folds/fold-{number}"
-        assert (run.resume, run.quiet, run.command) == (number == 0, True, "typed")  # the others are not begun
+        assert (run.resume, run.quiet, run.pictures, run.command) == (
+            number == 0,
+            True,
+            True,
+            "typed",
+        )  # the others have no run yet
     assert (tmp_path / "runs" / "people" / "bce-folds" / "folds.json").is_file()
 
 
@@ -234,7 +243,7 @@ def test_who_has_no_picture_of_their_own_is_not_counted(trained, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "count", "error", "message"),
     [
-        ({"pairs": "a.npz"}, 3, ConfigError, "of the people of a dataset.*got pairs. Leave out that, or folds"),
+        ({"pairs": "a.npz"}, 3, ConfigError, "with a dataset alone, .*got pairs. Leave out that, or folds"),
         ({"test_pairs": "a.npz", "images": "b"}, 3, ConfigError, "got test_pairs, images. Leave out those, or folds"),
         ({"one_vs_rest": "p0"}, 3, ConfigError, "got one_vs_rest"),
         ({"image_size": "big"}, 3, ConfigError, "image size 'big'; expected HEIGHTxWIDTH"),
@@ -256,13 +265,15 @@ def test_a_part_without_two_pictures_of_anybody_is_found_before_anything_is_trai
     for person in range(3, 12):
         for k in range(1, 4):
             (people / f"p{person}" / f"{k}.png").unlink()
-    with pytest.raises(DatasetError, match="people: nobody in the .* part of fold [0-5] has two images.*fewer folds"):
+    with pytest.raises(
+        DatasetError, match="split of fold [0-5] of people must have two images of one person.*fewer folds"
+    ):
         train_folds(config_of(people), 6)
     assert not trained
 
 
 def test_an_earlier_report_goes_with_the_runs_it_was_of(people, trained, monkeypatch):
-    begin_run(people.parent / "run" / "fold-0")
+    start_run(people.parent / "run" / "fold-0")
     for resume, stays in ((True, True), (False, False)):
         train_folds(config_of(people), 3, "run")
         with monkeypatch.context() as patch:
@@ -278,21 +289,21 @@ def stopped(*args, **more):
 
 @pytest.fixture(scope="module")
 def resumed(tmp_path_factory):
-    """Folds of eight people, stopped after the first and resumed; most pictures, a second each, are left out."""
+    """Folds of eight people, stopped after the first and resumed; only the DET plots are written."""
     folder = tmp_path_factory.mktemp("folds")
     config, train = config_of(draw(folder / "people", people=8)), folds.train_and_evaluate
     first = folder / "run" / "fold-0" / "checkpoint.npz"
+    silent = {"quiet": True, "pictures": False, "log": lambda line: None}
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("training.finalize.save_pictures", "evaluation.verify_model.save_pictures"):
-            patch.setattr(f"siamese_tf.{name}", lambda *_, **__: None)
+        patch.setattr("siamese_tf.evaluation.verify_model.save_pictures", lambda *_, **__: None)
         with patch.context() as stop:
             stop.setattr(
                 folds, "train_and_evaluate", lambda *args, **more: stopped() if first.exists() else train(*args, **more)
             )
             with pytest.raises(KeyboardInterrupt):
-                train_folds(config, 3, folder / "run", quiet=True, log=lambda line: None)
+                train_folds(config, 3, folder / "run", **silent)
         before = first.stat().st_mtime_ns
-        report = train_folds(config, 3, folder / "run", resume=True, quiet=True, log=lambda line: None)
+        report = train_folds(config, 3, folder / "run", resume=True, **silent)
     return SimpleNamespace(folder=folder, config=config, report=report, before=before, now=first.stat().st_mtime_ns)
 
 
@@ -304,7 +315,7 @@ def test_a_finished_fold_is_not_trained_again(resumed):
 
 
 def test_the_rates_are_those_of_the_model_on_the_pictures_of_its_people(resumed):
-    """Slow twin: every two pictures of the people of a fold, from their files."""
+    """Slow reference: every two pictures of the people of a fold, from their files."""
     for row in resumed.report["folds"]:
         folder = resumed.folder / "run" / f"fold-{row['fold']}"
         model = load_model(folder / "siamese.keras")
@@ -323,15 +334,15 @@ def test_the_rates_are_those_of_the_model_on_the_pictures_of_its_people(resumed)
         assert row["seconds"] == model.record["training"]["seconds"]
 
 
-def test_runs_of_other_folds_are_not_gone_on_with(resumed):
+def test_runs_of_other_folds_are_not_resumed(resumed):
     """Their test people may be those that this fold was trained on."""
-    with pytest.raises(ConfigError, match=r"fold-0.checkpoint\.npz is of another run: its pairs are others"):
+    with pytest.raises(ConfigError, match=r"fold-0.checkpoint\.npz belongs to another run: its pairs differ"):
         train_folds(resumed.config, 4, resumed.folder / "run", resume=True, quiet=True, log=lambda line: None)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not ATT_FACES.is_dir(), reason="needs att-faces/ in $SIAMESE_TF_DATA")
-def test_faces_of_people_never_seen_are_told_apart_as_well_as_the_tutorial_says(tmp_path):
+def test_the_error_rate_on_unseen_people_is_that_of_the_tutorial(tmp_path):
     """A published Siamese network has an EER of 3.33% on people of this data set that it has not seen."""
     report = train_folds(config_from("faces", {"dataset": str(ATT_FACES)}), 8, tmp_path, quiet=True)
     tested = [person for row in report["folds"] for person in row["people"]]

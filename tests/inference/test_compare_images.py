@@ -3,9 +3,9 @@ import pytest
 from PIL import Image
 from tensorflow import keras
 
+from siamese_tf.config.catalog import HEADS
 from siamese_tf.errors import ImageError
 from siamese_tf.inference.compare_images import compare_images
-from siamese_tf.models.heads import HEADS
 from siamese_tf.models.siamese_model import SiameseModel
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1), np.uint8)

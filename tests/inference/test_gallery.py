@@ -11,12 +11,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from siamese_tf.config.catalog import HEADS
 from siamese_tf.errors import ConfigError, GalleryError, ImageError
 from siamese_tf.inference.gallery import Gallery
 from siamese_tf.inference.gallery_file import GalleryFile
 from siamese_tf.inference.gallery_schema import APPLICATION, TABLES
 from siamese_tf.inference.matching import corrected_threshold
-from siamese_tf.models.heads import HEADS
 from siamese_tf.models.model_file import load_model, save_model
 from siamese_tf.models.pair_logits import probability
 from siamese_tf.models.siamese_model import SiameseModel

@@ -1,4 +1,4 @@
-"""Identical embeddings through every head, row by row and as a matrix: where a square root has no slope."""
+"""Identical embeddings through every head, row by row and as a matrix, where the gradient of a square root is infinite."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,13 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from siamese_tf.models.heads import HEADS
+from siamese_tf.config.catalog import HEADS
+from siamese_tf.models.heads import build_head
 
 
 def drawn_head(name: str, embedding_dim: int) -> keras.layers.Layer:
-    """A head whose matrices are drawn by NumPy, so the same on every stack."""
-    head, rng = HEADS[name](embedding_dim), np.random.default_rng(1)
+    """Returns a head whose matrices are drawn by NumPy, so that they are the same on every stack."""
+    head, rng = build_head(name, embedding_dim), np.random.default_rng(1)
     for weight in head.trainable_variables:
         if len(weight.shape) == 2:
             weight.assign(rng.normal(0, 0.5, weight.shape))
@@ -21,13 +22,13 @@ def drawn_head(name: str, embedding_dim: int) -> keras.layers.Layer:
 
 @pytest.fixture(params=HEADS)
 def head(request) -> keras.layers.Layer:
-    """Each head in turn, for embeddings of 8 numbers."""
+    """Each head in turn, for 8-dimensional embeddings."""
     return drawn_head(request.param, 8)
 
 
 @pytest.fixture(params=[(head, image_format) for head in HEADS for image_format in ("rows", "matrix")], ids=" ".join)
-def numbers_at_identical_embeddings(request) -> Callable[..., list[np.ndarray]]:
-    """A function (loss, measure) -> the losses, and the gradients of their sum by embeddings and head."""
+def values_at_identical_embeddings(request) -> Callable[..., list[np.ndarray]]:
+    """Function (loss, measure) -> the losses, and the gradients of their sum with respect to embeddings and head."""
     name, image_format = request.param
     head = drawn_head(name, 3)
     embeddings = tf.Variable(np.tile(np.float32([[0.3, -0.2, 0.9]]), (4, 1)))

@@ -7,7 +7,7 @@ from siamese_tf.losses.contrastive import ContrastiveLoss, contrastive_loss
 from siamese_tf.losses.mse import squared_error
 
 
-def twin(similarity: np.ndarray, distance: np.ndarray, margin: float) -> np.ndarray:
+def reference(similarity: np.ndarray, distance: np.ndarray, margin: float) -> np.ndarray:
     losses = []
     for y, d in zip(similarity, distance, strict=True):
         if y == 1:
@@ -19,46 +19,46 @@ def twin(similarity: np.ndarray, distance: np.ndarray, margin: float) -> np.ndar
     return np.array(losses)
 
 
-def test_pencil():
+def test_worked_example():
     # Margin 2. Same at distance 3: 3^2 = 9. Different at 1/2: (2 - 1/2)^2 = 9/4; at 2 and beyond: 0.
     loss = contrastive_loss(tf.constant([1, 0, 0, 0]), tf.constant([3.0, 0.5, 2.0, 7.0]), margin=2.0)
     np.testing.assert_allclose(loss, [9, 9 / 4, 0, 0])
 
 
 @pytest.mark.parametrize("margin", [0.4, 1.0, 2.5])
-def test_it_is_its_slow_twin(margin):
+def test_values_equal_a_slow_reference(margin):
     rng = np.random.default_rng(3)
     similarity, distance = rng.integers(0, 2, 200, dtype=np.uint8), rng.uniform(0, 3, 200).astype(np.float32)
     loss = contrastive_loss(similarity, tf.constant(distance), margin)
-    np.testing.assert_allclose(loss, twin(similarity, distance.astype(np.float64), margin), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(loss, reference(similarity, distance.astype(np.float64), margin), rtol=1e-5, atol=1e-5)
 
 
-def test_it_keeps_the_shape_it_gets():
+def test_the_shape_is_preserved():
     assert contrastive_loss(tf.zeros((3, 3), tf.uint8), tf.ones((3, 3))).shape == (3, 3)
 
 
-def test_a_good_pair_lowers_it_and_an_inverted_label_raises_it():
+def test_better_distances_lower_the_loss_and_inverted_labels_raise_it():
     nearer = tf.constant([0.8, 0.6, 0.4, 0.2, 0.0])
     same, inverted = (contrastive_loss(tf.fill([5], y), nearer).numpy() for y in (1, 0))
     assert (np.diff(same) < 0).all()
     assert (np.diff(inverted) > 0).all()
 
 
-def test_a_step_of_training_draws_same_together_and_pushes_different_apart():
+def test_gradient_descent_pulls_similar_pairs_together_and_pushes_dissimilar_apart():
     distance = tf.Variable([0.5, 0.5])
     with tf.GradientTape() as tape:
         loss = contrastive_loss(tf.constant([1, 0]), distance)
     np.testing.assert_allclose(tape.gradient(loss, distance), [1.0, -1.0])  # downhill: nearer, farther
 
 
-def test_identical_embeddings_give_finite_loss_and_gradients(numbers_at_identical_embeddings):
-    numbers = numbers_at_identical_embeddings(contrastive_loss, "distance")
+def test_identical_embeddings_give_finite_loss_and_gradients(values_at_identical_embeddings):
+    numbers = values_at_identical_embeddings(contrastive_loss, "distance")
     assert len(numbers) > 1
     assert all(np.isfinite(array).all() for array in numbers)
 
 
 def test_it_is_not_the_squared_error_again(head):
-    """On 1 - p with margin 1 it would be, in value and in slope: the scar this project began with."""
+    """On 1 - p with margin 1 it would be, in value and in gradient, which would be `mse` again."""
     rng = np.random.default_rng(4)
     a, b = (tf.Variable(rng.normal(size=(6, 8)).astype(np.float32)) for _ in range(2))
     similarity = tf.constant([1, 0, 1, 0, 1, 0])
@@ -69,8 +69,8 @@ def test_it_is_not_the_squared_error_again(head):
     np.testing.assert_allclose(again, mse, atol=1e-6)
     np.testing.assert_allclose(tape.gradient(again, a), tape.gradient(mse, a), atol=1e-6)
     assert np.abs(ours - mse).max() > 0.05
-    slopes = [tape.gradient(loss, a).numpy().ravel() for loss in (ours, mse)]
-    assert np.abs(slopes[0] - slopes[1]).max() > 0.01
+    gradients = [tape.gradient(loss, a).numpy().ravel() for loss in (ours, mse)]
+    assert np.abs(gradients[0] - gradients[1]).max() > 0.01
 
 
 @pytest.mark.parametrize("shapes", [((4,), (4, 1)), ((4, 1), (4,)), ((4,), (4,)), ((4, 1), (4, 1))])

@@ -53,9 +53,9 @@ def value(of: keras.losses.Loss | keras.metrics.Metric) -> float:
 
 @pytest.mark.parametrize(("kind", "changes"), each_argument())
 def test_keras_saves_and_loads_every_argument(kind, changes):
-    door = keras.metrics if kind is ActiveTriplets else keras.losses
+    module = keras.metrics if kind is ActiveTriplets else keras.losses
     made = kind(**changes)
-    loaded = door.deserialize(door.serialize(made))
+    loaded = module.deserialize(module.serialize(made))
     assert type(loaded) is kind
     assert loaded.get_config() == made.get_config()
     for name, expected in changes.items():
@@ -96,7 +96,7 @@ def test_an_unknown_average_is_refused_at_once():
 
 
 def test_the_average_is_passed_on():
-    labels, line = np.array([0, 0, 1, 1]), np.float32([[0], [4], [1], [6]])  # the pencil of test_triplet.py
+    labels, line = np.array([0, 0, 1, 1]), np.float32([[0], [4], [1], [6]])  # worked example in test_triplet.py
     assert float(TripletBatchAllLoss()(labels, line)) == pytest.approx(21 / 6)
     assert float(TripletBatchAllLoss(average="valid")(labels, line)) == pytest.approx(21 / 8)
 
@@ -123,7 +123,7 @@ def test_labels_may_be_a_column(kind, labels):
 
 @pytest.mark.parametrize("kind", [*FUNCTIONS, ActiveTriplets])
 def test_one_hot_labels_are_refused(kind):
-    with pytest.raises(ValueError, match="class numbers.*tf.argmax"):
+    with pytest.raises(ValueError, match="one class per image.*tf.argmax"):
         kind()(np.eye(3, dtype=np.float32)[LABELS], EMBEDDINGS)
 
 
@@ -168,15 +168,15 @@ def test_a_compiled_model_trains_saves_loads_and_trains_on(kind, arguments, tmp_
 
 
 def test_training_draws_classes_apart():
-    centres = np.float32([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]])
+    centers = np.float32([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]])
     model = compiled(TripletBatchAllLoss, margin=1.0)
-    inputs = centres[LABELS] + EMBEDDINGS / 10
+    inputs = centers[LABELS] + EMBEDDINGS / 10
     history = model.fit(inputs, LABELS, batch_size=12, epochs=40, verbose=0).history
     assert history["active_triplets"][-1] < history["active_triplets"][0] / 2
 
 
-def test_active_triplets_pencil():
-    # The pencil of test_triplet.py: 6 of 8 are active. Then one of one class, which has none, and the 6 of 8 again.
+def test_worked_example_of_active_triplets():
+    # worked example in test_triplet.py: 6 of 8 are active. Then one of one class, which has none, and the 6 of 8 again.
     labels, line = np.array([0, 0, 1, 1]), np.float32([[0], [4], [1], [6]])
     metric = ActiveTriplets()
     assert float(metric.result()) == 0.0

@@ -6,31 +6,31 @@ from tensorflow import keras
 from siamese_tf.losses.mse import squared_error
 
 
-def twin(similarity: np.ndarray, logit: np.ndarray) -> np.ndarray:
+def reference(similarity: np.ndarray, logit: np.ndarray) -> np.ndarray:
     return np.array([(y - 1.0 / (1.0 + np.exp(-z))) ** 2 for y, z in zip(similarity.tolist(), logit, strict=True)])
 
 
-def test_pencil():
+def test_worked_example():
     # logit 0 is p = 1/2: (1/2)^2 either way. logit log 3 is p = 3/4: (1/4)^2 if same, (3/4)^2 if not.
     logit = tf.constant([0.0, 0.0, np.log(3.0), np.log(3.0)], tf.float32)
     loss = squared_error(tf.constant([1, 0, 1, 0]), logit)
     np.testing.assert_allclose(loss, [1 / 4, 1 / 4, 1 / 16, 9 / 16], rtol=1e-6)
 
 
-def test_it_is_its_slow_twin_and_what_keras_computes():
+def test_the_loss_equals_a_slow_reference_and_that_of_keras():
     rng = np.random.default_rng(2)
     similarity, logit = rng.integers(0, 2, 200, dtype=np.uint8), rng.normal(0, 4, 200).astype(np.float32)
     loss = squared_error(similarity, tf.constant(logit)).numpy()
-    np.testing.assert_allclose(loss, twin(similarity, logit.astype(np.float64)), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(loss, reference(similarity, logit.astype(np.float64)), rtol=1e-5, atol=1e-5)
     from_keras = keras.losses.MeanSquaredError()(similarity.astype(np.float32), tf.sigmoid(logit))
     assert loss.mean() == pytest.approx(float(from_keras), rel=1e-5)
 
 
-def test_it_keeps_the_shape_it_gets():
+def test_the_shape_is_preserved():
     assert squared_error(tf.zeros((3, 3), tf.uint8), tf.zeros((3, 3))).shape == (3, 3)
 
 
-def test_a_logit_of_any_size_gives_a_finite_loss_and_slope():
+def test_a_logit_of_any_size_gives_a_finite_loss_and_gradient():
     logit = tf.Variable([1e4, -1e4, 1e4, -1e4])
     with tf.GradientTape() as tape:
         loss = squared_error(tf.constant([1, 0, 0, 1]), logit)
@@ -38,14 +38,14 @@ def test_a_logit_of_any_size_gives_a_finite_loss_and_slope():
     np.testing.assert_allclose(tape.gradient(loss, logit), [0, 0, 0, 0])
 
 
-def test_a_good_pair_lowers_it():
+def test_better_logits_lower_the_loss():
     logits = tf.constant([-2.0, -1.0, 0.0, 1.0, 2.0])
     same, different = (squared_error(tf.fill([5], y), logits).numpy() for y in (1, 0))
     assert (np.diff(same) < 0).all()
     assert (np.diff(different) > 0).all()
 
 
-def test_identical_embeddings_give_finite_loss_and_gradients(numbers_at_identical_embeddings):
-    numbers = numbers_at_identical_embeddings(squared_error, "logit")
+def test_identical_embeddings_give_finite_loss_and_gradients(values_at_identical_embeddings):
+    numbers = values_at_identical_embeddings(squared_error, "logit")
     assert len(numbers) > 2
     assert all(np.isfinite(array).all() for array in numbers)

@@ -5,7 +5,7 @@ import tensorflow as tf
 from siamese_tf.losses.pairs import balanced_mean, flat_pairs
 
 
-def twin(losses: np.ndarray, similarity: np.ndarray, counted: np.ndarray) -> float:
+def reference(losses: np.ndarray, similarity: np.ndarray, counted: np.ndarray) -> float:
     total = 0.0
     for kind in (0, 1):
         chosen = [x for x, y, c in zip(losses.flat, similarity.flat, counted.flat, strict=True) if c == 1 and y == kind]
@@ -20,7 +20,7 @@ def test_flat_pairs_brings_labels_and_outputs_to_one_shape_and_type():
     assert labels.dtype == outputs.dtype == tf.float32
 
 
-def test_pencil():
+def test_worked_example():
     # One similar pair of loss 6, three dissimilar of mean 2: (6 + 2) / 2 = 4; the plain mean would be 3.
     losses, similarity = tf.constant([6.0, 1.0, 2.0, 3.0]), tf.constant([1.0, 0.0, 0.0, 0.0])
     assert float(balanced_mean(losses, similarity, tf.ones(4))) == 4.0
@@ -32,12 +32,12 @@ def test_a_pair_that_does_not_count_is_left_out():
     assert float(balanced_mean(losses, similarity, tf.constant([1.0, 1.0, 0.0, 1.0]))) == 4.0
 
 
-def test_it_is_its_slow_twin_on_a_matrix():
+def test_the_mean_equals_a_slow_reference_on_a_matrix():
     rng = np.random.default_rng(5)
     losses = rng.uniform(0, 3, (9, 9)).astype(np.float32)
     similarity, counted = (rng.integers(0, 2, (9, 9)).astype(np.float32) for _ in range(2))
     ours = balanced_mean(tf.constant(losses), tf.constant(similarity), tf.constant(counted))
-    assert float(ours) == pytest.approx(twin(losses, similarity, counted), abs=1e-5)
+    assert float(ours) == pytest.approx(reference(losses, similarity, counted), abs=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
-"""The triplet losses against slow twins that follow their docstrings with loops, over random batches.
+"""Compares the triplet losses on random batches with slow references that follow their docstrings in loops.
 
-Semi-hard mining jumps where a positive and a negative are equally far. So the random batches have distances that are
-equal to the last bit or clearly apart: those with duplicates are drawn from vectors whose distances need no rounding.
+Semi-hard mining is discontinuous where a positive and a negative are equally far. The random batches therefore have
+distances that are equal to the last bit or clearly different: batches with duplicates are drawn from vectors whose
+distances need no rounding.
 """
 
 import math
@@ -32,14 +33,15 @@ LOSSES: dict[str, tuple[Callable[..., tf.Tensor], dict]] = {
     "all soft": (triplet_batch_all_loss, {"soft": True}),
 }
 STEP = 1e-7  # of the finite differences
+LARGEST_BATCH = 24  # the references take time proportional to the cube; the slow test draws up to 64 images
 
 
-class Twin(NamedTuple):
+class Reference(NamedTuple):
     value: float
-    choice: list  # which triplets it is made of: where this changes, the loss has a kink or a jump
+    choice: list  # triplets that contribute: where they change, the loss is not differentiable
 
 
-def distances_twin(x: np.ndarray, metric: str) -> np.ndarray:
+def reference_distances(x: np.ndarray, metric: str) -> np.ndarray:
     if metric == "angular":
         x = x / np.linalg.norm(x, axis=1, keepdims=True)
         return np.maximum(1.0 - (x[:, None] * x[None]).sum(axis=2), 0.0)
@@ -51,14 +53,14 @@ def softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
-def mined_twins(to: list[list[float]], picked: list[tuple[int, int, int]], margin: float) -> tuple[Twin, Twin]:
-    """The hinge loss and the soft one of the triplets picked: anchor, positive, negative."""
+def mined_references(
+    to: list[list[float]], picked: list[tuple[int, int, int]], margin: float
+) -> tuple[Reference, Reference]:
+    """Returns the hinge and the soft loss of the given triplets: anchor, positive, negative."""
     excess = [to[a][p] - to[a][n] for a, p, n in picked]
     count = max(len(picked), 1)
-    numeric_margin = Twin(
-        sum(max(e + margin, 0.0) for e in excess) / count, [*picked, *(e + margin > 0 for e in excess)]
-    )
-    return numeric_margin, Twin(sum(softplus(e) for e in excess) / count, picked)
+    hinge = Reference(sum(max(e + margin, 0.0) for e in excess) / count, [*picked, *(e + margin > 0 for e in excess)])
+    return hinge, Reference(sum(softplus(e) for e in excess) / count, picked)
 
 
 def semi_hard(to: list[list[float]], labels: list[int]) -> list[tuple[int, int, int]]:
@@ -91,12 +93,14 @@ def hard(to: list[list[float]], labels: list[int]) -> list[tuple[int, int, int]]
     return picked
 
 
-def twins(distances: np.ndarray, labels: np.ndarray, margin: float) -> tuple[dict[str, Twin], tuple[int, int, int]]:
-    """Every loss, and how many triplets are active (hinge), active (soft) and valid."""
+def references(
+    distances: np.ndarray, labels: np.ndarray, margin: float
+) -> tuple[dict[str, Reference], tuple[int, int, int]]:
+    """Returns every loss, and the numbers of triplets that are active (hinge), active (soft) and valid."""
     to, labels = distances.tolist(), labels.tolist()
     found = {}
     for name, picked in (("semi-hard", semi_hard(to, labels)), ("hard", hard(to, labels))):
-        found[name], found[f"{name} soft"] = mined_twins(to, picked, margin)
+        found[name], found[f"{name} soft"] = mined_references(to, picked, margin)
     active, total, total_soft, nearer, valid = [], 0.0, 0.0, 0, 0
     for a in range(len(labels)):
         for p in range(len(labels)):
@@ -112,22 +116,22 @@ def twins(distances: np.ndarray, labels: np.ndarray, margin: float) -> tuple[dic
                 if excess + margin > 0:
                     total += excess + margin
                     active.append((a, p, n))
-    found["all"] = Twin(total / max(len(active), 1), active)
-    found["all valid"] = Twin(total / max(valid, 1), active)
-    found["all soft"] = Twin(total_soft / max(valid, 1), [])
+    found["all"] = Reference(total / max(len(active), 1), active)
+    found["all valid"] = Reference(total / max(valid, 1), active)
+    found["all soft"] = Reference(total_soft / max(valid, 1), [])
     return found, (len(active), nearer, valid)
 
 
 class Batch(NamedTuple):
     embeddings: np.ndarray  # (n, d) float64
-    original: np.ndarray  # (n,) the first row that this row is a duplicate of, or itself
+    original: np.ndarray  # (n,) first row of which this row is a duplicate, or the row itself
     labels: np.ndarray  # (n,)
     metric: str
     margin: float
 
 
 def exact_unit_vectors(rng: np.random.Generator, count: int) -> np.ndarray:
-    """(count, 16) of length exactly 1: orthogonal steps whose results are multiples of 2^-10."""
+    """Draws (count, 16) vectors of length exactly 1: products of orthogonal matrices, in multiples of 2^-10."""
     step = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2
     x = np.eye(1, 16).repeat(count, axis=0)
     for _ in range(10):
@@ -137,16 +141,16 @@ def exact_unit_vectors(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 def grid(rng: np.random.Generator, count: int, metric: str) -> np.ndarray:
-    """Vectors between which many distances are equal."""
+    """Draws vectors with many equal distances."""
     if metric == "angular":
         return rng.choice([-1.0, 1.0], (count, 16))
     return rng.integers(-2, 3, (count, 4)).astype(np.float64)
 
 
-def draw(rng: np.random.Generator, kind: str, metric: str) -> Batch:
-    """One batch, such that no rounding of float32 can change which triplets are mined or active."""
+def draw(rng: np.random.Generator, kind: str, metric: str, largest: int) -> Batch:
+    """Draws a batch in which no rounding of float32 can change which triplets are mined or active."""
     while True:
-        count = int(rng.integers(2, 65))
+        count = int(rng.integers(2, largest + 1))
         labels = rng.integers(0, rng.integers(1, 11), count)
         margin = float(rng.choice([0.0, 0.2, 0.5, 1.0]))
         original = np.arange(count)
@@ -158,7 +162,7 @@ def draw(rng: np.random.Generator, kind: str, metric: str) -> Batch:
             original[copies] = rng.choice(np.append(np.flatnonzero(~copies), 0), copies.sum())
             original = original[original]  # where row 0 is itself a copy
             x = x[original]
-        distances = distances_twin(x, metric)
+        distances = reference_distances(x, metric)
         near = 1e-6 * distances.max()
         gaps = np.abs(distances[:, :, None] - distances[:, None, :])  # (n, n, n)
         to_margin = np.abs(distances[:, :, None] - distances[:, None, :] + margin)
@@ -166,10 +170,10 @@ def draw(rng: np.random.Generator, kind: str, metric: str) -> Batch:
             return Batch(x, original, labels, metric, margin)
 
 
-def batches(seed: int, count: int, kinds: tuple[str, ...]) -> Iterator[Batch]:
+def batches(seed: int, count: int, kinds: tuple[str, ...], largest: int = LARGEST_BATCH) -> Iterator[Batch]:
     rng = np.random.default_rng(seed)
     for i in range(count):
-        yield draw(rng, kinds[i % len(kinds)], METRICS[i // len(kinds) % 3])
+        yield draw(rng, kinds[i % len(kinds)], METRICS[i // len(kinds) % 3], largest)
 
 
 def value_and_gradient(name: str, batch: Batch, dtype: str) -> tuple[float, np.ndarray]:
@@ -181,18 +185,20 @@ def value_and_gradient(name: str, batch: Batch, dtype: str) -> tuple[float, np.n
     return float(value), tape.gradient(value, x).numpy()
 
 
-def slopes(batch: Batch, here: dict[str, Twin], seed: int) -> dict[str, tuple[np.ndarray, float]]:
-    """For each loss a direction (n, d) along which it has no kink, and the slope of its twin in that direction.
+def directional_derivatives(batch: Batch, here: dict[str, Reference], seed: int) -> dict[str, tuple[np.ndarray, float]]:
+    """Returns for each loss a direction (n, d) in which it is smooth, and the derivative of its reference along it.
 
-    Two directions are tried: every row its own way, then duplicates together, since apart they break their ties. A loss
-    with a kink along both, as at the many ties of a grid, is left out.
+    Two directions are tried: one per row, then the same one for duplicates, whose ties the first would break. A loss
+    that is smooth along neither, as at the many ties of a grid, is omitted.
     """
-    own_way = np.random.default_rng(seed).normal(size=batch.embeddings.shape)
-    own_way /= np.linalg.norm(own_way, axis=1, keepdims=True)
+    per_row = np.random.default_rng(seed).normal(size=batch.embeddings.shape)
+    per_row /= np.linalg.norm(per_row, axis=1, keepdims=True)
     found = {}
-    for direction in (own_way, own_way[batch.original]):
+    for direction in (per_row, per_row[batch.original]):
         sides = [
-            twins(distances_twin(batch.embeddings + side * direction, batch.metric), batch.labels, batch.margin)[0]
+            references(
+                reference_distances(batch.embeddings + side * direction, batch.metric), batch.labels, batch.margin
+            )[0]
             for side in (STEP, -STEP)
         ]
         for name in LOSSES:
@@ -202,30 +208,30 @@ def slopes(batch: Batch, here: dict[str, Twin], seed: int) -> dict[str, tuple[np
     return found
 
 
-def check_against_the_twins(seed: int, count: int) -> None:
-    with_slope = dict.fromkeys(LOSSES, 0)
-    for number, batch in enumerate(batches(seed, count, ("gaussian", "exact", "grid", "exact"))):
-        distances = distances_twin(batch.embeddings, batch.metric)
-        here, (active, nearer, valid) = twins(distances, batch.labels, batch.margin)
-        slope = slopes(batch, here, number)
+def check_against_references(seed: int, count: int, largest: int = LARGEST_BATCH) -> None:
+    differentiable = dict.fromkeys(LOSSES, 0)
+    for number, batch in enumerate(batches(seed, count, ("gaussian", "exact", "grid", "exact"), largest)):
+        distances = reference_distances(batch.embeddings, batch.metric)
+        here, (active, nearer, valid) = references(distances, batch.labels, batch.margin)
+        derivatives = directional_derivatives(batch, here, number)
         for dtype in ("float64", "float32"):
-            told = f"batch {number} of seed {seed}, {dtype}"
+            context = f"batch {number} of seed {seed}, {dtype}"
             x = tf.constant(batch.embeddings, dtype)
             for soft, expected in ((False, active), (True, nearer)):
                 counts = triplet_counts(batch.labels, x, batch.margin, soft, batch.metric)
-                assert tuple(map(int, counts)) == (expected, valid), told
+                assert tuple(map(int, counts)) == (expected, valid), context
             for name in LOSSES:
                 value, gradient = value_and_gradient(name, batch, dtype)
-                np.testing.assert_allclose(value, here[name].value, rtol=1e-5, atol=1e-5, err_msg=f"{name}, {told}")
-                if name in slope:
-                    direction, expected = slope[name]
+                np.testing.assert_allclose(value, here[name].value, rtol=1e-5, atol=1e-5, err_msg=f"{name}, {context}")
+                if name in derivatives:
+                    direction, expected = derivatives[name]
                     along = (gradient.astype(np.float64) * direction).sum()
-                    np.testing.assert_allclose(along, expected, rtol=1e-5, atol=1e-5, err_msg=f"{name}, {told}")
-                    with_slope[name] += dtype == "float64"
-    assert min(with_slope.values()) > 0.6 * count, with_slope
+                    np.testing.assert_allclose(along, expected, rtol=1e-5, atol=1e-5, err_msg=f"{name}, {context}")
+                    differentiable[name] += dtype == "float64"
+    assert min(differentiable.values()) > 0.6 * count, differentiable
 
 
-def test_pencil():
+def test_worked_example():
     # On a line, class A at 0 and 4, class B at 1 and 6, margin 1.
     labels, x = tf.constant([0, 0, 1, 1]), tf.constant([[0.0], [4.0], [1.0], [6.0]])
     # Semi-hard. 0 to 4: the 6 is farther, 4 - 6 + 1 < 0. 4 to 0: neither 1 nor 6 is farther than 4; the farthest is the
@@ -245,8 +251,8 @@ def test_pencil():
     assert float(triplet_hard_loss(labels, x, soft=True)) == pytest.approx(soft)
 
 
-def test_hard_pencil_of_the_slope_where_positive_and_negative_are_equally_far():
-    # Of the anchor at the origin: its only positive is drawn from the right, its only negative pushed up.
+def test_worked_example_of_the_hard_gradient_where_positive_and_negative_are_equally_far():
+    # Anchor at the origin: its only positive, at the right, is pulled in; its only negative, above, is pushed away.
     x = tf.Variable([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     with tf.GradientTape() as tape:
         cost = triplet_hard_costs(tf.constant([5, 5, 9]), x)[0]
@@ -254,19 +260,19 @@ def test_hard_pencil_of_the_slope_where_positive_and_negative_are_equally_far():
     np.testing.assert_allclose(tape.gradient(cost, x)[1:], [[1, 0], [0, -1]])
 
 
-def test_they_are_their_slow_twins():
-    check_against_the_twins(seed=0, count=60)
+def test_the_losses_equal_slow_references():
+    check_against_references(seed=0, count=60)
 
 
 @pytest.mark.slow
-def test_they_are_their_slow_twins_on_a_thousand_batches():
-    check_against_the_twins(seed=1, count=1000)
+def test_the_losses_equal_slow_references_on_a_thousand_batches():
+    check_against_references(seed=1, count=1000, largest=64)
 
 
 @pytest.fixture
 def addons() -> Iterator[ModuleType]:
     found = pytest.importorskip("tensorflow_addons", reason="TensorFlow Addons is there for Python 3.11 only")
-    tf.config.run_functions_eagerly(True)  # Addons' are functions that TensorFlow would trace again for each margin
+    tf.config.run_functions_eagerly(True)  # TensorFlow would trace the functions of Addons again for each margin
     yield found.losses
     tf.config.run_functions_eagerly(False)
 
@@ -274,7 +280,7 @@ def addons() -> Iterator[ModuleType]:
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [
-        ("semi-hard", ("exact", "grid")),  # Addons rounds its distances to float32, where ties of others break
+        ("semi-hard", ("exact", "grid")),  # Addons rounds distances to float32, which breaks the ties of other batches
         ("hard", ("gaussian", "exact", "grid")),
         ("hard soft", ("gaussian", "exact", "grid")),
     ],
@@ -284,7 +290,7 @@ def test_they_are_those_of_tensorflow_addons(addons, name, kinds):
     theirs = getattr(addons, loss.__name__)
     finite = 0
     for number, batch in enumerate(batches(2, 200, kinds)):
-        length = 16.0 if number % 10 == 0 else 1.0  # of embeddings so long that exp() overflows
+        length = 16.0 if number % 10 == 0 else 1.0  # length of embeddings at which exp() overflows
         x = tf.constant(batch.embeddings * length, tf.float32)
         common = {"margin": batch.margin, "distance_metric": batch.metric, **arguments}
         ours, expected = (float(function(batch.labels, x, **common)) for function in (loss, theirs))
@@ -297,7 +303,7 @@ def test_they_are_those_of_tensorflow_addons(addons, name, kinds):
     assert 150 < finite < 200 or (name == "hard" and finite == 200)
 
 
-CLIFFS = {  # labels, embeddings
+DEGENERATE = {  # labels, embeddings
     "identical embeddings": ([0, 0, 0, 1, 1, 1], np.tile([0.3, -0.2, 0.9], (6, 1))),
     "identical within a class": ([0, 0, 0, 1, 1, 1], np.repeat([[0.6, 0.8, 0.0], [0.0, 0.6, 0.8]], 3, axis=0)),
     "all zeros": ([0, 0, 1, 1], np.zeros((4, 3))),
@@ -307,10 +313,10 @@ CLIFFS = {  # labels, embeddings
 }
 
 
-@pytest.mark.parametrize("cliff", CLIFFS)
+@pytest.mark.parametrize("case", DEGENERATE)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
-def test_on_cliffs_loss_and_gradient_are_finite(cliff, dtype):
-    labels, embeddings = CLIFFS[cliff]
+def test_loss_and_gradient_are_finite_on_degenerate_batches(case, dtype):
+    labels, embeddings = DEGENERATE[case]
     x = tf.cast(tf.constant(embeddings), dtype)
     for metric in METRICS:
         for name, (loss, arguments) in LOSSES.items():
@@ -325,9 +331,9 @@ def test_on_cliffs_loss_and_gradient_are_finite(cliff, dtype):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_the_values_on_cliffs(name):
+def test_values_on_degenerate_batches(name):
     loss, arguments = LOSSES[name]
-    value = {cliff: float(loss(tf.constant(y), tf.constant(x), **arguments)) for cliff, (y, x) in CLIFFS.items()}
+    value = {case: float(loss(tf.constant(y), tf.constant(x), **arguments)) for case, (y, x) in DEGENERATE.items()}
     collapsed = math.log(2) if "soft" in name else 1.0  # every excess is 0: log(1 + 1), or the margin
     assert value["identical embeddings"] == pytest.approx(collapsed, abs=1e-5)
     assert value["all zeros"] == pytest.approx(collapsed, abs=1e-5)
@@ -373,7 +379,7 @@ def test_a_function_may_measure_the_distance(name):
         return tf.reduce_sum(tf.abs(x[:, tf.newaxis] - x[tf.newaxis]), axis=2)
 
     distances = manhattan(x).numpy().astype(np.float64)
-    found, _ = twins(distances, labels.numpy(), 1.0)
+    found, _ = references(distances, labels.numpy(), 1.0)
     assert float(loss(labels, x, distance_metric=manhattan, **arguments)) == pytest.approx(found[name].value, rel=1e-5)
 
 
@@ -392,9 +398,9 @@ def test_it_runs_in_a_graph_of_unknown_shape(name):
         x, labels = tf.random.stateless_normal((count, 4), [1, 2]), np.arange(count) % 3
         value, gradient = graph(labels, x)
         batch = Batch(x.numpy().astype(np.float64), np.arange(count), labels, "L2", 1.0)
-        expected, slope = value_and_gradient(name, batch, "float32")
+        expected, expected_gradient = value_and_gradient(name, batch, "float32")
         assert float(value) == pytest.approx(expected, rel=1e-6)
-        np.testing.assert_allclose(gradient, slope, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
-from siamese_tf.models.heads import HEADS
+from siamese_tf.config.catalog import HEADS
+from siamese_tf.models.heads import build_head
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.weights import named_weights
 
@@ -42,7 +43,7 @@ def drawn() -> Callable[[SiameseModel], SiameseModel]:
 @pytest.fixture(scope="session", params=HEADS)
 def head(request) -> keras.layers.Layer:
     """Each head in turn, for embeddings of 5 numbers."""
-    head = HEADS[request.param](5)
+    head = build_head(request.param, 5)
     _draw({weight.name: weight for weight in head.trainable_variables if len(weight.shape)}, seed=1)
     return head
 

@@ -2,36 +2,39 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from siamese_tf.config.train_config import HEAD_NAMES
+from siamese_tf.config.builders import load_builder
+from siamese_tf.config.catalog import HEADS
 from siamese_tf.errors import ConfigError
-from siamese_tf.models.heads import HEADS, ConcatHead, build_head
+from siamese_tf.models.heads import ConcatHead, build_head
 
 
 def embeddings(count: int, seed: int) -> tf.Tensor:
     return tf.constant(np.random.default_rng(seed).normal(size=(count, 5)).astype(np.float32))
 
 
-def test_the_config_knows_every_head():
-    assert tuple(HEADS) == HEAD_NAMES
+def test_the_row_of_a_head_says_whether_it_normalizes():
+    for name, row in HEADS.items():
+        assert type(build_head(name, 5)) is load_builder(row.builder)
+        assert build_head(name, 5).normalizes == row.normalizes
 
 
 @pytest.mark.parametrize(
     ("name", "distances", "logits"),
     [
-        # The same way, at right angles, the other way; lengths 1 and 3 make no difference.
+        # Equal, orthogonal and opposite directions; lengths 1 and 3 make no difference.
         ("cosine", [0, 1, 2], [5, -5, -15]),  # logit 5 - 10 distance
         ("euclidean", [0, 2**0.5, 2], [5, 5 - 5 * 2**0.5, -5]),  # logit 5 - 5 distance
     ],
 )
 def test_pencil(name, distances, logits):
-    head = HEADS[name](2)
+    head = build_head(name, 2)
     a, b = tf.constant([[1.0, 0.0]] * 3), tf.constant([[3.0, 0.0], [0.0, 3.0], [-3.0, 0.0]])
     np.testing.assert_allclose(head.distance(a, b), distances, atol=2e-6)
     np.testing.assert_allclose(head.logit(a, b), logits, atol=2e-5)
 
 
 def test_pencil_concat():
-    # Dense 16 and Dense 4 pass a and b on in their first two units; so logit = a - 2b + 1/2.
+    # Dense 16 and Dense 4 copy a and b to their first two units, so logit = a - 2b + 1/2.
     # distance = log(1 + e^-logit).
     head = ConcatHead(1)
     kernels = [np.zeros(shape, np.float32) for shape in ((2, 16), (16, 4), (4, 1))]
@@ -42,13 +45,13 @@ def test_pencil_concat():
     a, b = tf.constant([[3.0], [1.0]]), tf.constant([[1.0], [1.0]])
     np.testing.assert_allclose(head.logit(a, b), [1.5, -0.5])
     np.testing.assert_allclose(head.distance(a, b), [np.log1p(np.exp(-1.5)), np.log1p(np.exp(0.5))], rtol=1e-6)
-    # Turned round the first is 1 - 6 + 1/2 = -4.5, and the mean of 1.5 and -4.5 is -1.5.
+    # In the other order, the first is 1 - 6 + 1/2 = -4.5, and the mean of 1.5 and -4.5 is -1.5.
     np.testing.assert_allclose(head((a, b)), [-1.5, -0.5])
 
 
 @pytest.mark.parametrize("name", ["cosine", "euclidean"])
-def test_a_distance_is_that_of_the_cosine(name):
-    head = HEADS[name](2)
+def test_a_distance_can_be_computed_from_the_cosine(name):
+    head = build_head(name, 2)
     a, b = tf.constant([[1.0, 0.0]] * 4), tf.constant([[2.0, 0.0], [1.0, 1.0], [0.0, 1.0], [-1.0, 0.0]])
     found = head.distance_of_cosine(tf.constant([1.0, 0.5**0.5, 0.0, -1.0]))
     np.testing.assert_allclose(found, head.distance(a, b), atol=1e-6)
@@ -56,7 +59,7 @@ def test_a_distance_is_that_of_the_cosine(name):
 
 @pytest.mark.parametrize("name", ["cosine", "euclidean"])
 def test_nearer_is_a_lower_distance_and_a_higher_logit(name):
-    head = HEADS[name](2)
+    head = build_head(name, 2)
     angles = np.linspace(0, np.pi, 9)
     b = tf.constant(np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32))
     a = tf.repeat(b[:1], 9, axis=0)
@@ -72,41 +75,41 @@ def test_a_lower_distance_is_a_higher_logit(head):
     assert np.ptp(head.distance(a, b)) > 0.1
 
 
-def test_concat_distance_has_no_upper_end():
-    """Contrastive loss needs distances past its margin."""
+def test_the_concat_distance_is_unbounded():
+    """The contrastive loss needs distances above its margin."""
     head = ConcatHead(5)
     head.bias.assign(-30.0)
     head.scale.assign(0.0)
     np.testing.assert_allclose(head.distance(embeddings(2, 1), embeddings(2, 2)), [30.0, 30.0])
 
 
-def of_every_two(measure, a, b):
-    """`measure` row by row, of every row of `a` with every row of `b`."""
+def all_pairs(measure, a, b):
+    """Applies `measure` to every row of `a` with every row of `b`."""
     rows, columns = np.divmod(np.arange(len(a) * len(b)), len(b))
     return measure(tf.gather(a, rows), tf.gather(b, columns)).numpy().reshape(len(a), len(b))
 
 
 @pytest.mark.parametrize("measure", ["distance", "logit"])
-def test_the_matrix_is_the_rows_of_all_pairs(head, measure):
+def test_the_matrix_has_the_values_of_all_pairs(head, measure):
     a, b = embeddings(7, seed=3), embeddings(4, seed=4)
     matrix, rows = getattr(head, f"{measure}_matrix"), getattr(head, measure)
-    np.testing.assert_allclose(matrix(a, b), of_every_two(rows, a, b), atol=1e-5)
-    itself, listed = matrix(a, a).numpy(), of_every_two(rows, a, a)
+    np.testing.assert_allclose(matrix(a, b), all_pairs(rows, a, b), atol=1e-5)
+    square, listed = matrix(a, a).numpy(), all_pairs(rows, a, a)
     apart = ~np.eye(7, dtype=bool)
-    np.testing.assert_allclose(itself[apart], listed[apart], atol=1e-5)
-    np.testing.assert_allclose(itself, listed, atol=5e-3)  # an embedding with itself: the root of what cancels
+    np.testing.assert_allclose(square[apart], listed[apart], atol=1e-5)
+    np.testing.assert_allclose(square, listed, atol=5e-3)  # on the diagonal, the root of a difference that cancels
 
 
-def test_the_matrix_of_answers_is_call_on_all_pairs_those_of_equal_embeddings_too(head):
+def test_call_matrix_is_call_on_all_pairs_equal_embeddings_included(head):
     """`call` averages both orders of an asymmetric head, and so must the matrix."""
     a = embeddings(7, seed=3)
     b = tf.concat([embeddings(4, seed=4), a[:3]], axis=0)
-    answers = head.call_matrix(a, b)
-    np.testing.assert_allclose(answers, of_every_two(lambda *pair: head(pair), a, b), atol=1e-5)
-    assert answers.dtype == tf.float32
+    logits = head.call_matrix(a, b)
+    np.testing.assert_allclose(logits, all_pairs(lambda *pair: head(pair), a, b), atol=1e-5)
+    assert logits.dtype == tf.float32
 
 
-def test_both_orders_get_one_answer(head):
+def test_both_orders_get_the_same_logit(head):
     a, b = embeddings(40, seed=4), embeddings(40, seed=5)
     np.testing.assert_allclose(head((a, b)), head((b, a)), atol=1e-6)
     assert head((a, b)).shape == (40,)
@@ -119,7 +122,7 @@ def test_the_concat_logit_itself_depends_on_the_order(head):
     assert head.symmetric == (not isinstance(head, ConcatHead))
 
 
-def test_what_normalises_gives_the_length_of_an_embedding_no_say(head):
+def test_a_normalizing_head_ignores_the_length_of_an_embedding(head):
     a, b = embeddings(40, seed=4), embeddings(40, seed=5)
     for measure in (head.distance, head.logit):
         assert np.allclose(measure(a, b), measure(3.0 * a, b / 7.0), atol=1e-5) == head.normalizes
@@ -140,21 +143,21 @@ def test_calibrate_moves_every_logit(head):
 
 @pytest.mark.parametrize(
     ("name", "trained", "all_weights"),
-    # Dense 64 -> 16 -> 4 -> 1 with biases: 1040 + 68 + 5; its scale and bias are set by calibration alone.
+    # Dense 64 -> 16 -> 4 -> 1 with biases: 1040 + 68 + 5; only calibration sets its scale and bias.
     [("cosine", 2, 2), ("euclidean", 2, 2), ("concat", 1113, 1115)],
 )
 def test_the_number_of_weights(name, trained, all_weights):
-    head = HEADS[name](32)
+    head = build_head(name, 32)
     assert sum(int(np.prod(weight.shape)) for weight in head.trainable_variables) == trained
     assert sum(int(np.prod(weight.shape)) for weight in head.variables) == all_weights
 
 
-@pytest.mark.parametrize("image_format", ["rows", "matrix"])
-def test_embeddings_of_nothing_but_zeros_give_finite_numbers_and_slopes(head, image_format):
-    """The tower `reference` ends in a ReLU and can give them."""
+@pytest.mark.parametrize("form", ["rows", "matrix"])
+def test_zero_embeddings_have_finite_logits_and_gradients(head, form):
+    """The tower `reference` ends in a ReLU and can return them."""
     e = tf.Variable(tf.zeros((3, 5)))
     with tf.GradientTape() as tape:
-        logits = head.logit(e, e) if image_format == "rows" else head.logit_matrix(e, e)
+        logits = head.logit(e, e) if form == "rows" else head.logit_matrix(e, e)
     assert np.isfinite(logits).all()
     assert np.isfinite(tape.gradient(logits, e)).all()
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
-from siamese_tf.models.heads import HEADS, build_head
+from siamese_tf.config.catalog import HEADS, TOWERS
+from siamese_tf.models.heads import build_head
 from siamese_tf.models.keras_settings import keras_settings
 from siamese_tf.models.model_file import load_model
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.models.towers.build import TOWERS, build_tower
+from siamese_tf.models.towers.build import build_tower
 
 SHIPPED = Path(__file__).parents[2] / "model" / "mnist" / "v4" / "siamese.keras"
 OTHER_WORK = {

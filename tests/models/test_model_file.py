@@ -17,11 +17,10 @@ import pytest
 from PIL import Image
 from tensorflow import keras
 
+from siamese_tf.config.catalog import HEADS, TOWERS
 from siamese_tf.errors import ModelFileError
-from siamese_tf.models.heads import HEADS
 from siamese_tf.models.model_file import load_model, save_model
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.models.towers.build import TOWERS
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -195,11 +194,11 @@ def test_a_tower_of_ones_own_comes_back_into_one_like_it(drawn, tmp_path):
 @pytest.mark.parametrize(
     ("tower", "finding"),
     [
-        (None, "has a tower of its maker's own; pass it: load_model(path, tower=...)"),
+        (None, "has a custom tower, which the file does not hold; pass load_model(path, tower=...)"),
         (own_tower(width=5), "must have shape (3, 3, 1, 5); got (3, 3, 1, 3)"),
         (keras.Sequential([keras.Input(SIZE), keras.layers.Flatten(), keras.layers.Dense(4)]), "do not belong to this"),
-        (keras.Sequential([keras.Input((9, 8, 1)), keras.layers.Flatten()]), "must take (n, 8, 8, 1) images"),
-        (keras.Sequential([keras.layers.Flatten()]), "must be a keras.Model that knows its shapes"),
+        (keras.Sequential([keras.Input((9, 8, 1)), keras.layers.Flatten()]), "must map (n, 8, 8, 1) images"),
+        (keras.Sequential([keras.layers.Flatten()]), "must be a keras.Model with known shapes"),
     ],
     ids=["none", "wider", "other layers", "other images", "no shapes"],
 )
@@ -422,7 +421,7 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
         ('"tower": "reference"', f'"tower": "{"x" * 9_000}"', "tower must be one of small_cnn, .*; got 'xxx"),
         ('"head": "euclidean"', f'"head": "{"x" * 9_000}"', "head must be one of cosine, .*; got 'xxx"),
         ('"tower": "reference"', '"tower": "small_cnn"', "small_cnn for images of .* has 168,420 numbers; .* 1,508"),
-        ('"tower": "reference"', '"tower": "custom"', "a tower of its maker's own; pass it"),
+        ('"tower": "reference"', '"tower": "custom"', "a custom tower, which the file does not hold; pass"),
         ('"tower": "reference"', '"tower": {"class_name": "Lambda"}', "tower in the config cannot be .*Lambda"),
         ('"head": "euclidean"', '"head": "concat"', "do not belong .* missing .'head.00.bias'"),
         ('"views": "one"', '"views": "all"', "views in the config cannot be 'all'"),

@@ -399,16 +399,16 @@ def two_images() -> keras.Model:
 @pytest.mark.parametrize(
     ("tower", "finding"),
     [
-        (lambda: functional((9, 8, 1)), r"it takes \(None, 9, 8, 1\) and gives \(None, 5\)"),
-        (lambda: functional((8, 8, 3)), r"it takes \(None, 8, 8, 3\)"),
+        (lambda: functional((9, 8, 1)), r"got \(None, 9, 8, 1\) to \(None, 5\)"),
+        (lambda: functional((8, 8, 3)), r"got \(None, 8, 8, 3\)"),
         (lambda: image_to(keras.layers.Conv2D(2, 3)), r"gives \(None, 6, 6, 2\)"),
         (lambda: image_to(keras.layers.Flatten(), keras.layers.Flatten()), "gives a list of 2"),
-        (two_images, "it takes .*8, 8, 1.*8, 8, 1"),
-        (unknown, "must be a keras.Model that knows its shapes"),
-        (lambda: keras.Sequential([keras.layers.Flatten()]), "must be a keras.Model that knows its shapes"),
+        (two_images, "got .*8, 8, 1.*8, 8, 1"),
+        (unknown, "must be a keras.Model with known shapes"),
+        (lambda: keras.Sequential([keras.layers.Flatten()]), "must be a keras.Model with known shapes"),
         (lambda: None, "must be a keras.Model; got an object of type NoneType"),
         (lambda: "vgg", "tower must be one of small_cnn, resnet, .*, or a keras.Model; got 'vgg'"),
-        (lambda: "custom", "a tower of its maker's own; pass it"),
+        (lambda: "custom", "a custom tower, which the file does not hold; pass"),
     ],
 )
 def test_a_tower_that_cannot_be_one_is_refused(tower, finding):

@@ -5,8 +5,8 @@ import pytest
 from tensorflow import keras
 
 from siamese_tf.errors import ModelFileError
-from siamese_tf.models.heads import HEADS, build_head
-from siamese_tf.models.towers.build import reference
+from siamese_tf.models.heads import build_head
+from siamese_tf.models.towers.reference import reference
 from siamese_tf.models.weights import check_values, has_inner_layers, named_weights, read_weights, write_weights
 
 HEAD = {"head.scale", "head.bias"}
@@ -45,7 +45,7 @@ def stored(tower: keras.Model, head: keras.layers.Layer) -> dict[str, np.ndarray
 
 @pytest.fixture
 def parts() -> tuple[keras.Model, keras.layers.Layer]:
-    return reference((8, 8, 1), 4), HEADS["euclidean"](4)
+    return reference((8, 8, 1), 4), build_head("euclidean", 4)
 
 
 def test_the_names_are_ours_and_the_same_on_every_stack(parts):
@@ -53,7 +53,7 @@ def test_the_names_are_ours_and_the_same_on_every_stack(parts):
     layers = [f"tower.{position:02d}.{name}" for position in range(3) for name in ("kernel", "bias")]
     assert set(named_weights(tower, head)) == {*HEAD, *layers}
     layers += [f"head.{position:02d}.{name}" for position in range(3) for name in ("kernel", "bias")]
-    assert set(named_weights(tower, HEADS["concat"](4))) == {*HEAD, *layers}
+    assert set(named_weights(tower, build_head("concat", 4))) == {*HEAD, *layers}
 
 
 def test_so_are_those_of_a_tower_of_many_parts(parts):
@@ -238,7 +238,7 @@ def test_unusual_values_are_not(name, value):
 def test_a_model_with_a_negative_variance_is_refused_and_changes_nothing():
     image = keras.Input((2, 2, 1))
     layers = [keras.layers.BatchNormalization(), keras.layers.Flatten(), keras.layers.Dense(2)]
-    tower, head = keras.Sequential([image, *layers]), HEADS["cosine"](2)
+    tower, head = keras.Sequential([image, *layers]), build_head("cosine", 2)
     store = stored(tower, head)
     store["tower.00.moving_variance"] = -store["tower.00.moving_variance"]
     with pytest.raises(ModelFileError, match="tower.00.moving_variance must hold variances from 0 on; got -1"):

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from siamese_tf.config import train_config as config
-from siamese_tf.training.augmentation import CHANGES, augment
+from siamese_tf.config.builders import load_builder
+from siamese_tf.config.catalog import AUGMENTATIONS
+from siamese_tf.training.augmentation import augment
 
-KINDS = ["none", *CHANGES, "shift-flip", "affine-shift-erase", "vflip-color-shift"]
+KINDS = ["none", *AUGMENTATIONS, "shift-flip", "affine-shift-erase", "vflip-color-shift"]
 # No pixel is black, and no image is another one moved or mirrored.
 IMAGES = np.random.default_rng(0).uniform(0.1, 1.0, (200, 20, 31, 3)).astype(np.float32)
 MAX_DOWN, MAX_RIGHT = 2, 3  # a tenth of 20 and of 31
@@ -39,8 +40,11 @@ def shift_between(before, after):
     return None
 
 
-def test_the_config_knows_every_change():
-    assert tuple(CHANGES) == config.CHANGES
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_the_function_of_a_row_makes_its_change(name):
+    after = load_builder(AUGMENTATIONS[name].function)(tf.constant(IMAGES), tf.constant((1, 2), tf.int32))
+    np.testing.assert_array_equal(after, changed(name))
+    assert not np.array_equal(after, IMAGES)
 
 
 def test_none_changes_nothing():

@@ -17,14 +17,14 @@ CONFIG = TrainConfig(batch_pairs=16, embedding_dim=4, epochs=4, tower="small_cnn
 
 
 @pytest.fixture
-def begun(quarters, run_of):
-    """What begins with a config, once that is settled."""
+def build(quarters, run_of):
+    """Builds the trainer of a config, resolved for the pairs."""
 
-    def start(config, tower=None, pairs=quarters):
+    def build_for(config, tower=None, pairs=quarters):
         run = run_of(pairs, config)
         return build_trainer(resolve_config(config, run, tower), run, tower)
 
-    return start
+    return build_for
 
 
 def own_tower(*layers):
@@ -39,16 +39,16 @@ def shapes(model):
     return [tuple(variable.shape) for variable in model.variables]
 
 
-def test_it_begins_the_same_at_every_call_and_otherwise_with_another_seed(begun):
+def test_the_initial_weights_depend_on_the_seed_alone(build):
     tf.random.set_seed(99)
-    one, other, third = begun(CONFIG), begun(CONFIG), begun(replace(CONFIG, seed=1))
+    one, other, third = build(CONFIG), build(CONFIG), build(replace(CONFIG, seed=1))
     for here, there in zip(one.model.get_weights(), other.model.get_weights(), strict=True):
         np.testing.assert_array_equal(here, there)
     assert not np.allclose(one.model.get_weights()[0], third.model.get_weights()[0])
 
 
-def test_what_is_kept_of_a_tower_by_name_is_another_model(begun):
-    trainer = begun(CONFIG)
+def test_the_ema_model_of_a_named_tower_has_variables_of_its_own(build):
+    trainer = build(CONFIG)
     assert shapes(trainer.ema_model) == shapes(trainer.model)
     assert not {id(variable) for variable in trainer.ema_model.variables} & {
         id(other) for other in trainer.model.variables
@@ -74,14 +74,14 @@ class HalfFrozen(keras.layers.Layer):
         return self.second(self.first(x))
 
 
-def test_what_is_kept_of_a_tower_of_your_own_is_that_very_tower(begun, quarters, run_of):
-    """Whatever it is made of: without an average, what is looked at is bit for bit what was trained."""
+def test_the_ema_model_of_a_custom_tower_shares_it(build, quarters, run_of):
+    """Whatever it is made of: without an average, the weights of both are equal bit for bit."""
     pixels = quarters.images.reshape(len(quarters.images), -1) / np.float32(255)
     adapted = keras.layers.Normalization()
     adapted.adapt(pixels)
     image = keras.Input((8, 8, 1))
     tower = keras.Model(image, HalfFrozen()(adapted(keras.layers.Flatten()(image))))
-    trainer = begun(replace(CONFIG, average=0.0), tower)
+    trainer = build(replace(CONFIG, average=0.0), tower)
     assert trainer.ema_model.tower is trainer.model.tower is tower
     before = trainer.model.embed(quarters.images[:5])
     for batch in training_batches(run_of(quarters), trainer.config, range(2)).take(2):
@@ -93,14 +93,14 @@ def test_what_is_kept_of_a_tower_of_your_own_is_that_very_tower(begun, quarters,
 
 
 @pytest.mark.parametrize("views", ["one", "mirror", "turn", "shift"])
-def test_only_what_is_kept_looks_at_other_views_too(begun, views):
-    trainer = begun(replace(CONFIG, views=views))
+def test_only_the_ema_model_uses_several_views(build, views):
+    trainer = build(replace(CONFIG, views=views))
     assert (trainer.model.views, trainer.ema_model.views) == ("one", views)
 
 
-def test_the_learning_rate_goes_down_over_all_steps_of_the_run(begun):
+def test_the_learning_rate_goes_down_over_all_steps_of_the_run(build):
     """40 of them (160 pairs, 16 a step, 4 epochs), 2 of them up; with a gradient of 1, Adam goes as far as the rate."""
-    trainer, places = begun(CONFIG), [5.0]
+    trainer, places = build(CONFIG), [5.0]
     for _ in range(40):
         trainer.optimizer.apply_gradients([(tf.ones(()), trainer.model.head.bias)])
         places.append(float(trainer.model.head.bias))
@@ -108,7 +108,7 @@ def test_the_learning_rate_goes_down_over_all_steps_of_the_run(begun):
     np.testing.assert_allclose(-np.diff(places)[[0, 2, 21, 39]], expected, atol=1e-6)
 
 
-# What is there already, and what stays as it is.
+# Initial weights and frozen layers.
 
 
 @pytest.fixture(scope="module")
@@ -124,35 +124,37 @@ def earlier(tmp_path_factory):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_run_starts_from_the_tower_of_a_file_and_a_head_of_its_own(begun, earlier, precision):
+def test_a_run_starts_from_the_tower_of_a_file_and_a_head_of_its_own(build, earlier, precision):
     model, path = earlier
-    trainer = begun(replace(CONFIG, start_from=path, precision=precision))
+    trainer = build(replace(CONFIG, start_from=path, precision=precision))
     with trainer.ema_weights() as ema_model:
         for tower in (trainer.model.tower, ema_model.tower):
             for one, other in zip(tower.get_weights(), model.tower.get_weights(), strict=True):
                 np.testing.assert_array_equal(one, other)
-    new = begun(CONFIG).model
+    new = build(CONFIG).model
     assert (trainer.model.head_name, float(trainer.model.head.scale)) == ("cosine", float(new.head.scale))
     assert not np.array_equal(new.get_weights()[0], model.get_weights()[0])
 
 
-def test_a_tower_of_another_size_is_no_start(begun, earlier):
-    with pytest.raises(ConfigError, match=r"its tower is small_cnn \(8, 8, 1\) -> 4, and the one to train is .* -> 5"):
-        begun(replace(CONFIG, start_from=earlier[1], embedding_dim=5))
+def test_a_tower_of_another_size_is_no_start(build, earlier):
+    with pytest.raises(ConfigError, match=r"with the tower small_cnn .* -> 5; got small_cnn \(8, 8, 1\) -> 4 from"):
+        build(replace(CONFIG, start_from=earlier[1], embedding_dim=5))
 
 
-def test_what_is_kept_freezes_what_the_model_does_so_that_their_variables_stand_in_one_order(begun):
-    trainer = begun(replace(CONFIG, train_last=2))
+def test_the_ema_model_has_the_same_frozen_layers_so_that_the_variables_have_the_same_order(build):
+    trainer = build(replace(CONFIG, train_last=2))
     names = [[variable.name for variable in one.trainable_variables] for one in (trainer.model, trainer.ema_model)]
     assert names[0] == names[1]
     assert len(names[0]) == 2 + 2 + 1 + 2  # embedding, block4_norm, block4_conv and the head's own two
-    assert shapes(trainer.ema_model) == shapes(trainer.model) == shapes(begun(CONFIG).model)
+    assert shapes(trainer.ema_model) == shapes(trainer.model) == shapes(build(CONFIG).model)
     assert len(trainer.ema_variables) == len(trainer.model.variables)
 
 
-def test_a_tower_with_fewer_layers_than_are_to_be_trained_is_refused(begun):
-    with pytest.raises(ConfigError, match="train_last is 10, and the tower has 5 layers or blocks. Take at most 5"):
-        begun(replace(CONFIG, train_last=10))
+def test_a_tower_with_fewer_layers_than_are_to_be_trained_is_refused(build):
+    with pytest.raises(
+        ConfigError, match="train_last must be at most 5, the number of layers or blocks of the tower; got 10"
+    ):
+        build(replace(CONFIG, train_last=10))
 
 
 # The precision.
@@ -163,8 +165,8 @@ def compute_dtypes(model):
 
 
 @pytest.mark.parametrize("tower", ["small_cnn", "resnet", "reference"])
-def test_in_bfloat16_only_the_tower_that_is_trained_computes_and_no_weight_is(begun, tower):
-    trainer = begun(replace(CONFIG, precision="bfloat16", tower=tower))
+def test_in_bfloat16_only_the_tower_that_is_trained_computes_and_no_weight_is(build, tower):
+    trainer = build(replace(CONFIG, precision="bfloat16", tower=tower))
     assert compute_dtypes(trainer.model) == {"bfloat16", "float32"}
     assert trainer.model.tower.get_layer("embedding").compute_dtype == "float32"
     assert compute_dtypes(trainer.ema_model) == {trainer.model.head.compute_dtype} == {"float32"}
@@ -172,12 +174,12 @@ def test_in_bfloat16_only_the_tower_that_is_trained_computes_and_no_weight_is(be
     assert keras.layers.Dense(1).compute_dtype == "float32"  # whatever is built afterwards
 
 
-def test_a_step_in_bfloat16_is_nearly_one_in_float32(begun, quarters, run_of):
+def test_a_step_in_bfloat16_is_nearly_one_in_float32(build, quarters, run_of):
     """The same losses to 5%, and not the same bits."""
     losses = []
     for precision in ("float32", "bfloat16"):
         config = replace(CONFIG, precision=precision, average=0.5)
-        trainer = begun(config)
+        trainer = build(config)
         batches = training_batches(run_of(quarters), trainer.config, range(1))
         losses.append([float(trainer.train_step(batch)["loss"]) for batch in batches.take(3)])
         scores = trainer.ema_model.score_pairs(quarters.images, quarters.img1[:9], quarters.img2[:9])
@@ -187,21 +189,21 @@ def test_a_step_in_bfloat16_is_nearly_one_in_float32(begun, quarters, run_of):
     assert losses[0] != losses[1]
 
 
-def test_a_tower_refused_leaves_no_other_precision_behind(begun, quarters):
+def test_a_tower_refused_leaves_no_other_precision_behind(build, quarters):
     small = replace(quarters, images=quarters.images[:, :4, :4])
     with pytest.raises(ConfigError, match="at least 8x8"):
-        begun(replace(CONFIG, precision="bfloat16"), pairs=small)
+        build(replace(CONFIG, precision="bfloat16"), pairs=small)
     assert keras.layers.Dense(1).compute_dtype == "float32"
 
 
-def test_the_average_inside_fit(begun, quarters, run_of):
-    """Where a step is a graph; without an average, what is kept is what was trained, bit for bit."""
-    for average in (0.0, 0.9):
-        trainer = begun(replace(CONFIG, average=average, epochs=1, tower="reference"))
+def test_the_average_inside_fit(build, quarters, run_of):
+    """Where a step is a graph; without an average, the averaged weights are the trained ones, bit for bit."""
+    for decay in (0.0, 0.9):
+        trainer = build(replace(CONFIG, average=decay, epochs=1, tower="reference"))
         run = run_of(quarters)
         steps = training_steps(run, trainer.config)
         batches = training_batches(run, trainer.config, range(1))
         trainer.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0)
         both = zip(trainer.model.variables, trainer.ema_variables, strict=True)
-        same = [np.array_equal(trained.numpy(), ema_model.numpy()) for trained, ema_model in both]
-        assert all(same) if average == 0 else not any(same[:6])  # the loss does not reach the head's own two
+        same = [np.array_equal(trained.numpy(), average.numpy()) for trained, average in both]
+        assert all(same) if decay == 0 else not any(same[:6])  # the loss does not reach the head's own two

@@ -17,7 +17,7 @@ RUN = {"seed": 0}
 
 
 class FakeModel:
-    """Scores its pairs as it is told, epoch after epoch; its one weight says which epoch it is."""
+    """Returns the scores it was given; its one weight is the number of the epoch."""
 
     def __init__(self, right):
         self.right = right
@@ -71,7 +71,7 @@ def test_the_validation_accuracy_is_the_best_any_threshold_reaches(run):
     assert run.epoch(mistakes=3)["validation_accuracy"] == 27 / 30
 
 
-def test_the_best_epoch_is_kept_the_first_of_equals(run):
+def test_the_best_epoch_is_the_first_of_ties(run):
     for mistakes in (4, 2, 3, 2):
         run.epoch(mistakes)
     assert run.state.best_epoch == 2
@@ -81,7 +81,7 @@ def test_the_best_epoch_is_kept_the_first_of_equals(run):
     assert run.state.best_epoch == 5
 
 
-def test_every_epoch_leaves_a_checkpoint_to_go_on_from(run):
+def test_every_epoch_writes_a_checkpoint(run):
     for done, mistakes in enumerate((4, 5), 1):
         run.epoch(mistakes)
         loaded = load_checkpoint(run.workdir, RUN)
@@ -103,7 +103,7 @@ def test_the_history_has_a_row_for_each_epoch(run):
     assert all(0 <= float(row["seconds"]) < 60 for row in rows)
 
 
-def test_the_history_has_a_column_for_each_measure_in_their_order(toy_pairs, tmp_path):
+def test_the_history_has_a_column_for_each_metric_in_their_order(toy_pairs, tmp_path):
     run = Run(toy_pairs, tmp_path, ("loss", "near", "active"))
     run.epoch(0, 0.5, active=np.float32(0.25), other=1.0, near=tf.constant(2.0))
     header, row = (tmp_path / "history.csv").read_text().splitlines()
@@ -114,7 +114,7 @@ def test_the_history_has_a_column_for_each_measure_in_their_order(toy_pairs, tmp
     assert loaded.history == run.state.history
 
 
-def test_a_resumed_run_goes_on_with_the_best_of_before(toy_pairs, tmp_path):
+def test_a_resumed_run_remembers_the_best_epoch(toy_pairs, tmp_path):
     first = Run(toy_pairs, tmp_path)
     first.epoch(1)
     second = Run(toy_pairs, tmp_path)
@@ -126,14 +126,14 @@ def test_a_resumed_run_goes_on_with_the_best_of_before(toy_pairs, tmp_path):
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
-def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_epoch_before(run, loss):
+def test_a_loss_that_is_not_finite_stops_the_run_after_the_epoch_before(run, loss):
     run.epoch(1)
     logs = run.epoch(0, loss)
     assert "validation_accuracy" not in logs
     assert_stopped_after_the_first_epoch(run)
 
 
-def test_scores_that_are_no_numbers_stop_the_run_although_the_loss_was_one(run):
+def test_scores_that_are_not_finite_stop_the_run_although_the_loss_was(run):
     """The last step of an epoch can ruin the weights after the last loss was computed."""
     run.epoch(1)
     run.model.score_pairs = lambda *_, check: np.full(30, np.nan)
@@ -163,7 +163,7 @@ def test_a_full_disk_is_not_passed_over_in_silence(run, monkeypatch):
     assert loaded.epochs_done == 1
 
 
-def test_what_a_tower_draws_at_random_begins_anew_in_every_epoch():
+def test_random_layers_draw_the_same_in_every_epoch():
     """On Keras 2; on Keras 3 the draws are counted in a variable, which nothing sets back."""
     keras.utils.set_random_seed(0)
     image = keras.Input((50,))
@@ -182,7 +182,7 @@ def test_what_a_tower_draws_at_random_begins_anew_in_every_epoch():
 
 
 def rates_of_epochs(accuracies, state):
-    """The learning rate in each epoch, where these come of them, of an optimiser as `fit` has one."""
+    """The learning rate in each epoch of a run with these accuracies."""
     optimizer = keras.optimizers.SGD(0.01)
     callback = HalveLROnPlateau(TrainConfig(learning_rate=0.01, schedule="plateau"), state)
     callback.set_model(SimpleNamespace(optimizer=optimizer))
@@ -200,8 +200,8 @@ def test_the_learning_rate_halves_when_the_accuracy_stays():
 
 
 @pytest.mark.parametrize("stopped", [1, 6, 7, 8, 12])
-def test_a_resumed_run_goes_on_with_the_learning_rate_it_had(stopped):
-    """Whatever the optimiser has when it is built anew."""
+def test_a_resumed_run_continues_with_the_same_learning_rate(stopped):
+    """Whatever the rate of a newly built optimizer is."""
     accuracies = [0.6, 0.8, *[0.7] * 10, 0.9, 0.9]
     unbroken, state = rates_of_epochs(accuracies, RunState(RUN)), RunState(RUN)
     assert rates_of_epochs(accuracies[:stopped], state) + rates_of_epochs(accuracies[stopped:], state) == unbroken

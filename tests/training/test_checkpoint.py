@@ -14,7 +14,7 @@ from siamese_tf.training.checkpoint import (
     CHECKPOINT,
     RunState,
     check_resumable,
-    is_begun,
+    contains_run,
     load_checkpoint,
     save_checkpoint,
 )
@@ -88,7 +88,7 @@ def test_a_new_run_has_no_epoch_behind_it():
         ({"epochs": 4, "dataset": "mnist"}, ["epochs was 3 and is now 4", "dataset was 'digits' and is now 'mnist'"]),
     ],
 )
-def test_a_run_with_other_settings_is_refused_and_told_which(tmp_path, now, words):
+def test_a_run_with_other_settings_is_refused_with_their_names(tmp_path, now, words):
     save_checkpoint(state_after(1), tmp_path)
     with pytest.raises(ConfigError) as caught:
         load_checkpoint(tmp_path, {**RUN, **now})
@@ -96,7 +96,7 @@ def test_a_run_with_other_settings_is_refused_and_told_which(tmp_path, now, word
     assert all(word in message for word in words)
     assert message.count(" was ") == len(now)
     assert str(tmp_path / CHECKPOINT) in message
-    assert "train anew without --resume" in message
+    assert "start a new run without --resume" in message
 
 
 def test_values_that_json_writes_otherwise_are_still_the_same_run(tmp_path):
@@ -240,7 +240,7 @@ def test_a_checkpoint_of_the_first_versions_has_no_digest_and_is_read(tmp_path, 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda facts, arrays: facts["history"][0].update(loss=0.1), "SHA-256 is not that of what it holds"),
+        (lambda facts, arrays: facts["history"][0].update(loss=0.1), "its contents do not match its SHA-256"),
         (lambda facts, arrays: facts.update(best_epoch=0), "SHA-256"),
         (lambda facts, arrays: facts["environment"].update(processors=3), "SHA-256"),
         (lambda facts, arrays: arrays["best.0"].__setitem__((0, 0), 7), "SHA-256"),
@@ -268,7 +268,7 @@ def test_two_members_of_one_name_are_refused(tmp_path, saved):
     with zipfile.ZipFile(content, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
         archive.writestr("best.0.npy", member)
     (tmp_path / CHECKPOINT).write_bytes(content.getvalue())
-    with pytest.raises(ConfigError, match="two arrays have one name"):
+    with pytest.raises(ConfigError, match="two arrays have the same name"):
         load_checkpoint(tmp_path, RUN)
 
 
@@ -321,26 +321,26 @@ def test_a_setting_may_change_in_a_run_that_is_not_finished(tmp_path):
     assert loaded is not None
     assert loaded.run == RUN
     for changed, may_change in (({**other, "epochs": 4}, ("learning_rate",)), (other, ()), (other, ("seed",))):
-        with pytest.raises(ConfigError, match="is of another run"):
+        with pytest.raises(ConfigError, match="belongs to another run"):
             load_checkpoint(tmp_path, changed, may_change)
     save_checkpoint(state_after(3), tmp_path)
     with pytest.raises(ConfigError, match="learning_rate was 0.006 and is now 0.001"):
         load_checkpoint(tmp_path, other, ("learning_rate",))
 
 
-def test_where_a_run_was_begun_it_can_be_resumed(tmp_path):
+def test_a_folder_with_a_run_can_be_resumed(tmp_path):
     for name in (CHECKPOINT, "config.json"):
         folder = tmp_path / name.split(".")[0]
-        assert not is_begun(folder)
-        with pytest.raises(ConfigError, match=f"nothing to resume in {folder}: no run was begun there"):
+        assert not contains_run(folder)
+        with pytest.raises(ConfigError, match=f"nothing to resume in {folder}: it contains no run"):
             check_resumable(folder)
         folder.mkdir()
         (folder / name).touch()
-        assert is_begun(folder)
+        assert contains_run(folder)
         check_resumable(folder)
 
 
-def test_folds_can_be_resumed_where_one_was_begun(tmp_path):
+def test_folds_can_be_resumed_if_one_of_them_has_a_run(tmp_path):
     with pytest.raises(ConfigError, match="nothing to resume"):
         check_resumable(tmp_path, folds=3)
     (tmp_path / "fold-0").mkdir()

@@ -13,6 +13,7 @@ from siamese_tf.evaluation.evaluate import EmbeddedPairs
 from siamese_tf.evaluation.membership import evaluate_membership
 from siamese_tf.models.model_file import load_model
 from siamese_tf.models.siamese_model import SiameseModel
+from siamese_tf.training import finalize
 from siamese_tf.training.checkpoint import RunState
 from siamese_tf.training.finalize import calibrate, finalize_run
 
@@ -62,27 +63,20 @@ def toys(toy_pairs, run_of, tmp_path_factory):
     return run_of(load_pair_file(path))
 
 
-@pytest.fixture
-def without_pictures(monkeypatch):
-    """They take a second."""
-    for name in ("save_pictures", "save_accuracy_plot"):
-        monkeypatch.setattr(f"siamese_tf.training.finalize.{name}", lambda *_, **__: None)
-
-
-def finish(run, folder, model=None, config=CONFIG):
-    """Ends a run of two epochs; returns the model and what was said."""
+def finish(run, folder, model=None, config=CONFIG, pictures=False):
+    """Finalizes a run of two epochs; returns the model and the logged lines."""
     numbers = {"loss": 0.5, "validation_accuracy": 0.75, "learning_rate": 1e-3, "seconds": 2.0}
     state = RunState({}, history=[{"epoch": 1, **numbers}, {"epoch": 2, **numbers}], best_epoch=1)
     said: list[str] = []
     model = model or two_halves_model()
-    finalize_run(model, config, run, state, folder, command="make it", log=said.append)
+    finalize_run(model, config, run, state, folder, command="make it", log=said.append, pictures=pictures)
     return model, said
 
 
 @pytest.fixture(scope="module")
 def finished(toys, tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
-    return *finish(toys, folder), folder
+    return *finish(toys, folder, pictures=True), folder
 
 
 def test_the_files(finished):
@@ -115,13 +109,13 @@ def test_the_file_holds_the_calibrated_model_and_the_record(finished, toys):
     np.testing.assert_array_equal(loaded.score_pairs(*arrays), model.score_pairs(*arrays))
 
 
-def test_what_is_said(finished):
+def test_the_lines(finished):
     model, said, _ = finished
     text = "\n".join(said)
     assert "train" in text
     assert "validation" in text
     assert f"threshold {model.threshold:.4f}, chosen on the validation pairs" in text
-    assert "cannot tell" not in text
+    assert "does not separate" not in text
 
 
 def test_the_threshold_and_the_probability_come_from_the_validation_pairs_alone(toys):
@@ -155,18 +149,17 @@ def test_the_scores_are_probabilities_afterwards(toys):
     assert test.scores[test.similarity == 0].max() < 0.1
 
 
-@pytest.mark.usefixtures("without_pictures")
-def test_a_model_that_has_learned_nothing_says_so(toys, tmp_path):
+def test_a_model_that_has_learned_nothing_is_reported(toys, tmp_path):
     model, said = finish(toys, tmp_path, blind_model())
-    assert any("cannot tell similar validation pairs from dissimilar ones" in line for line in said)
+    assert any("does not separate similar from dissimilar validation pairs" in line for line in said)
     pairs = toys.task.train
     assert np.ptp(model.score_pairs(pairs.images, pairs.img1, pairs.img2)) < MIN_SLOPE
     assert model.record["accuracy"]["validation"] <= 0.75
-    assert (tmp_path / "siamese.keras").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"siamese.keras", "record.json"}  # no pictures
 
 
 @pytest.mark.parametrize("scale", [-5.0, 0.0])
-def test_a_scale_that_no_file_has_becomes_positive_and_the_pairs_are_told_apart_again(toys, scale):
+def test_a_scale_that_no_file_has_becomes_positive_and_separates_the_pairs_again(toys, scale):
     model, usual = two_halves_model(), two_halves_model()
     model.head.scale.assign(scale)
     usual.head.scale.assign(abs(scale) or 1.0)
@@ -176,7 +169,6 @@ def test_a_scale_that_no_file_has_becomes_positive_and_the_pairs_are_told_apart_
     assert float(model.head.scale) > 0
 
 
-@pytest.mark.usefixtures("without_pictures")
 def test_a_model_that_puts_similar_images_apart_cannot_tell_pairs_apart(toys, tmp_path):
     """Its negative scale had made the most of that: its distance is higher for a more similar pair."""
     pairs = toys.task.train
@@ -185,17 +177,18 @@ def test_a_model_that_puts_similar_images_apart_cannot_tell_pairs_apart(toys, tm
     model = two_halves_model()
     model.head.scale.assign(-5.0)
     _, said = finish(replace(toys, original=task, task=task), tmp_path, model)
-    assert any("cannot tell similar validation pairs from dissimilar ones" in line for line in said)
+    assert any("does not separate similar from dissimilar validation pairs" in line for line in said)
     loaded = load_model(tmp_path / "siamese.keras", tower=two_halves_model().tower)
     assert 0 < float(loaded.head.scale) < 0.001
 
 
 def test_without_test_pairs(toys, tmp_path, monkeypatch):
     drawn: list[str] = []
-    monkeypatch.setattr("siamese_tf.training.finalize.save_pictures", lambda scored, *_, **__: drawn.extend(scored))
+    monkeypatch.setattr(finalize, "save_pictures", lambda scored, *_, **__: drawn.extend(scored))
+    monkeypatch.setattr("siamese_tf.evaluation.plots.training.save_accuracy_plot", lambda *_, **__: None)
     pairs = replace(toys.task.train, split=np.minimum(toys.task.train.split, VALIDATION))
     task = replace(toys.task, train=pairs, test=None)
-    model, _ = finish(replace(toys, original=task, task=task), tmp_path)
+    model, _ = finish(replace(toys, original=task, task=task), tmp_path, pictures=True)
     assert model.record["accuracy"]["test"] is None
     assert model.record["accuracy"]["test_ci95"] is None
     assert list(model.record["metrics"]) == ["train", "validation"]
@@ -203,10 +196,9 @@ def test_without_test_pairs(toys, tmp_path, monkeypatch):
     assert drawn == ["train", "validation"]
 
 
-# What is said of images, not of pairs.
+# Reports on images, not on pairs.
 
 
-@pytest.mark.usefixtures("without_pictures")
 def test_triplets_report_the_embeddings_of_the_test_images(quarters, run_of, tmp_path):
     model, said = finish(run_of(quarters), tmp_path, four_quarters_model(), TRIPLETS)
     images = quarters.images_of(TEST)
@@ -221,8 +213,7 @@ def test_triplets_report_the_embeddings_of_the_test_images(quarters, run_of, tmp
     assert about == embedding_lines(report)
 
 
-@pytest.mark.usefixtures("without_pictures")
-def test_without_labelled_test_images_there_is_no_report_on_them(quarters, run_of, tmp_path):
+def test_without_labeled_test_images_there_is_no_report_on_them(quarters, run_of, tmp_path):
     run = run_of(quarters)
     for test in (None, replace(quarters, labels=None)):
         task = replace(run.task, test=test)
@@ -232,10 +223,9 @@ def test_without_labelled_test_images_there_is_no_report_on_them(quarters, run_o
         assert not any("embeddings" in line for line in said)
 
 
-@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("config", [CONFIG, replace(TRIPLETS, classes_per_batch=2)], ids=["bce", "triplet"])
-def test_one_class_against_the_rest_is_asked_for_by_images(quarters, run_of, tmp_path, config):
-    """Of the true labels, whatever the run has seen of them."""
+def test_membership_in_one_class_is_evaluated_over_images(quarters, run_of, tmp_path, config):
+    """By the true labels, whatever the labels of the task."""
     config = replace(config, one_vs_rest="south-west", rest_is_a_class=True)
     run = run_of(quarters, config)
     model, said = finish(run, tmp_path, four_quarters_model(), config)
@@ -249,12 +239,11 @@ def test_one_class_against_the_rest_is_asked_for_by_images(quarters, run_of, tmp
     assert any(line.startswith("is it south-west? from 10 reference images") for line in said)
     assert model.record["dataset"] == "toys-south-west-vs-rest"
     if config.objective == "triplet":
-        assert model.record["embeddings"]["classes"] == 2  # the rest was asked to be one
+        assert model.record["embeddings"]["classes"] == 2  # the rest is one of them
         assert model.record["embeddings"]["images"] == report["test"]["images"]  # all, whichever the new pairs use
     assert load_model(tmp_path / "siamese.keras", tower=four_quarters_model().tower).record == model.record
 
 
-@pytest.mark.usefixtures("without_pictures")
 def test_what_the_test_images_show_changes_nothing_but_the_numbers_on_them(quarters, run_of, tmp_path):
     """Their pixels and labels drawn anew: same threshold, same probabilities, same numbers on all the rest."""
     test = quarters.images_of(TEST)

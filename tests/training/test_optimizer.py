@@ -48,7 +48,7 @@ def test_cosine_rises_over_a_twentieth_of_the_steps_and_falls_to_nothing(model):
 
 
 @pytest.mark.parametrize(("epochs", "steps_per_epoch", "warmup"), [(1, 8, 0), (1, 10, 0), (2, 10, 1), (3, 10, 2)])
-def test_short_runs_with_cosine_begin_near_the_height(model, epochs, steps_per_epoch, warmup):
+def test_short_runs_with_cosine_start_near_the_peak(model, epochs, steps_per_epoch, warmup):
     """Of 8, 10, 20 and 30 steps, a twentieth rounds to 0, 0, 1 and 2."""
     found = rates(model, steps_per_epoch, schedule="cosine", epochs=epochs)
     last = 0.005 * (1 + np.cos(np.pi * (1 - 1 / (len(found) - warmup))))
@@ -72,7 +72,7 @@ def test_short_runs_with_step(model, epochs, tenths):
 
 
 @pytest.mark.parametrize("schedule", ["constant", "plateau"])
-def test_the_others_begin_with_the_learning_rate_and_leave_it(model, schedule):
+def test_the_other_schedules_use_the_learning_rate_unchanged(model, schedule):
     """What `plateau` makes of it is set between epochs."""
     np.testing.assert_allclose(rates(model, schedule=schedule, epochs=4), 0.01, rtol=1e-3)
 
@@ -116,12 +116,12 @@ def test_five_epochs_without_a_better_one_halve_the_rate():
         ([0.9], 0),
         ([0.9] * 5, 0),
         ([0.9] * 6, 1),  # equal is not better
-        ([0.9] * 10, 1),  # the count begins anew
+        ([0.9] * 10, 1),  # the count restarts
         ([0.9] * 11, 2),
         ([0.9] * 26, 5),
         ([0.9, 0.1, 0.2, 0.3, 0.4, 0.5], 1),  # better than the one before is not better than all
         ([0.9, 0.1, 0.2, 0.3, 0.4, 0.91], 0),
-        ([*[0.9] * 5, 0.91, *[0.91] * 4], 0),  # a better one begins the count anew, too
+        ([*[0.9] * 5, 0.91, *[0.91] * 4], 0),  # a better one restarts the count, too
         ([*[0.9] * 5, 0.91, *[0.91] * 5], 1),
         ([*[0.9] * 6, 0.8, 0.95, *[0.8] * 4], 1),
         ([*[0.9] * 6, 0.8, 0.95, *[0.8] * 5], 2),  # a halved rate stays, whatever comes
@@ -132,8 +132,8 @@ def test_how_often_it_has_halved(accuracies, halved):
     assert plateau_rate(CONFIG, accuracies) == 0.01 / 2**halved
 
 
-def test_it_is_its_twin():
-    """Which remembers, epoch after epoch, as a callback would that cannot look back."""
+def test_it_equals_a_stateful_reference():
+    """The reference remembers the best accuracy from epoch to epoch, as a callback would."""
     rng = np.random.default_rng(0)
     for _ in range(20):
         accuracies = list(rng.integers(0, 40, 60) / 40)
@@ -153,7 +153,7 @@ def test_it_is_its_twin():
 
 
 def test_sgd_has_nesterovs_momentum(model):
-    """Its twin: v = 0.9 v - rate * gradient, and the weight goes by 0.9 v - rate * gradient."""
+    """Reference: v = 0.9 v - rate * gradient, and the weight goes by 0.9 v - rate * gradient."""
     optimizer, weight = build_optimizer(replace(CONFIG, optimizer="sgd"), model, STEPS_PER_EPOCH), model.head.bias
     weight.assign(0.0)
     place = velocity = 0.0
@@ -205,7 +205,7 @@ def test_without_weight_decay_nothing_goes(optimizer):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_weight_decay_of_a_tower_without_kernels_to_train_is_none(optimizer):
-    """The last layer of some towers is a normalisation, and `train_last` may leave it alone to be trained."""
+    """The last layer of some towers is a normalization, and `train_last` may leave it alone to be trained."""
     image = keras.Input((8, 8, 1))
     x = keras.layers.Dense(4, trainable=False)(keras.layers.Flatten()(image))
     model = model_of(keras.Model(image, keras.layers.BatchNormalization()(x)))

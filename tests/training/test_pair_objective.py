@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from siamese_tf.config.train_config import HEAD_NAMES, OBJECTIVE_NAMES, TrainConfig
+from siamese_tf.config.catalog import HEADS, OBJECTIVES
+from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.models.heads import build_head
-from siamese_tf.training.objectives import OBJECTIVES
+from siamese_tf.training.pair_objective import PairObjective
 
 CONFIG = TrainConfig(margin=0.8)
 
@@ -15,11 +16,11 @@ def config_of(objective, **more):
     return TrainConfig(objective=objective, margin=0.8 if objective == "contrastive" else None, **more)
 
 
-PAIR_OBJECTIVES = tuple(name for name in OBJECTIVE_NAMES if name != "triplet")
+PAIR_OBJECTIVES = tuple(name for name, row in OBJECTIVES.items() if row.reads != "embeddings")
 
 
 def step_of(config, head):
-    return OBJECTIVES[config.objective].step(config, head)
+    return PairObjective(config, head)
 
 
 def loss_of(config, head, batch):
@@ -44,14 +45,14 @@ def batch_of(labels, index, seed=0):
 
 @pytest.fixture(scope="module")
 def batch():
-    """16 pairs of 32 images of three classes; some images are in it twice."""
+    """16 pairs of 32 images of three classes; some images occur twice."""
     index = np.random.default_rng(3).integers(0, 25, 32)
     assert len(set(index)) < 32
     return batch_of(index % 3, index)
 
 
 def loss_by_hand(head, name, objective, first, second, similarity):
-    """One number for each pair of (m, d) embeddings, by NumPy from the papers' formulas."""
+    """The loss of each pair of (m, d) embeddings, by NumPy from the formulas of the papers."""
     if name == "concat":
         x = np.concatenate([first, second], axis=1)
         for layer, activate in zip(head.layers, (True, True, False), strict=True):
@@ -74,7 +75,7 @@ def loss_by_hand(head, name, objective, first, second, similarity):
     return similarity * distance**2 + (1 - similarity) * np.maximum(0.8 - distance, 0) ** 2
 
 
-@pytest.fixture(scope="module", params=HEAD_NAMES)
+@pytest.fixture(scope="module", params=HEADS)
 def head(request):
     return request.param, build_head(request.param, 4)
 
@@ -89,7 +90,7 @@ def test_the_loss_on_listed_pairs_is_the_mean_over_them(head, batch, objective):
     np.testing.assert_allclose(loss_of(config, layer, batch), expected, rtol=1e-4)
 
 
-def all_pairs_twin(head, name, objective, batch):
+def all_pairs_by_hand(head, name, objective, batch):
     """Half the mean over similar pairs plus half the mean over dissimilar ones, pair after pair."""
     labels, index, embeddings = batch["labels"], batch["index"], batch["embeddings"]
     losses = {0: [], 1: []}
@@ -106,26 +107,26 @@ def all_pairs_twin(head, name, objective, batch):
 @pytest.mark.parametrize("objective", PAIR_OBJECTIVES)
 def test_the_loss_on_all_pairs_weighs_both_kinds_alike(head, batch, objective):
     name, layer = head
-    expected = all_pairs_twin(layer, name, objective, batch)
+    expected = all_pairs_by_hand(layer, name, objective, batch)
     np.testing.assert_allclose(loss_of(config_of(objective), layer, batch), expected, rtol=1e-3)
 
 
 @pytest.mark.parametrize("objective", PAIR_OBJECTIVES)
 def test_two_images_of_the_rest_are_neither_similar_nor_dissimilar(head, batch, objective):
-    """Labels 1 and -1, as one class against the rest has them; as a class of its own the rest would cost otherwise."""
+    """Labels 1 and -1 of one class against the rest; with the rest as a class, the loss differs."""
     name, layer = head
     unknown = batch | {"labels": np.where(batch["labels"] == 1, 1, -1)}
     config = config_of(objective)
     loss = loss_of(config, layer, unknown)
-    np.testing.assert_allclose(loss, all_pairs_twin(layer, name, objective, unknown), rtol=1e-3)
+    np.testing.assert_allclose(loss, all_pairs_by_hand(layer, name, objective, unknown), rtol=1e-3)
     as_a_class = unknown | {"labels": np.where(batch["labels"] == 1, 1, 0)}
     assert abs(loss - loss_of(config, layer, as_a_class)) > 1e-3
 
 
 def test_pencil():
     """Squared distances of the corners of a square: 2 between neighbours, 4 across. The class: (1, 0) and (0, 1),
-    2 apart. The rest: (-1, 0) and (0, -1). Margin 2: class to rest (2 - sqrt 2)^2 for neighbours, 0 across. The rest
-    among itself is not counted."""
+    2 apart. The rest: (-1, 0) and (0, -1). Margin 2: class to rest (2 - sqrt 2)^2 for neighbours, 0 across.
+    Pairs within the rest are not counted."""
     batch = batch_of([1, 1, -1, -1], [0, 1, 2, 3])
     batch["embeddings"] = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]], float)
     config = TrainConfig(objective="contrastive", margin=2.0)
@@ -134,7 +135,7 @@ def test_pencil():
 
 
 @pytest.mark.parametrize("objective", PAIR_OBJECTIVES)
-def test_a_batch_of_the_rest_alone_costs_nothing_and_teaches_nothing(objective):
+def test_a_batch_of_the_rest_alone_has_no_loss_and_no_gradient(objective):
     batch = batch_of([-1] * 8, range(8))
     embeddings = tf.Variable(batch["embeddings"], dtype=tf.float32)
     step = step_of(config_of(objective), build_head("euclidean", 4))
@@ -145,7 +146,7 @@ def test_a_batch_of_the_rest_alone_costs_nothing_and_teaches_nothing(objective):
 
 
 def test_an_image_with_itself_is_not_counted():
-    """Every image the same one: no pair is left, whatever the labels say."""
+    """Every image is the same: no pair is left, whatever the labels."""
     for labels in ([0] * 8, [0, 1] * 4):
         assert loss_of(config_of("mse"), build_head("cosine", 4), batch_of(labels, [7] * 8)) == 0
 

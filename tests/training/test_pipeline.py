@@ -35,12 +35,12 @@ def classes(quarters, run_of):
     return run_of(quarters)
 
 
-# Whatever the objective.
+# Every objective.
 
 
 @pytest.mark.parametrize("config", [PAIRS, TRIPLETS], ids=["pairs", "triplets"])
 class TestEveryObjective:
-    def test_a_run_resumed_sees_what_an_unbroken_one_would(self, classes, config):
+    def test_a_resumed_run_gets_the_batches_of_an_unbroken_one(self, classes, config):
         steps = training_steps(classes, config)
         unbroken = batches_of(classes, config, range(4))
         assert len(unbroken) == 4 * steps
@@ -51,14 +51,14 @@ class TestEveryObjective:
         dataset = training_batches(classes, config, range(1, 3))
         assert_equal(list(dataset.as_numpy_iterator()), list(dataset.as_numpy_iterator()))
 
-    def test_how_many_images_an_epoch_shows(self, classes, config):
+    def test_images_per_epoch_counts_the_images_of_its_batches(self, classes, config):
         shown = sum(len(batch["index"]) for batch in batches_of(classes, config, range(1)))
         assert images_per_epoch(classes, config) == shown > 0
 
     def test_a_finished_run_has_no_batches_left(self, classes, config):
         assert batches_of(classes, config, range(2, 2)) == []
 
-    def test_every_step_has_a_seed_of_its_own(self, classes, config):
+    def test_every_step_has_its_own_seed(self, classes, config):
         seeds = [tuple(batch["seed"]) for batch in batches_of(classes, config, range(5))]
         seeds += [tuple(batch["seed"]) for batch in batches_of(classes, replace(config, seed=6), range(5))]
         assert len(set(seeds)) == len(seeds) == 10 * training_steps(classes, config)
@@ -67,7 +67,7 @@ class TestEveryObjective:
         first, second = (batches_of(classes, each)[0] for each in (config, replace(config, seed=6)))
         assert not np.array_equal(first["index"], second["index"])
 
-    def test_every_epoch_has_an_order_of_its_own(self, classes, config):
+    def test_every_epoch_has_its_own_order(self, classes, config):
         batches = batches_of(classes, config)
         assert not np.array_equal(batches[0]["index"], batches[training_steps(classes, config)]["index"])
 
@@ -77,8 +77,8 @@ class TestEveryObjective:
 
     @pytest.mark.parametrize("channels", [1, 3])
     def test_the_shapes_are_static(self, quarters, run_of, config, channels):
-        coloured = run_of(replace(quarters, images=np.repeat(quarters.images, channels, axis=3)))
-        specification = training_batches(coloured, config, range(1)).element_spec
+        colored = run_of(replace(quarters, images=np.repeat(quarters.images, channels, axis=3)))
+        specification = training_batches(colored, config, range(1)).element_spec
         width = 32 if config is PAIRS else 12
         assert specification["images"].shape.as_list() == [width, 8, 8, channels]
 
@@ -86,7 +86,7 @@ class TestEveryObjective:
 # Objectives on pairs.
 
 
-def test_a_batch_of_pairs_is_what_it_is_said_to_be(toys, toy_pairs):
+def test_the_content_of_a_batch_of_pairs(toys, toy_pairs):
     batches = batches_of(toys, PAIRS)
     assert len(batches) == 2 * steps_per_epoch(70, 16) == 2 * training_steps(toys, PAIRS) == 8
     for batch in batches:
@@ -114,18 +114,18 @@ def test_fewer_pairs_than_a_batch(toys, toy_pairs):
 
 
 def test_without_labels_they_are_minus_one(toys, toy_pairs, run_of):
-    unlabelled = batches_of(run_of(replace(toy_pairs, labels=None)), PAIRS)
-    assert all((batch.pop("labels") == -1).all() for batch in unlabelled)
-    labelled = batches_of(toys, PAIRS)
-    for batch in labelled:
+    unlabeled = batches_of(run_of(replace(toy_pairs, labels=None)), PAIRS)
+    assert all((batch.pop("labels") == -1).all() for batch in unlabeled)
+    labeled = batches_of(toys, PAIRS)
+    for batch in labeled:
         del batch["labels"]
-    assert_equal(unlabelled, labelled)
+    assert_equal(unlabeled, labeled)
 
 
 # Triplets: P classes with K images each.
 
 
-def test_a_batch_of_triplets_is_what_it_is_said_to_be(classes, quarters):
+def test_the_content_of_a_batch_of_triplets(classes, quarters):
     batches = batches_of(classes, TRIPLETS)
     assert len(batches) == 2 * training_steps(classes, TRIPLETS) == 2 * (len(classes.train_images) // 12)
     short = 0
@@ -136,10 +136,10 @@ def test_a_batch_of_triplets_is_what_it_is_said_to_be(classes, quarters):
         }
         np.testing.assert_array_equal(batch["images"], quarters.images[batch["index"]])
         np.testing.assert_array_equal(batch["labels"], quarters.labels[batch["index"]])
-        row_slices = batch["labels"].reshape(3, 4)
-        assert (row_slices == row_slices[:, :1]).all()
-        assert len(set(row_slices[:, 0])) == 3
-        for block, images in zip(row_slices, batch["index"].reshape(3, 4), strict=True):
+        blocks = batch["labels"].reshape(3, 4)
+        assert (blocks == blocks[:, :1]).all()
+        assert len(set(blocks[:, 0])) == 3
+        for block, images in zip(blocks, batch["index"].reshape(3, 4), strict=True):
             assert len(set(images)) == (3 if block[0] == 3 else 4)  # the last class has 3 training images
             short += block[0] == 3
     assert short
@@ -163,7 +163,7 @@ AGAINST_REST = {
 @pytest.mark.parametrize("rest_is_a_class", [False, True])
 @pytest.mark.parametrize(("config", "images"), AGAINST_REST.values(), ids=AGAINST_REST)
 def test_steps_of_one_class_and_the_rest(quarters, run_of, config, images, rest_is_a_class):
-    """As many images of the class as of the rest, which keep their own labels unless it is a class."""
+    """Half of the images are of the class; those of the rest keep their labels unless the rest is a class."""
     config = replace(config, rest_is_a_class=rest_is_a_class)
     run = run_of(quarters, config)
     batches = batches_of(run, config, range(3))
@@ -193,8 +193,8 @@ def test_listed_pairs_of_one_class_and_the_rest(quarters, run_of, rest_is_a_clas
 
 @pytest.mark.parametrize("of_the_rest", [0, 7])
 @pytest.mark.parametrize("config", [PAIRS, replace(TRIPLETS, classes_per_batch=2)], ids=["pairs", "triplets"])
-def test_of_a_rest_that_is_one_class_nothing_is_known(quarters, run_of, config, of_the_rest):
-    """It may be all that is not of the class. What test images are of does not matter."""
+def test_the_classes_of_a_rest_with_one_label_are_unknown(quarters, run_of, config, of_the_rest):
+    """Its label may stand for all other classes. The labels of test images do not matter."""
     labels = np.where(quarters.labels == 2, 2, of_the_rest)
     labels[quarters.images_of(TEST)] = quarters.labels[quarters.images_of(TEST)]
     for rest_is_a_class in (False, True):

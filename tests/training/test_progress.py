@@ -22,7 +22,7 @@ def test_a_bar_is_for_terminals(monkeypatch):
     on_terminal(monkeypatch)
     assert shows_bar(Console())
     assert not shows_bar(Console(file=io.StringIO()))
-    monkeypatch.setenv("FORCE_COLOR", "1")  # colors were asked for, not control characters in a log file
+    monkeypatch.setenv("FORCE_COLOR", "1")  # wants colors, not control characters in a log file
     assert not shows_bar(Console(file=io.StringIO()))
     monkeypatch.setenv("TERM", "dumb")
     assert not shows_bar(Console())
@@ -79,7 +79,7 @@ TRIPLET_LOGS = {"active_fraction": 0.1234, "positive_distance": 0.456, "negative
 @pytest.mark.parametrize(
     ("more", "words"), [({}, ()), (TRIPLET_LOGS, ("active 12.3%", "near 0.46", "far 1.30"))], ids=["pairs", "triplets"]
 )
-def test_the_progress_bar_says_where_the_run_is(capsys, monkeypatch, more, words):
+def test_the_progress_bar_shows_the_state_of_the_run(capsys, monkeypatch, more, words):
     """On one line of 80 columns, in epoch 1,000 of 1,000, too."""
     monkeypatch.setenv("COLUMNS", "80")
     for epochs in (2, 1000):
@@ -97,7 +97,7 @@ def test_the_progress_bar_says_where_the_run_is(capsys, monkeypatch, more, words
             assert text in shown
 
 
-def test_the_progress_bar_of_a_resumed_run_begins_where_it_stopped(capsys):
+def test_the_progress_bar_of_a_resumed_run_starts_where_it_stopped(capsys):
     progress = ProgressBar(steps=3, epochs=4, first_epoch=2)
     with progress.bar:
         progress.on_train_begin({})

@@ -50,7 +50,7 @@ def record_of(run, config, *names):
     return built, reports
 
 
-def test_what_it_says(run):
+def test_the_contents(run):
     built, reports = record_of(run, CONFIG)
     assert list(built) == KEYS
     versions, accuracy, metrics = (built.pop(name) for name in ("versions", "accuracy", "metrics"))
@@ -94,7 +94,7 @@ def test_without_a_test_part(run):
     assert "test" not in built["pairs"]
 
 
-def test_triplets_say_how_their_steps_were_made(run):
+def test_triplets_record_how_their_batches_were_made(run):
     """The last class has 3 training images, so a step of 4 repeats one."""
     built, _ = record_of(run, TRIPLETS)
     assert list(built) == [*KEYS[:9], "triplet", *KEYS[9:]]
@@ -123,7 +123,7 @@ def test_the_losses_and_the_version_of_addons_where_they_were_used(run, monkeypa
 
 
 @pytest.mark.parametrize("rest_is_a_class", [False, True])
-def test_one_class_against_the_rest_is_recorded_as_the_run_saw_it(quarters, run_of, rest_is_a_class):
+def test_the_record_of_one_class_against_the_rest(quarters, run_of, rest_is_a_class):
     config = replace(TRIPLETS, one_vs_rest="south-east", rest_is_a_class=rest_is_a_class, classes_per_batch=2)
     run = run_of(replace(quarters, sha256="ab"), config)
     built, _ = record_of(run, config)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
-from siamese_tf.config.catalog import TOWER_NAMES
-from siamese_tf.config.train_config import MINING_NAMES, TrainConfig
+from siamese_tf.config.catalog import MINING, TOWERS, VIEWS
+from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.models.siamese_model import SiameseModel
@@ -18,7 +18,7 @@ CLOTHING = "fashion-mnist"
 
 @pytest.fixture(scope="module")
 def pairs(run_of):
-    """Of a data set: four images of 28x28 and, in training as in validation, one pair of each kind."""
+    """Four images of 28x28, with one similar and one dissimilar pair each for training and validation."""
     file = PairDataset(
         images=np.zeros((4, 28, 28, 1), np.uint8),
         labels=np.array([0, 0, 1, 1]),
@@ -32,7 +32,7 @@ def pairs(run_of):
 
 
 def many_classes(count, images=6):
-    """So many classes with so many training images each, and a few for validation."""
+    """A pair data set of `count` classes with `images` training images each, and a few for validation."""
     labels = np.concatenate([np.arange(count).repeat(images), [0, 0, 1]])
     first = np.arange(len(labels) - 4)
     last = len(labels) - 3 + np.array([0, 0])
@@ -47,11 +47,11 @@ def many_classes(count, images=6):
     )
 
 
-def own_tower():
+def custom_tower():
     return keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(4)])
 
 
-def test_the_reference_set_up_needs_no_more_flags_than_the_issue_names(pairs):
+def test_the_reference_tower_has_the_defaults_of_the_original(pairs):
     config = TrainConfig(tower="reference", head="concat", pairs_per_step="listed", epochs=40, batch_pairs=1024)
     resolved = resolve_config(config, pairs(), None)
     assert (resolved.embedding_dim, resolved.learning_rate, resolved.augment) == (32, 1e-3, "none")
@@ -60,8 +60,8 @@ def test_the_reference_set_up_needs_no_more_flags_than_the_issue_names(pairs):
     assert model.head.layers[0].kernel.shape == (64, 16)
 
 
-@pytest.mark.parametrize("tower", TOWER_NAMES)
-def test_what_was_asked_for_stays(pairs, tower):
+@pytest.mark.parametrize("tower", TOWERS)
+def test_explicit_settings_stay(pairs, tower):
     asked = TrainConfig(
         tower=tower,
         embedding_dim=7,
@@ -77,16 +77,16 @@ def test_what_was_asked_for_stays(pairs, tower):
 
 
 def test_hog_is_whitened_where_the_classes_are_known(pairs, toy_pairs, run_of):
-    assert [name for name in TOWER_NAMES if resolve_config(TrainConfig(tower=name), pairs(), None).whiten] == ["hog"]
+    assert [name for name in TOWERS if resolve_config(TrainConfig(tower=name), pairs(), None).whiten] == ["hog"]
     assert resolve_config(TrainConfig(tower="hog", head="concat"), pairs(), None).whiten is False
     listed = TrainConfig(tower="hog", pairs_per_step="listed")
-    unlabelled = run_of(replace(toy_pairs, labels=None))
-    assert resolve_config(listed, unlabelled, None).whiten is False
+    unlabeled = run_of(replace(toy_pairs, labels=None))
+    assert resolve_config(listed, unlabeled, None).whiten is False
     with pytest.raises(PairFileError, match="has no labels, and whiten needs the classes .* Leave whiten out"):
-        resolve_config(replace(listed, whiten=True), unlabelled, None)
+        resolve_config(replace(listed, whiten=True), unlabeled, None)
 
 
-def test_what_is_left_open_is_settled(toy_pairs, run_of):
+def test_open_settings_get_their_defaults(toy_pairs, run_of):
     resolved = resolve_config(TrainConfig(batch_pairs=32), run_of(toy_pairs), None)
     assert (resolved.dataset, resolved.head, resolved.margin, resolved.augment) == ("toys", "cosine", 0.5, "shift")
     euclidean = resolve_config(TrainConfig(head="euclidean"), run_of(toy_pairs), None)
@@ -105,19 +105,17 @@ def test_what_is_left_open_is_settled(toy_pairs, run_of):
     ("batch_pairs", "per_epoch"),
     [(32, 128), (10, 140), (1000, 140)],  # of 70 pairs: 2 steps of 64 images, 7 of 20, one of all 140
 )
-def test_pairs_are_gone_through_until_so_many_images_are_shown(toy_pairs, run_of, batch_pairs, per_epoch):
+def test_the_epochs_show_at_least_images_shown_images(toy_pairs, run_of, batch_pairs, per_epoch):
     for images_shown, epochs in ((1, 1), (per_epoch, 1), (per_epoch + 1, 2), (1000, -(-1000 // per_epoch))):
         config = TrainConfig(batch_pairs=batch_pairs, images_shown=images_shown)
         assert resolve_config(config, run_of(toy_pairs), None).epochs == epochs
-        assert (
-            resolve_config(replace(config, epochs=5), run_of(toy_pairs), None).epochs == 5
-        )  # what was asked goes before
+        assert resolve_config(replace(config, epochs=5), run_of(toy_pairs), None).epochs == 5
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "digits", "mine"])
 @pytest.mark.parametrize("asked", ["auto", "light", "strong"])
-def test_only_clothing_is_mirrored_unasked_and_looked_at_as_it_was_shown(pairs, dataset, asked):
-    """Mirrored digits are not digits, and of other data nothing is known."""
+def test_only_clothing_is_mirrored_by_default_and_the_views_follow_the_augmentation(pairs, dataset, asked):
+    """Mirrored digits are not digits, and other data sets are unknown."""
     resolved = {
         name: resolve_config(TrainConfig(augment=asked, views="auto"), pairs(name), None)
         for name in (dataset, CLOTHING)
@@ -127,11 +125,11 @@ def test_only_clothing_is_mirrored_unasked_and_looked_at_as_it_was_shown(pairs, 
     assert {name: config.views for name, config in resolved.items()} == {dataset: turned, CLOTHING: "mirror"}
     assert {"auto": "shift", "light": "affine", "strong": "shift"}[asked] in resolved[dataset].augment
     for config in resolved.values():
-        assert TrainConfig(**config.to_dict()) == config  # made of changes there are
+        assert TrainConfig(**config.to_dict()) == config
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "digits", CLOTHING, "mine"])
-def test_strong_does_more_than_auto_and_erases(pairs, dataset):
+def test_strong_adds_augmentations_to_auto_and_erases(pairs, dataset):
     auto, strong = (
         set(resolve_config(TrainConfig(augment=asked), pairs(dataset), None).augment.split("-"))
         for asked in ("auto", "strong")
@@ -140,55 +138,57 @@ def test_strong_does_more_than_auto_and_erases(pairs, dataset):
     assert "erase" in strong - auto
 
 
-def test_clothing_is_clothing_where_one_class_is_told_from_the_rest(quarters, run_of):
+def test_one_class_of_clothing_against_the_rest_is_clothing(quarters, run_of):
     config = TrainConfig(one_vs_rest="2", batch_pairs=8)
     assert resolve_config(config, run_of(quarters, config, CLOTHING), None).augment == "flip"
 
 
 @pytest.mark.parametrize("augment", ["none", "flip", "erase-affine"])
-def test_changes_and_views_asked_for_stay_whatever_the_data(pairs, augment):
+def test_explicit_augmentations_and_views_stay_for_every_data_set(pairs, augment):
     for dataset in ("mnist", CLOTHING):
-        for views in ("one", "mirror", "turn", "shift"):
+        for views in VIEWS:
             resolved = resolve_config(TrainConfig(augment=augment, views=views), pairs(dataset), None)
             assert (resolved.augment, resolved.views) == (augment, views)
         taught = {"none": "one", "flip": "mirror", "erase-affine": "turn"}[augment]
         assert resolve_config(TrainConfig(augment=augment, views="auto"), pairs(dataset), None).views == taught
 
 
-def test_the_reference_tower_sees_images_as_they_are_unless_told_otherwise(pairs):
+def test_the_reference_tower_has_no_augmentation_by_default(pairs):
     for asked, resolved in (("auto", "none"), ("light", "flip"), ("shift", "shift"), ("strong", "flip-shift-erase")):
         assert resolve_config(TrainConfig(tower="reference", augment=asked), pairs(CLOTHING), None).augment == resolved
 
 
-def test_auto_becomes_the_data_set_and_a_folder_stays_a_folder(pairs):
+def test_auto_becomes_the_data_set_and_a_folder_stays(pairs):
     assert resolve_config(TrainConfig(dataset="auto"), pairs("digits"), None).dataset == "digits"
     assert resolve_config(TrainConfig(dataset="my/cats"), pairs("cats"), None).dataset == "my/cats"
 
 
-def test_a_tower_of_ones_own_is_called_custom_and_must_be_given(pairs):
-    assert resolve_config(TrainConfig(tower="reference"), pairs(), own_tower()).tower == "custom"
-    with pytest.raises(ConfigError, match=r"give in Python: train_and_evaluate\(config, tower=\.\.\.\)"):
+def test_a_custom_tower_must_be_passed(pairs):
+    assert resolve_config(TrainConfig(tower="reference"), pairs(), custom_tower()).tower == "custom"
+    with pytest.raises(ConfigError, match=r"must be passed in Python. Use train_and_evaluate\(config, tower=\.\.\.\)"):
         resolve_config(TrainConfig(tower="custom"), pairs(), None)
 
 
-def test_a_precision_is_for_towers_by_name(pairs):
+def test_a_custom_tower_has_its_own_precision(pairs):
     config = TrainConfig(precision="bfloat16")
     assert resolve_config(config, pairs(), None).precision == "bfloat16"
-    with pytest.raises(ConfigError, match="precision 'bfloat16' is for towers by name; yours brings its own. Leave"):
-        resolve_config(config, pairs(), own_tower())
+    with pytest.raises(ConfigError, match="precision must be left out with a custom tower, .*; got 'bfloat16'"):
+        resolve_config(config, pairs(), custom_tower())
 
 
-def test_what_to_start_from_is_for_towers_by_name(pairs):
+def test_a_custom_tower_has_its_own_weights(pairs):
     config = TrainConfig(start_from="earlier.keras")
     assert resolve_config(config, pairs(), None).start_from == "earlier.keras"
-    with pytest.raises(ConfigError, match="start_from is for towers by name; give yours the weights it starts with"):
-        resolve_config(config, pairs(), own_tower())
+    with pytest.raises(
+        ConfigError, match="start_from must be left out with a custom tower; got 'earlier.keras'. Load the weights"
+    ):
+        resolve_config(config, pairs(), custom_tower())
 
 
-def test_a_tower_with_nothing_to_train_is_refused(pairs):
-    tower = own_tower()
+def test_a_frozen_tower_is_refused(pairs):
+    tower = custom_tower()
     tower.trainable = False
-    with pytest.raises(ConfigError, match="no trainable weights"):
+    with pytest.raises(ConfigError, match="must have trainable weights"):
         resolve_config(TrainConfig(), pairs(), tower)
 
 
@@ -209,7 +209,7 @@ def test_a_tower_with_nothing_to_train_is_refused(pairs):
         ("hard", 3, (3, 10)),  # a quarter of 42
     ],
 )
-def test_how_many_classes_and_images_a_step_has_unasked(run_of, mining, classes, expected):
+def test_the_default_shape_of_a_batch_of_classes(run_of, mining, classes, expected):
     resolved = resolve_config(replace(TRIPLETS, mining=mining), run_of(many_classes(classes)), None)
     assert (resolved.classes_per_batch, resolved.images_per_class) == expected
 
@@ -223,16 +223,16 @@ def test_one_class_against_the_rest_is_two_classes(quarters, run_of):
 
 
 def test_the_number_of_classes_is_that_of_the_training_images(quarters, run_of):
-    """A class that only test images are of is none that a step could draw."""
+    """A class of test images alone cannot be drawn for training."""
     labels = quarters.labels.copy()
     labels[quarters.images_of(TEST)] += 4
     assert resolve_config(TRIPLETS, run_of(replace(quarters, labels=labels)), None).classes_per_batch == 4
 
 
-def test_what_was_asked_of_a_step_stays(run_of):
+def test_an_explicit_shape_of_a_batch_stays(run_of):
     run = run_of(many_classes(20))
     asked = replace(TRIPLETS, classes_per_batch=5, images_per_class=3)
-    for mining in MINING_NAMES:
+    for mining in MINING:
         resolved = resolve_config(replace(asked, mining=mining), run, None)
         assert (resolved.classes_per_batch, resolved.images_per_class) == (5, 3)
     assert resolve_config(replace(TRIPLETS, classes_per_batch=5, batch_pairs=64), run, None).images_per_class == 12
@@ -240,7 +240,7 @@ def test_what_was_asked_of_a_step_stays(run_of):
     assert resolve_config(replace(TRIPLETS, images_per_class=3), run, None).classes_per_batch == 16
 
 
-def test_what_triplets_leave_open_is_settled(quarters, run_of):
+def test_open_settings_of_triplets_get_their_defaults(quarters, run_of):
     run = run_of(quarters)
     resolved = resolve_config(TRIPLETS, run, None)
     assert (resolved.head, resolved.margin, resolved.losses) == ("euclidean", 0.5, "native")
@@ -252,8 +252,8 @@ def test_what_triplets_leave_open_is_settled(quarters, run_of):
     )
 
 
-def test_where_the_loss_is_from_is_settled(quarters, run_of, monkeypatch):
-    """By `losses_from`, here one that takes Addons for hard mining only."""
+def test_the_implementation_of_the_loss_is_resolved(quarters, run_of, monkeypatch):
+    """By `losses_from`, here one that chooses Addons for hard mining only."""
     monkeypatch.setattr(
         "siamese_tf.training.resolve.losses_from", lambda config: "addons" if config.mining == "hard" else "native"
     )
@@ -261,7 +261,7 @@ def test_where_the_loss_is_from_is_settled(quarters, run_of, monkeypatch):
         assert resolve_config(replace(TRIPLETS, losses=None, mining=mining), run_of(quarters), None).losses == expected
 
 
-@pytest.mark.parametrize("mining", MINING_NAMES)
+@pytest.mark.parametrize("mining", MINING)
 def test_more_classes_than_there_are_are_refused(quarters, run_of, mining):
     config = replace(TRIPLETS, mining=mining, classes_per_batch=5)
     with pytest.raises(ConfigError, match="batches of 5 classes asked, and there are 4. Set classes_per_batch to 4"):
@@ -272,12 +272,12 @@ def test_more_classes_than_there_are_are_refused(quarters, run_of, mining):
 
 
 def test_pairs_of_one_class_and_the_rest(quarters, run_of):
-    """Of all pairs of a step, as of triplets, an epoch is what goes into the images; of listed ones, into the pairs."""
+    """With all pairs of a batch, an epoch is one pass over the images; with listed ones, over the pairs."""
     config = TrainConfig(one_vs_rest="2", batch_pairs=10, images_shown=1000)
     run = run_of(quarters, config)
     resolved = resolve_config(config, run, None)
     assert (resolved.batch_shape, resolved.classes_per_batch) == ((2, 10), None)
-    assert resolved.epochs == 17  # three steps of 20 are in 63 images: 60 an epoch
+    assert resolved.epochs == 17  # 63 images make three batches of 20: 60 an epoch
     listed = resolve_config(replace(config, pairs_per_step="listed"), run, None)
     steps = len(run.task.train.rows(TRAIN)) // 10
     assert listed.epochs == -(-1000 // (20 * steps))
@@ -285,20 +285,20 @@ def test_pairs_of_one_class_and_the_rest(quarters, run_of):
         resolve_config(replace(config, batch_pairs=1), run, None)
 
 
-# What the pairs cannot serve.
+# Pairs that do not fit the config.
 
 
 @pytest.mark.parametrize(("split", "name"), [(TRAIN, "training"), (VALIDATION, "validation"), (TEST, "test")])
-def test_every_split_needs_pairs_of_both_kinds(toy_pairs, run_of, split, name):
-    """Otherwise a run would end in a refusal after all its epochs."""
+def test_every_split_needs_similar_and_dissimilar_pairs(toy_pairs, run_of, split, name):
+    """Otherwise a run would fail after its last epoch."""
     rows = toy_pairs.rows(split)
     without = replace(toy_pairs, split=np.where(toy_pairs.split == split, (split + 1) % 3, toy_pairs.split))
     run = run_of(toy_pairs)
     alike = replace(toy_pairs, similarity=toy_pairs.similarity.copy())
     alike.similarity[rows] = 1
     for pairs, words in (
-        (without, rf"has no {name} rows \(split {split}\), which a run needs.*: siamese-tf pairs generate"),
-        (alike, rf"all {name} pairs \(split {split}\) of .* have similarity 1; a run needs pairs of both kinds"),
+        (without, rf"must have {name} pairs \(split {split}\); it has none\. .*: siamese-tf pairs generate"),
+        (alike, rf"the {name} pairs \(split {split}\) of .* must have similarities 0 and 1; all have 1"),
     ):
         task = replace(run.task, train=pairs, test=pairs)
         with pytest.raises(PairFileError, match=words):
@@ -307,7 +307,9 @@ def test_every_split_needs_pairs_of_both_kinds(toy_pairs, run_of, split, name):
 
 def test_all_pairs_and_triplets_need_labels(toy_pairs, run_of):
     bare = run_of(replace(toy_pairs, labels=None, path="bare.npz"))
-    with pytest.raises(PairFileError, match=r"bare\.npz has no labels, .*: --pairs-per-step listed"):
+    with pytest.raises(
+        PairFileError, match=r"bare\.npz has no labels, and pairs_per_step 'all' .* Use --pairs-per-step listed"
+    ):
         resolve_config(TrainConfig(), bare, None)
     assert resolve_config(TrainConfig(pairs_per_step="listed"), bare, None).pairs_per_step == "listed"
     with pytest.raises(PairFileError, match=r"bare\.npz has no labels, and the objective triplet needs them"):

@@ -9,15 +9,15 @@ from siamese_tf.training.build import build_trainer
 from siamese_tf.training.checkpoint import RunState, save_checkpoint
 from siamese_tf.training.environment import environment
 from siamese_tf.training.resolve import resolve_config
-from siamese_tf.training.resume import restore, resumed_state
+from siamese_tf.training.resume import restore, resumed_state, run_identity
 
 RUN = {"epochs": 3, "learning_rate": 0.01, "seed": 0}
 ROW = {"epoch": 1, "loss": 0.5, "validation_accuracy": 0.5, "learning_rate": 0.01, "seconds": 1.0}
 
 
 @pytest.fixture
-def begun(tmp_path):
-    """A run after its first epoch of three; what it was told about is collected."""
+def one_epoch_done(tmp_path):
+    """A run after its first epoch of three; call it to save the checkpoint again, in another environment."""
 
     def save(**changes):
         save_checkpoint(RunState(RUN, [ROW], 1, environment() | changes), tmp_path)
@@ -26,24 +26,24 @@ def begun(tmp_path):
     return save
 
 
-def test_where_no_run_was_begun_there_is_nothing_to_resume(tmp_path):
-    with pytest.raises(ConfigError, match="nothing to resume in .*: no run was begun there. Check --workdir"):
+def test_without_a_run_there_is_nothing_to_resume(tmp_path):
+    with pytest.raises(ConfigError, match="nothing to resume in .*: it contains no run. Check --workdir"):
         resumed_state(tmp_path, RUN, (), pytest.fail)
 
 
-def test_a_run_stopped_in_its_first_epoch_begins_anew_and_says_so(tmp_path):
+def test_a_run_stopped_in_its_first_epoch_starts_again_and_logs_it(tmp_path):
     (tmp_path / "config.json").write_text('{"epochs": 3, "learning_rate": 0.01}')
     lines = []
     state = resumed_state(tmp_path, RUN, (), lines.append)
     assert (state.run, state.epochs_done) == (RUN, 0)
-    assert lines == [f"There is no checkpoint of the run in {tmp_path}: it begins anew."]
+    assert lines == [f"No checkpoint of the run in {tmp_path} yet: starting from the first epoch."]
 
 
-def test_a_run_without_a_checkpoint_is_not_begun_anew_with_other_settings(tmp_path):
+def test_a_run_without_a_checkpoint_is_not_resumed_with_other_settings(tmp_path):
     (tmp_path / "config.json").write_text('{"epochs": 3, "learning_rate": 0.02, "seed": 1}')
-    with pytest.raises(ConfigError, match=r"config.json is of another run: learning_rate was 0.02 .*, seed was 1"):
+    with pytest.raises(ConfigError, match=r"config.json belongs to another run: learning_rate was 0.02 .*, seed was 1"):
         resumed_state(tmp_path, RUN, (), pytest.fail)
-    with pytest.raises(ConfigError, match=r"of another run: seed was 1 and is now 0\."):
+    with pytest.raises(ConfigError, match=r"belongs to another run: seed was 1 and is now 0\."):
         resumed_state(tmp_path, RUN, ("learning_rate",), pytest.fail)
 
 
@@ -53,40 +53,40 @@ def test_the_learning_rate_of_a_finished_run_is_what_it_was(tmp_path):
         resumed_state(tmp_path, {**RUN, "learning_rate": 0.001}, ("learning_rate",), pytest.fail)
 
 
-def test_other_pairs_are_named_in_words(tmp_path):
+def test_other_pairs_are_described(tmp_path):
     save_checkpoint(RunState({**RUN, "train_sha256": "ab"}, [ROW], 1, environment()), tmp_path)
-    with pytest.raises(ConfigError, match="its pairs are others .of other images, folds"):
+    with pytest.raises(ConfigError, match="its pairs differ .other images, folds"):
         resumed_state(tmp_path, {**RUN, "train_sha256": "cd"}, (), pytest.fail)
 
 
-def test_a_run_goes_on_after_its_last_epoch(tmp_path, begun, capsys):
+def test_a_run_is_resumed_after_its_last_epoch(tmp_path, one_epoch_done, capsys):
     lines = []
     assert resumed_state(tmp_path, RUN, (), lines.append).history == [ROW]
     assert lines == ["Resuming after epoch 1 of 3."]
     assert capsys.readouterr() == ("", "")
 
 
-def test_another_learning_rate_is_said_and_is_the_state_s_from_there_on(tmp_path, begun):
+def test_another_learning_rate_is_logged_and_recorded(tmp_path, one_epoch_done):
     lines, run = [], {**RUN, "learning_rate": 0.001}
     state = resumed_state(tmp_path, run, ("learning_rate",), lines.append)
     assert state.run == run
     assert state.learning_rates == [[1, 0.01], [2, 0.001]]
     save_checkpoint(state, tmp_path)
     assert resumed_state(tmp_path, run, (), lambda line: None).learning_rates == [[1, 0.01], [2, 0.001]]
-    begun()
+    one_epoch_done()
     assert lines[1:] == ["The learning rate is 0.001 from epoch 2 on; it was 0.01."]
     with pytest.raises(ConfigError, match="learning_rate was 0.01 and is now 0.001"):
         resumed_state(tmp_path, run, (), lines.append)
 
 
-def test_another_machine_is_warned_of_and_not_refused(tmp_path, begun, capsys):
-    begun(processors=99, tensorflow="2.0")
+def test_another_machine_is_warned_of_and_not_refused(tmp_path, one_epoch_done, capsys):
+    one_epoch_done(processors=99, tensorflow="2.0")
     resumed_state(tmp_path, RUN, (), lambda line: None)
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("warning: number of processors was 99 and is now ")
-    assert "TensorFlow's version was 2.0 and is now" in err
-    assert err.endswith("the weights will not be bit for bit those of a run without a break\n")
+    assert "TensorFlow version was 2.0 and is now" in err
+    assert err.endswith("; the weights will differ slightly from those of an uninterrupted run\n")
 
 
 @pytest.mark.parametrize("schedule", ["constant", "plateau", "cosine"])
@@ -107,5 +107,17 @@ def test_the_new_learning_rate_is_not_overwritten_by_the_optimizer_s_variables(q
         assert float(np.asarray(after.optimizer.learning_rate)) == 0.125
     for one, other in zip(after.state, before.state, strict=True):
         np.testing.assert_array_equal(one, other)
-    with pytest.raises(ConfigError, match="weights of other shapes than this tower has"):
+    with pytest.raises(ConfigError, match="weights with other shapes than those of this tower"):
         restore(after, replace(state, variables=state.variables[1:]), tmp_path)
+
+
+def test_a_run_is_identified_by_its_settings_but_paths_and_by_its_pairs(quarters, run_of):
+    run = run_of(replace(quarters, sha256="ab"))
+    config = TrainConfig(pairs="here/pairs.npz", images="here", seed=3)
+    identity = run_identity(config, run)
+    assert identity == run_identity(replace(config, pairs="there/pairs.npz", images="there"), run)
+    assert (identity["seed"], identity["train_sha256"], identity["test_sha256"]) == (3, "ab", "ab")
+    assert not {"data_dir", "pairs", "test_pairs", "images"} & set(identity)
+    alone = replace(run, original=replace(run.original, test=None))
+    assert run_identity(config, alone)["test_sha256"] is None
+    assert run_identity(replace(config, seed=4), run) != identity

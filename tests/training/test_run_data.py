@@ -19,7 +19,7 @@ def path(quarters, tmp_path_factory):
     return path
 
 
-def test_the_pairs_of_a_file_are_seen_as_they_are(quarters, path):
+def test_the_pairs_of_a_file_are_used_unchanged(quarters, path):
     run = load_run_data(TrainConfig(pairs=str(path)))
     assert run.task is run.original
     np.testing.assert_array_equal(run.original.train.labels, quarters.labels)
@@ -61,30 +61,36 @@ def test_one_class_against_the_rest(quarters, path, name, rest_is_a_class):
     assert not np.array_equal(other.img1, pairs.img1)
 
 
-def test_what_is_said(path):
+def test_the_lines(path):
     """The last class has 3 training images, fewer than the 5 of a step."""
     config = TrainConfig(pairs=str(path), objective="triplet", classes_per_batch=4, images_per_class=5)
     run = load_run_data(config)
     assert run.short_classes(config) == 1
     *first, last = run.lines(config)
     assert first == run.task.lines()
-    assert last == "steps of 4 classes with 5 images each; classes with fewer (1) repeat some within a step"
+    assert (
+        last
+        == "batches of 4 classes with 5 images each; classes with fewer images (1) repeat some of them within a batch"
+    )
     enough = replace(config, images_per_class=3)
     assert run.short_classes(enough) == 0
-    assert run.lines(enough)[-1] == "steps of 4 classes with 3 images each"
+    assert run.lines(enough)[-1] == "batches of 4 classes with 3 images each"
     assert run.lines(TrainConfig(pairs=str(path), objective="bce")) == run.task.lines()
 
 
-def test_what_is_said_of_one_class_against_the_rest(path):
+def test_the_lines_of_one_class_against_the_rest(path):
     config = TrainConfig(pairs=str(path), objective="triplet", one_vs_rest="3", classes_per_batch=2, images_per_class=4)
     first, *_, last = load_run_data(config).lines(config)
     assert first.endswith(", as south-east against the rest")
-    assert last == "steps of 2 classes with 4 images each; classes with fewer (1) repeat some within a step"
+    assert (
+        last
+        == "batches of 2 classes with 4 images each; classes with fewer images (1) repeat some of them within a batch"
+    )
 
 
-def test_what_is_said_of_all_pairs_of_one_class_and_the_rest(path):
+def test_the_lines_of_all_pairs_of_one_class_and_the_rest(path):
     config = TrainConfig(pairs=str(path), one_vs_rest="3", batch_pairs=4)
-    assert load_run_data(config).lines(config)[-1].startswith("steps of 2 classes with 4 images each; classes with")
+    assert load_run_data(config).lines(config)[-1].startswith("batches of 2 classes with 4 images each; classes with")
     config = replace(config, pairs_per_step="listed")
     run = load_run_data(config)
     assert run.lines(config) == run.task.lines()
@@ -113,7 +119,7 @@ def people(tmp_path, monkeypatch):
         ({"image_size": "5x4", "resize": "stretch"}, ImageFormat((5, 4), "grey", "stretch")),
     ],
 )
-def test_image_files_come_in_the_form_that_is_asked_for(people, settings, image_format):
+def test_image_files_are_loaded_in_the_format_of_the_config(people, settings, image_format):
     listed = {"pairs": "pairs.txt", "images": str(people)}
     for where in ({"dataset": str(people)}, listed, {"pairs": "dataset/people/pairs.csv"}):
         run = load_run_data(TrainConfig(**where, **settings))
@@ -145,12 +151,12 @@ def test_of_three_folds_one_is_trained_on(people):
         ({"pairs": "pairs.txt", "images": "none"}, PairFileError, "looked for in none, as NAME/.* with --images"),
     ],
 )
-def test_what_cannot_be_had_of_image_files_is_said(people, settings, error, message):
+def test_image_files_that_cannot_be_loaded_are_an_error(people, settings, error, message):
     with pytest.raises(error, match=message):
         load_run_data(TrainConfig(**settings))
 
 
-def test_what_is_wrong_with_the_class_is_said(quarters, path, tmp_path):
+def test_an_unknown_class_or_missing_labels_are_an_error(quarters, path, tmp_path):
     with pytest.raises(ConfigError, match="there is no class 'up'; expected one of north-west, .*south-east"):
         load_run_data(TrainConfig(pairs=str(path), one_vs_rest="up"))
     save_pair_file(tmp_path / "bare.npz", replace(quarters, labels=None))

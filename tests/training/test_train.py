@@ -29,6 +29,8 @@ from siamese_tf.models.keras_settings import keras_settings
 from siamese_tf.models.model_file import load_model
 from siamese_tf.training import callbacks
 from siamese_tf.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from siamese_tf.training.pipeline import training_steps
+from siamese_tf.training.run_data import load_run_data
 from siamese_tf.training.train import train_and_evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,11 +43,7 @@ def config(digit_pairs):
     return TrainConfig(pairs=str(digit_pairs), epochs=3, batch_pairs=64, embedding_dim=16)
 
 
-@pytest.fixture
-def without_pictures(monkeypatch):
-    """They take a second each run, and most tests do not look at them."""
-    for name in ("save_pictures", "save_accuracy_plot"):
-        monkeypatch.setattr(f"siamese_tf.training.finalize.{name}", lambda *_, **__: None)
+train = functools.partial(train_and_evaluate, quiet=True, pictures=False)
 
 
 @pytest.fixture(scope="module")
@@ -73,18 +71,18 @@ def files(folder):
 
 def without(record, *names):
     """A record, less what two runs need not share, and the named parts."""
-    ema_model = json.loads(json.dumps(record))
+    copy = json.loads(json.dumps(record))
     for name in ("training", "command", *names):
-        part = ema_model
+        part = copy
         *way, last = name.split(".")
         for key in way:
             part = part[key]
         part.pop(last, None)
-    return ema_model
+    return copy
 
 
 class TestTheUnbrokenRun:
-    def test_it_leaves_what_is_promised_and_nothing_else(self, whole):
+    def test_it_writes_the_promised_files_and_no_others(self, whole):
         folder = whole[1]
         assert files(folder) == PROMISED
         assert all((folder / name).read_bytes().startswith(b"\x89PNG\r\n\x1a\n") for name in PICTURES)
@@ -113,7 +111,7 @@ class TestTheUnbrokenRun:
         }
         assert list(record["metrics"]) == ["train", "validation", "test"]
 
-    def test_the_config_is_written_as_it_was_settled(self, whole, config):
+    def test_the_resolved_config_is_written(self, whole, config):
         written = TrainConfig.load(whole[1] / "config.json")
         resolved = {"head": "cosine", "augment": "shift", "learning_rate": 6e-3, "margin": 0.5, "whiten": False}
         assert written == replace(config, dataset="digits", **resolved)
@@ -137,20 +135,20 @@ class TestTheUnbrokenRun:
         assert state is not None
         *tower, _scale, _bias = state.best  # calibration changed these two
         assert len(tower) == len(model.get_weights()) - 2
-        for ema_model, weight in zip(tower, model.get_weights(), strict=False):
-            np.testing.assert_array_equal(ema_model, weight)
+        for best, weight in zip(tower, model.get_weights(), strict=False):
+            np.testing.assert_array_equal(best, weight)
 
-    def test_what_is_kept_is_the_average_of_what_was_trained(self, whole):
-        """So that the tests of resuming below would miss an average that begins anew."""
+    def test_the_best_weights_are_averages_of_the_trained_ones(self, whole):
+        """So the tests of resuming below would fail if the average started again."""
         run = json.loads(str(np.load(whole[1] / CHECKPOINT)["facts"]))["run"]
         state = load_checkpoint(whole[1], run)
         assert state is not None
         assert state.best_epoch == 3
         count = len(state.variables) // 2
-        trained, ema_model = state.variables[:count], state.variables[count:]
-        for one, other in zip(ema_model, state.best, strict=True):
+        trained, averages = state.variables[:count], state.variables[count:]
+        for one, other in zip(averages, state.best, strict=True):
             np.testing.assert_array_equal(one, other)
-        *tower, _scale, _bias = zip(ema_model, trained, strict=True)
+        *tower, _scale, _bias = zip(averages, trained, strict=True)
         assert not any(np.array_equal(one, other) for one, other in tower)
 
     def test_the_threshold_is_the_best_one_on_the_validation_pairs(self, whole, digit_pairs):
@@ -161,14 +159,13 @@ class TestTheUnbrokenRun:
         assert whole[0].record["threshold"] == {"value": whole[0].threshold, "chosen_on": "validation"}
 
 
-@pytest.mark.usefixtures("without_pictures")
-def test_a_second_run_gives_the_same_bits_whatever_its_test_pairs_say(whole, config, digit_pairs, tmp_path, capsys):
+def test_a_second_run_gives_the_same_bits_whatever_its_test_labels_are(whole, config, digit_pairs, tmp_path, capsys):
     """The labels of the test pairs permuted: only the numbers reported on them may change."""
     test = load_pair_file(digit_pairs.with_name("test_pairs.npz"))
     permuted = np.random.default_rng(0).permutation(test.similarity)
     save_pair_file(tmp_path / "permuted.npz", replace(test, similarity=permuted, labels=None))
     config = replace(config, test_pairs=str(tmp_path / "permuted.npz"))
-    model = train_and_evaluate(config, tmp_path / "run", quiet=True)
+    model = train(config, tmp_path / "run")
     assert_same_bits(model, whole[0])
     assert history(tmp_path / "run") == history(whole[1])
     assert model.record["accuracy"]["validation"] == whole[0].record["accuracy"]["validation"]
@@ -176,18 +173,16 @@ def test_a_second_run_gives_the_same_bits_whatever_its_test_pairs_say(whole, con
     assert capsys.readouterr() == ("", "")  # quiet
 
 
-@pytest.mark.usefixtures("without_pictures")
 def test_another_seed_gives_other_weights(config, tmp_path):
     config = replace(config, tower="reference", epochs=1, batch_pairs=1000, learning_rate=1e-12)
-    one, two = (train_and_evaluate(replace(config, seed=seed), tmp_path, quiet=True) for seed in (1, 2))
+    one, two = (train(replace(config, seed=seed), tmp_path) for seed in (1, 2))
     assert not np.allclose(one.get_weights()[0], two.get_weights()[0])
 
 
-@pytest.mark.usefixtures("without_pictures")
 def test_a_run_in_bfloat16_leaves_a_model_in_float32(config, tmp_path, digit_pairs):
     """Which scores, loaded, as the one that was returned."""
     config = replace(config, precision="bfloat16", epochs=1, embedding_dim=8)
-    model = train_and_evaluate(config, tmp_path, quiet=True)
+    model = train(config, tmp_path)
     loaded = load_model(tmp_path / "siamese.keras")
     assert_same_bits(loaded, model)
     pairs = load_pair_file(digit_pairs)
@@ -201,8 +196,8 @@ def test_a_run_in_bfloat16_leaves_a_model_in_float32(config, tmp_path, digit_pai
     state = load_checkpoint(tmp_path, run)
     assert state is not None
     assert {array.dtype.name for array in state.variables} == {"float32"}
-    with pytest.raises(ConfigError, match="precision 'bfloat16' is for towers by name"):
-        train_and_evaluate(config, tmp_path / "own", tower=tower_with_dropout(), quiet=True)
+    with pytest.raises(ConfigError, match="precision must be left out with a custom tower"):
+        train(config, tmp_path / "own", tower=tower_with_dropout())
     assert not (tmp_path / "own").exists()
 
 
@@ -214,7 +209,7 @@ def test_a_whitened_tower_with_nothing_else_to_learn_is_not_trained(whole, confi
     shutil.copytree(whole[1], tmp_path / "run")
     settings = {"tower": "hog", "embedding_dim": 32}
     model = train_and_evaluate(replace(config, **settings), tmp_path / "run")
-    assert "the last layer whitens what differs in" in capsys.readouterr().out
+    assert "fitted the whitening layer to " in capsys.readouterr().out
     assert files(tmp_path / "run") == PROMISED - {"history.csv", "accuracy.png", CHECKPOINT, "logs"}
     training = model.record["training"]
     assert (training["epochs"], training["best_epoch"], training["whitened"]) == (0, 0, True)
@@ -222,15 +217,14 @@ def test_a_whitened_tower_with_nothing_else_to_learn_is_not_trained(whole, confi
     assert "whitened" not in whole[0].record["training"]
     assert model.record["accuracy"]["test"] > 0.85
     assert_same_bits(load_model(tmp_path / "run" / "siamese.keras"), model)
-    again = train_and_evaluate(replace(config, **settings, whiten=True), tmp_path / "run", resume=True, quiet=True)
+    again = train(replace(config, **settings, whiten=True), tmp_path / "run", resume=True)
     assert_same_bits(again, model)
 
 
-@pytest.mark.usefixtures("without_pictures")
-def test_what_was_trained_is_whitened_last_and_anew_when_resumed(whole, config, tmp_path):
+def test_a_trained_tower_is_whitened_at_the_end_and_again_when_resumed(whole, config, tmp_path):
     """The weights before the last layer are those of the run without it."""
     whitened = replace(config, whiten=True)
-    model = train_and_evaluate(whitened, tmp_path, quiet=True)
+    model = train(whitened, tmp_path)
     *before, white, shift = model.tower.get_weights()
     *trained, kernel, bias = whole[0].tower.get_weights()
     for one, two in zip(before, trained, strict=True):
@@ -238,27 +232,24 @@ def test_what_was_trained_is_whitened_last_and_anew_when_resumed(whole, config, 
     assert not np.allclose(white, kernel)
     assert not np.allclose(shift, bias)
     assert history(tmp_path) == history(whole[1])
-    assert_same_bits(train_and_evaluate(whitened, tmp_path, resume=True, quiet=True), model)
+    assert_same_bits(train(whitened, tmp_path, resume=True), model)
 
 
-@pytest.mark.usefixtures("without_pictures")
 def test_one_class_against_the_rest_is_whitened_by_what_is_known(config, tmp_path):
     against = replace(config, tower="hog", embedding_dim=16, one_vs_rest="7")
-    model = train_and_evaluate(against, tmp_path, quiet=True)
+    model = train(against, tmp_path)
     assert model.record["training"]["whitened"]
     assert model.record["one_vs_rest"]["test"]["auc"] > 0.8
 
 
-@pytest.mark.usefixtures("without_pictures")
 def test_the_weights_a_tower_starts_with_are_those_that_are_whitened(whole, config, tmp_path):
     start = {"start_from": str(whole[1] / "siamese.keras"), "train_last": 1, "whiten": True}
-    model = train_and_evaluate(replace(config, **start), tmp_path, quiet=True)
+    model = train(replace(config, **start), tmp_path)
     assert model.record["training"]["epochs"] == 0
     for one, two in zip(model.tower.get_weights()[:-2], whole[0].tower.get_weights()[:-2], strict=True):
         np.testing.assert_array_equal(one, two)
 
 
-@pytest.mark.usefixtures("without_pictures")
 def test_nothing_of_an_earlier_run_is_touched_where_whitening_fails(whole, config, tmp_path, monkeypatch, capsys):
     run = tmp_path / "run"
     shutil.copytree(whole[1], run)
@@ -271,34 +262,33 @@ def test_nothing_of_an_earlier_run_is_touched_where_whitening_fails(whole, confi
     with monkeypatch.context() as patch:
         patch.setattr("siamese_tf.training.train.whiten", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            train_and_evaluate(hog, run)
+            train(hog, run, quiet=False)
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
-    train_and_evaluate(hog, run)
+    train(hog, run, quiet=False)
     assert f"Replacing the run in {run} (--resume" in capsys.readouterr().out
-    train_and_evaluate(hog, run)
+    train(hog, run, quiet=False)
     assert f"Replacing the run in {run}.\n" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("without_pictures")
 def test_files_that_are_no_runs_stay(config, tmp_path):
     (tmp_path / "logs").mkdir()
     mine = [tmp_path / "logs" / "mine.txt", tmp_path / "history.csv", tmp_path / "accuracy.png"]
     for path in mine:
         path.write_text("mine")
-    train_and_evaluate(replace(config, tower="hog"), tmp_path, quiet=True)
+    train(replace(config, tower="hog"), tmp_path)
     assert [path.read_text() for path in mine] == ["mine"] * 3
 
 
 def test_a_tower_that_cannot_be_whitened_is_refused_before_anything_is_written(config, tmp_path):
-    with pytest.raises(ConfigError, match="whiten needs a tower whose last layer is a Dense one"):
-        train_and_evaluate(replace(config, tower="reference", whiten=True), tmp_path / "run", quiet=True)
+    with pytest.raises(ConfigError, match="whiten requires a tower that ends in a Dense layer"):
+        train(replace(config, tower="reference", whiten=True), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_in_which_another_run_trains_is_refused_and_stays(config, tmp_path):
     (tmp_path / "config.json").write_text("the other run's")
     with locked_workdir(tmp_path), pytest.raises(SiameseError) as refused:
-        train_and_evaluate(config, tmp_path, quiet=True)
+        train(config, tmp_path)
     assert str(refused.value) == (
         f"workdir {tmp_path} is in use by another run (process {os.getpid()}). Wait, or name another --workdir"
     )
@@ -306,12 +296,12 @@ def test_a_folder_in_which_another_run_trains_is_refused_and_stays(config, tmp_p
 
 
 @pytest.mark.parametrize("quiet", [True, False])
-def test_that_pairs_leak_is_said_quiet_or_not(config, digit_pairs, tmp_path, capsys, quiet):
+def test_a_leak_is_warned_of_quiet_or_not(config, digit_pairs, tmp_path, capsys, quiet):
     pairs = load_pair_file(digit_pairs)
     leaking = replace(pairs, img1=np.where(pairs.split == VALIDATION, pairs.img1[0], pairs.img1).astype(np.int32))
     save_pair_file(tmp_path / "leaking.npz", replace(leaking, similarity=_same(leaking)))
     with locked_workdir(tmp_path / "run"), pytest.raises(SiameseError, match="in use"):
-        train_and_evaluate(replace(config, pairs=str(tmp_path / "leaking.npz")), tmp_path / "run", quiet=quiet)
+        train(replace(config, pairs=str(tmp_path / "leaking.npz")), tmp_path / "run", quiet=quiet)
     out, err = capsys.readouterr()
     assert err.startswith("warning: These pairs leak (")
     assert "These pairs leak" not in out
@@ -328,7 +318,7 @@ def test_warnings_of_a_folder_go_to_standard_error_quiet_or_not(config, tmp_path
             image.save(tmp_path / "people" / person / f"{number}.png")
     image.save(tmp_path / "people" / "top.png")
     with locked_workdir(tmp_path / "run"), pytest.raises(SiameseError, match="in use"):
-        train_and_evaluate(replace(config, pairs=None, dataset="people"), tmp_path / "run", quiet=quiet)
+        train(replace(config, pairs=None, dataset="people"), tmp_path / "run", quiet=quiet)
     out, err = capsys.readouterr()
     first, second = err.splitlines()
     assert first.startswith("warning: image files that are not directly in the folder of a class are not used: 1 (top")
@@ -367,9 +357,9 @@ def stop_after_checkpoint(monkeypatch, count):
     monkeypatch.setattr(callbacks, "write_history", interrupt)
 
 
-@pytest.mark.usefixtures("without_pictures")
-def test_a_run_stopped_again_and_again_ends_like_the_unbroken_one(whole, config, tmp_path, monkeypatch, capsys):
-    steps = 800 // 64
+def test_a_run_stopped_again_and_again_ends_like_the_unbroken_one(runs, tmp_path, monkeypatch, capsys):
+    config, unbroken, folder = runs["contrastive, 3 against the rest"]
+    steps = training_steps(load_run_data(config), TrainConfig.load(folder / "config.json"))
     for stop, count in (
         (stop_in_step, 3),  # in epoch 1: nothing is left to resume from
         (stop_in_step, steps + 5),  # in epoch 2
@@ -378,38 +368,37 @@ def test_a_run_stopped_again_and_again_ends_like_the_unbroken_one(whole, config,
         with monkeypatch.context() as patch:
             stop(patch, count)
             with pytest.raises(KeyboardInterrupt):
-                train_and_evaluate(config, tmp_path, resume=any(tmp_path.iterdir()))
+                train(config, tmp_path, resume=any(tmp_path.iterdir()), quiet=False)
         assert not (tmp_path / "siamese.keras").exists()
-    said = capsys.readouterr().out
-    assert said.count("Resuming after epoch 1 of 3") == 1
-    assert said.count(f"There is no checkpoint of the run in {tmp_path}: it begins anew.") == 1
-    model = train_and_evaluate(config, tmp_path, resume=True)
+    out = capsys.readouterr().out
+    assert out.count("Resuming after epoch 1 of 3") == 1
+    assert out.count(f"No checkpoint of the run in {tmp_path} yet: starting from the first epoch.") == 1
+    model = train(config, tmp_path, resume=True, quiet=False)
     assert "Resuming after epoch 2 of 3" in capsys.readouterr().out
-    assert_same_bits(model, whole[0])
-    assert history(tmp_path) == history(whole[1])
-    assert without(model.record) == without(whole[0].record)
+    assert_same_bits(model, unbroken)
+    assert history(tmp_path) == history(folder)
+    assert without(model.record) == without(unbroken.record)
     assert files(tmp_path) == PROMISED - PICTURES
 
 
-@pytest.mark.usefixtures("without_pictures")
 def test_a_run_whose_learning_rate_halves_ends_alike_when_it_was_stopped(toy_pairs, tmp_path, monkeypatch):
-    """Every image is soon told from the others, so after one epoch without a better one the rate halves each time."""
+    """The best accuracy is soon reached, so the rate halves after every epoch."""
     monkeypatch.setattr("siamese_tf.training.optimizer.PATIENCE", 1)
     save_pair_file(tmp_path / "toys.npz", toy_pairs)
     sgd = {"optimizer": "sgd", "schedule": "plateau", "learning_rate": 0.02, "average": 0.5}
     config = TrainConfig(
         pairs=str(tmp_path / "toys.npz"), tower="reference", embedding_dim=4, epochs=6, batch_pairs=35, **sgd
     )
-    unbroken = train_and_evaluate(config, tmp_path / "unbroken", quiet=True)
+    unbroken = train(config, tmp_path / "unbroken")
     rates = [row["learning_rate"] for row in history(tmp_path / "unbroken")]
     for stop in (1, 3):  # after epoch 1, and after 4
         with monkeypatch.context() as patch:
             stop_after_checkpoint(patch, stop)
             with pytest.raises(KeyboardInterrupt):
-                train_and_evaluate(config, tmp_path / "stopped", resume=stop > 1, quiet=True)
+                train(config, tmp_path / "stopped", resume=stop > 1)
     assert rates[0] == rates[1] == pytest.approx(0.02)
     assert rates[4] < rates[3] < rates[0]  # had halved before the second stop, and halves right after it
-    resumed = train_and_evaluate(config, tmp_path / "stopped", resume=True, quiet=True)
+    resumed = train(config, tmp_path / "stopped", resume=True)
     assert_same_bits(resumed, unbroken)
     assert history(tmp_path / "stopped") == history(tmp_path / "unbroken")
     states = [np.load(tmp_path / folder / CHECKPOINT) for folder in ("unbroken", "stopped")]
@@ -418,14 +407,13 @@ def test_a_run_whose_learning_rate_halves_ends_alike_when_it_was_stopped(toy_pai
     assert not np.array_equal(states[0]["variables.0"], states[0]["best.0"])  # it went on after its best epoch
 
 
-@pytest.mark.usefixtures("without_pictures")
 def test_a_run_that_trains_the_last_layers_of_an_earlier_model(whole, config, tmp_path, monkeypatch):
-    """The rest stays bit for bit, the statistics of batch normalisation included, resumed or not."""
+    """The rest stays bit for bit, the statistics of batch normalization included, resumed or not."""
     earlier = whole[0].tower.get_weights()
     seed = Path(shutil.copy(whole[1] / "siamese.keras", tmp_path))
     transfer = {"start_from": str(seed), "train_last": 2, "layer_decay": 0.5}
     config = replace(config, epochs=2, batch_pairs=200, objective="bce", **transfer)
-    model = train_and_evaluate(config, tmp_path / "unbroken", quiet=True)
+    model = train(config, tmp_path / "unbroken")
     same = [np.array_equal(one, other) for one, other in zip(model.tower.get_weights(), earlier, strict=True)]
     assert same == [True] * 3 * 5 + [False] * (5 + 2)
     assert_same_bits(load_model(tmp_path / "unbroken" / "siamese.keras"), model)
@@ -433,26 +421,25 @@ def test_a_run_that_trains_the_last_layers_of_an_earlier_model(whole, config, tm
     with monkeypatch.context() as patch:
         stop_after_checkpoint(patch, 1)
         with pytest.raises(KeyboardInterrupt):
-            train_and_evaluate(config, tmp_path / "stopped", quiet=True)
+            train(config, tmp_path / "stopped")
     seed.unlink()  # it is needed no more
-    resumed = train_and_evaluate(config, tmp_path / "stopped", resume=True, quiet=True)
+    resumed = train(config, tmp_path / "stopped", resume=True)
     assert_same_bits(resumed, model)
     assert history(tmp_path / "stopped") == history(tmp_path / "unbroken")
     with pytest.raises(ConfigError, match="train_last was 2 and is now 1"):
-        train_and_evaluate(replace(config, train_last=1), tmp_path / "stopped", resume=True, quiet=True)
+        train(replace(config, train_last=1), tmp_path / "stopped", resume=True)
 
 
-@pytest.mark.usefixtures("without_pictures")
 def test_a_finished_run_resumed_reports_again(whole, config, tmp_path, capsys):
     shutil.copytree(whole[1], tmp_path, dirs_exist_ok=True)
     (tmp_path / "siamese.keras").unlink()
-    model = train_and_evaluate(config, tmp_path, resume=True)
+    model = train(config, tmp_path, resume=True, quiet=False)
     said = capsys.readouterr().out
     accuracy = whole[0].record["accuracy"]
     assert f"{accuracy['train']:.4f}" in said
     assert f"{accuracy['test']:.4f}" in said
     assert f"threshold {model.threshold:.4f}, chosen on the validation pairs" in said
-    assert f"Everything is in {tmp_path}" in said
+    assert f"Results are in {tmp_path}" in said
     assert_same_bits(model, whole[0])
     assert_same_bits(load_model(tmp_path / "siamese.keras"), whole[0])
     assert (tmp_path / "history.csv").read_bytes() == (whole[1] / "history.csv").read_bytes()
@@ -470,7 +457,7 @@ def test_a_finished_run_resumed_reports_again(whole, config, tmp_path, capsys):
 def test_resuming_with_other_settings_is_refused(whole, config, change, words):
     before = {path: path.read_bytes() for path in whole[1].iterdir() if path.is_file()}
     with pytest.raises(ConfigError) as caught:
-        train_and_evaluate(replace(config, **change), whole[1], resume=True, quiet=True)
+        train(replace(config, **change), whole[1], resume=True)
     assert words in str(caught.value)
     assert {path: path.read_bytes() for path in whole[1].iterdir() if path.is_file()} == before
 
@@ -480,31 +467,30 @@ def test_resuming_with_other_pairs_is_refused(whole, config, tmp_path):
         pairs = load_pair_file(Path(config.pairs).with_name(name))
         save_pair_file(tmp_path / name, replace(pairs, manifest={**pairs.manifest, "seed": 1}))
     other = replace(config, pairs=str(tmp_path / "train_pairs.npz"))
-    with pytest.raises(ConfigError, match="is of another run: its pairs are others"):
-        train_and_evaluate(other, whole[1], resume=True, quiet=True)
+    with pytest.raises(ConfigError, match="belongs to another run: its pairs differ"):
+        train(other, whole[1], resume=True)
 
 
 def test_a_damaged_checkpoint_is_refused(whole, config, tmp_path):
     (tmp_path / CHECKPOINT).write_bytes((whole[1] / CHECKPOINT).read_bytes()[:5000])
     with pytest.raises(ConfigError, match=r"checkpoint\.npz cannot be read.*Train without --resume"):
-        train_and_evaluate(config, tmp_path, resume=True, quiet=True)
+        train(config, tmp_path, resume=True)
 
 
-def test_a_folder_without_a_run_is_refused_before_the_data_are_opened(tmp_path):
+def test_a_folder_without_a_run_is_refused_before_the_data_are_loaded(tmp_path):
     config = TrainConfig(pairs="nowhere.npz")
     with pytest.raises(ConfigError, match=f"nothing to resume in {tmp_path / 'mistyped'}"):
-        train_and_evaluate(config, tmp_path / "mistyped", resume=True)
+        train(config, tmp_path / "mistyped", resume=True, quiet=False)
     assert not any(tmp_path.iterdir())
 
 
 def test_a_default_folder_without_a_run_is_refused(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match="nothing to resume in runs/digits/contrastive"):
-        train_and_evaluate(config, resume=True, quiet=True)
+        train(config, resume=True)
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
 def test_a_tower_of_another_dtype_is_trained_whitened_and_resumed(toy_pairs, tmp_path, monkeypatch, dtype):
     def tower():
@@ -515,24 +501,23 @@ def test_a_tower_of_another_dtype_is_trained_whitened_and_resumed(toy_pairs, tmp
 
     save_pair_file(tmp_path / "toys.npz", toy_pairs)
     config = TrainConfig(pairs=str(tmp_path / "toys.npz"), tower="custom", epochs=2, batch_pairs=35, whiten=True)
-    whole = train_and_evaluate(config, tmp_path / "whole", tower=tower(), quiet=True)
+    whole = train(config, tmp_path / "whole", tower=tower())
     assert {str(np.asarray(weight).dtype) for weight in whole.tower.get_weights()} == {dtype}
     with monkeypatch.context() as patch:
         stop_after_checkpoint(patch, 1)
         with pytest.raises(KeyboardInterrupt):
-            train_and_evaluate(config, tmp_path / "stopped", tower=tower(), quiet=True)
-    assert_same_bits(train_and_evaluate(config, tmp_path / "stopped", tower=tower(), resume=True, quiet=True), whole)
+            train(config, tmp_path / "stopped", tower=tower())
+    assert_same_bits(train(config, tmp_path / "stopped", tower=tower(), resume=True), whole)
 
 
-@pytest.mark.usefixtures("without_pictures")
 def test_what_keras_is_set_to_for_other_work_changes_no_bit(toy_pairs, tmp_path):
     save_pair_file(tmp_path / "toys.npz", toy_pairs)
     config = TrainConfig(pairs=str(tmp_path / "toys.npz"), tower="reference", embedding_dim=4, epochs=1, batch_pairs=35)
-    expected = train_and_evaluate(config, tmp_path / "plain", quiet=True)
+    expected = train(config, tmp_path / "plain")
     with keras_settings("mixed_float16"):
         keras.backend.set_image_data_format("channels_first")
         keras.backend.set_floatx("float16")
-        assert_same_bits(train_and_evaluate(config, tmp_path / "other", quiet=True), expected)
+        assert_same_bits(train(config, tmp_path / "other"), expected)
     assert history(tmp_path / "other") == history(tmp_path / "plain")
 
 
@@ -585,12 +570,9 @@ ADDONS = importlib.util.find_spec("tensorflow_addons") is not None
 def runs(one_file, tmp_path_factory):
     """By the names of RUNS: the config of an unbroken run, its model and its folder."""
     ended = {}
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("save_pictures", "save_accuracy_plot"):
-            patch.setattr(f"siamese_tf.training.finalize.{name}", lambda *_, **__: None)
-        for name, knobs in RUNS.items():
-            config, folder = TrainConfig(pairs=str(one_file.path), **knobs), tmp_path_factory.mktemp("run")
-            ended[name] = config, train_and_evaluate(config, folder, quiet=True), folder
+    for name, knobs in RUNS.items():
+        config, folder = TrainConfig(pairs=str(one_file.path), **knobs), tmp_path_factory.mktemp("run")
+        ended[name] = config, train(config, folder), folder
     return ended
 
 
@@ -656,13 +638,12 @@ def test_the_records_of_images(runs, one_file):
         assert records[name]["dataset"] == "digits-3-vs-rest"
 
 
-@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("name", ["semi-hard", "hard, 3 against the rest", "contrastive, 3 against the rest"])
 def test_no_test_image_and_no_test_label_changes_anything_but_the_report_on_them(runs, one_file, tmp_path, name):
     """Bit for bit: weights, the head with its calibration, threshold, history, and every other number."""
     config, model, folder = runs[name]
     save_pair_file(tmp_path / "digits.npz", other_test_images(one_file))
-    other = train_and_evaluate(replace(config, pairs=str(tmp_path / "digits.npz")), tmp_path / "run", quiet=True)
+    other = train(replace(config, pairs=str(tmp_path / "digits.npz")), tmp_path / "run")
     assert_same_bits(other, model)
     assert (float(other.head.scale), float(other.head.bias)) == (float(model.head.scale), float(model.head.bias))
     assert history(tmp_path / "run") == history(folder)
@@ -673,19 +654,18 @@ def test_no_test_image_and_no_test_label_changes_anything_but_the_report_on_them
     assert other.record.get("embeddings", 1) != model.record.get("embeddings", 0)
 
 
-@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("name", ["semi-hard", "hard, 3 against the rest"])
 def test_a_run_of_triplets_stopped_and_resumed_ends_like_the_unbroken_one(runs, tmp_path, monkeypatch, capsys, name):
     config, model, folder = runs[name]
     with monkeypatch.context() as patch:
         stop_after_checkpoint(patch, 1)
         with pytest.raises(KeyboardInterrupt):
-            train_and_evaluate(config, tmp_path)
-    resumed = train_and_evaluate(config, tmp_path, resume=True)
+            train(config, tmp_path, quiet=False)
+    resumed = train(config, tmp_path, resume=True, quiet=False)
     out, err = capsys.readouterr()
     assert out.count("Resuming after epoch 1 of 3") == 1
-    steps = f"steps of {config.classes_per_batch} classes with {config.images_per_class} images each"
-    assert out.count(steps) == 2
+    batches = f"batches of {config.classes_per_batch} classes with {config.images_per_class} images each"
+    assert out.count(batches) == 2
     assert ("is it 3?" in out) is (config.one_vs_rest is not None)
     assert "embeddings of the test images:" in out
     assert err == ""  # no collapse
@@ -706,33 +686,32 @@ def test_a_run_of_triplets_stopped_and_resumed_ends_like_the_unbroken_one(runs, 
 def test_resuming_triplets_with_other_settings_is_refused(runs, change, words):
     config, _, folder = runs["semi-hard"]
     with pytest.raises(ConfigError) as caught:
-        train_and_evaluate(replace(config, losses=None, **change), folder, resume=True, quiet=True)
+        train(replace(config, losses=None, **change), folder, resume=True)
     assert words in str(caught.value)
 
 
 def test_more_classes_than_there_are_are_refused_before_anything_is_written(runs, tmp_path):
     config = replace(runs["semi-hard"][0], classes_per_batch=11)
     with pytest.raises(ConfigError, match="batches of 11 classes asked, and there are 10"):
-        train_and_evaluate(config, tmp_path / "run", quiet=True)
+        train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.usefixtures("without_pictures")
-def test_a_collapse_is_told_of_beside_the_progress_line(runs, tmp_path, monkeypatch, capsys):
+def test_a_collapse_is_reported_beside_the_progress_line(runs, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     image = keras.Input((8, 8, 1))
     flat = keras.layers.Dense(4, activation="relu")(keras.layers.Flatten()(image))
     blind = keras.Model(image, keras.layers.Rescaling(0.0, offset=1.0)(flat))
     config = replace(runs["semi-hard"][0], mining="hard", epochs=2, tower="custom", embedding_dim=None)
-    train_and_evaluate(config, tower=blind)
+    train(config, tower=blind, quiet=False)
     out, err = capsys.readouterr()
-    assert err.count("The embeddings have collapsed: the loss stays at 0.5000") == 1
+    assert err.count("the embeddings have collapsed: the loss stays at 0.5000") == 1
     assert "epoch 2/2" in out
-    assert "cannot tell similar validation pairs from dissimilar ones" in out
+    assert "does not separate similar from dissimilar validation pairs" in out
     assert (tmp_path / "runs" / "digits" / "triplet" / "siamese.keras").exists()
 
 
-# A tower of one's own, and pairs without labels.
+# Custom towers, and pairs without labels.
 
 
 def tower_with_dropout(width=8):
@@ -743,12 +722,11 @@ def tower_with_dropout(width=8):
     return keras.Model(image, keras.layers.Dense(width)(x))
 
 
-@pytest.mark.usefixtures("without_pictures")
-def test_a_tower_of_ones_own_on_listed_pairs_without_labels(config, digit_pairs, tmp_path, monkeypatch):
+def test_a_custom_tower_on_listed_pairs_without_labels(config, digit_pairs, tmp_path, monkeypatch):
     pairs = replace(load_pair_file(digit_pairs), labels=None)
     save_pair_file(tmp_path / "bare.npz", replace(pairs, manifest={}))
     config = replace(config, pairs=str(tmp_path / "bare.npz"), tower="custom", pairs_per_step="listed", batch_pairs=200)
-    whole = train_and_evaluate(config, tmp_path / "whole", tower=tower_with_dropout(), quiet=True)
+    whole = train(config, tmp_path / "whole", tower=tower_with_dropout())
     assert whole.record["accuracy"]["validation"] > 0.6
     assert (whole.record["tower"], whole.record["dataset"]) == ("custom", "bare")
     assert whole.record["accuracy"]["test"] is None
@@ -756,21 +734,21 @@ def test_a_tower_of_ones_own_on_listed_pairs_without_labels(config, digit_pairs,
     with monkeypatch.context() as patch:
         stop_after_checkpoint(patch, 1)
         with pytest.raises(KeyboardInterrupt):
-            train_and_evaluate(config, tmp_path / "stopped", tower=tower_with_dropout(), quiet=True)
-    with pytest.raises(ConfigError, match="weights of other shapes than this tower"):
-        train_and_evaluate(config, tmp_path / "stopped", tower=tower_with_dropout(9), resume=True, quiet=True)
-    resumed = train_and_evaluate(config, tmp_path / "stopped", tower=tower_with_dropout(), resume=True, quiet=True)
+            train(config, tmp_path / "stopped", tower=tower_with_dropout())
+    with pytest.raises(ConfigError, match="weights with other shapes than those of this tower"):
+        train(config, tmp_path / "stopped", tower=tower_with_dropout(9), resume=True)
+    resumed = train(config, tmp_path / "stopped", tower=tower_with_dropout(), resume=True)
     assert_same_bits(resumed, whole)
     assert history(tmp_path / "stopped") == history(tmp_path / "whole")
     assert_same_bits(load_model(tmp_path / "stopped" / "siamese.keras", tower=tower_with_dropout()), whole)
 
 
-def test_a_loss_that_is_no_number_ends_in_a_clear_error(config, tmp_path, monkeypatch):
+def test_a_loss_that_is_not_finite_ends_in_a_clear_error(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     image = keras.Input((8, 8, 1))
     spoilt = keras.layers.Rescaling(float("nan"))(keras.layers.Dense(4)(keras.layers.Flatten()(image)))
-    with pytest.raises(SiameseError, match=r"the loss became NaN or infinite in epoch 1; try a lower --learning-rate"):
-        train_and_evaluate(config, tower=keras.Model(image, spoilt), quiet=True)
+    with pytest.raises(SiameseError, match=r"the loss became NaN or infinite in epoch 1\. Use a --learning-rate below"):
+        train(config, tower=keras.Model(image, spoilt))
     assert files(tmp_path / "runs" / "digits" / "contrastive") == {"config.json", "logs"}
 
 
@@ -794,18 +772,17 @@ def tower_spoilt_from(step):
     return keras.Model(image, SpoiltFrom(step)(keras.layers.Dense(8)(keras.layers.Flatten()(image))))
 
 
-@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
-def test_a_loss_that_is_no_number_late_in_a_run_costs_no_more_than_the_epochs_after(config, tmp_path, capsys, schedule):
+def test_a_loss_that_is_not_finite_late_in_a_run_costs_only_the_epochs_after(config, tmp_path, capsys, schedule):
     """The best epoch is delivered, and the run goes on with a lower learning rate."""
     run, steps = tmp_path / "run", 800 // 64
     spoilt = replace(config, epochs=4, tower="custom", average=0.0, schedule=schedule, learning_rate=0.01)
-    model = train_and_evaluate(spoilt, run, tower=tower_spoilt_from(2 * steps + 5))
+    model = train(spoilt, run, tower=tower_spoilt_from(2 * steps + 5), quiet=False)
     out, err = capsys.readouterr()
     best = model.record["training"]["best_epoch"]
     assert err == (
-        f"warning: the loss became NaN or infinite in epoch 3 of 4; the model is that of epoch {best}, the best before."
-        " To train on after epoch 2: --resume with a lower --learning-rate than 0.01\n"
+        f"warning: the loss became NaN or infinite in epoch 3 of 4; the model is that of epoch {best}, the best one"
+        " before. To continue after epoch 2, use --resume with a --learning-rate below 0.01\n"
     )
     assert "threshold" in out
     training = json.loads((run / "record.json").read_text())["training"]
@@ -813,7 +790,7 @@ def test_a_loss_that_is_no_number_late_in_a_run_costs_no_more_than_the_epochs_af
     assert_same_bits(load_model(run / "siamese.keras", tower=tower_spoilt_from(1)), model)
 
     lower = replace(spoilt, learning_rate=0.001)
-    resumed = train_and_evaluate(lower, run, tower=tower_spoilt_from(1000), resume=True)
+    resumed = train(lower, run, tower=tower_spoilt_from(1000), resume=True, quiet=False)
     assert "The learning rate is 0.001 from epoch 3 on; it was 0.01." in capsys.readouterr().out
     assert "stopped_at_nan" not in resumed.record["training"]
     assert "learning_rates" not in training
@@ -826,7 +803,7 @@ def test_a_loss_that_is_no_number_late_in_a_run_costs_no_more_than_the_epochs_af
         assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001])
 
 
-def test_a_default_learning_rate_is_no_wish_for_another(whole, config, tmp_path):
+def test_a_default_learning_rate_does_not_replace_that_of_the_run(whole, config, tmp_path):
     """A run with a rate of its own, resumed without saying so, is another run."""
     facts = json.loads(str(np.load(whole[1] / CHECKPOINT)["facts"]))
     state = load_checkpoint(whole[1], facts["run"])
@@ -834,14 +811,14 @@ def test_a_default_learning_rate_is_no_wish_for_another(whole, config, tmp_path)
     del state.history[2:]
     save_checkpoint(state, tmp_path)
     with pytest.raises(ConfigError, match="learning_rate was 0.5 and is now 0.006"):
-        train_and_evaluate(config, tmp_path, resume=True, quiet=True)
+        train(config, tmp_path, resume=True)
 
 
 def test_a_huge_learning_rate_ends_in_a_clear_error_and_the_old_model_is_still_there(whole, config, tmp_path, capsys):
     shutil.copytree(whole[1], tmp_path, dirs_exist_ok=True)
     mad = replace(config, objective="bce", head="concat", tower="reference", learning_rate=1e38)
-    with pytest.raises(SiameseError, match=r"NaN or infinite in epoch 1; try a lower --learning-rate than 1e\+38"):
-        train_and_evaluate(mad, tmp_path)
+    with pytest.raises(SiameseError, match=r"NaN or infinite in epoch 1\. Use a --learning-rate below 1e\+38"):
+        train(mad, tmp_path, quiet=False)
     assert f"Replacing the run in {tmp_path} (--resume would have continued it)" in capsys.readouterr().out
     assert (tmp_path / "siamese.keras").read_bytes() == (whole[1] / "siamese.keras").read_bytes()
     # These belong to the run before: --resume and `compare` must not meet them.
@@ -893,11 +870,10 @@ def test_another_process_scores_the_same(whole, runs, killed, digit_pairs, one_f
         assert np.ptp(scores) > 0.5
 
 
-@pytest.mark.usefixtures("without_pictures")
 def test_a_process_killed_after_its_first_checkpoint_is_resumed_to_the_same_bits(whole, config, killed):
     run = killed / "run"
     assert files(run) == {"config.json", CHECKPOINT, "logs", LOCK}  # a lock that nobody holds
-    model = train_and_evaluate(TrainConfig.load(run / "config.json"), run, resume=True, quiet=True)
+    model = train(TrainConfig.load(run / "config.json"), run, resume=True)
     assert_same_bits(model, whole[0])
     assert history(run) == history(whole[1])
 
@@ -969,7 +945,6 @@ def started(config: Path, folder: Path, last: int) -> Iterator[subprocess.Popen]
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize(("objective", "kind", "share"), INSTANTS)
 def test_kill_9_at_any_instant_leaves_whole_files_and_a_run_that_resumes_to_the_same_bits(
     quick, tmp_path, objective, kind, share
@@ -984,8 +959,8 @@ def test_kill_9_at_any_instant_leaves_whole_files_and_a_run_that_resumes_to_the_
 
     check_files(tmp_path)
     # Killed before its first write, it left nothing to resume.
-    begun = (tmp_path / "config.json").exists()
-    model = train_and_evaluate(config, tmp_path, resume=begun, quiet=True)
+    has_run = (tmp_path / "config.json").exists()
+    model = train(config, tmp_path, resume=has_run)
     assert_same_bits(model, unbroken)
     assert_same_bits(load_model(tmp_path / "siamese.keras"), unbroken)
     assert history(tmp_path) == history(folder / "run")

@@ -46,7 +46,7 @@ def trainer_of(model, config, learning_rate=0.0):
 
 
 def built_trainer(config, tower=linear_tower):
-    """With the optimiser of its config."""
+    """With the optimizer of its config."""
     config = replace(config, epochs=1, schedule="constant")
     model = model_of(config, tower)
     trainer = Trainer(model, another(model), config)
@@ -107,7 +107,7 @@ def test_the_loss_falls(run, config):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_the_loss_falls_with_either_optimiser(run, optimizer):
+def test_the_loss_falls_with_either_optimizer(run, optimizer):
     trainer = built_trainer(replace(config_of("bce"), optimizer=optimizer, learning_rate=0.03))
     batch = first_batch(run)
     losses = [measured(trainer, batch)["loss"] for _ in range(12)]
@@ -161,13 +161,13 @@ def test_only_a_loss_on_logits_moves_scale_and_bias(run, objective, head, moves)
 def test_all_images_of_a_step_meet_one_batch_norm_statistic(run):
     """One pass of all 2m images: the moving mean is that of all of them, not of one side."""
 
-    def normalised_tower():
+    def normalized_tower():
         image = keras.Input((8, 8, 1))
         x = keras.layers.BatchNormalization(momentum=0.0)(keras.layers.Flatten()(image))
         return keras.Model(image, keras.layers.Dense(4)(x))
 
     batch = first_batch(run)
-    model = model_of(CONFIG, normalised_tower)
+    model = model_of(CONFIG, normalized_tower)
     trainer_of(model, CONFIG).train_step(batch)
     (mean,) = (weight.numpy() for weight in model.tower.weights if "moving_mean" in weight.name)
     np.testing.assert_allclose(mean, batch["images"].numpy().reshape(32, 64).mean(axis=0) / 255, rtol=1e-4)
@@ -197,11 +197,11 @@ def test_the_images_are_augmented_by_the_seed_of_the_batch(run, config):
 
 @pytest.mark.parametrize("config", [config_of("bce"), TRIPLETS], ids=["pairs", "triplets"])
 def test_fit_goes_through_every_batch_once_and_reports_the_means_of_the_epoch(run, config):
-    task = []
+    indices = []
 
     class Watched(Trainer):
         def train_step(self, batch):
-            task.append(batch["index"].numpy())
+            indices.append(batch["index"].numpy())
             return super().train_step(batch)
 
     batches = list(training_batches(run, config, range(1, 3)))
@@ -217,7 +217,7 @@ def test_fit_goes_through_every_batch_once_and_reports_the_means_of_the_epoch(ru
         shuffle=False,
         verbose=0,
     ).history
-    np.testing.assert_array_equal(task, [batch["index"] for batch in batches])
+    np.testing.assert_array_equal(indices, [batch["index"] for batch in batches])
     alone = trainer_of(model, config)
     single = [measured(alone, batch) for batch in batches]
     assert set(history) == set(trainer.step.names)
@@ -227,7 +227,7 @@ def test_fit_goes_through_every_batch_once_and_reports_the_means_of_the_epoch(ru
         assert float(trainer.last_metrics[name]) == pytest.approx(values[-1], rel=1e-5)
 
 
-def test_what_is_only_watched_is_no_weight_of_the_model(run):
+def test_metrics_are_no_weights_of_the_model(run):
     """Else it would be in the checkpoint and in the saved model."""
     model = model_of(TRIPLETS)
     before = len(model.weights), len(model.variables)
@@ -237,10 +237,10 @@ def test_what_is_only_watched_is_no_weight_of_the_model(run):
     assert float(trainer.last_metrics["loss"]) > 0
 
 
-# What is kept: the moving average of the weights.
+# The moving average of the weights.
 
 
-def normalised_tower():
+def normalized_tower():
     image = keras.Input((8, 8, 1))
     x = keras.layers.Dense(4, use_bias=False)(keras.layers.Flatten()(image))
     return keras.Model(image, keras.layers.BatchNormalization(momentum=0.5)(x))
@@ -251,50 +251,50 @@ def values(variables):
 
 
 def steps_of(run, average, count=5):
-    """After each step with a fast optimiser, the weights that were trained and those that are kept."""
+    """After each step with a fast optimizer, the trained weights and their averages."""
     config = replace(config_of("bce"), average=average)
-    trainer = trainer_of(model_of(config, normalised_tower), config, learning_rate=0.1)
+    trainer = trainer_of(model_of(config, normalized_tower), config, learning_rate=0.1)
     batches = training_batches(run, config, range(count)).take(count)
     for batch in batches:
         trainer.train_step(batch)
         yield values(trainer.model.variables), values(trainer.ema_variables)
 
 
-def test_the_average_begins_with_the_weights_after_the_first_step_and_gets_slower(run):
-    """Decays 0, 1 / 11, 2 / 12, then a fifth, which is the one asked for, and not 3 / 13."""
+def test_the_average_starts_with_the_weights_after_the_first_step_and_gets_slower(run):
+    """Decays 0, 1 / 11, 2 / 12, then that of the config, a fifth, and not 3 / 13."""
     (w1, k1), (w2, k2), (w3, k3), (w4, k4) = steps_of(run, average=0.2, count=4)
     for number in range(len(w1)):
         np.testing.assert_array_equal(k1[number], w1[number])
         second = (w1[number] + 10 * w2[number]) / 11
         third = (2 * second + 10 * w3[number]) / 12
         fourth = (third + 4 * w4[number]) / 5
-        for ema_model, expected in ((k2, second), (k3, third), (k4, fourth)):
-            np.testing.assert_allclose(ema_model[number], expected, rtol=1e-5, atol=1e-6)
+        for averages, expected in ((k2, second), (k3, third), (k4, fourth)):
+            np.testing.assert_allclose(averages[number], expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("average", [0.05, 0.9, 0.999])
-def test_the_average_is_its_twin(run, average):
-    """Over all variables: kernels, the head's scale and bias, and the statistics of batch normalisation."""
-    twin: list[np.ndarray] = []
-    for step, (trained, ema_model) in enumerate(steps_of(run, average, count=8), start=1):
+def test_the_average_equals_a_reference(run, average):
+    """Over all variables: kernels, the head's scale and bias, and the statistics of batch normalization."""
+    reference: list[np.ndarray] = []
+    for step, (trained, averages) in enumerate(steps_of(run, average, count=8), start=1):
         decay = min(average, (step - 1) / (step + 9))
-        twin = [decay * old + (1 - decay) * new for old, new in zip(twin or trained, trained, strict=True)]
-        assert len(ema_model) == 1 + 4 + 2
-        for one, other in zip(ema_model, twin, strict=True):
+        reference = [decay * old + (1 - decay) * new for old, new in zip(reference or trained, trained, strict=True)]
+        assert len(averages) == 1 + 4 + 2
+        for one, other in zip(averages, reference, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
-    assert all(np.abs(one - other).max() > 1e-4 for one, other in zip(ema_model, trained, strict=True))
+    assert all(np.abs(one - other).max() > 1e-4 for one, other in zip(averages, trained, strict=True))
 
 
-def test_without_an_average_the_weights_themselves_are_kept_bit_for_bit(run):
-    for trained, ema_model in steps_of(run, average=0):
-        for one, other in zip(ema_model, trained, strict=True):
+def test_without_an_average_the_ema_variables_are_the_weights_bit_for_bit(run):
+    for trained, averages in steps_of(run, average=0):
+        for one, other in zip(averages, trained, strict=True):
             np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_what_is_kept_has_the_averages_while_it_is_looked_at_and_no_longer(run, shared):
+def test_the_ema_model_has_the_averages_inside_ema_weights_and_no_longer(run, shared):
     config = replace(config_of("bce"), average=0.9)
-    model = model_of(config, normalised_tower)
+    model = model_of(config, normalized_tower)
     ema_model = SiameseModel((8, 8, 1), model.tower, head=model.head_name) if shared else another(model)
     trainer = Trainer(model, ema_model, config)
     trainer.compile(optimizer=keras.optimizers.Adam(0.1), jit_compile=False)
@@ -302,8 +302,8 @@ def test_what_is_kept_has_the_averages_while_it_is_looked_at_and_no_longer(run, 
     for batch in training_batches(run, config, range(3)).take(3):
         trainer.train_step(batch)
     trained, before = values(model.variables), values(ema_model.variables)
-    with trainer.ema_weights() as looked_at:
-        assert looked_at is ema_model
+    with trainer.ema_weights() as yielded:
+        assert yielded is ema_model
         for one, other in zip(ema_model.variables, trainer.ema_variables, strict=True):
             np.testing.assert_array_equal(one.numpy(), other.numpy())
     for variables, expected in ((model.variables, trained), (ema_model.variables, before)):
@@ -311,7 +311,7 @@ def test_what_is_kept_has_the_averages_while_it_is_looked_at_and_no_longer(run, 
             np.testing.assert_array_equal(one.numpy(), other)
 
 
-def test_what_is_kept_has_no_say_in_what_is_trained(run):
+def test_the_average_does_not_influence_the_training(run):
     for (one, _), (other, _) in zip(steps_of(run, 0), steps_of(run, 0.99), strict=True):
         for without, with_average in zip(one, other, strict=True):
             np.testing.assert_array_equal(without, with_average)
@@ -319,7 +319,7 @@ def test_what_is_kept_has_no_say_in_what_is_trained(run):
 
 def test_the_state_is_every_variable_a_step_changes(run):
     config = config_of("bce")
-    trainer = trainer_of(model_of(config, normalised_tower), config, learning_rate=0.1)
+    trainer = trainer_of(model_of(config, normalized_tower), config, learning_rate=0.1)
     before = values(trainer.state)
     for batch in training_batches(run, config, range(2)).take(2):
         trainer.train_step(batch)
@@ -327,7 +327,7 @@ def test_the_state_is_every_variable_a_step_changes(run):
     assert all(not np.array_equal(one, other) for one, other in zip(before, values(trainer.state), strict=True))
 
 
-# What the loss counts of the kernels' squares.
+# The l2 penalty on kernels.
 
 
 def deep_tower():
@@ -344,12 +344,12 @@ def test_l2_pulls_at_kernels_by_twice_themselves_and_at_nothing_else(run):
     for l2 in (0.0, 0.25):
         config = replace(config_of("bce"), l2=l2, optimizer="sgd", learning_rate=0.01)
         trainer = built_trainer(config, deep_tower)
-        begun = values(trainer.model.trainable_variables)
+        initial = values(trainer.model.trainable_variables)
         reported.append(measured(trainer, first_batch(run)))
         ends.append(values(trainer.model.trainable_variables))
     assert reported[0] == reported[1]  # the loss of the objective, with which others can be compared
-    assert [one.ndim for one in begun].count(2) == 3
-    for before, without, with_l2 in zip(begun, *ends, strict=True):
+    assert [one.ndim for one in initial].count(2) == 3
+    for before, without, with_l2 in zip(initial, *ends, strict=True):
         pulled = (1 + MOMENTUM) * 0.01 * 0.25 * 2 * before if before.ndim == 2 else np.zeros_like(before)
         np.testing.assert_allclose(without - with_l2, pulled, atol=1e-6)
 
@@ -365,29 +365,29 @@ def test_l2_makes_kernels_smaller(run, optimizer):
     assert sizes[1] < 0.9 * sizes[0]
 
 
-def only_normalised_tower():
+def only_normalized_tower():
     image = keras.Input((8, 8, 1))
     x = keras.layers.Dense(4, trainable=False)(keras.layers.Flatten()(image))
     return keras.Model(image, keras.layers.BatchNormalization()(x))
 
 
 def test_l2_of_a_tower_without_kernels_to_train_is_none(run):
-    """The last layer of some towers is a normalisation, and `train_last` may leave it alone to be trained."""
+    """The last layer of some towers is a normalization, and `train_last` may leave it alone to be trained."""
     ends = []
     for l2 in (0.0, 1.0):
         config = replace(config_of("bce"), l2=l2, learning_rate=0.01)
-        trainer = built_trainer(config, only_normalised_tower)
+        trainer = built_trainer(config, only_normalized_tower)
         trainer.train_step(first_batch(run))
         ends.append(values(trainer.model.trainable_variables))
     assert [one.ndim for one in ends[0]] == [1, 1, 0, 0]
     assert all(np.array_equal(one, other) for one, other in zip(*ends, strict=True))
 
 
-# Layers that learn less.
+# Learning rates by layer.
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_variable_with_a_share_moves_by_that_share_of_what_it_would(run, optimizer):
+def test_a_multiplier_scales_the_change_of_a_variable(run, optimizer):
     """Weight decay and l2 included; in a graph, as `fit` makes one, too."""
     knobs = {"optimizer": optimizer, "learning_rate": 0.02, "weight_decay": 0.5, "l2": 0.01}
     config, batch = replace(config_of("bce"), **knobs), first_batch(run)
@@ -399,15 +399,15 @@ def test_a_variable_with_a_share_moves_by_that_share_of_what_it_would(run, optim
         after = values(trainer.model.trainable_variables)
         moves.append([new - old for old, new in zip(before, after, strict=True)])
     full, slow, slow_in_graph = moves
-    lr_multipliers = [0.25] * 2 + [0.5] * 3 + [1.0] * 4  # first; second and norm; third, and the head's two
-    assert trainer.lr_multipliers == lr_multipliers
-    for whole, part, again, share in zip(full, slow, slow_in_graph, lr_multipliers, strict=True):
+    multipliers = [0.25] * 2 + [0.5] * 3 + [1.0] * 4  # first; second and norm; third, and the head's two
+    assert trainer.lr_multipliers == multipliers
+    for whole, part, again, multiplier in zip(full, slow, slow_in_graph, multipliers, strict=True):
         assert np.abs(whole).max() > 1e-5
-        np.testing.assert_allclose(part, share * whole, rtol=1e-3, atol=2e-7)
+        np.testing.assert_allclose(part, multiplier * whole, rtol=1e-3, atol=2e-7)
         np.testing.assert_allclose(again, part, rtol=1e-3, atol=2e-7)
 
 
-def test_the_statistics_of_normalisation_have_no_share(run):
+def test_the_statistics_of_normalization_have_no_multiplier(run):
     """They are no weights that learn."""
     ends = []
     for layer_decay in (None, 0.5):
@@ -418,11 +418,11 @@ def test_the_statistics_of_normalisation_have_no_share(run):
     assert all(np.array_equal(one, other) for one, other in zip(*ends, strict=True))
 
 
-def test_without_a_layer_decay_a_step_is_the_optimisers_bit_for_bit(run, monkeypatch):
+def test_without_a_layer_decay_a_step_is_the_optimizers_bit_for_bit(run, monkeypatch):
     ends = []
     for plainly in (False, True):
         if plainly:
-            monkeypatch.setattr(Trainer, "_apply", lambda self, reached: self.optimizer.apply_gradients(reached))
+            monkeypatch.setattr(Trainer, "_apply", lambda self, pairs: self.optimizer.apply_gradients(pairs))
         trainer = built_trainer(replace(config_of("bce"), learning_rate=0.01), deep_tower)
         for batch in training_batches(run, CONFIG, range(1)).take(3):
             trainer.train_step(batch)
@@ -430,7 +430,7 @@ def test_without_a_layer_decay_a_step_is_the_optimisers_bit_for_bit(run, monkeyp
     assert all(np.array_equal(one, other) for one, other in zip(*ends, strict=True))
 
 
-# A tower of one's own: its losses, and its dtype.
+# Custom towers: their losses and dtypes.
 
 
 class Penalty(keras.layers.Layer):

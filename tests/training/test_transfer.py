@@ -35,7 +35,7 @@ def same(weights, others):
     return [np.array_equal(one, other) for one, other in zip(weights, others, strict=True)]
 
 
-# What a tower starts with.
+# Initial weights.
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_a_tower_starts_with_all_weights_of_the_one_in_a_model_file(earlier, tow
     model, path = earlier
     assert not any(same(tower.get_weights(), model.tower.get_weights()))
     load_initial_weights(tower, path)
-    assert len(tower.get_weights()) == 4 * 5 + 2  # the statistics of batch normalisation, too
+    assert len(tower.get_weights()) == 4 * 5 + 2  # the statistics of batch normalization, too
     assert all(same(tower.get_weights(), model.tower.get_weights()))
 
 
@@ -76,8 +76,10 @@ def test_a_tower_of_another_name_or_form_is_refused(earlier, name, size, dimensi
     before = other.get_weights()
     with pytest.raises(ConfigError) as caught:
         load_initial_weights(other, path)
-    assert caught.match(rf"start_from {path}: its tower is small_cnn \(8, 8, 1\) -> 4, and the one to train is {words}")
-    assert caught.match(r"Give both the same --tower, --embedding-dim and images")
+    assert caught.match(
+        rf"start_from must be a model with the tower {words}; got small_cnn \(8, 8, 1\) -> 4 from {path}"
+    )
+    assert caught.match(r"Use the same --tower, --embedding-dim and image size")
     assert all(same(before, other.get_weights()))
 
 
@@ -86,7 +88,7 @@ def test_a_file_of_another_kind_is_refused(tower, name):
     with pytest.raises(ConfigError) as caught:
         load_initial_weights(tower, name)
     assert str(caught.value) == (
-        f"start_from {name!r}: expected a model (.keras), or ImageNet weights of keras.applications (.h5)"
+        f"start_from must be a model (.keras) or ImageNet weights of keras.applications (.h5); got {name!r}"
     )
 
 
@@ -115,14 +117,14 @@ def test_imagenet_weights_are_for_their_towers_alone(tower, name):
         load_initial_weights(tower, name)
 
 
-# Layers that are not trained.
+# Frozen layers.
 
 LAYERS = [f"block{number}_{kind}" for number in range(1, 5) for kind in ("conv", "norm")] + ["embedding"]
 
 
 @pytest.mark.parametrize(("count", "layers"), [(1, 1), (2, 3), (3, 5), (5, 9)])
 def test_the_last_layers_are_trained_and_the_head(count, layers):
-    """A convolution and its normalisation count as one."""
+    """A convolution and its normalization count as one."""
     model = small_model()
     freeze_all_but_last(model, count)
     trained = [weight for name in LAYERS[-layers:] for weight in model.tower.get_layer(name).trainable_weights]
@@ -135,11 +137,11 @@ def test_more_layers_than_there_are_are_refused():
     model = small_model()
     with pytest.raises(ConfigError) as caught:
         freeze_all_but_last(model, 6)
-    assert str(caught.value) == "train_last is 6, and the tower has 5 layers or blocks. Take at most 5"
+    assert str(caught.value) == ("train_last must be at most 5, the number of layers or blocks of the tower; got 6")
 
 
 def nested_tower():
-    """Dense 6, then Dense 5 and a normalisation in a network inside, then Dense 4."""
+    """Dense 6, then Dense 5 and a normalization in a network inside, then Dense 4."""
     inside = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5), keras.layers.BatchNormalization()])
     return tower_of(keras.layers.Dense(6), inside, keras.layers.Dropout(0.1), keras.layers.Dense(4))
 
@@ -154,7 +156,7 @@ def test_layers_of_a_network_inside_are_counted_one_by_one(count, widths):
 @pytest.mark.parametrize("average", [0.0, 0.9])
 @pytest.mark.parametrize("knobs", [{}, {"optimizer": "sgd", "weight_decay": 0.1, "l2": 0.1, "layer_decay": 0.5}])
 def test_what_is_frozen_does_not_move_and_the_rest_does(quarters, run_of, average, knobs):
-    """In the model and in what is kept of it, the statistics of batch normalisation included."""
+    """In the model and in its moving average, the statistics of batch normalization included."""
     config = replace(CONFIG, average=average, train_last=2, **knobs)
     model, ema_model = small_model(), small_model()
     before = model.get_weights()
@@ -173,13 +175,13 @@ def test_what_is_frozen_does_not_move_and_the_rest_does(quarters, run_of, averag
     assert all(same(model.get_weights(), [one.numpy() for one in trainer.ema_variables])) is (average == 0)
 
 
-# Layers that learn less.
+# Lower learning rates for early layers.
 
 
-def shares_of(model, layer_decay):
+def multipliers_of(model, layer_decay):
     """By the layer's name, for those of the tower; and those of the head."""
-    shares = lr_multipliers(model, replace(CONFIG, layer_decay=layer_decay))
-    by_variable = {id(one): share for one, share in zip(model.trainable_variables, shares, strict=True)}
+    multipliers = lr_multipliers(model, replace(CONFIG, layer_decay=layer_decay))
+    by_variable = {id(one): multiplier for one, multiplier in zip(model.trainable_variables, multipliers, strict=True)}
     by_layer = {
         layer.name: {by_variable[id(weight)] for weight in layer.trainable_weights}
         for layer in model.tower.layers
@@ -189,9 +191,9 @@ def shares_of(model, layer_decay):
 
 
 @pytest.mark.parametrize("head", ["euclidean", "concat"])
-def test_each_layer_learns_at_a_share_of_the_rate_of_the_one_after_it(head):
-    """A normalisation goes with the convolution before it."""
-    by_layer, of_head = shares_of(small_model(head), 0.5)
+def test_each_layer_learns_at_half_the_rate_of_the_one_after_it(head):
+    """A normalization goes with the convolution before it."""
+    by_layer, of_head = multipliers_of(small_model(head), 0.5)
     assert by_layer == {
         "block1_conv": {0.0625},
         "block1_norm": {0.0625},
@@ -244,12 +246,12 @@ def test_each_layer_learns_at_a_share_of_the_rate_of_the_one_after_it(head):
         ),
     ],
 )
-def test_a_block_is_one_step_whatever_its_branches(name, size, names):
-    """By the first layer of each step."""
+def test_all_branches_of_a_block_have_one_multiplier(name, size, names):
+    """By the first layer of each block."""
     model = SiameseModel(size, name, 4)
-    by_layer, _ = shares_of(model, 0.5)
-    firsts = {share: layer for layer, (share,) in reversed(by_layer.items())}
-    assert [firsts[share] for share in sorted(firsts)] == names
+    by_layer, _ = multipliers_of(model, 0.5)
+    firsts = {multiplier: layer for layer, (multiplier,) in reversed(by_layer.items())}
+    assert [firsts[multiplier] for multiplier in sorted(firsts)] == names
     assert min(firsts) == 0.5 ** (len(names) - 1)
 
 
@@ -258,11 +260,11 @@ def test_without_a_decay_all_learn_at_the_full_rate():
     assert lr_multipliers(model, CONFIG) == [1.0] * len(model.trainable_variables)
 
 
-def test_what_stands_before_the_first_kernel_learns_least_and_what_stands_after_the_last_at_the_full_rate():
+def test_layers_before_the_first_kernel_have_the_lowest_rate_and_those_after_the_last_the_full_rate():
     norms = [keras.layers.BatchNormalization(name=name) for name in ("first", "last")]
     dense = [keras.layers.Dense(4, name=name) for name in ("one", "two")]
     model = SiameseModel(SIZE, tower_of(norms[0], *dense, norms[1]))
-    assert shares_of(model, 0.25) == ({"first": {0.0625}, "one": {0.25}, "two": {1.0}, "last": {1.0}}, {1.0})
+    assert multipliers_of(model, 0.25) == ({"first": {0.0625}, "one": {0.25}, "two": {1.0}, "last": {1.0}}, {1.0})
 
 
 def test_a_tower_without_a_kernel_learns_at_the_full_rate():
@@ -270,17 +272,17 @@ def test_a_tower_without_a_kernel_learns_at_the_full_rate():
     assert lr_multipliers(model, replace(CONFIG, layer_decay=0.5)) == [1.0] * 4
 
 
-def test_layers_of_a_network_inside_have_their_own_shares():
-    """Kernel and bias of Dense 6, those and the normalisation of Dense 5, Dense 4, scale and bias of the head."""
+def test_layers_of_a_nested_network_have_their_own_multipliers():
+    """Kernel and bias of Dense 6, those and the normalization of Dense 5, Dense 4, scale and bias of the head."""
     model = SiameseModel(SIZE, nested_tower())
-    shares = lr_multipliers(model, replace(CONFIG, layer_decay=0.5))
-    assert shares == [0.25] * 2 + [0.5] * 4 + [1.0] * 2 + [1.0] * 2
+    multipliers = lr_multipliers(model, replace(CONFIG, layer_decay=0.5))
+    assert multipliers == [0.25] * 2 + [0.5] * 4 + [1.0] * 2 + [1.0] * 2
 
 
-def test_layers_that_are_not_trained_have_no_share_and_the_others_keep_theirs():
+def test_frozen_layers_have_no_multiplier_and_do_not_change_those_of_the_others():
     model = small_model()
     freeze_all_but_last(model, 2)
-    by_layer, of_head = shares_of(model, 0.5)
+    by_layer, of_head = multipliers_of(model, 0.5)
     assert by_layer == {"block4_conv": {0.5}, "block4_norm": {0.5}, "embedding": {1.0}}
     assert of_head == {1.0}
 

@@ -13,7 +13,7 @@ CONFIG = TrainConfig(objective="triplet", head="euclidean", margin=0.5, losses="
 
 
 def step_on(embeddings, labels, config):
-    """The measures, and the gradient of the loss."""
+    """The metrics, and the gradient of the loss."""
     x = tf.Variable(embeddings, dtype=tf.float32)
     with tf.GradientTape() as tape:
         metrics = TripletObjective(config, build_head(config.head, x.shape[1]))(x, {"labels": tf.constant(labels)})
@@ -22,8 +22,8 @@ def step_on(embeddings, labels, config):
     return {name: float(value) for name, value in metrics.items()}, tape.gradient(metrics["loss"], x).numpy()
 
 
-def measures_twin(embeddings, labels, config):
-    """The four measures by loops. -1 is an image of which only this is known, that it is of no labelled class."""
+def metrics_by_loops(embeddings, labels, config):
+    """The four metrics by loops. An image with label -1 is known to be of no labeled class."""
     n = len(labels)
     x = [row / np.linalg.norm(row) for row in embeddings]
     to = [[float(1 - a @ b if config.head == "cosine" else np.linalg.norm(a - b)) for b in x] for a in x]
@@ -39,26 +39,24 @@ def measures_twin(embeddings, labels, config):
         excess = to[a][p] - to[a][n]
         return math.log1p(math.exp(excess)) if config.soft else max(excess + margin, 0.0)
 
-    everyone = range(n)
-    near = [to[a][b] for a in everyone for b in everyone if a != b and alike(a, b)]
-    far = [to[a][b] for a in everyone for b in everyone if unlike(a, b)]
-    triplets = [
-        (a, p, b) for a in everyone for p in everyone for b in everyone if a != p and alike(a, p) and unlike(a, b)
-    ]
+    images = range(n)
+    near = [to[a][b] for a in images for b in images if a != b and alike(a, b)]
+    far = [to[a][b] for a in images for b in images if unlike(a, b)]
+    triplets = [(a, p, b) for a in images for p in images for b in images if a != p and alike(a, p) and unlike(a, b)]
     active = [(a, p, b) for a, p, b in triplets if to[a][p] - to[a][b] + margin > 0]
     if config.mining == "all":
         mined = triplets if config.soft else active
     elif config.mining == "hard":
         mined = []
-        for a in everyone:
+        for a in images:
             if labels[a] != -1:
-                positives = [p for p in everyone if p != a and alike(a, p)]
-                negatives = [b for b in everyone if unlike(a, b)]
+                positives = [p for p in images if p != a and alike(a, p)]
+                negatives = [b for b in images if unlike(a, b)]
                 mined.append((a, max(positives, key=to[a].__getitem__), min(negatives, key=to[a].__getitem__)))
     else:
         mined = []
         for a, p in {(a, p) for a, p, _ in triplets}:
-            negatives = [b for b in everyone if unlike(a, b)]
+            negatives = [b for b in images if unlike(a, b)]
             beyond = [b for b in negatives if to[a][b] > to[a][p]]
             chosen = min(beyond, key=to[a].__getitem__) if beyond else max(negatives, key=to[a].__getitem__)
             mined.append((a, p, chosen))
@@ -70,24 +68,24 @@ def measures_twin(embeddings, labels, config):
     }
 
 
-def drawn(labels, seed, spread=1.0):
-    """Embeddings of any length, scattered around one direction for each label."""
+def draw_embeddings(labels, seed, spread=1.0):
+    """Embeddings of any length, scattered around one direction per label."""
     rng = np.random.default_rng(seed)
-    centres = 0.5 * rng.normal(size=(12, 5))
-    return centres[np.asarray(labels)] + spread * rng.normal(size=(len(labels), 5))
+    centers = 0.5 * rng.normal(size=(12, 5))
+    return centers[np.asarray(labels)] + spread * rng.normal(size=(len(labels), 5))
 
 
 @pytest.mark.parametrize("margin", [0.5, "soft"])
 @pytest.mark.parametrize("mining", MINING_NAMES)
 @pytest.mark.parametrize("head", ["euclidean", "cosine"])
 @pytest.mark.parametrize("one_vs_rest", [None, "1"])
-def test_the_measures_are_those_of_a_slow_twin(head, mining, margin, one_vs_rest):
+def test_the_metrics_equal_those_computed_by_loops(head, mining, margin, one_vs_rest):
     config = replace(CONFIG, head=head, mining=mining, margin=margin, one_vs_rest=one_vs_rest)
     labels = np.repeat([1, -1] if one_vs_rest else [0, 3, 7, 8], 8 if one_vs_rest else 4)
     for seed, spread in enumerate((0.7, 1.5)):
-        embeddings = drawn(labels, seed, spread)
+        embeddings = draw_embeddings(labels, seed, spread)
         metrics, gradient = step_on(embeddings, labels, config)
-        expected = measures_twin(embeddings, labels, config)
+        expected = metrics_by_loops(embeddings, labels, config)
         assert 0 < expected["active_fraction"] < 1
         for name, value in expected.items():
             assert metrics[name] == pytest.approx(value, rel=1e-4, abs=1e-5), name
@@ -108,7 +106,7 @@ def test_pencil():
 
 
 @pytest.mark.parametrize("mining", MINING_NAMES)
-def test_images_of_the_rest_are_not_drawn_together(mining):
+def test_images_of_the_rest_are_not_pulled_together(mining):
     """The class at one point, the rest opposite to it, far from each other: nothing is left to learn, although an image
     of the rest is nearer to the class than to another of the rest."""
     embeddings = np.array([[1.0, 0, 0], [1, 0, 0], [-0.5, 3, 0], [-0.5, -3, 0], [-0.5, 0, 3], [-0.5, 0, -3]])
@@ -123,17 +121,17 @@ def test_images_of_the_rest_are_not_drawn_together(mining):
 
 
 @pytest.mark.parametrize("mining", MINING_NAMES)
-def test_a_rest_at_one_point_is_left_there(mining):
-    """Nor are two images of the rest driven apart: they are not known to be different."""
+def test_a_rest_at_one_point_gets_no_gradient(mining):
+    """Nor are two images of the rest pushed apart: they are not known to be different."""
     embeddings = np.array([[1.0, 0, 0], [1, 0, 0], [-1, 0, 0], [-1, 0, 0], [-1, 0, 0]])
     metrics, gradient = step_on(embeddings, [1, 1, -1, -1, -1], replace(CONFIG, mining=mining, one_vs_rest="1"))
     assert metrics["loss"] == 0
     assert not gradient.any()
-    assert metrics["negative_distance"] == pytest.approx(2.0)  # from the class to the rest, and no other
+    assert metrics["negative_distance"] == pytest.approx(2.0)  # between the class and the rest alone
 
 
-def test_only_the_loss_is_learned_from():
-    embeddings = drawn([0, 0, 1, 1], 0)
+def test_only_the_loss_has_a_gradient():
+    embeddings = draw_embeddings([0, 0, 1, 1], 0)
     x = tf.Variable(embeddings, dtype=tf.float32)
     with tf.GradientTape(persistent=True) as tape:
         metrics = TripletObjective(CONFIG, build_head("euclidean", 5))(x, {"labels": tf.constant([0, 0, 1, 1])})
@@ -145,7 +143,7 @@ def test_only_the_loss_is_learned_from():
 @pytest.mark.parametrize("labels", [[1, 1, 1, 1], [-1, -1, -1, -1], [1, -1, -1, -1]])
 def test_a_batch_without_a_triplet_is_finite(mining, labels):
     config = replace(CONFIG, mining=mining, one_vs_rest="1")
-    metrics, gradient = step_on(drawn([0, 1, 2, 3], 1), labels, config)
+    metrics, gradient = step_on(draw_embeddings([0, 1, 2, 3], 1), labels, config)
     assert np.isfinite(list(metrics.values())).all()
     assert np.isfinite(gradient).all()
     assert metrics["active_fraction"] == 0
@@ -154,7 +152,7 @@ def test_a_batch_without_a_triplet_is_finite(mining, labels):
 @pytest.mark.parametrize("margin", [0.5, "soft"])
 @pytest.mark.parametrize("mining", MINING_NAMES)
 def test_at_one_point_the_loss_is_the_margin(mining, margin):
-    """What `CollapseMonitor` looks for; log 2 for a soft margin."""
+    """`CollapseMonitor` relies on it; log 2 for a soft margin."""
     metrics, gradient = step_on(np.ones((6, 4)), [0, 0, 1, 1, 2, 2], replace(CONFIG, mining=mining, margin=margin))
     assert metrics["loss"] == pytest.approx(math.log(2) if margin == "soft" else 0.5, abs=1e-4)
     assert metrics["negative_distance"] < 1e-3

@@ -13,7 +13,7 @@ from siamese_tf.errors import ConfigError
 from siamese_tf.losses.triplet import triplet_batch_all_loss, triplet_hard_loss, triplet_semihard_loss
 from siamese_tf.models.heads import build_head
 from siamese_tf.training.triplet_objective import TripletObjective
-from siamese_tf.training.triplets import ADDONS, METRIC, losses_from, triplet_loss
+from siamese_tf.training.triplets import ADDONS, losses_from, triplet_loss, triplet_metric, triplet_record
 
 CONFIG = TrainConfig(objective="triplet", head="euclidean", margin=0.5, losses="native")
 INSTALLED = importlib.util.find_spec(ADDONS) is not None
@@ -25,11 +25,11 @@ ALL, REST_UNKNOWN, REST_A_CLASS = (
     {"one_vs_rest": "7", "rest_is_a_class": True},
 )
 KINDS = {"all classes": ALL, "rest unknown": REST_UNKNOWN, "rest a class": REST_A_CLASS}
-# What Addons lacks, for (mining, soft) and what the labels are; all else it has.
-LACKING = {
+# The losses that Addons does not have, by (mining, soft, kind of labels).
+MISSING = {
     **{("all", soft, kind): "batch-all loss" for soft in (False, True) for kind in KINDS},
     **{("semi-hard", True, kind): "semi-hard loss with a soft margin" for kind in KINDS},
-    **{("hard", soft, "rest unknown"): "hard loss that leaves out anchors of no known class" for soft in (False, True)},
+    **{("hard", soft, "rest unknown"): "hard loss without anchors of unknown class" for soft in (False, True)},
 }
 TABLE = list(itertools.product(MINING_NAMES, (False, True), KINDS))
 
@@ -46,33 +46,33 @@ def installed(request, monkeypatch):
 
 
 @pytest.mark.parametrize(("mining", "soft", "kind"), TABLE)
-def test_where_the_loss_is_from(mining, soft, kind, installed):
+def test_the_implementation_of_the_loss(mining, soft, kind, installed):
     config = TrainConfig(objective="triplet", mining=mining, margin="soft" if soft else 0.2, **KINDS[kind])
-    lacking = LACKING.get((mining, soft, kind))
+    missing = MISSING.get((mining, soft, kind))
     assert losses_from(replace(config, losses="native")) == "native"
-    assert losses_from(config) == ("addons" if installed and lacking is None else "native")
+    assert losses_from(config) == ("addons" if installed and missing is None else "native")
     asked = replace(config, losses="addons")
-    if installed and lacking is None:
+    if installed and missing is None:
         assert losses_from(asked) == "addons"
         return
-    why = f"TensorFlow Addons has no {lacking}" if lacking else "TensorFlow Addons is not installed"
+    reason = f"TensorFlow Addons has no {missing}" if missing else "TensorFlow Addons is not installed"
     with pytest.raises(ConfigError) as caught:
         losses_from(asked)
-    cure = "Use 'native'" if lacking else "Use 'native', whose values are the same"
-    assert str(caught.value) == f"losses 'addons' cannot serve: {why}. {cure}"
+    hint = "Use 'native'" if missing else "Use 'native', which gives the same values"
+    assert str(caught.value) == f"losses must be 'native' here; got 'addons': {reason}. {hint}"
 
 
 def test_the_table_has_both_kinds_of_row():
-    assert 0 < len(LACKING) == 11 < len(TABLE) == 18
+    assert 0 < len(MISSING) == 11 < len(TABLE) == 18
 
 
-def test_here():
-    """Without pretending: on this machine Addons is there, or it is not."""
+def test_the_loss_is_that_of_this_environment():
+    """Without the fixture: Addons is installed, or it is not."""
     assert losses_from(CONFIG) == "native"
     assert losses_from(replace(CONFIG, losses=None)) == ("addons" if INSTALLED else "native")
 
 
-# The native losses: the config's margin, soft margin and head reach the loss.
+# The native losses get the margin, the soft margin and the head of the config.
 
 
 @pytest.fixture(scope="module")
@@ -102,15 +102,24 @@ def test_the_native_losses(batch, head, margin):
         assert float(triplet_loss(replace(config, mining=mining))(labels, embeddings)) == expected > 0
 
 
+def test_the_metric_is_that_of_the_head():
+    assert {name: triplet_metric(replace(CONFIG, head=name)) for name in ("euclidean", "cosine")} == {
+        "euclidean": "L2",
+        "cosine": "angular",
+    }
+
+
 def test_the_distance_of_a_head_is_the_metric_of_the_loss(batch):
-    for name, metric in METRIC.items():
+    for name in ("euclidean", "cosine"):
         distances = build_head(name, 16).distance_matrix(batch[1], batch[1])
-        config = replace(CONFIG, head=name, mining="all", margin=100.0)  # beyond all: every triplet counts
+        config = replace(CONFIG, head=name, mining="all", margin=100.0)  # above every distance: every triplet is active
         near, far = (distances[0, 1], distances[0, 6])
         one = tf.gather(batch[1], [0, 1, 6])
         # anchors 0 and 1, one triplet each
         expected = (near - far + near - distances[1, 6]) / 2 + 100
-        assert float(triplet_loss(config)([0, 0, 1], one)) == pytest.approx(float(expected), abs=1e-3), metric
+        assert float(triplet_loss(config)([0, 0, 1], one)) == pytest.approx(float(expected), abs=1e-3), triplet_metric(
+            config
+        )
 
 
 @pytest.mark.parametrize("margin", [0.3, "soft"])
@@ -123,15 +132,15 @@ def test_with_the_rest_unknown_only_images_of_the_class_are_anchors_of_the_hard_
     labels = tf.constant([1, 1, -1, -2, -3])
     cost = np.log(2) if margin == "soft" else 0.3
     assert float(triplet_loss(config)(labels, embeddings)) == pytest.approx(cost, rel=1e-5)
-    everyone = float(triplet_loss(replace(config, one_vs_rest=None))(labels, embeddings))
-    assert everyone != pytest.approx(cost, rel=1e-2)
+    all_anchors = float(triplet_loss(replace(config, one_vs_rest=None))(labels, embeddings))
+    assert all_anchors != pytest.approx(cost, rel=1e-2)
 
 
 # Addons.
 
 
 def loss_and_gradient(config, labels, embeddings):
-    """Through the whole step, as a run does it."""
+    """Computed by the step of a run."""
     x = tf.Variable(embeddings)
     step = TripletObjective(config, build_head(config.head, x.shape[1]))
     with tf.GradientTape() as tape:
@@ -141,7 +150,7 @@ def loss_and_gradient(config, labels, embeddings):
 
 @needs_addons
 @pytest.mark.parametrize("head", ["euclidean", "cosine"])
-@pytest.mark.parametrize(("mining", "soft", "kind"), [row for row in TABLE if row not in LACKING])
+@pytest.mark.parametrize(("mining", "soft", "kind"), [row for row in TABLE if row not in MISSING])
 def test_addons_and_native_are_the_same(batch, mining, soft, kind, head):
     labels, embeddings = batch
     if kind != "all classes":
@@ -157,7 +166,7 @@ def test_addons_and_native_are_the_same(batch, mining, soft, kind, head):
 
 
 @needs_addons
-def test_the_loss_of_addons_is_addons_own_and_comes_without_a_warning(batch, monkeypatch):
+def test_the_loss_of_addons_is_called_and_gives_no_warning(batch, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         triplet_loss(replace(CONFIG, losses="addons"))
@@ -178,3 +187,15 @@ def test_native_needs_no_addons(monkeypatch, batch):
     monkeypatch.setitem(sys.modules, ADDONS, None)  # an import of it fails
     for mining in MINING_NAMES:
         assert float(triplet_loss(replace(CONFIG, mining=mining))(*batch)) > 0
+
+
+def test_the_record_has_the_triplets_of_a_step(quarters, run_of):
+    config = replace(CONFIG, mining="hard", classes_per_batch=3, images_per_class=4)
+    assert triplet_record(config, run_of(quarters)) == {
+        "mining": "hard",
+        "margin": 0.5,
+        "losses": "native",
+        "classes_per_batch": 3,
+        "images_per_class": 4,
+        "short_classes": 1,  # the last class has 3 training images
+    }

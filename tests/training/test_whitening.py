@@ -9,7 +9,7 @@ from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.views import make_views
 from siamese_tf.training import whitening as module
 from siamese_tf.training.whitening import (
-    Spread,
+    FeatureMoments,
     embedding_layer,
     feature_extractor,
     only_embedding_layer_trains,
@@ -28,25 +28,25 @@ def features(classes=6, each=5, count=8, seed=0):
     return rng.normal(size=(classes, count))[labels] + rng.normal(size=(len(labels), count)) * scale, labels
 
 
-def spread_of(x, labels):
+def moments_of(x, labels):
     within = np.concatenate([x[labels == one] - x[labels == one].mean(axis=0) for one in np.unique(labels)])
-    return Spread(x.mean(axis=0), np.cov(x.T, bias=True), within.T @ within / len(x))
+    return FeatureMoments(x.mean(axis=0), np.cov(x.T, bias=True), within.T @ within / len(x))
 
 
 def within_of(embeddings, labels):
-    return spread_of(embeddings, labels).within
+    return moments_of(embeddings, labels).within
 
 
 @pytest.fixture
 def unmixed(monkeypatch):
     """Whitening by the classes alone."""
-    monkeypatch.setattr(module, "OF_ALL", 0.0)
-    monkeypatch.setattr(module, "EQUAL", 0.0)
+    monkeypatch.setattr(module, "TOTAL_WEIGHT", 0.0)
+    monkeypatch.setattr(module, "IDENTITY_WEIGHT", 0.0)
 
 
 def test_afterwards_a_class_is_spread_alike_in_all_directions(unmixed):
     x, labels = features()
-    kernel, bias = whitening(spread_of(x, labels), 8)
+    kernel, bias = whitening(moments_of(x, labels), 8)
     embeddings = x @ kernel + bias
     within = within_of(embeddings, labels)
     np.testing.assert_allclose(within, np.eye(8) * within[0, 0], atol=1e-9)
@@ -57,49 +57,51 @@ def test_afterwards_a_class_is_spread_alike_in_all_directions(unmixed):
 def test_it_is_the_square_root_of_the_inverse_covariance(unmixed):
     """Whatever the axes: distances are those of Mahalanobis, up to one factor."""
     x, labels = features()
-    spread = spread_of(x, labels)
-    kernel, _ = whitening(spread, 8)
+    moments = moments_of(x, labels)
+    kernel, _ = whitening(moments, 8)
     metric = kernel @ kernel.T
-    np.testing.assert_allclose(metric / np.trace(metric), (inverse := np.linalg.inv(spread.within)) / np.trace(inverse))
+    np.testing.assert_allclose(
+        metric / np.trace(metric), (inverse := np.linalg.inv(moments.within)) / np.trace(inverse)
+    )
 
 
 def test_three_covariances_are_mixed_once_they_have_one_trace():
     x, labels = features()
-    spread = spread_of(x, labels)
-    kernel, _ = whitening(spread, 8)
-    mixed = 0.85 * spread.within / np.trace(spread.within) + 0.1 * spread.total / np.trace(spread.total)
+    moments = moments_of(x, labels)
+    kernel, _ = whitening(moments, 8)
+    mixed = 0.85 * moments.within / np.trace(moments.within) + 0.1 * moments.total / np.trace(moments.total)
     inverse = np.linalg.inv(mixed + 0.05 * np.eye(8) / 8)
     metric = kernel @ kernel.T
     np.testing.assert_allclose(metric / np.trace(metric), inverse / np.trace(inverse), atol=1e-9)
 
 
-def test_of_many_features_those_that_vary_most_are_kept():
+def test_the_directions_of_largest_variance_are_used():
     x, labels = features(count=8)
-    kernel, _ = whitening(spread_of(x, labels), 3)
+    kernel, _ = whitening(moments_of(x, labels), 3)
     variances, axes = np.linalg.eigh(np.cov(x.T, bias=True))
     assert kernel.shape == (8, 3)
-    np.testing.assert_allclose(axes[:, :5].T @ kernel, 0, atol=1e-9)  # of the five that vary least, nothing
+    np.testing.assert_allclose(axes[:, :5].T @ kernel, 0, atol=1e-9)  # the five of smallest variance are not used
 
 
-def test_where_fewer_vary_than_are_asked_for_the_rest_is_nought():
+def test_with_fewer_directions_than_dimensions_the_rest_is_zero():
     x, labels = features(classes=2, each=2)  # 4 points span 3 directions
-    kernel, bias = whitening(spread_of(x, labels), 8)
+    kernel, bias = whitening(moments_of(x, labels), 8)
     assert np.flatnonzero(np.abs(kernel).max(axis=0)).tolist() == [0, 1, 2]
     assert not bias[3:].any()
 
 
 def test_other_scales_of_the_features_change_no_angle():
     x, labels = features()
-    plain = x @ whitening(spread_of(x, labels), 8)[0]
-    large = 1000 * x @ whitening(spread_of(1000 * x, labels), 8)[0]
+    plain = x @ whitening(moments_of(x, labels), 8)[0]
+    large = 1000 * x @ whitening(moments_of(1000 * x, labels), 8)[0]
     np.testing.assert_allclose(plain @ plain.T, large @ large.T, atol=1e-9)
 
 
 def test_classes_that_do_not_differ_within_are_refused():
     x = np.eye(3)[[0, 0, 1, 1, 2, 2]]
     for same in (x, np.zeros((4, 3)), np.full((40, 3), np.pi)):
-        with pytest.raises(ConfigError, match="how images of one class differ, and no two of them do. Add images"):
-            whitening(spread_of(same, np.arange(len(same)) // 2), 2)
+        with pytest.raises(ConfigError, match="requires different images of one class; there are none. Add images"):
+            whitening(moments_of(same, np.arange(len(same)) // 2), 2)
 
 
 def drawn(count=40, classes=8):
@@ -110,7 +112,7 @@ def drawn(count=40, classes=8):
 
 
 def before(model, images):
-    """What the last layer looks at, of each view."""
+    """Inputs of the last layer, for each view."""
     cut = keras.Model(model.tower.inputs[0], model.tower.layers[-1].input)
     return np.concatenate([np.asarray(cut(view)) for view in make_views(scale_pixels(images), model.views)])
 
@@ -124,24 +126,24 @@ def test_every_view_of_the_chosen_images_counts_and_nothing_else(views, batch, m
     model = SiameseModel(SIZE, "hog", 6, "cosine", views=views)
     whiten(model, images, rows, labels)
     x = before(model, images[rows]).astype(np.float64)
-    kernel, bias = whitening(spread_of(x, np.tile(labels[rows], len(x) // len(rows))), 6)
+    kernel, bias = whitening(moments_of(x, np.tile(labels[rows], len(x) // len(rows))), 6)
     found, shift = model.tower.layers[-1].get_weights()
     np.testing.assert_allclose(found @ found.T, kernel @ kernel.T, rtol=1e-3, atol=1e-4 * np.abs(kernel).max() ** 2)
     np.testing.assert_allclose(np.linalg.norm(shift), np.linalg.norm(bias), rtol=1e-3)
 
 
-def test_images_of_unknown_class_count_for_how_all_are_spread(monkeypatch):
+def test_images_of_unknown_class_count_for_the_total_covariance(monkeypatch):
     images, labels = drawn()
-    task = []
-    monkeypatch.setattr(module, "whitening", lambda spread, d: (task.append(spread), whitening(spread, d))[1])
+    used = []
+    monkeypatch.setattr(module, "whitening", lambda moments, d: (used.append(moments), whitening(moments, d))[1])
     model = SiameseModel(SIZE, "hog", 6, "cosine")
     whiten(model, images, np.arange(40), np.where(labels < 3, labels, -1))
     x = before(model, images).astype(np.float64)
-    np.testing.assert_allclose(task[0].total, np.cov(x.T, bias=True), atol=1e-6)
-    np.testing.assert_allclose(task[0].within, within_of(x[labels < 3], labels[labels < 3]), atol=1e-6)
+    np.testing.assert_allclose(used[0].total, np.cov(x.T, bias=True), atol=1e-6)
+    np.testing.assert_allclose(used[0].within, within_of(x[labels < 3], labels[labels < 3]), atol=1e-6)
 
 
-def test_embeddings_of_classes_never_seen_group_better_than_those_of_an_untrained_layer():
+def test_embeddings_of_unseen_classes_group_better_than_those_of_an_untrained_layer():
     images, labels = drawn(160, 16)
     model = SiameseModel(SIZE, "small_cnn", 16, "cosine")
     unseen = images[labels >= 10]
@@ -159,7 +161,7 @@ def test_embeddings_of_classes_never_seen_group_better_than_those_of_an_untraine
     assert gap() > 0.3
 
 
-def test_hog_learns_nothing_else_and_small_cnn_does():
+def test_only_the_embedding_layer_of_hog_is_trainable():
     towers = {name: SiameseModel((20, 20, 1), name, 4).tower for name in ("hog", "small_cnn")}
     assert [only_embedding_layer_trains(towers[name]) for name in ("hog", "small_cnn")] == [True, False]
     for layer in towers["small_cnn"].layers[:-1]:
@@ -174,17 +176,22 @@ def own(*layers):
 @pytest.mark.parametrize(
     ("tower", "why"),
     [
-        (own(keras.layers.Dense(4, activation="relu", name="last")), "last, is followed by relu"),
-        (own(keras.layers.Dense(4, use_bias=False, name="last")), "last, is without a bias"),
-        (own(keras.layers.Dense(4), keras.layers.LayerNormalization(name="last")), "last, is a LayerNormalization"),
+        (own(keras.layers.Dense(4, activation="relu", name="last")), "last, which is followed by relu"),
+        (own(keras.layers.Dense(4, use_bias=False, name="last")), "last, which is without a bias"),
+        (
+            own(keras.layers.Dense(4), keras.layers.LayerNormalization(name="last")),
+            "last, which is a LayerNormalization",
+        ),
     ],
 )
 def test_a_tower_that_does_not_end_in_a_linear_layer_is_refused(tower, why):
-    with pytest.raises(ConfigError, match=f"a Dense one with a bias and no activation; that of .*, {why}. Leave"):
+    with pytest.raises(
+        ConfigError, match=f"ends in a Dense layer with a bias and no activation; .* ends in {why}. Leave"
+    ):
         embedding_layer(tower)
 
 
-def test_a_last_layer_that_stands_elsewhere_too_is_refused():
+def test_a_shared_last_layer_is_refused():
     flat, dense = keras.layers.Flatten(), keras.layers.Dense(120)
     image, other = keras.Input(SIZE), keras.Input((120,))
     keras.Model(other, dense(other))
@@ -192,19 +199,17 @@ def test_a_last_layer_that_stands_elsewhere_too_is_refused():
     twice = keras.layers.Dense(120)
     in_two_places = keras.Model(image, twice(twice(flat(image))))
     for tower in (in_another, in_two_places):
-        with pytest.raises(
-            ConfigError, match="cannot tell what comes before .* it must stand in one place, at the end"
-        ):
+        with pytest.raises(ConfigError, match="requires a last layer that is applied once, at the end of the tower"):
             feature_extractor(tower)
 
 
 def test_a_layer_with_too_many_inputs_is_refused(monkeypatch):
     monkeypatch.setattr(module, "MAX_FEATURES", 119)
-    with pytest.raises(ConfigError, match="how the 120 numbers before the last layer .* at most 119 are allowed"):
+    with pytest.raises(ConfigError, match="requires at most 119 inputs of the last layer; .* has 120"):
         embedding_layer(own(keras.layers.Dense(4)))
 
 
-def test_a_tower_of_ones_own_can_be_whitened():
+def test_a_custom_tower_can_be_whitened():
     images, labels = drawn()
     model = SiameseModel(SIZE, own(keras.layers.Dense(5)))
     whiten(model, images, np.arange(40), labels)

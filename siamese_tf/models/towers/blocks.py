@@ -1,36 +1,41 @@
-"""What towers are built of."""
+"""Layers and checks that several towers share."""
 
 import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.errors import ConfigError
 
-# Keras' default of 0.99 leaves the moving statistics behind in runs of a few hundred steps.
+# With Keras' default of 0.99, the moving statistics lag behind in runs of a few hundred steps.
 BATCH_NORM_MOMENTUM = 0.9
-# Enough for 256x256 images and 128 dimensions, and for the tower `koch` as published (37.7 million); far from what a
-# machine cannot hold (160 MiB, in training six times that).
+# Enough for 256x256 images and 128 dimensions, and for the published tower `koch` (37.7 million). The kernel takes
+# 160 MiB, six times that in training.
 MAX_DENSE_WEIGHTS = 5 * 2**23
-SMALLEST_OF_ALL = 6  # pixels, what the tower `reference` takes
+SMALLEST_MIN_SIZE = 6  # pixels: the `min_size` of the tower `reference`
 
 
-def check_size(tower: str, input_size: tuple[int, int, int], least: int) -> None:
+def check_size(tower: str, input_size: tuple[int, int, int], min_size: int) -> None:
+    """Raises a ConfigError where the shorter side of the images is below `min_size` pixels."""
     height, width = input_size[:2]
-    if min(height, width) < least:
-        others = ", or another tower" if least > SMALLEST_OF_ALL else ""
+    if min(height, width) < min_size:
+        another = ", or another tower" if min_size > SMALLEST_MIN_SIZE else ""
         raise ConfigError(
-            f"tower {tower} needs images of at least {least}x{least} pixels; got {height}x{width}."
-            f" Take larger images{others}"
+            f"tower {tower} needs images of at least {min_size}x{min_size} pixels; got {height}x{width}."
+            f" Use larger images{another}"
         )
 
 
-def flat(x: tf.Tensor, embedding_dim: int, tower: str) -> tf.Tensor:
-    """Flattened, as long as a Dense layer on it stays within what a machine can hold."""
+def flatten(x: tf.Tensor, embedding_dim: int, tower: str) -> tf.Tensor:
+    """Flattens (n, h, w, c) features for a Dense layer of `embedding_dim` units.
+
+    Raises:
+        ConfigError: the layer would have more than `MAX_DENSE_WEIGHTS` weights.
+    """
     x = keras.layers.Flatten(name="flatten")(x)
     weights = x.shape[-1] * embedding_dim
     if weights > MAX_DENSE_WEIGHTS:
         raise ConfigError(
-            f"tower {tower} would need {weights:,} weights for these images and {embedding_dim} dimensions; at most"
-            f" {MAX_DENSE_WEIGHTS:,} are allowed. Use the tower small_cnn, or smaller images"
+            f"tower {tower} must have at most {MAX_DENSE_WEIGHTS:,} weights in its last layer; got {weights:,} for"
+            f" these images and {embedding_dim} dimensions. Use the tower small_cnn, or smaller images"
         )
     return x
 
@@ -38,7 +43,7 @@ def flat(x: tf.Tensor, embedding_dim: int, tower: str) -> tf.Tensor:
 def convolution(
     x: tf.Tensor, filters: int, size: int, name: str, strides: int = 1, activation: bool = True
 ) -> tf.Tensor:
-    """Convolution, batch normalisation and, unless told otherwise, ReLU."""
+    """Applies a convolution and batch normalization, then ReLU unless `activation` is False."""
     x = keras.layers.Conv2D(
         filters,
         size,
@@ -52,8 +57,13 @@ def convolution(
     return keras.layers.ReLU(name=f"{name}_relu")(x) if activation else x
 
 
+def convolution_parameters(size: int, channels: int, filters: int) -> int:
+    """Returns the number of weights of `convolution`: a kernel without bias, and four vectors of statistics."""
+    return (size * size * channels + 4) * filters
+
+
 def residual(x: tf.Tensor, filters: int, name: str, strides: int = 1) -> tf.Tensor:
-    """Two 3x3 convolutions beside a shortcut, which is averaged and projected where the shape changes.
+    """Applies two 3x3 convolutions with a shortcut, average-pooled and projected where the shape changes.
 
     Reference:
         He et al. 2016, "Deep residual learning for image recognition"; the shortcut after He et al. 2019, "Bag of
@@ -69,5 +79,5 @@ def residual(x: tf.Tensor, filters: int, name: str, strides: int = 1) -> tf.Tens
 
 
 def embedding(x: tf.Tensor, embedding_dim: int, activation: str | None = None) -> tf.Tensor:
-    """The last layer of a tower, in float32 whatever the layers before it compute in."""
+    """Applies the last layer of a tower: Dense, in float32 under any precision."""
     return keras.layers.Dense(embedding_dim, activation=activation, dtype="float32", name="embedding")(x)

@@ -1,4 +1,4 @@
-"""A user's own tower: the one check for every way in."""
+"""Checks of custom towers, shared by every function that accepts one."""
 
 import inspect
 from collections.abc import Mapping
@@ -9,69 +9,68 @@ from tensorflow import keras
 
 from siamese_tf.errors import ConfigError
 
-WRAP_HINT = "keras.Model(image, yours(image)) with image = keras.Input({})"
+WRAP_HINT = "keras.Model(image, tower(image)) with image = keras.Input({})"
 
 
 def check_tower(tower: Any, input_size: tuple[int, int, int]) -> keras.Model:
     """Checks that an object can serve as a tower.
 
     Args:
-        tower: what the user passed.
+        tower: the object that the caller passed.
         input_size: height, width and channels of the images.
 
     Returns:
-        The tower: a functional model, or a Sequential one that begins with `keras.Input`, from (n, h, w, c) float
-        images to (n, d) float embeddings.
+        The tower: a functional model, or a Sequential that starts with `keras.Input`, from (n, h, w, c) floating-point
+        images to (n, d) floating-point embeddings.
 
     Raises:
-        ConfigError: it is no such model; the message names what it is.
+        ConfigError: it is no such model; the message says what it is.
     """
     wrap = WRAP_HINT.format(input_size)
     if not isinstance(tower, keras.Model):
         raise ConfigError(f"tower must be a keras.Model; got {_description(tower)}. {_hint(tower, wrap)}")
     try:
-        taken, given = tower.input_shape, tower.output_shape
+        input_shape, output_shape = tower.input_shape, tower.output_shape
         outputs, inputs = tower.outputs, tower.inputs
     except AttributeError:
-        taken = given = outputs = inputs = None
-    if taken is None or not outputs or not inputs:
+        input_shape = output_shape = outputs = inputs = None
+    if input_shape is None or not outputs or not inputs:
         kind = type(tower).__name__
         state = "an unbuilt Sequential" if isinstance(tower, keras.Sequential) else f"{kind}, a subclassed model"
         raise ConfigError(
-            f"tower must be a keras.Model that knows its shapes; got {state}. Pass a functional model, a Sequential"
-            f" that begins with keras.Input, or {wrap}"
+            f"tower must be a keras.Model with known shapes; got {state}. Pass a functional model, a Sequential"
+            f" that starts with keras.Input, or {wrap}"
         )
-    output = getattr(tower, "output", None)  # which a Sequential of Keras 3 does not have
+    output = getattr(tower, "output", None)  # absent from a Sequential of Keras 3
     if isinstance(output, Mapping | list | tuple):
         raise ConfigError(
-            f"your tower must give one tensor of embeddings; it gives a {type(output).__name__} of {len(output)}. Pass"
-            " keras.Model(image, embeddings), where embeddings is a tensor"
+            f"the custom tower must return one tensor of embeddings; got a {type(output).__name__} of {len(output)}."
+            " Pass keras.Model(image, embeddings), where embeddings is a tensor"
         )
-    if taken != (None, *input_size) or not _is_embedding(given):
+    if input_shape != (None, *input_size) or not _is_embedding(output_shape):
         raise ConfigError(
-            f"your tower must take (n, {', '.join(map(str, input_size))}) images and give (n, d) embeddings;"
-            f" it takes {taken} and gives {given}"
+            f"the custom tower must map (n, {', '.join(map(str, input_size))}) images to (n, d) embeddings;"
+            f" got {input_shape} to {output_shape}"
         )
-    for what, tensor in (("take", inputs[0]), ("give", outputs[0])):
+    for role, tensor in (("take images", inputs[0]), ("return embeddings", outputs[0])):
         dtype = tf.as_dtype(tensor.dtype)
         if not dtype.is_floating:
-            noun = "images" if what == "take" else "embeddings"
-            raise ConfigError(f"your tower must {what} float {noun}, such as float32; it {what}s {dtype.name}")
+            raise ConfigError(f"the custom tower must {role} of a floating-point dtype; got {dtype.name}. Use float32")
     return tower
 
 
 def check_trainable(tower: keras.Model) -> None:
-    """Checks that a tower that passed `check_tower` has weights to train.
+    """Checks that a tower that passed `check_tower` has trainable weights.
 
     Raises:
-        ConfigError: it has none, or all are frozen.
+        ConfigError: it has no weights, or all are frozen.
     """
     if not tower.weights:
-        raise ConfigError("your tower has no weights, so there is nothing to train")
+        raise ConfigError("the custom tower must have weights to train; it has none")
     if not tower.trainable_weights:
         raise ConfigError(
-            "your tower has no trainable weights, so there is nothing to train: all its layers are frozen. Set"
-            " trainable = True on some of them"
+            "the custom tower must have trainable weights; all its layers are frozen. Set trainable = True on some of"
+            " them"
         )
 
 
@@ -91,11 +90,11 @@ def _description(tower: Any) -> str:
 
 def _hint(tower: Any, wrap: str) -> str:
     if inspect.isclass(tower):
-        return "Pass a model made of it"
+        return "Pass an instance of it"
     if isinstance(tower, keras.layers.Layer):
         return f"Pass {wrap}"
     if inspect.isroutine(tower):
         return "Pass the model it returns"
     if isinstance(tower, str):
-        return "A tower by name goes into the config: TrainConfig(tower=...)"
+        return "Set a tower by name in the config: TrainConfig(tower=...)"
     return "Pass a model of tensorflow.keras"

@@ -1,6 +1,7 @@
-"""Towers of `keras.applications`, for whom has a file of their ImageNet weights; nothing is ever downloaded.
+"""Towers of `keras.applications`, whose published ImageNet weights can be imported from a file.
 
-They are built by name like any other tower, with new weights; `import_imagenet` reads the published ones into them.
+They are built with new weights, like any other tower; `import_imagenet` copies published weights into them. Nothing is
+downloaded.
 """
 
 from collections.abc import Callable
@@ -10,68 +11,82 @@ from tensorflow import keras
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.towers.blocks import BATCH_NORM_MOMENTUM, check_size, embedding
 
-MIN_SIZE = 32  # pixels, what `keras.applications` allows
-IMAGENET_MEANS = (123.68, 116.779, 103.939)  # red, green, blue, of 255
+MIN_SIZE = 32  # pixels; the limit of `keras.applications`
+IMAGENET_MEANS = (123.68, 116.779, 103.939)  # red, green, blue, in [0, 255]
+# (parameters before the last layer, features that layer reads), for color images
+MOBILENET_V2, RESNET50 = (2_257_984, 1_280), (23_587_712, 2_048)
 
 
 def mobilenet_v2(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
-    """MobileNetV2 with a Dense layer on its 1,280 averages: 2,257,984 parameters before that layer.
+    """Builds MobileNetV2 with a Dense layer on its 1,280 averages: 2,257,984 parameters before that layer.
 
-    It brings pixels to [-1, 1] itself, as its ImageNet weights want them.
+    Its first layer scales pixels to [-1, 1], as in the training of the ImageNet weights.
 
     Args:
         input_size: height, width and channels of an image; the shorter side at least 32, and 3 channels.
-        embedding_dim: numbers in an embedding.
+        embedding_dim: size of an embedding.
 
     Returns:
         A model from (n, h, w, 3) float32 to (n, embedding_dim) float32.
 
     Raises:
-        ConfigError: the images are too small, or not in colour.
+        ConfigError: the images are too small, or not in color.
 
     Reference:
         Sandler et al. 2018, "MobileNetV2: inverted residuals and linear bottlenecks".
     """
-    to_pixels = keras.layers.Rescaling(2.0, -1.0, name="normalisation")
-    return _on_top_of(keras.applications.MobileNetV2, "mobilenet_v2", to_pixels, input_size, embedding_dim)
+    preprocess = keras.layers.Rescaling(2.0, -1.0, name="normalization")
+    return _with_embedding(keras.applications.MobileNetV2, "mobilenet_v2", preprocess, input_size, embedding_dim)
 
 
 def resnet50(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
-    """ResNet-50 with a Dense layer on its 2,048 averages: 23,587,712 parameters before that layer.
+    """Builds ResNet-50 with a Dense layer on its 2,048 averages: 23,587,712 parameters before that layer.
 
-    It takes ImageNet's mean colour away itself. Its published weights want blue first; `import_imagenet` turns them
-    round, and this tower takes red first like any other.
+    Its first layer subtracts the mean color of ImageNet. The published weights expect blue first; `import_imagenet`
+    reverses their channels, so that this tower takes red first like any other.
 
     Args:
         input_size: height, width and channels of an image; the shorter side at least 32, and 3 channels.
-        embedding_dim: numbers in an embedding.
+        embedding_dim: size of an embedding.
 
     Returns:
         A model from (n, h, w, 3) float32 to (n, embedding_dim) float32.
 
     Raises:
-        ConfigError: the images are too small, or not in colour.
+        ConfigError: the images are too small, or not in color.
 
     Reference:
         He et al. 2016, "Deep residual learning for image recognition".
     """
     offset = [-mean for mean in IMAGENET_MEANS]
-    to_pixels = keras.layers.Rescaling(255.0, offset, name="normalisation")
-    return _on_top_of(keras.applications.ResNet50, "resnet50", to_pixels, input_size, embedding_dim)
+    preprocess = keras.layers.Rescaling(255.0, offset, name="normalization")
+    return _with_embedding(keras.applications.ResNet50, "resnet50", preprocess, input_size, embedding_dim)
 
 
-def _on_top_of(
+def mobilenet_v2_parameters(input_size: tuple[int, int, int], embedding_dim: int) -> int:
+    """Returns the number of weights of `mobilenet_v2` without building it."""
+    parameters, features = MOBILENET_V2
+    return parameters + (features + 1) * embedding_dim
+
+
+def resnet50_parameters(input_size: tuple[int, int, int], embedding_dim: int) -> int:
+    """Returns the number of weights of `resnet50` without building it."""
+    parameters, features = RESNET50
+    return parameters + (features + 1) * embedding_dim
+
+
+def _with_embedding(
     network: Callable[..., keras.Model],
     name: str,
-    to_pixels: keras.layers.Layer,
+    preprocess: keras.layers.Layer,
     input_size: tuple[int, int, int],
     embedding_dim: int,
 ) -> keras.Model:
     check_size(name, input_size, MIN_SIZE)
     if input_size[2] != 3:
-        raise ConfigError(f"tower {name} needs colour images, of 3 channels; got {input_size[2]}. Take --color rgb")
+        raise ConfigError(f"tower {name} needs color images, of 3 channels; got {input_size[2]}. Use --color rgb")
     image = keras.Input(input_size, name="image")
-    built = network(include_top=False, weights=None, input_tensor=to_pixels(image), pooling="avg")
+    built = network(include_top=False, weights=None, input_tensor=preprocess(image), pooling="avg")
     for layer in built.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = BATCH_NORM_MOMENTUM

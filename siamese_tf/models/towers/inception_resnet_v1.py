@@ -1,7 +1,7 @@
 """Inception-ResNet-v1, the network of FaceNet's published weights, layer for layer.
 
-Every layer that has weights is called what facenet-pytorch calls it (`repeat_1.0.branch1.0.conv`), so that a PyTorch
-`state_dict` fits by name; `import_facenet` reads one.
+Every layer with weights has its name in facenet-pytorch (`repeat_1.0.branch1.0.conv`), so that `import_facenet` matches
+a PyTorch `state_dict` by name.
 """
 
 import tensorflow as tf
@@ -10,10 +10,11 @@ from tensorflow import keras
 from siamese_tf.models.towers.blocks import BATCH_NORM_MOMENTUM, check_size
 
 BATCH_NORM_EPSILON = 1e-3
-MIN_SIZE = 75  # pixels, of which one is left at the end
+MIN_SIZE = 75  # pixels; one is left before global average pooling
+PARAMETERS, FEATURES = 22_592_672, 1_792  # before the last layer, for color images; values that layer reads
 
 Size = int | tuple[int, int]
-# Branches side by side, each of convolutions one after the other: filters, and the size of each.
+# Parallel branches, each a chain of convolutions as (filters, kernel size).
 Branches = tuple[tuple[tuple[int, Size], ...], ...]
 BLOCK_35: Branches = (((32, 1),), ((32, 1), (32, 3)), ((32, 1), (32, 3), (32, 3)))
 BLOCK_17: Branches = (((128, 1),), ((128, 1), (128, (1, 7)), (128, (7, 1))))
@@ -23,15 +24,15 @@ MIXED_7A: Branches = (((256, 1), (384, 3)), ((256, 1), (256, 3)), ((256, 1), (25
 
 
 def inception_resnet_v1(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
-    """FaceNet's network: 23,482,624 trained parameters for 160x160x3 images and 512 dimensions.
+    """Builds the network of FaceNet: 23,482,624 trained parameters for 160x160x3 images and 512 dimensions.
 
-    It brings pixels to [-1, 1) itself, by (255 pixel - 127.5) / 128. Its embeddings are of length 1. There is no
-    dropout, which the original had before its last layer in training.
+    Its first layer scales pixels to [-1, 1) by (255 pixel - 127.5) / 128. Its embeddings have length 1. The dropout
+    that the original applies before its last layer in training is left out.
 
     Args:
-        input_size: height, width and channels of an image, 160, 160 and 3 in the original; the shorter side at least
-            75. For grey images the first layer has a third of its weights.
-        embedding_dim: numbers in an embedding; 512 in the published weights, 128 in the first ones.
+        input_size: height, width and channels of an image; 160, 160 and 3 in the original, the shorter side at least
+            75. For gray images the first layer has a third of its weights.
+        embedding_dim: size of an embedding; 512 in the published weights, 128 in the first ones.
 
     Returns:
         A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
@@ -45,7 +46,7 @@ def inception_resnet_v1(input_size: tuple[int, int, int], embedding_dim: int) ->
     """
     check_size("inception_resnet_v1", input_size, MIN_SIZE)
     image = keras.Input(input_size, name="image")
-    x = keras.layers.Rescaling(255 / 128, -127.5 / 128, name="standardisation")(image)
+    x = keras.layers.Rescaling(255 / 128, -127.5 / 128, name="standardization")(image)
     x = _stem(x)
     for number in range(5):
         x = _residual(x, BLOCK_35, 0.17, f"repeat_1.{number}")
@@ -64,6 +65,11 @@ def inception_resnet_v1(input_size: tuple[int, int, int], embedding_dim: int) ->
     )
 
 
+def inception_resnet_v1_parameters(input_size: tuple[int, int, int], embedding_dim: int) -> int:
+    """Returns the number of weights of `inception_resnet_v1` without building it."""
+    return PARAMETERS + 9 * 32 * (input_size[2] - 3) + (FEATURES + 4) * embedding_dim
+
+
 def _stem(x: tf.Tensor) -> tf.Tensor:
     x = _convolution(x, 32, 3, "conv2d_1a", strides=2, padding="valid")
     x = _convolution(x, 32, 3, "conv2d_2a", padding="valid")
@@ -75,7 +81,7 @@ def _stem(x: tf.Tensor) -> tf.Tensor:
 
 
 def _residual(x: tf.Tensor, branches: Branches, scale: float, name: str, activation: bool = True) -> tf.Tensor:
-    """x plus `scale` times what its branches see, brought to its channels."""
+    """Adds to x `scale` times its concatenated branches, projected to the channels of x."""
     y = [_chain(x, branch, f"{name}.branch{number}") for number, branch in enumerate(branches)]
     y = keras.layers.Concatenate(name=f"{name}.concatenate")(y)
     y = keras.layers.Conv2D(x.shape[-1], 1, name=f"{name}.conv2d")(y)
@@ -85,20 +91,20 @@ def _residual(x: tf.Tensor, branches: Branches, scale: float, name: str, activat
 
 
 def _reduction(x: tf.Tensor, branches: Branches, name: str) -> tf.Tensor:
-    """Half the side: branches whose last convolution halves, beside a max-pool."""
-    y = [_chain(x, branch, f"{name}.branch{number}", halves=True) for number, branch in enumerate(branches)]
+    """Halves the resolution: branches that end in a strided convolution, concatenated with a max-pool."""
+    y = [_chain(x, branch, f"{name}.branch{number}", strided=True) for number, branch in enumerate(branches)]
     y.append(keras.layers.MaxPooling2D(3, strides=2, name=f"{name}.pool")(x))
     return keras.layers.Concatenate(name=name)(y)
 
 
-def _chain(x: tf.Tensor, branch: tuple[tuple[int, Size], ...], name: str, halves: bool = False) -> tf.Tensor:
-    """The convolutions of a branch; a single one bears the name of the branch, several are numbered."""
+def _chain(x: tf.Tensor, branch: tuple[tuple[int, Size], ...], name: str, strided: bool = False) -> tf.Tensor:
+    """Applies the convolutions of a branch; a single one has the name of the branch, several are numbered."""
     for number, (filters, size) in enumerate(branch):
-        own_name = f"{name}.{number}" if len(branch) > 1 else name
-        if halves and number == len(branch) - 1:
-            x = _convolution(x, filters, size, own_name, strides=2, padding="valid")
+        layer_name = f"{name}.{number}" if len(branch) > 1 else name
+        if strided and number == len(branch) - 1:
+            x = _convolution(x, filters, size, layer_name, strides=2, padding="valid")
         else:
-            x = _convolution(x, filters, size, own_name)
+            x = _convolution(x, filters, size, layer_name)
     return x
 
 

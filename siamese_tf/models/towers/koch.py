@@ -1,29 +1,29 @@
-"""The tower of Koch, Zemel and Salakhutdinov 2015, who recognised characters from one example with it."""
+"""The tower `koch`: the network of Koch, Zemel and Salakhutdinov 2015 for one-shot character recognition."""
 
 from tensorflow import keras
 
-from siamese_tf.models.towers.blocks import check_size, embedding, flat
+from siamese_tf.models.towers.blocks import check_size, embedding, flatten
 
-# Filters, and the side of each. A max-pool that halves follows every convolution but the last.
+# (filters, kernel size). A max-pool follows every convolution but the last.
 CONVOLUTIONS = ((64, 10), (128, 7), (128, 4), (256, 4))
-MIN_SIZE = 65  # pixels, of which one is left for the last layer
+MIN_SIZE = 65  # pixels; one is left before the last layer
 
 
 def koch(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
-    """Conv 64 10x10 - Conv 128 7x7 - Conv 128 4x4 - Conv 256 4x4, max-pools between, then Dense with a sigmoid.
+    """Builds Conv 64 10x10 - Conv 128 7x7 - Conv 128 4x4 - Conv 256 4x4 with max-pools, then Dense with a sigmoid.
 
-    It has 38,947,648 parameters for the published 105x105x1 images and 4,096 dimensions; `koch_parameters` says how
-    many for others. Nearly all are in the last layer, whose embeddings lie in (0, 1).
+    It has 38,947,648 parameters for the published 105x105x1 images and 4,096 dimensions, and `koch_parameters` for
+    others. Nearly all are in the last layer. Embeddings have values in (0, 1).
 
     Args:
         input_size: height, width and channels of an image; the shorter side at least 65.
-        embedding_dim: numbers in an embedding; 4,096 in the original.
+        embedding_dim: size of an embedding; 4,096 in the original.
 
     Returns:
         A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
 
     Raises:
-        ConfigError: the images are too small, or the last layer would be larger than a machine can hold.
+        ConfigError: the images are too small, or the last layer would be too large.
 
     Reference:
         Koch et al. 2015, "Siamese neural networks for one-shot image recognition", figure 4.
@@ -35,12 +35,12 @@ def koch(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
         if number > 1:
             x = keras.layers.MaxPooling2D(2, name=f"pool{number - 1}")(x)
         x = keras.layers.Conv2D(filters, size, activation="relu", name=f"conv{number}")(x)
-    x = flat(x, embedding_dim, "koch")
+    x = flatten(x, embedding_dim, "koch")
     return keras.Model(image, embedding(x, embedding_dim, activation="sigmoid"), name="koch")
 
 
 def koch_parameters(input_size: tuple[int, int, int], embedding_dim: int) -> int:
-    """How many parameters `koch` has for these images, without building it."""
+    """Returns the number of weights of `koch` without building it."""
     height, width, channels = input_size
     count = 0
     for number, (filters, size) in enumerate(CONVOLUTIONS):

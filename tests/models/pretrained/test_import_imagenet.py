@@ -7,7 +7,8 @@ from tensorflow import keras
 
 from siamese_tf.errors import ConfigError, ModelFileError
 from siamese_tf.models.pretrained.import_imagenet import import_imagenet
-from siamese_tf.models.towers.build import mobilenet_v2, reference, resnet50
+from siamese_tf.models.towers.imagenet import mobilenet_v2, resnet50
+from siamese_tf.models.towers.reference import reference
 from siamese_tf.models.weights import plain_names
 
 

@@ -6,15 +6,16 @@ from siamese_tf.errors import ConfigError
 from siamese_tf.models.towers.blocks import (
     BATCH_NORM_MOMENTUM,
     MAX_DENSE_WEIGHTS,
-    SMALLEST_OF_ALL,
+    SMALLEST_MIN_SIZE,
     check_size,
     convolution,
+    convolution_parameters,
     embedding,
-    flat,
+    flatten,
     residual,
 )
 
-EPSILON = 1e-3  # of Keras' batch normalisation
+EPSILON = 1e-3  # of Keras' batch normalization
 
 
 def network(size, block, *arguments, **options):
@@ -31,33 +32,35 @@ def layer_names(model):
 
 
 @pytest.mark.parametrize(
-    ("least", "cure"),
-    [(SMALLEST_OF_ALL, "Take larger images"), (SMALLEST_OF_ALL + 2, "Take larger images, or another tower")],
+    ("min_size", "hint"),
+    [(SMALLEST_MIN_SIZE, "Use larger images"), (SMALLEST_MIN_SIZE + 2, "Use larger images, or another tower")],
 )
-def test_images_too_small_are_refused_and_another_tower_is_named_where_one_may_take_them(least, cure):
-    check_size("mine", (least, least + 9, 3), least)
-    for size in ((least - 1, 30, 1), (30, least - 1, 3)):
+def test_images_too_small_are_refused_and_another_tower_is_suggested_if_one_may_accept_them(min_size, hint):
+    check_size("mine", (min_size, min_size + 9, 3), min_size)
+    for size in ((min_size - 1, 30, 1), (30, min_size - 1, 3)):
         with pytest.raises(ConfigError) as caught:
-            check_size("mine", size, least)
+            check_size("mine", size, min_size)
         assert str(caught.value) == (
-            f"tower mine needs images of at least {least}x{least} pixels; got {size[0]}x{size[1]}. {cure}"
+            f"tower mine needs images of at least {min_size}x{min_size} pixels; got {size[0]}x{size[1]}. {hint}"
         )
 
 
-def test_flat_is_one_row_for_an_image():
+def test_flatten_gives_one_row_per_image():
     pixels = images(2, 3, 4, 5)
-    np.testing.assert_array_equal(network((3, 4, 5), flat, 7, "mine")(pixels), pixels.reshape(2, 60))
+    np.testing.assert_array_equal(network((3, 4, 5), flatten, 7, "mine")(pixels), pixels.reshape(2, 60))
 
 
-def test_more_dense_weights_than_a_machine_can_hold_are_refused():
-    most = MAX_DENSE_WEIGHTS // 128  # pixels for 128 dimensions
-    assert network((most // 512, 512, 1), flat, 128, "mine").output_shape == (None, most)
-    with pytest.raises(ConfigError, match="tower mine would need 42,008,576 weights for these images and 128 dim"):
-        network((most // 512 + 1, 512, 1), flat, 128, "mine")
+def test_too_many_dense_weights_are_refused():
+    pixels = MAX_DENSE_WEIGHTS // 128  # for 128 dimensions
+    assert network((pixels // 512, 512, 1), flatten, 128, "mine").output_shape == (None, pixels)
+    with pytest.raises(
+        ConfigError, match="tower mine must have at most 41,943,040 weights in its last layer; got 42,008,576 for"
+    ):
+        network((pixels // 512 + 1, 512, 1), flatten, 128, "mine")
 
 
-def test_a_convolution_is_normalised_and_rectified():
-    """One pixel of two channels. 3 * 2 + 1 * -1 = 5; normalised by mean 1 and variance 4, times 0.5, plus -0.25."""
+def test_a_convolution_is_normalized_and_rectified():
+    """One pixel of two channels. 3 * 2 + 1 * -1 = 5; normalized by mean 1 and variance 4, times 0.5, plus -0.25."""
     model = network((1, 1, 2), convolution, 1, 1, "block")
     assert layer_names(model) == {"block_conv", "block_norm", "block_relu"}
     norm = model.get_layer("block_norm")
@@ -70,7 +73,11 @@ def test_a_convolution_is_normalised_and_rectified():
     np.testing.assert_allclose(np.ravel(model(pixels, training=False)), [expected, 0], rtol=1e-5)
 
 
-def test_a_convolution_may_leave_the_signs_alone_and_halve():
+def test_the_weights_of_a_convolution_are_counted_without_it():
+    assert network((5, 4, 2), convolution, 3, 4, "block").count_params() == convolution_parameters(4, 2, 3) == 108
+
+
+def test_a_convolution_may_be_strided_and_without_relu():
     model = network((5, 4, 2), convolution, 3, 3, "block", strides=2, activation=False)
     assert layer_names(model) == {"block_conv", "block_norm"}
     out = np.asarray(model(images(2, 5, 4, 2), training=False))
@@ -78,24 +85,24 @@ def test_a_convolution_may_leave_the_signs_alone_and_halve():
     assert out.min() < 0 < out.max()
 
 
-def silent(model, name):
-    """The convolutions beside the shortcut give nothing."""
+def without_residual(model, name):
+    """The model with a residual branch that returns 0."""
     norm = model.get_layer(f"{name}_2_norm")
     norm.set_weights([np.zeros_like(norm.get_weights()[0]), *norm.get_weights()[1:]])
     return model
 
 
-def test_the_shortcut_of_a_block_that_keeps_the_shape_is_what_came():
-    model = silent(network((3, 3, 4), residual, 4, "block"), "block")
+def test_the_shortcut_of_a_block_that_preserves_the_shape_is_its_input():
+    model = without_residual(network((3, 3, 4), residual, 4, "block"), "block")
     pixels = images(2, 3, 3, 4)
     np.testing.assert_array_equal(model(pixels, training=False), np.maximum(pixels, 0))
     assert not [name for name in layer_names(model) if "shortcut" in name or "average" in name]
     assert "block" in layer_names(model)
 
 
-def test_the_shortcut_of_a_block_that_halves_is_averaged_and_projected():
+def test_the_shortcut_of_a_strided_block_is_averaged_and_projected():
     """Four pixels become their mean; at an odd edge, of those there are."""
-    model = silent(network((2, 3, 1), residual, 2, "block", strides=2), "block")
+    model = without_residual(network((2, 3, 1), residual, 2, "block", strides=2), "block")
     model.get_layer("block_shortcut_conv").set_weights([np.array([1.0, -1.0]).reshape(1, 1, 1, 2)])
     pixels = np.array([[1, 2, 5], [3, 6, 9]], np.float32).reshape(1, 2, 3, 1)
     expected = np.array([[3, 0], [7, 0]]) / np.sqrt(1 + EPSILON)  # (1 + 2 + 3 + 6) / 4, (5 + 9) / 2
@@ -103,14 +110,14 @@ def test_the_shortcut_of_a_block_that_halves_is_averaged_and_projected():
 
 
 @pytest.mark.parametrize(("filters", "strides"), [(4, 2), (6, 1)])
-def test_a_shortcut_has_only_what_it_needs(filters, strides):
+def test_a_shortcut_has_only_the_layers_it_needs(filters, strides):
     names = layer_names(network((4, 4, 4), residual, filters, "block", strides=strides))
     assert ("block_average" in names) is (strides == 2)
     assert ("block_shortcut_conv" in names) is (filters == 6)
 
 
 def test_a_block_adds_its_convolutions_to_the_shortcut():
-    """One pixel, one channel: 2 + 3 * relu(0.5 * 2), and relu of it; for -2 nothing gets through."""
+    """One pixel, one channel: 2 + 3 * relu(0.5 * 2), and relu of it; for -2 the sum is negative."""
     model = network((1, 1, 1), residual, 1, "block")
     for number, weight in ((1, 0.5), (2, 3.0)):
         kernel = np.zeros((3, 3, 1, 1))
@@ -120,11 +127,11 @@ def test_a_block_adds_its_convolutions_to_the_shortcut():
     np.testing.assert_allclose(np.ravel(model(pixels, training=False)), [5, 0], rtol=1e-5)
 
 
-def test_an_embedding_is_float32_whatever_comes_before():
+def test_an_embedding_is_float32_under_any_precision():
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
-        model = network((2, 2, 1), lambda image: embedding(flat(convolution(image, 1, 3, "a"), 3, "mine"), 3))
+        model = network((2, 2, 1), lambda image: embedding(flatten(convolution(image, 1, 3, "a"), 3, "mine"), 3))
         rectified = network((4,), embedding, 3, activation="relu")
     finally:
         keras.mixed_precision.set_global_policy(before)

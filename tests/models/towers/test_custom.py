@@ -60,39 +60,37 @@ def giving(structure):
     return keras.Model(image, structure(keras.layers.Dense(4)(keras.layers.Flatten()(image))))
 
 
-KNOWS_ITS_SHAPES = (
-    "tower must be a keras.Model that knows its shapes; got {}. Pass a functional model, a Sequential that"
-)
+KNOWN_SHAPES = "tower must be a keras.Model with known shapes; got {}. Pass a functional model, a Sequential that"
 WRONG = {
     "a function": (tower, "tower must be a keras.Model; got the function tower. Pass the model it returns"),
     "a built-in function": (len, "tower must be a keras.Model; got the function len. Pass the model it returns"),
-    "a class": (Subclassed, "tower must be a keras.Model; got the class Subclassed. Pass a model made of it"),
-    "a layer": (keras.layers.Dense(4), "got Dense, a layer. Pass keras.Model(image, yours(image))"),
+    "a class": (Subclassed, "tower must be a keras.Model; got the class Subclassed. Pass an instance of it"),
+    "a layer": (keras.layers.Dense(4), "got Dense, a layer. Pass keras.Model(image, tower(image))"),
     "a layer with layers": (
         WithLayers(),
-        "got WithLayers, a layer. Pass keras.Model(image, yours(image)) with",
+        "got WithLayers, a layer. Pass keras.Model(image, tower(image)) with",
     ),
-    "a name": ("resnet", "got 'resnet'. A tower by name goes into the config: TrainConfig(tower=...)"),
+    "a name": ("resnet", "got 'resnet'. Set a tower by name in the config: TrainConfig(tower=...)"),
     "a list": ([], "got an object of type list. Pass a model of tensorflow.keras"),
     "a number": (0, "tower must be a keras.Model; got 0. Pass a model of tensorflow.keras"),
-    "a subclassed model": (Subclassed(), KNOWS_ITS_SHAPES.format("Subclassed, a subclassed model")),
-    "a subclassed model, called": (called(), KNOWS_ITS_SHAPES.format("Subclassed, a subclassed model")),
+    "a subclassed model": (Subclassed(), KNOWN_SHAPES.format("Subclassed, a subclassed model")),
+    "a subclassed model, called": (called(), KNOWN_SHAPES.format("Subclassed, a subclassed model")),
     "an unbuilt Sequential": (
         keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(4)]),
-        KNOWS_ITS_SHAPES.format("an unbuilt Sequential"),
+        KNOWN_SHAPES.format("an unbuilt Sequential"),
     ),
     "a batch of fixed size": (
         (lambda image: keras.Model(image, keras.layers.Flatten()(image)))(keras.Input(SIZE, batch_size=2)),
-        "must take (n, 8, 8, 1) images and give (n, d) embeddings; it takes (2, 8, 8, 1)",
+        "must map (n, 8, 8, 1) images to (n, d) embeddings; got (2, 8, 8, 1)",
     ),
     "a dict of embeddings": (
         giving(lambda one: {"embedding": one}),
-        "your tower must give one tensor of embeddings; it gives a dict of 1. Pass keras.Model(image, embeddings)",
+        "the custom tower must return one tensor of embeddings; got a dict of 1. Pass keras.Model(image, embeddings)",
     ),
-    "two embeddings": (giving(lambda one: [one, one]), "must give one tensor of embeddings; it gives a list of 2."),
-    "a tuple of embeddings": (giving(lambda one: (one,)), "must give one tensor of embeddings; it gives a tuple of 1."),
-    "integer images": (taking("uint8"), "must take float images, such as float32; it takes uint8"),
-    "integer embeddings": (giving_integers(), "must give float embeddings, such as float32; it gives int"),
+    "two embeddings": (giving(lambda one: [one, one]), "must return one tensor of embeddings; got a list of 2."),
+    "a tuple of embeddings": (giving(lambda one: (one,)), "must return one tensor of embeddings; got a tuple of 1."),
+    "integer images": (taking("uint8"), "must take images of a floating-point dtype; got uint8"),
+    "integer embeddings": (giving_integers(), "must return embeddings of a floating-point dtype; got int"),
 }
 
 
@@ -156,10 +154,10 @@ def test_a_sequential_with_an_input_and_a_wrapped_subclass_are_taken():
 def test_without_weights_to_train_the_reason_says_which_it_is():
     frozen = tower()
     frozen.trainable = False
-    with pytest.raises(ConfigError, match="no trainable weights, .*: all its layers are frozen"):
+    with pytest.raises(ConfigError, match="must have trainable weights; all its layers are frozen"):
         check_trainable(frozen)
     image = keras.Input(SIZE)
-    with pytest.raises(ConfigError, match="your tower has no weights, so there is nothing to train"):
+    with pytest.raises(ConfigError, match="the custom tower must have weights to train; it has none"):
         check_trainable(keras.Model(image, keras.layers.Flatten()(image)))
 
 

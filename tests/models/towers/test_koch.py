@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from siamese_tf.config.catalog import TOWER_DEFAULTS
+from siamese_tf.config.catalog import TOWERS
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.towers import koch as module
 from siamese_tf.models.towers.koch import MIN_SIZE, koch, koch_parameters
 
 
 def test_the_published_network_has_the_parameters_of_its_layers():
-    # 105 - 9 = 96, pooled 48, - 6 = 42, pooled 21, - 3 = 18, pooled 9, - 3 = 6: 6 * 6 * 256 = 9,216 numbers.
+    # 105 - 9 = 96, pooled 48, - 6 = 42, pooled 21, - 3 = 18, pooled 9, - 3 = 6: 6 * 6 * 256 = 9,216 features.
     convolutions = (10 * 10 * 1 + 1) * 64 + (7 * 7 * 64 + 1) * 128 + (4 * 4 * 128 + 1) * 128 + (4 * 4 * 128 + 1) * 256
     assert convolutions == 1_194_816
     assert convolutions + (9_216 + 1) * 4_096 == 38_947_648
@@ -16,14 +16,14 @@ def test_the_published_network_has_the_parameters_of_its_layers():
 
 
 def test_the_published_network_may_be_built(monkeypatch):
-    """All of it but the last layer is, for these tests are short of memory."""
-    assert TOWER_DEFAULTS["koch"].embedding_dim == 4_096
+    """All but the last layer, which would take 160 MiB."""
+    assert TOWERS["koch"].embedding_dim == 4_096
     monkeypatch.setattr(module, "embedding", lambda x, *_, **__: x)
     assert koch((105, 105, 1), 4_096).output_shape == (None, 9_216)
 
 
 @pytest.mark.parametrize(("size", "dimensions"), [((65, 65, 1), 1), ((66, 97, 3), 3), ((112, 92, 1), 2)])
-def test_the_parameters_are_known_before_it_is_built(size, dimensions):
+def test_its_parameters_are_counted_without_it(size, dimensions):
     assert koch(size, dimensions).count_params() == koch_parameters(size, dimensions)
 
 
@@ -55,7 +55,10 @@ def test_images_too_small_are_refused(size):
         koch(size, 4)
 
 
-def test_a_network_no_machine_can_hold_is_refused_before_it_is_made():
+def test_a_network_too_large_for_memory_is_refused_before_it_is_built():
     # 256 - 9 = 247 -> 123 - 6 = 117 -> 58 - 3 = 55 -> 27 - 3 = 24: 24 * 24 * 256 * 4,096 weights.
-    with pytest.raises(ConfigError, match="koch would need 603,979,776 weights .* Use the tower small_cnn, or smaller"):
+    with pytest.raises(
+        ConfigError,
+        match="koch must have at most 41,943,040 .*; got 603,979,776 .* Use the tower small_cnn, or smaller",
+    ):
         koch((256, 256, 1), 4_096)

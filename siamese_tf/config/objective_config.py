@@ -1,0 +1,52 @@
+"""Settings of the objectives with a margin: the margin, and how triplets are formed."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from siamese_tf.config.catalog import MINING
+from siamese_tf.config.checks import check_choice, check_number, check_whole, either
+from siamese_tf.config.settings import ADVANCED, TRAINING, Settings, setting
+
+LOSSES_FROM = ("addons", "native")
+SOFT = "soft"
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig(Settings):
+    """Margin of the contrastive and the triplet loss, and the mining of triplets."""
+
+    margin: float | str | None = setting(
+        None,
+        "Margin in the head's distance: where dissimilar pairs stop to cost (contrastive), or by how much the negative"
+        f" must be further away than the positive (triplet); {SOFT} is log(1 + exp(...)) (triplet).",
+        partial(check_number, above=True, optional=True, word=SOFT),
+        panel=TRAINING,
+        show_default="the objective's for the head",
+    )
+    mining: str = setting(
+        "semi-hard",
+        f"Triplets that count: {either(MINING)} (triplet).",
+        partial(check_choice, choices=MINING),
+        panel=ADVANCED,
+    )
+    losses: str | None = setting(
+        None,
+        f"Implementation of the triplet loss: {either(LOSSES_FROM)} (triplet).",
+        partial(check_choice, choices=LOSSES_FROM, optional=True),
+        show_default="addons if installed",
+        panel=ADVANCED,
+    )
+    classes_per_batch: int | None = setting(
+        None,
+        "Number of classes in a batch, P (triplet).",
+        partial(check_whole, low=2, high=65_536, optional=True),
+        show_default="16, with hard mining 32, with all 8",
+        panel=ADVANCED,
+    )
+    images_per_class: int | None = setting(
+        None,
+        "Number of images of each class in a batch, K (triplet).",
+        partial(check_whole, low=2, high=65_536, optional=True),
+        show_default="--batch-pairs / P, with hard mining a quarter",
+        panel=ADVANCED,
+    )
