@@ -127,7 +127,7 @@ def checkpoint_of(**arrays):
         checkpoint_of(facts=np.array("[]")),
         checkpoint_of(facts=np.array('{"run": {}}')),
         checkpoint_of(facts=np.array(f"{{{NO_ARRAYS}}}")),
-        checkpoint_of(facts=np.array(f'{{"run": {{}}, "knob": 1, {NO_ARRAYS}}}')),
+        checkpoint_of(facts=np.array(f'{{"run": {{}}, "unknown": 1, {NO_ARRAYS}}}')),
         checkpoint_of(facts=np.array(f'{{"run": {{}}, {NO_ARRAYS.replace("0", "1")}}}')),
         checkpoint_of(facts=np.array([{}], dtype=object)),
     ],

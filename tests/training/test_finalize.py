@@ -67,10 +67,10 @@ def finish(run, folder, model=None, config=CONFIG, pictures=False):
     """Finalizes a run of two epochs; returns the model and the logged lines."""
     numbers = {"loss": 0.5, "validation_accuracy": 0.75, "learning_rate": 1e-3, "seconds": 2.0}
     state = RunState({}, history=[{"epoch": 1, **numbers}, {"epoch": 2, **numbers}], best_epoch=1)
-    said: list[str] = []
+    lines: list[str] = []
     model = model or two_halves_model()
-    finalize_run(model, config, run, state, folder, command="make it", log=said.append, pictures=pictures)
-    return model, said
+    finalize_run(model, config, run, state, folder, command="make it", log=lines.append, pictures=pictures)
+    return model, lines
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +110,8 @@ def test_the_file_holds_the_calibrated_model_and_the_record(finished, toys):
 
 
 def test_the_lines(finished):
-    model, said, _ = finished
-    text = "\n".join(said)
+    model, lines, _ = finished
+    text = "\n".join(lines)
     assert "train" in text
     assert "validation" in text
     assert f"threshold {model.threshold:.4f}, chosen on the validation pairs" in text
@@ -119,7 +119,7 @@ def test_the_lines(finished):
 
 
 def test_the_threshold_and_the_probability_come_from_the_validation_pairs_alone(toys):
-    """Whatever the others say: their scores and labels turned round change nothing."""
+    """Inverted scores and labels of the other pairs change nothing."""
     plain, turned = two_halves_model(), two_halves_model()
     toys = toys.task.train
     others = toys.split != VALIDATION
@@ -150,8 +150,8 @@ def test_the_scores_are_probabilities_afterwards(toys):
 
 
 def test_a_model_that_has_learned_nothing_is_reported(toys, tmp_path):
-    model, said = finish(toys, tmp_path, blind_model())
-    assert any("does not separate similar from dissimilar validation pairs" in line for line in said)
+    model, lines = finish(toys, tmp_path, blind_model())
+    assert any("does not separate similar from dissimilar validation pairs" in line for line in lines)
     pairs = toys.task.train
     assert np.ptp(model.score_pairs(pairs.images, pairs.img1, pairs.img2)) < MIN_SLOPE
     assert model.record["accuracy"]["validation"] <= 0.75
@@ -176,8 +176,8 @@ def test_a_model_that_puts_similar_images_apart_cannot_tell_pairs_apart(toys, tm
     task = replace(toys.task, train=turned, test=turned)
     model = two_halves_model()
     model.head.scale.assign(-5.0)
-    _, said = finish(replace(toys, original=task, task=task), tmp_path, model)
-    assert any("does not separate similar from dissimilar validation pairs" in line for line in said)
+    _, lines = finish(replace(toys, original=task, task=task), tmp_path, model)
+    assert any("does not separate similar from dissimilar validation pairs" in line for line in lines)
     loaded = load_model(tmp_path / "siamese.keras", tower=two_halves_model().tower)
     assert 0 < float(loaded.head.scale) < 0.001
 
@@ -200,7 +200,7 @@ def test_without_test_pairs(toys, tmp_path, monkeypatch):
 
 
 def test_triplets_report_the_embeddings_of_the_test_images(quarters, run_of, tmp_path):
-    model, said = finish(run_of(quarters), tmp_path, four_quarters_model(), TRIPLETS)
+    model, lines = finish(run_of(quarters), tmp_path, four_quarters_model(), TRIPLETS)
     images = quarters.images_of(TEST)
     embeddings = normalize_for_distance(model, model.embed(quarters.images[images]))
     report = model.record["embeddings"]
@@ -209,18 +209,18 @@ def test_triplets_report_the_embeddings_of_the_test_images(quarters, run_of, tmp
     assert (report["images"], report["classes"]) == (len(images), 4)
     assert report["recall_at"]["1"] == report["map_at_r"] == 1.0
     assert model.record["triplet"]["short_classes"] == 1
-    about = said[said.index("embeddings of the test images:") + 1 :]
-    assert about == embedding_lines(report)
+    reported = lines[lines.index("embeddings of the test images:") + 1 :]
+    assert reported == embedding_lines(report)
 
 
 def test_without_labeled_test_images_there_is_no_report_on_them(quarters, run_of, tmp_path):
     run = run_of(quarters)
     for test in (None, replace(quarters, labels=None)):
         task = replace(run.task, test=test)
-        model, said = finish(replace(run, original=task, task=task), tmp_path, four_quarters_model(), TRIPLETS)
+        model, lines = finish(replace(run, original=task, task=task), tmp_path, four_quarters_model(), TRIPLETS)
         assert "embeddings" not in model.record
         assert "triplet" in model.record
-        assert not any("embeddings" in line for line in said)
+        assert not any("embeddings" in line for line in lines)
 
 
 @pytest.mark.parametrize("config", [CONFIG, replace(TRIPLETS, classes_per_batch=2)], ids=["bce", "triplet"])
@@ -228,7 +228,7 @@ def test_membership_in_one_class_is_evaluated_over_images(quarters, run_of, tmp_
     """By the true labels, whatever the labels of the task."""
     config = replace(config, one_vs_rest="south-west", rest_is_a_class=True)
     run = run_of(quarters, config)
-    model, said = finish(run, tmp_path, four_quarters_model(), config)
+    model, lines = finish(run, tmp_path, four_quarters_model(), config)
     report = dict(model.record["one_vs_rest"])
     assert report == {"class": "south-west", "label": 2, "rest_is_a_class": True} | evaluate_membership(
         model, run.original, 2, seed=config.seed
@@ -236,7 +236,7 @@ def test_membership_in_one_class_is_evaluated_over_images(quarters, run_of, tmp_
     assert report["test"]["f1"] == report["validation"]["f1"] == 1.0
     assert report["test"]["members"] == int((quarters.labels[quarters.images_of(TEST)] == 2).sum())
     assert report["test"]["images"] == len(quarters.images_of(TEST))
-    assert any(line.startswith("is it south-west? from 10 reference images") for line in said)
+    assert any(line.startswith("is it south-west? from 10 reference images") for line in lines)
     assert model.record["dataset"] == "toys-south-west-vs-rest"
     if config.objective == "triplet":
         assert model.record["embeddings"]["classes"] == 2  # the rest is one of them
@@ -245,7 +245,7 @@ def test_membership_in_one_class_is_evaluated_over_images(quarters, run_of, tmp_
 
 
 def test_what_the_test_images_show_changes_nothing_but_the_numbers_on_them(quarters, run_of, tmp_path):
-    """Their pixels and labels drawn anew: same threshold, same probabilities, same numbers on all the rest."""
+    """With other pixels and labels: same threshold, same probabilities, same numbers on all the rest."""
     test = quarters.images_of(TEST)
     rng = np.random.default_rng(0)
     images, labels = quarters.images.copy(), quarters.labels.copy()

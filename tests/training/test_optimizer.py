@@ -25,9 +25,9 @@ def model():
 # The learning rate.
 
 
-def rates(model, steps_per_epoch=STEPS_PER_EPOCH, **knobs):
+def rates(model, steps_per_epoch=STEPS_PER_EPOCH, **settings):
     """Of all steps, as far as each goes: Adam goes as far as the learning rate where the gradient is always 1."""
-    config = replace(CONFIG, **knobs)
+    config = replace(CONFIG, **settings)
     optimizer, weight, found = build_optimizer(config, model, steps_per_epoch), model.head.bias, []
     for _ in range(config.epochs * steps_per_epoch):
         weight.assign(0.0)

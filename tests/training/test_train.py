@@ -434,12 +434,12 @@ def test_a_finished_run_resumed_reports_again(whole, config, tmp_path, capsys):
     shutil.copytree(whole[1], tmp_path, dirs_exist_ok=True)
     (tmp_path / "siamese.keras").unlink()
     model = train(config, tmp_path, resume=True, quiet=False)
-    said = capsys.readouterr().out
+    out = capsys.readouterr().out
     accuracy = whole[0].record["accuracy"]
-    assert f"{accuracy['train']:.4f}" in said
-    assert f"{accuracy['test']:.4f}" in said
-    assert f"threshold {model.threshold:.4f}, chosen on the validation pairs" in said
-    assert f"Results are in {tmp_path}" in said
+    assert f"{accuracy['train']:.4f}" in out
+    assert f"{accuracy['test']:.4f}" in out
+    assert f"threshold {model.threshold:.4f}, chosen on the validation pairs" in out
+    assert f"Results are in {tmp_path}" in out
     assert_same_bits(model, whole[0])
     assert_same_bits(load_model(tmp_path / "siamese.keras"), whole[0])
     assert (tmp_path / "history.csv").read_bytes() == (whole[1] / "history.csv").read_bytes()
@@ -526,7 +526,7 @@ def test_what_keras_is_set_to_for_other_work_changes_no_bit(toy_pairs, tmp_path)
 
 @pytest.fixture(scope="module")
 def one_file(digit_pairs, tmp_path_factory) -> PairDataset:
-    """All three parts in one file, where test images stand among the others and could be taken for them."""
+    """All three parts in one file, where test images could be mistaken for the others."""
     train, test = (load_pair_file(digit_pairs.with_name(f"{name}_pairs.npz")) for name in ("train", "test"))
     count = len(test.images)
     columns = {
@@ -570,8 +570,8 @@ ADDONS = importlib.util.find_spec("tensorflow_addons") is not None
 def runs(one_file, tmp_path_factory):
     """By the names of RUNS: the config of an unbroken run, its model and its folder."""
     ended = {}
-    for name, knobs in RUNS.items():
-        config, folder = TrainConfig(pairs=str(one_file.path), **knobs), tmp_path_factory.mktemp("run")
+    for name, settings in RUNS.items():
+        config, folder = TrainConfig(pairs=str(one_file.path), **settings), tmp_path_factory.mktemp("run")
         ended[name] = config, train(config, folder), folder
     return ended
 
@@ -774,7 +774,7 @@ def tower_spoilt_from(step):
 
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
 def test_a_loss_that_is_not_finite_late_in_a_run_costs_only_the_epochs_after(config, tmp_path, capsys, schedule):
-    """The best epoch is delivered, and the run goes on with a lower learning rate."""
+    """The best epoch is returned, and the run can be resumed with a lower learning rate."""
     run, steps = tmp_path / "run", 800 // 64
     spoilt = replace(config, epochs=4, tower="custom", average=0.0, schedule=schedule, learning_rate=0.01)
     model = train(spoilt, run, tower=tower_spoilt_from(2 * steps + 5), quiet=False)
@@ -804,7 +804,7 @@ def test_a_loss_that_is_not_finite_late_in_a_run_costs_only_the_epochs_after(con
 
 
 def test_a_default_learning_rate_does_not_replace_that_of_the_run(whole, config, tmp_path):
-    """A run with a rate of its own, resumed without saying so, is another run."""
+    """A run with another rate than the default is not resumed with the default."""
     facts = json.loads(str(np.load(whole[1] / CHECKPOINT)["facts"]))
     state = load_checkpoint(whole[1], facts["run"])
     state.run["learning_rate"] = 0.5
@@ -878,7 +878,7 @@ def test_a_process_killed_after_its_first_checkpoint_is_resumed_to_the_same_bits
     assert history(run) == history(whole[1])
 
 
-# Says when it begins, and kills itself before the given call of a write: fsync, chmod and replace are three calls.
+# Prints when training starts, and kills itself before a given call of a write; fsync, chmod and replace are such calls.
 TRAIN = """
 import os, signal, sys
 from siamese_tf import files
@@ -921,13 +921,13 @@ def quick(digit_pairs, tmp_path_factory):
     @functools.cache
     def unbroken(objective):
         folder = tmp_path_factory.mktemp("quick")
-        knobs = {"objective": objective, "tower": "reference", "epochs": 8, "embedding_dim": 8, **QUICK[objective]}
-        config = TrainConfig(pairs=str(digit_pairs), **knobs)
+        settings = {"objective": objective, "tower": "reference", "epochs": 8, "embedding_dim": 8, **QUICK[objective]}
+        config = TrainConfig(pairs=str(digit_pairs), **settings)
         (folder / "config.json").write_text(json.dumps(config.to_dict()))
         with started(folder / "config.json", folder / "run", NEVER) as process:
-            began = time.perf_counter()
+            start = time.perf_counter()
             calls = int(process.stdout.readline())
-            seconds = time.perf_counter() - began
+            seconds = time.perf_counter() - start
         assert process.returncode == 0
         return config, load_model(folder / "run" / "siamese.keras"), folder, seconds, calls
 
@@ -936,7 +936,7 @@ def quick(digit_pairs, tmp_path_factory):
 
 @contextmanager
 def started(config: Path, folder: Path, last: int) -> Iterator[subprocess.Popen]:
-    """Another process that has loaded TensorFlow and begins to train now."""
+    """Another process that has loaded TensorFlow and starts to train."""
     arguments = python(TRAIN, config, folder, last)
     with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def model_of(config, tower=linear_tower):
 
 
 def another(model):
-    """With variables of its own."""
+    """A copy with its own variables."""
     return SiameseModel((8, 8, 1), keras.models.clone_model(model.tower), head=model.head_name)
 
 
@@ -66,8 +67,18 @@ def run(quarters, run_of):
     return run_of(quarters)
 
 
+@cache
+def _batches(run, config):
+    return list(training_batches(run, config, range(1)))
+
+
+def batches_of(run, config=CONFIG):
+    """The batches of the first epoch; shared by all configs that draw the same ones."""
+    return _batches(run, replace(config_of(config.objective), pairs_per_step=config.pairs_per_step))
+
+
 def first_batch(run, config=CONFIG):
-    return next(iter(training_batches(run, config, range(1))))
+    return batches_of(run, config)[0]
 
 
 @pytest.mark.parametrize("objective", OBJECTIVE_NAMES)
@@ -123,7 +134,7 @@ def test_contrastive_and_mse_train_different_weights_from_the_same_ones(run):
         model = model_of(config)
         start = model.get_weights()
         trainer = trainer_of(model, config, learning_rate=0.01)
-        for batch in training_batches(run, config, range(1)):
+        for batch in batches_of(run, config):
             trainer.train_step(batch)
         ends.append((start, model.get_weights()))
     for values in zip(*(start for start, _ in ends), strict=True):
@@ -254,8 +265,7 @@ def steps_of(run, average, count=5):
     """After each step with a fast optimizer, the trained weights and their averages."""
     config = replace(config_of("bce"), average=average)
     trainer = trainer_of(model_of(config, normalized_tower), config, learning_rate=0.1)
-    batches = training_batches(run, config, range(count)).take(count)
-    for batch in batches:
+    for batch in batches_of(run, config)[:count]:
         trainer.train_step(batch)
         yield values(trainer.model.variables), values(trainer.ema_variables)
 
@@ -299,7 +309,7 @@ def test_the_ema_model_has_the_averages_inside_ema_weights_and_no_longer(run, sh
     trainer = Trainer(model, ema_model, config)
     trainer.compile(optimizer=keras.optimizers.Adam(0.1), jit_compile=False)
     trainer.optimizer.build(model.trainable_variables)
-    for batch in training_batches(run, config, range(3)).take(3):
+    for batch in batches_of(run, config)[:3]:
         trainer.train_step(batch)
     trained, before = values(model.variables), values(ema_model.variables)
     with trainer.ema_weights() as yielded:
@@ -321,7 +331,7 @@ def test_the_state_is_every_variable_a_step_changes(run):
     config = config_of("bce")
     trainer = trainer_of(model_of(config, normalized_tower), config, learning_rate=0.1)
     before = values(trainer.state)
-    for batch in training_batches(run, config, range(2)).take(2):
+    for batch in batches_of(run, config)[:2]:
         trainer.train_step(batch)
     assert len(before) == 2 * len(trainer.model.variables)
     assert all(not np.array_equal(one, other) for one, other in zip(before, values(trainer.state), strict=True))
@@ -359,7 +369,7 @@ def test_l2_makes_kernels_smaller(run, optimizer):
     sizes = []
     for l2 in (0.0, 0.1):
         trainer = built_trainer(replace(config_of("bce"), l2=l2, optimizer=optimizer, learning_rate=0.02))
-        for batch in training_batches(run, CONFIG, range(1)).take(6):
+        for batch in batches_of(run)[:6]:
             trainer.train_step(batch)
         sizes.append(float(np.square(trainer.model.get_weights()[0]).sum()))
     assert sizes[1] < 0.9 * sizes[0]
@@ -389,8 +399,8 @@ def test_l2_of_a_tower_without_kernels_to_train_is_none(run):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_multiplier_scales_the_change_of_a_variable(run, optimizer):
     """Weight decay and l2 included; in a graph, as `fit` makes one, too."""
-    knobs = {"optimizer": optimizer, "learning_rate": 0.02, "weight_decay": 0.5, "l2": 0.01}
-    config, batch = replace(config_of("bce"), **knobs), first_batch(run)
+    settings = {"optimizer": optimizer, "learning_rate": 0.02, "weight_decay": 0.5, "l2": 0.01}
+    config, batch = replace(config_of("bce"), **settings), first_batch(run)
     moves = []
     for layer_decay, in_graph in ((None, False), (0.5, False), (0.5, True)):
         trainer = built_trainer(replace(config, layer_decay=layer_decay), deep_tower)
@@ -424,7 +434,7 @@ def test_without_a_layer_decay_a_step_is_the_optimizers_bit_for_bit(run, monkeyp
         if plainly:
             monkeypatch.setattr(Trainer, "_apply", lambda self, pairs: self.optimizer.apply_gradients(pairs))
         trainer = built_trainer(replace(config_of("bce"), learning_rate=0.01), deep_tower)
-        for batch in training_batches(run, CONFIG, range(1)).take(3):
+        for batch in batches_of(run)[:3]:
             trainer.train_step(batch)
         ends.append(trainer.model.get_weights())
     assert all(np.array_equal(one, other) for one, other in zip(*ends, strict=True))
@@ -456,9 +466,10 @@ def tower_that_adds(loss):
     return build
 
 
-def one_step(run, loss, **knobs):
+@cache
+def one_step(run, loss, **settings):
     """The first kernel before and after a step of plain gradient descent, its inputs, and what is reported."""
-    config = replace(config_of("bce"), tower="custom", optimizer="sgd", learning_rate=0.01, **knobs)
+    config = replace(config_of("bce"), tower="custom", optimizer="sgd", learning_rate=0.01, **settings)
     trainer = built_trainer(config, tower_that_adds(loss))
     kernel = trainer.model.tower.trainable_variables[0]
     before, batch = kernel.numpy(), first_batch(run, config)
@@ -513,8 +524,8 @@ def test_embeddings_of_any_float_dtype_are_trained_saved_and_scored(run, quarter
         image = keras.Input((8, 8, 1))
         return keras.Model(image, keras.layers.Dense(4, dtype=dtype)(keras.layers.Flatten(dtype=dtype)(image)))
 
-    knobs = {"tower": "custom", "optimizer": "sgd", "learning_rate": 0.01, "l2": 1e-3, "head": "cosine"}
-    config = replace(config_of(objective), **knobs)
+    settings = {"tower": "custom", "optimizer": "sgd", "learning_rate": 0.01, "l2": 1e-3, "head": "cosine"}
+    config = replace(config_of(objective), **settings)
     model = model_of(config, tower)
     trainer = Trainer(model, model, replace(config, epochs=1))
     trainer.compile(optimizer=build_optimizer(replace(config, epochs=1), model, 10), jit_compile=False)

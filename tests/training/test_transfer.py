@@ -104,7 +104,7 @@ def test_a_file_that_is_no_model_is_refused(tower, tmp_path):
 
 
 def test_a_model_with_a_tower_of_its_makers_own_is_refused(tower, tmp_path):
-    """Even one that calls itself like the other: nothing in the file says what it is made of."""
+    """Even one with the same name: the file does not describe its layers."""
     own = tower_of(keras.layers.Dense(4))
     save_model(SiameseModel(SIZE, keras.Model(own.input, own.output, name="small_cnn")), tmp_path / "own.keras")
     with pytest.raises(ModelFileError, match=r"own\.keras is not a model .*: this model has a tower of its maker"):
@@ -154,10 +154,10 @@ def test_layers_of_a_network_inside_are_counted_one_by_one(count, widths):
 
 
 @pytest.mark.parametrize("average", [0.0, 0.9])
-@pytest.mark.parametrize("knobs", [{}, {"optimizer": "sgd", "weight_decay": 0.1, "l2": 0.1, "layer_decay": 0.5}])
-def test_what_is_frozen_does_not_move_and_the_rest_does(quarters, run_of, average, knobs):
+@pytest.mark.parametrize("settings", [{}, {"optimizer": "sgd", "weight_decay": 0.1, "l2": 0.1, "layer_decay": 0.5}])
+def test_what_is_frozen_does_not_move_and_the_rest_does(quarters, run_of, average, settings):
     """In the model and in its moving average, the statistics of batch normalization included."""
-    config = replace(CONFIG, average=average, train_last=2, **knobs)
+    config = replace(CONFIG, average=average, train_last=2, **settings)
     model, ema_model = small_model(), small_model()
     before = model.get_weights()
     for one in (model, ema_model):
@@ -288,7 +288,7 @@ def test_frozen_layers_have_no_multiplier_and_do_not_change_those_of_the_others(
 
 
 class Scaled(keras.Model):
-    """A weight of its own beside a layer."""
+    """A weight in addition to a layer."""
 
     def __init__(self):
         super().__init__()

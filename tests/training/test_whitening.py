@@ -21,7 +21,7 @@ SIZE = (12, 10, 1)
 
 
 def features(classes=6, each=5, count=8, seed=0):
-    """Classes with means of their own, and directions in which each of them varies much."""
+    """Classes with different means, and with different variances by direction."""
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(classes), each)
     scale = np.geomspace(0.1, 3, count)
