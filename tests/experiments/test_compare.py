@@ -1,4 +1,4 @@
-"""What is trained, read, refused and left by a comparison; the trainings themselves are stood in for.
+"""Comparisons with a substitute for `train_and_evaluate`: runs, resumption, errors and files.
 
 The real thing runs in `tests/commands/test_compare.py`.
 """

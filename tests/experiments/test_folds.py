@@ -25,7 +25,7 @@ RATES = ("eer", "accuracy", "auc", "fmr", "fnmr")
 
 
 def draw(folder, people=7, pictures=4):
-    """A pattern for each person, 12 high and 10 wide, with other noise in each picture."""
+    """Draws a pattern for each person, 12 high and 10 wide, with different noise in each picture."""
     rng = np.random.default_rng(0)
     for person in range(people):
         pattern = rng.integers(0, 200, (12, 10))
@@ -44,7 +44,7 @@ def people(tmp_path, monkeypatch):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """What would be trained and verified, fold by fold; nothing is. The EERs are 0.1, 0.2, ..."""
+    """Records the runs and verifications instead of executing them; the EERs are 0.1, 0.2, ..."""
     runs = []
 
     def train(config, folder, **more):
@@ -65,12 +65,12 @@ def config_of(folder, **more):
 
 
 def owners(folder):
-    """The bytes of each picture -> whose it is."""
+    """Returns the person by the bytes of each picture."""
     return {np.asarray(Image.open(path)).tobytes(): path.parent.name for path in folder.glob("*/*.png")}
 
 
 def parts(run):
-    """Of a fold, by part: the bytes of the images that its pairs use, and for training those that steps may use."""
+    """Returns the bytes of the images of each split of a fold; for training, also those of class batches."""
     train, test = run.pairs.original.train, run.pairs.original.test
     used = {
         "train": train.images[np.union1d(train.images_of(TRAIN), run.pairs.train_images)],
@@ -214,7 +214,7 @@ def test_warnings_go_to_standard_error_quiet_or_not(trained, tmp_path, capsys, q
 
 
 def test_equal_pictures_are_never_in_two_parts(people, trained):
-    """One under two names belongs to nobody knows whom; a copy under the same name counts once."""
+    """An image under two names is dropped, since its person is unknown; a copy under the same name counts once."""
     one, other = (people / f"p{person}" / "0.png" for person in (0, 1))
     doubtful, copied = (np.asarray(Image.open(path)).tobytes() for path in (one, people / "p2" / "0.png"))
     other.write_bytes(one.read_bytes())

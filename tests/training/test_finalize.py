@@ -31,7 +31,7 @@ PICTURES = {"accuracy.png", "roc.png", "scores.png", "sample.png", "mistakes.png
 
 
 def model_of_parts(*parts):
-    """Knows without training: embeds an image as the brightness of its parts."""
+    """Builds a model that embeds an image as the brightness of its parts, without training."""
     kernel = np.stack([np.where(part, 1 / part.sum(), 0.0) for part in parts], axis=-1).reshape(64, len(parts))
     image = keras.Input((8, 8, 1))
     dense = keras.layers.Dense(len(parts), kernel_initializer=keras.initializers.Constant(kernel))
@@ -57,7 +57,7 @@ def blind_model():
 
 @pytest.fixture(scope="module")
 def toys(toy_pairs, run_of, tmp_path_factory):
-    """The toys as a file, and as the pairs of a run."""
+    """The data of a run on the toys, saved as a file."""
     path = tmp_path_factory.mktemp("toys") / "toys.npz"
     save_pair_file(path, toy_pairs)
     return run_of(load_pair_file(path))
@@ -86,7 +86,7 @@ def test_the_files(finished):
 
 
 def test_the_record(finished):
-    """What is in it: see the tests of `record`."""
+    """Its contents are tested in `test_record.py`."""
     model, _, folder = finished
     record = json.loads((folder / "record.json").read_text())
     assert record == model.record
@@ -138,7 +138,7 @@ def test_the_threshold_and_the_probability_come_from_the_validation_pairs_alone(
 
 
 def test_the_scores_are_probabilities_afterwards(toys):
-    """The untrained head is sure of nothing; calibrated, it puts nearly all on what is nearly always right."""
+    """The untrained head gives scores near 0.5; the calibrated one gives scores near 0 and 1."""
     model = two_halves_model()
     model.head.calibrate(0.01, 0.0)
     embedded = EmbeddedPairs(model, toys.task.train)
@@ -170,7 +170,7 @@ def test_a_scale_that_no_file_has_becomes_positive_and_separates_the_pairs_again
 
 
 def test_a_model_that_puts_similar_images_apart_cannot_tell_pairs_apart(toys, tmp_path):
-    """Its negative scale had made the most of that: its distance is higher for a more similar pair."""
+    """Its scale is negative, so that a larger distance means a more similar pair."""
     pairs = toys.task.train
     turned = replace(pairs, similarity=1 - pairs.similarity, labels=None)
     task = replace(toys.task, train=turned, test=turned)
