@@ -63,10 +63,11 @@ def toys(toy_pairs, run_of, tmp_path_factory):
     return run_of(load_pair_file(path))
 
 
-def finish(run, folder, model=None, config=CONFIG, pictures=False):
-    """Finalizes a run of two epochs; returns the model and the logged lines."""
+def finish(run, folder, model=None, config=CONFIG, pictures=False, epochs=2):
+    """Finalizes a run; returns the model and the logged lines."""
     numbers = {"loss": 0.5, "validation_accuracy": 0.75, "learning_rate": 1e-3, "seconds": 2.0}
-    state = RunState({}, history=[{"epoch": 1, **numbers}, {"epoch": 2, **numbers}], best_epoch=1)
+    history = [{"epoch": epoch + 1, **numbers} for epoch in range(epochs)]
+    state = RunState({}, history=history, best_epoch=min(epochs, 1))
     lines: list[str] = []
     model = model or two_halves_model()
     finalize_run(model, config, run, state, folder, command="make it", log=lines.append, pictures=pictures)
@@ -182,10 +183,23 @@ def test_a_model_that_puts_similar_images_apart_cannot_tell_pairs_apart(toys, tm
     assert 0 < float(loaded.head.scale) < 0.001
 
 
-def test_without_test_pairs(toys, tmp_path, monkeypatch):
+@pytest.fixture
+def drawn(monkeypatch):
+    """Records the splits and the history that would be drawn."""
     drawn: list[str] = []
     monkeypatch.setattr(finalize, "save_pictures", lambda scored, *_, **__: drawn.extend(scored))
-    monkeypatch.setattr("siamese_tf.evaluation.plots.training.save_accuracy_plot", lambda *_, **__: None)
+    accuracy_plot = "siamese_tf.evaluation.plots.training.save_accuracy_plot"
+    monkeypatch.setattr(accuracy_plot, lambda history, *_, **__: drawn.append(f"{len(history)} epochs"))
+    return drawn
+
+
+def test_a_tower_that_was_not_trained_has_no_accuracy_plot(toys, tmp_path, drawn):
+    model, _ = finish(toys, tmp_path, pictures=True, epochs=0)
+    assert drawn == ["train", "validation", "test"]
+    assert model.record["training"]["epochs"] == 0
+
+
+def test_without_test_pairs(toys, tmp_path, drawn):
     pairs = replace(toys.task.train, split=np.minimum(toys.task.train.split, VALIDATION))
     task = replace(toys.task, train=pairs, test=None)
     model, _ = finish(replace(toys, original=task, task=task), tmp_path, pictures=True)
@@ -193,7 +207,7 @@ def test_without_test_pairs(toys, tmp_path, monkeypatch):
     assert model.record["accuracy"]["test_ci95"] is None
     assert list(model.record["metrics"]) == ["train", "validation"]
     assert model.record["pairs"]["sha256"] == {"train": pairs.sha256, "test": None}
-    assert drawn == ["train", "validation"]
+    assert drawn == ["train", "validation", "2 epochs"]
 
 
 # Reports on images, not on pairs.

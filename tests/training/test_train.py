@@ -208,7 +208,7 @@ def test_a_whitened_tower_with_nothing_else_to_learn_is_not_trained(whole, confi
     """In the folder of an earlier run, whose files are removed."""
     shutil.copytree(whole[1], tmp_path / "run")
     settings = {"tower": "hog", "embedding_dim": 32}
-    model = train_and_evaluate(replace(config, **settings), tmp_path / "run")
+    model = train(replace(config, **settings), tmp_path / "run", quiet=False)
     assert "fitted the whitening layer to " in capsys.readouterr().out
     assert files(tmp_path / "run") == PROMISED - {"history.csv", "accuracy.png", CHECKPOINT, "logs"}
     training = model.record["training"]
