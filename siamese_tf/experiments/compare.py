@@ -14,16 +14,17 @@ from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.evaluation.comparison import compare_records
 from siamese_tf.experiments.budget import budget, budget_lines, tower_parameters, with_one_budget
+from siamese_tf.experiments.finished_run import finished_record
 from siamese_tf.files import atomic_write
 from siamese_tf.locks import locked_workdir
 from siamese_tf.printable import print_lines, warn
-from siamese_tf.training.checkpoint import CONFIG, contains_run
+from siamese_tf.training.checkpoint import contains_run
 from siamese_tf.training.finalize import Log
 from siamese_tf.training.record import last_part, without_folders
 from siamese_tf.training.resume import PATH_SETTINGS
 from siamese_tf.training.run_data import RunData, load_run_data
 from siamese_tf.training.train import train_and_evaluate
-from siamese_tf.training.workdir import RECORD, default_workdir
+from siamese_tf.training.workdir import default_workdir
 
 MAY_BE_PATHS = ("dataset", "start_from", *PATH_SETTINGS)
 SHARED_SETTINGS = (
@@ -133,7 +134,7 @@ def _run_all(
     """Trains the missing runs, all objectives with the first seed first; returns the records by objective and seed."""
     runs = [replace(config, seed=seed) for seed in range(seeds) for config in configs]
     folders = [workdir / config.objective / str(config.seed) for config in runs]
-    finished = [_finished_record(config, pairs, folder) for config, folder in zip(runs, folders, strict=True)]
+    finished = [finished_record(config, pairs, folder) for config, folder in zip(runs, folders, strict=True)]
     records: dict[str, list[dict[str, Any]]] = {config.objective: [] for config in configs}
     to_train, trained, started = finished.count(None), 0, time.perf_counter()
     if to_train:
@@ -160,39 +161,6 @@ def _train(config: TrainConfig, pairs: RunData, folder: Path, pictures: bool, co
     )
     keras.backend.clear_session()
     return model.record
-
-
-def _finished_record(config: TrainConfig, pairs: RunData, folder: Path) -> dict[str, Any] | None:
-    """Returns the record of the run in a folder, or None if it is missing or unfinished.
-
-    Raises:
-        ConfigError: the run has other settings or pairs, or its record cannot be read.
-    """
-    if not (folder / CONFIG).exists():
-        return None
-    record = _read_record(folder / RECORD) if (folder / RECORD).exists() else None
-    now = config.to_dict() | {"sha256": _sha256(pairs)}
-    sha256 = record["pairs"]["sha256"] if record else _sha256(pairs)
-    before = TrainConfig.load(folder / CONFIG).to_dict() | {"sha256": sha256}
-    changed = [name for name in now if name not in PATH_SETTINGS and now[name] != before[name]]
-    if changed:
-        changes = ", ".join(f"{name} was {before[name]!r} and is now {now[name]!r}" for name in changed)
-        raise ConfigError(f"{folder} holds another run: {changes}. Choose another --workdir, or remove that folder")
-    return record
-
-
-def _read_record(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        compare_records({"any": [record]})  # fails if a key is missing
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"{path} is not the record of a finished run: {error!r}. Remove that folder") from error
-    return record
-
-
-def _sha256(pairs: RunData) -> dict[str, str | None]:
-    task = pairs.task
-    return {"train": task.train.sha256, "test": task.test.sha256 if task.test is not None else None}
 
 
 def _clock(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Budgets, against the images that the batches of a run really hold."""
+"""Budgets, compared with the images in the batches of a run."""
 
 from dataclasses import replace
 

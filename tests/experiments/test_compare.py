@@ -1,4 +1,4 @@
-"""What is trained, read, refused and left by a comparison; the trainings themselves are stood in for.
+"""Comparisons with a substitute for `train_and_evaluate`: runs, resumption, errors and files.
 
 The real thing runs in `tests/commands/test_compare.py`.
 """
@@ -6,6 +6,7 @@ The real thing runs in `tests/commands/test_compare.py`.
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +22,7 @@ from siamese_tf.experiments import compare
 from siamese_tf.experiments.compare import compare_objectives
 from siamese_tf.locks import locked_workdir
 
+compare_quickly = partial(compare_objectives, pictures=False, log=lambda line: None)
 SKILL = {"bce": 0.95, "mse": 0.9, "contrastive": 0.85, "triplet": 0.8}
 
 
@@ -32,12 +34,12 @@ def configs(digit_pairs):
 
 @pytest.fixture
 def trainings(monkeypatch, digit_pairs):
-    """Stands in for `train_and_evaluate`; the runs it was asked for, with its folder and options."""
-    asked = []
+    """Stands in for `train_and_evaluate`; records the runs with their folders and options."""
+    runs = []
     files = {"train": digit_pairs, "test": digit_pairs.with_name("test_pairs.npz")}
 
     def train(config, folder, **options):
-        asked.append(SimpleNamespace(config=config, folder=folder, options=options, pairs=options.get("pairs")))
+        runs.append(SimpleNamespace(config=config, folder=folder, options=options, pairs=options.get("pairs")))
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.json").write_text(json.dumps(config.to_dict()))
         record = {
@@ -50,8 +52,8 @@ def trainings(monkeypatch, digit_pairs):
         return SimpleNamespace(record=record)
 
     monkeypatch.setattr(compare, "train_and_evaluate", train)
-    monkeypatch.setattr(compare.keras.backend, "clear_session", lambda: asked[-1].options.update(cleared=True))
-    return asked
+    monkeypatch.setattr(compare.keras.backend, "clear_session", lambda: runs[-1].options.update(cleared=True))
+    return runs
 
 
 def names(trainings):
@@ -59,29 +61,27 @@ def names(trainings):
 
 
 def test_an_unfinished_run_is_resumed_and_a_run_that_ended_early_is_reported(trainings, configs, tmp_path):
-    compare_objectives(configs, 1, tmp_path, log=lambda line: None)
+    compare_quickly(configs, 1, tmp_path)
     (tmp_path / "bce" / "0" / "record.json").unlink()
     path = tmp_path / "triplet" / "0" / "record.json"
     record = json.loads(path.read_text())
     path.write_text(json.dumps(record | {"training": {"seconds": 1.0, "stopped_at_nan": 4}}))
-    said = []
-    compare_objectives(configs, 1, tmp_path, log=said.append)
+    lines = []
+    compare_quickly(configs, 1, tmp_path, log=lines.append)
     assert [one.options["resume"] for one in trainings] == [False, False, True]
-    assert said[-1].endswith("(stopped at NaN in epoch 4; already finished)")
+    assert lines[-1].endswith("(stopped at NaN in epoch 4; already finished)")
 
 
 EVERY_RUN = [(name, seed) for seed in range(3) for name in ("bce", "triplet")]
 
 
 def test_every_objective_is_trained_with_every_seed(trainings, configs, tmp_path):
-    said = []
-    comparison = compare_objectives(configs, 3, tmp_path, command="type this", log=said.append)
+    lines = []
+    comparison = compare_objectives(configs, 3, tmp_path, command="type this", log=lines.append)
     assert names(trainings) == EVERY_RUN
     for one in trainings:
         assert one.folder == tmp_path / one.config.objective / str(one.config.seed)
-        assert (
-            one.options.pop("pairs") is trainings[0].pairs is not None
-        )  # opened once: TensorFlow never lets go of them
+        assert one.options.pop("pairs") is trainings[0].pairs is not None  # loaded once: TensorFlow never frees them
         assert one.options == {
             "resume": False,
             "quiet": True,
@@ -90,11 +90,11 @@ def test_every_objective_is_trained_with_every_seed(trainings, configs, tmp_path
             "cleared": True,
         }
     assert len({replace(one.config, seed=0) for one in trainings}) == 2  # but for the seed, one config an objective
-    assert said[1].startswith("same pairs and tower for all objectives (reference, ")
-    assert [line.split(": ")[0] for line in said[-6:]] == [
+    assert lines[1].startswith("same pairs and tower for all objectives (reference, ")
+    assert [line.split(": ")[0] for line in lines[-6:]] == [
         f"[{number}/6] {name}, seed {seed}" for number, (name, seed) in enumerate(EVERY_RUN, 1)
     ]
-    assert re.search(r"test 0\.8200 \(\d:\d\d:\d\d elapsed, 0:00:00 left\)$", said[-1])
+    assert re.search(r"test 0\.8200 \(\d:\d\d:\d\d elapsed, 0:00:00 left\)$", lines[-1])
     assert comparison["objectives"]["bce"]["test_accuracy"]["values"] == pytest.approx([0.95, 0.96, 0.97])
 
 
@@ -105,10 +105,10 @@ def test_that_pairs_leak_is_printed_once_on_standard_error(trainings, configs, d
     save_pair_file(tmp_path / "train_pairs.npz", replace(pairs, **twice))
     test_pairs = str(digit_pairs.with_name("test_pairs.npz"))
     configs = [replace(one, pairs=str(tmp_path / "train_pairs.npz"), test_pairs=test_pairs) for one in configs]
-    said = []
-    compare_objectives(configs, 1, tmp_path / "run", log=said.append)
+    lines = []
+    compare_quickly(configs, 1, tmp_path / "run", log=lines.append)
     assert capsys.readouterr().err.count("warning: These pairs leak (1 findings") == 1
-    assert not any("These pairs leak" in line for line in said)
+    assert not any("These pairs leak" in line for line in lines)
 
 
 def test_it_leaves_every_number_and_a_picture(trainings, configs, tmp_path):
@@ -134,10 +134,10 @@ def test_it_leaves_every_number_and_a_picture(trainings, configs, tmp_path):
 
 def test_the_report_names_no_folder_and_one_folder_is_of_one_comparison(trainings, configs, tmp_path):
     with locked_workdir(tmp_path / "run"), pytest.raises(SiameseError, match="run is in use by another run"):
-        compare_objectives(configs[:1], 1, tmp_path / "run", log=lambda line: None)
+        compare_quickly(configs[:1], 1, tmp_path / "run")
     assert not trainings
     command = "siamese-tf compare --pairs /home/ann/acme/train_pairs.npz"
-    report = compare_objectives(configs[:1], 1, tmp_path / "run", command=command, log=lambda line: None)
+    report = compare_quickly(configs[:1], 1, tmp_path / "run", command=command)
     assert report["command"] == "siamese-tf compare --pairs train_pairs.npz"
     assert "/" not in json.dumps([report["configs"], report["command"]])
 
@@ -162,55 +162,55 @@ def test_an_interrupted_comparison_is_continued(trainings, configs, tmp_path, mo
     with monkeypatch.context() as patch:
         patch.setattr(compare, "train_and_evaluate", stopped)
         with pytest.raises(KeyboardInterrupt):
-            compare_objectives(configs, 3, tmp_path, log=lambda line: None)
+            compare_quickly(configs, 3, tmp_path)
     assert not (tmp_path / "comparison.json").exists()
-    said = []
-    compare_objectives(configs, 3, tmp_path, log=said.append)
+    lines = []
+    compare_quickly(configs, 3, tmp_path, log=lines.append)
     assert names(trainings) == EVERY_RUN
-    assert [line.endswith("(already finished)") for line in said[-6:]] == [True] * 3 + [False] * 3
+    assert [line.endswith("(already finished)") for line in lines[-6:]] == [True] * 3 + [False] * 3
 
 
 def test_more_seeds_and_more_objectives_train_what_is_missing(trainings, configs, tmp_path):
-    compare_objectives(configs[:1], 2, tmp_path, log=lambda line: None)
+    compare_quickly(configs[:1], 2, tmp_path)
     trainings.clear()
-    compare_objectives(configs, 3, tmp_path, log=lambda line: None)
+    compare_quickly(configs, 3, tmp_path)
     assert names(trainings) == [("triplet", 0), ("triplet", 1), ("bce", 2), ("triplet", 2)]
 
 
 def test_the_same_pairs_in_another_place_are_the_same_run(trainings, configs, digit_pairs, tmp_path):
-    compare_objectives(configs, 1, tmp_path / "runs", log=lambda line: None)
+    compare_quickly(configs, 1, tmp_path / "runs")
     elsewhere = tmp_path / "elsewhere.npz"
     elsewhere.write_bytes(digit_pairs.read_bytes())
     test_pairs = str(digit_pairs.with_name("test_pairs.npz"))
     moved = [replace(config, pairs=str(elsewhere), test_pairs=test_pairs) for config in configs]
     trainings.clear()
-    compare_objectives(moved, 1, tmp_path / "runs", log=lambda line: None)
+    compare_quickly(moved, 1, tmp_path / "runs")
     assert trainings == []
 
 
 def test_a_folder_with_other_settings_is_refused_before_anything_is_trained(trainings, configs, tmp_path):
-    compare_objectives(configs, 1, tmp_path, log=lambda line: None)
+    compare_quickly(configs, 1, tmp_path)
     trainings.clear()
     longer = [replace(config, epochs=3) for config in configs]
     with pytest.raises(
         ConfigError, match=r"bce.0 holds another run: epochs was 2 and is now 3\. Choose another --workdir"
     ):
-        compare_objectives(longer, 2, tmp_path, log=lambda line: None)
+        compare_quickly(longer, 2, tmp_path)
     (tmp_path / "bce" / "0" / "record.json").unlink()  # nor may an unfinished one be taken over
     with pytest.raises(ConfigError, match="epochs was 2"):
-        compare_objectives(longer, 2, tmp_path, log=lambda line: None)
+        compare_quickly(longer, 2, tmp_path)
     assert trainings == []
 
 
 def test_a_folder_with_other_pairs_is_refused(trainings, configs, digit_pairs, tmp_path):
-    compare_objectives(configs, 1, tmp_path / "runs", log=lambda line: None)
+    compare_quickly(configs, 1, tmp_path / "runs")
     trainings.clear()
     pairs = load_pair_file(digit_pairs)
     save_pair_file(tmp_path / "other.npz", replace(pairs, manifest={**pairs.manifest, "seed": 99}))
     test_pairs = str(digit_pairs.with_name("test_pairs.npz"))
     others = [replace(config, pairs=str(tmp_path / "other.npz"), test_pairs=test_pairs) for config in configs]
     with pytest.raises(ConfigError, match="holds another run: sha256 was"):
-        compare_objectives(others, 1, tmp_path / "runs", log=lambda line: None)
+        compare_quickly(others, 1, tmp_path / "runs")
     assert trainings == []
 
 
@@ -234,7 +234,7 @@ def test_a_folder_with_other_pairs_is_refused(trainings, configs, digit_pairs, t
 )
 def test_what_cannot_be_compared_is_refused(trainings, configs, tmp_path, change, seeds, words):
     with pytest.raises(ConfigError, match=words):
-        compare_objectives(change(*configs), seeds, tmp_path)
+        compare_quickly(change(*configs), seeds, tmp_path)
     assert trainings == []
 
 
@@ -242,5 +242,5 @@ def test_without_test_pairs_there_is_nothing_to_compare(trainings, configs, digi
     pairs = load_pair_file(digit_pairs)
     save_pair_file(tmp_path / "alone.npz", pairs)
     with pytest.raises(PairFileError, match=r"alone.npz has no test pairs to compare on.*--test-pairs"):
-        compare_objectives([replace(configs[0], pairs=str(tmp_path / "alone.npz"))], 1, tmp_path / "runs")
+        compare_quickly([replace(configs[0], pairs=str(tmp_path / "alone.npz"))], 1, tmp_path / "runs")
     assert trainings == []

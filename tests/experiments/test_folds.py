@@ -25,7 +25,7 @@ RATES = ("eer", "accuracy", "auc", "fmr", "fnmr")
 
 
 def draw(folder, people=7, pictures=4):
-    """A pattern for each person, 12 high and 10 wide, with other noise in each picture."""
+    """Draws a pattern for each person, 12 high and 10 wide, with different noise in each picture."""
     rng = np.random.default_rng(0)
     for person in range(people):
         pattern = rng.integers(0, 200, (12, 10))
@@ -44,7 +44,7 @@ def people(tmp_path, monkeypatch):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """What would be trained and verified, fold by fold; nothing is. The EERs are 0.1, 0.2, ..."""
+    """Records the runs and verifications instead of executing them; the EERs are 0.1, 0.2, ..."""
     runs = []
 
     def train(config, folder, **more):
@@ -65,12 +65,12 @@ def config_of(folder, **more):
 
 
 def owners(folder):
-    """The bytes of each picture -> whose it is."""
+    """Returns the person by the bytes of each picture."""
     return {np.asarray(Image.open(path)).tobytes(): path.parent.name for path in folder.glob("*/*.png")}
 
 
 def parts(run):
-    """Of a fold, by part: the bytes of the images that its pairs use, and for training those that steps may use."""
+    """Returns the bytes of the images of each split of a fold; for training, also those of class batches."""
     train, test = run.pairs.original.train, run.pairs.original.test
     used = {
         "train": train.images[np.union1d(train.images_of(TRAIN), run.pairs.train_images)],
@@ -214,9 +214,9 @@ def test_warnings_go_to_standard_error_quiet_or_not(trained, tmp_path, capsys, q
 
 
 def test_equal_pictures_are_never_in_two_parts(people, trained):
-    """One under two names belongs to nobody knows whom; a copy under the same name counts once."""
+    """An image under two names is dropped, since its person is unknown; a copy under the same name counts once."""
     one, other = (people / f"p{person}" / "0.png" for person in (0, 1))
-    doubtful, twin = (np.asarray(Image.open(path)).tobytes() for path in (one, people / "p2" / "0.png"))
+    doubtful, copied = (np.asarray(Image.open(path)).tobytes() for path in (one, people / "p2" / "0.png"))
     other.write_bytes(one.read_bytes())
     (people / "p2" / "copy.png").write_bytes((people / "p2" / "0.png").read_bytes())
     owner = owners(people)
@@ -225,7 +225,7 @@ def test_equal_pictures_are_never_in_two_parts(people, trained):
         images = list(parts(run).values())
         assert sum(len({owner[image] for image in part}) for part in images) == 7
         assert not any(doubtful in part for part in images)
-        assert sum(twin in part for part in images) == 1
+        assert sum(copied in part for part in images) == 1
         assert sum(map(len, images)) == len(set.union(*images)) == 7 * 4 - 2
         file = run.pairs.original.train
         assert file.manifest["duplicates"] == {"test_twins": 0, "copies": 1, "contradicting": 2}
@@ -323,10 +323,10 @@ def test_the_rates_are_those_of_the_model_on_the_pictures_of_its_people(resumed)
         assert len(files) in (8, 12)
         pairs = list(combinations(files, 2))
         same = np.array([one.parent == other.parent for one, other in pairs])
-        said = model.score([one for one, _ in pairs], [other for _, other in pairs]) >= model.threshold
-        assert row["accuracy"] == pytest.approx(np.mean(said == same))
-        assert row["fmr"] == pytest.approx(np.mean(said[~same]))
-        assert row["fnmr"] == pytest.approx(np.mean(~said[same]))
+        same_predicted = model.score([one for one, _ in pairs], [other for _, other in pairs]) >= model.threshold
+        assert row["accuracy"] == pytest.approx(np.mean(same_predicted == same))
+        assert row["fmr"] == pytest.approx(np.mean(same_predicted[~same]))
+        assert row["fnmr"] == pytest.approx(np.mean(~same_predicted[same]))
         assert (folder / "verification" / "det.png").stat().st_size > 0
         report = json.loads((folder / "verification" / "report.json").read_text())
         assert {name: report[name] for name in RATES} == {name: row[name] for name in RATES}
@@ -343,7 +343,7 @@ def test_runs_of_other_folds_are_not_resumed(resumed):
 @pytest.mark.slow
 @pytest.mark.skipif(not ATT_FACES.is_dir(), reason="needs att-faces/ in $SIAMESE_TF_DATA")
 def test_the_error_rate_on_unseen_people_is_that_of_the_tutorial(tmp_path):
-    """A published Siamese network has an EER of 3.33% on people of this data set that it has not seen."""
+    """A published Siamese network has an EER of 3.33% on people of this data set that it was not trained on."""
     report = train_folds(config_from("faces", {"dataset": str(ATT_FACES)}), 8, tmp_path, quiet=True)
     tested = [person for row in report["folds"] for person in row["people"]]
     assert len(tested) == len(set(tested)) == 40

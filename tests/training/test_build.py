@@ -14,6 +14,7 @@ from siamese_tf.training.pipeline import training_batches, training_steps
 from siamese_tf.training.resolve import resolve_config
 
 CONFIG = TrainConfig(batch_pairs=16, embedding_dim=4, epochs=4, tower="small_cnn", learning_rate=0.01)
+QUICK = replace(CONFIG, tower="reference")  # built in half the time
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def shapes(model):
 
 def test_the_initial_weights_depend_on_the_seed_alone(build):
     tf.random.set_seed(99)
-    one, other, third = build(CONFIG), build(CONFIG), build(replace(CONFIG, seed=1))
+    one, other, third = build(QUICK), build(QUICK), build(replace(QUICK, seed=1))
     for here, there in zip(one.model.get_weights(), other.model.get_weights(), strict=True):
         np.testing.assert_array_equal(here, there)
     assert not np.allclose(one.model.get_weights()[0], third.model.get_weights()[0])
@@ -58,7 +59,7 @@ def test_the_ema_model_of_a_named_tower_has_variables_of_its_own(build):
 
 
 class HalfFrozen(keras.layers.Layer):
-    """Without a get_config, and with layers of one shape in it, the first of which is not trained."""
+    """A layer without get_config around two layers of equal shape, the first of which is frozen."""
 
     def __init__(self):
         super().__init__()
@@ -94,13 +95,13 @@ def test_the_ema_model_of_a_custom_tower_shares_it(build, quarters, run_of):
 
 @pytest.mark.parametrize("views", ["one", "mirror", "turn", "shift"])
 def test_only_the_ema_model_uses_several_views(build, views):
-    trainer = build(replace(CONFIG, views=views))
+    trainer = build(replace(QUICK, views=views))
     assert (trainer.model.views, trainer.ema_model.views) == ("one", views)
 
 
 def test_the_learning_rate_goes_down_over_all_steps_of_the_run(build):
-    """40 of them (160 pairs, 16 a step, 4 epochs), 2 of them up; with a gradient of 1, Adam goes as far as the rate."""
-    trainer, places = build(CONFIG), [5.0]
+    """40 steps (160 pairs in batches of 16, 4 epochs), 2 of warmup; with a gradient of 1, Adam moves by the rate."""
+    trainer, places = build(QUICK), [5.0]
     for _ in range(40):
         trainer.optimizer.apply_gradients([(tf.ones(()), trainer.model.head.bias)])
         places.append(float(trainer.model.head.bias))
@@ -157,7 +158,7 @@ def test_a_tower_with_fewer_layers_than_are_to_be_trained_is_refused(build):
         build(replace(CONFIG, train_last=10))
 
 
-# The precision.
+# Precision.
 
 
 def compute_dtypes(model):
@@ -175,7 +176,7 @@ def test_in_bfloat16_only_the_tower_that_is_trained_computes_and_no_weight_is(bu
 
 
 def test_a_step_in_bfloat16_is_nearly_one_in_float32(build, quarters, run_of):
-    """The same losses to 5%, and not the same bits."""
+    """The losses agree to 5%, but not exactly."""
     losses = []
     for precision in ("float32", "bfloat16"):
         config = replace(CONFIG, precision=precision, average=0.5)
@@ -197,9 +198,9 @@ def test_a_tower_refused_leaves_no_other_precision_behind(build, quarters):
 
 
 def test_the_average_inside_fit(build, quarters, run_of):
-    """Where a step is a graph; without an average, the averaged weights are the trained ones, bit for bit."""
+    """In graph mode; without an average, the averaged weights are exactly the trained ones."""
     for decay in (0.0, 0.9):
-        trainer = build(replace(CONFIG, average=decay, epochs=1, tower="reference"))
+        trainer = build(replace(QUICK, average=decay, epochs=1))
         run = run_of(quarters)
         steps = training_steps(run, trainer.config)
         batches = training_batches(run, trainer.config, range(1))

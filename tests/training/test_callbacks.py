@@ -31,7 +31,7 @@ class FakeModel:
 
 
 class Run:
-    """`fit` as the callback sees it, with epochs of a chosen validation accuracy."""
+    """Calls the callback as `fit` does, for epochs with a chosen validation accuracy."""
 
     def __init__(self, pairs, workdir, *metrics):
         self.similarity = pairs.similarity[pairs.rows(VALIDATION)]
@@ -44,7 +44,7 @@ class Run:
         self.callback.set_model(self.fit)
 
     def epoch(self, mistakes, loss=0.25, **metrics):
-        """One epoch, after which the best threshold (any up to 1) gets `mistakes` of the dissimilar pairs wrong."""
+        """Runs an epoch after which the best threshold misclassifies `mistakes` of the dissimilar pairs."""
         number = self.state.epochs_done
         scores = np.where(self.similarity == 1, 0.9, 0.1)
         scores[np.flatnonzero(self.similarity == 0)[:mistakes]] = 0.95
@@ -164,7 +164,7 @@ def test_a_full_disk_is_not_passed_over_in_silence(run, monkeypatch):
 
 
 def test_random_layers_draw_the_same_in_every_epoch():
-    """On Keras 2; on Keras 3 the draws are counted in a variable, which nothing sets back."""
+    """On Keras 2; Keras 3 counts the draws in a variable, which is not reset."""
     keras.utils.set_random_seed(0)
     image = keras.Input((50,))
     tower = keras.Model(image, keras.layers.Dropout(0.5)(image))

@@ -127,7 +127,7 @@ def checkpoint_of(**arrays):
         checkpoint_of(facts=np.array("[]")),
         checkpoint_of(facts=np.array('{"run": {}}')),
         checkpoint_of(facts=np.array(f"{{{NO_ARRAYS}}}")),
-        checkpoint_of(facts=np.array(f'{{"run": {{}}, "knob": 1, {NO_ARRAYS}}}')),
+        checkpoint_of(facts=np.array(f'{{"run": {{}}, "unknown": 1, {NO_ARRAYS}}}')),
         checkpoint_of(facts=np.array(f'{{"run": {{}}, {NO_ARRAYS.replace("0", "1")}}}')),
         checkpoint_of(facts=np.array([{}], dtype=object)),
     ],
@@ -173,7 +173,7 @@ def test_a_file_cut_short_anywhere_is_refused(tmp_path):
 
 
 def test_a_flipped_bit_is_refused_or_changes_nothing(tmp_path):
-    """Some bytes of a zip are not looked at, such as dates; a state that is read is the one that was saved."""
+    """Some bytes of a zip, such as dates, are ignored; a state that loads equals the saved one."""
     save_checkpoint(state_after(1), tmp_path)
     whole = (tmp_path / CHECKPOINT).read_bytes()
     refused, draw = 0, random.Random(0)
@@ -192,7 +192,7 @@ def test_a_flipped_bit_is_refused_or_changes_nothing(tmp_path):
 
 
 def test_arrays_are_stored_as_they_are(tmp_path):
-    """Weights do not shrink, and a run must not wait for a compressor after each epoch."""
+    """Weights do not compress, and compression would take time after each epoch."""
     save_checkpoint(state_after(1), tmp_path)
     with zipfile.ZipFile(tmp_path / CHECKPOINT) as archive:
         assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_STORED}
@@ -279,7 +279,7 @@ def test_a_pipe_in_its_place_is_refused_and_not_waited_for(tmp_path):
 
 
 def read_unchanged_or_refused(tmp_path, cases):
-    """Each damaged copy, raw or with its checksums repaired, is refused or read as the state that was saved."""
+    """Checks that each damaged copy, raw or with repaired checksums, is refused or loads as the saved state."""
     whole, refused = (tmp_path / CHECKPOINT).read_bytes(), 0
     copies = (repair_checksums(copy) if repaired else copy for repaired in (0, 1) for copy in damaged(whole, cases))
     for copy in copies:
@@ -311,7 +311,7 @@ def test_fuzzed_20_000_times_it_is_read_unchanged_or_refused(tmp_path):
     read_unchanged_or_refused(tmp_path, 10_000)
 
 
-# Where there is a run, and what of it may change.
+# Settings that may change, and folders that contain a run.
 
 
 def test_a_setting_may_change_in_a_run_that_is_not_finished(tmp_path):

@@ -31,7 +31,7 @@ PICTURES = {"accuracy.png", "roc.png", "scores.png", "sample.png", "mistakes.png
 
 
 def model_of_parts(*parts):
-    """Knows without training: embeds an image as the brightness of its parts."""
+    """Builds a model that embeds an image as the brightness of its parts, without training."""
     kernel = np.stack([np.where(part, 1 / part.sum(), 0.0) for part in parts], axis=-1).reshape(64, len(parts))
     image = keras.Input((8, 8, 1))
     dense = keras.layers.Dense(len(parts), kernel_initializer=keras.initializers.Constant(kernel))
@@ -57,20 +57,21 @@ def blind_model():
 
 @pytest.fixture(scope="module")
 def toys(toy_pairs, run_of, tmp_path_factory):
-    """The toys as a file, and as the pairs of a run."""
+    """The data of a run on the toys, saved as a file."""
     path = tmp_path_factory.mktemp("toys") / "toys.npz"
     save_pair_file(path, toy_pairs)
     return run_of(load_pair_file(path))
 
 
-def finish(run, folder, model=None, config=CONFIG, pictures=False):
-    """Finalizes a run of two epochs; returns the model and the logged lines."""
+def finish(run, folder, model=None, config=CONFIG, pictures=False, epochs=2):
+    """Finalizes a run; returns the model and the logged lines."""
     numbers = {"loss": 0.5, "validation_accuracy": 0.75, "learning_rate": 1e-3, "seconds": 2.0}
-    state = RunState({}, history=[{"epoch": 1, **numbers}, {"epoch": 2, **numbers}], best_epoch=1)
-    said: list[str] = []
+    history = [{"epoch": epoch + 1, **numbers} for epoch in range(epochs)]
+    state = RunState({}, history=history, best_epoch=min(epochs, 1))
+    lines: list[str] = []
     model = model or two_halves_model()
-    finalize_run(model, config, run, state, folder, command="make it", log=said.append, pictures=pictures)
-    return model, said
+    finalize_run(model, config, run, state, folder, command="make it", log=lines.append, pictures=pictures)
+    return model, lines
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def test_the_files(finished):
 
 
 def test_the_record(finished):
-    """What is in it: see the tests of `record`."""
+    """Its contents are tested in `test_record.py`."""
     model, _, folder = finished
     record = json.loads((folder / "record.json").read_text())
     assert record == model.record
@@ -110,8 +111,8 @@ def test_the_file_holds_the_calibrated_model_and_the_record(finished, toys):
 
 
 def test_the_lines(finished):
-    model, said, _ = finished
-    text = "\n".join(said)
+    model, lines, _ = finished
+    text = "\n".join(lines)
     assert "train" in text
     assert "validation" in text
     assert f"threshold {model.threshold:.4f}, chosen on the validation pairs" in text
@@ -119,7 +120,7 @@ def test_the_lines(finished):
 
 
 def test_the_threshold_and_the_probability_come_from_the_validation_pairs_alone(toys):
-    """Whatever the others say: their scores and labels turned round change nothing."""
+    """Inverted scores and labels of the other pairs change nothing."""
     plain, turned = two_halves_model(), two_halves_model()
     toys = toys.task.train
     others = toys.split != VALIDATION
@@ -138,7 +139,7 @@ def test_the_threshold_and_the_probability_come_from_the_validation_pairs_alone(
 
 
 def test_the_scores_are_probabilities_afterwards(toys):
-    """The untrained head is sure of nothing; calibrated, it puts nearly all on what is nearly always right."""
+    """The untrained head gives scores near 0.5; the calibrated one gives scores near 0 and 1."""
     model = two_halves_model()
     model.head.calibrate(0.01, 0.0)
     embedded = EmbeddedPairs(model, toys.task.train)
@@ -150,8 +151,8 @@ def test_the_scores_are_probabilities_afterwards(toys):
 
 
 def test_a_model_that_has_learned_nothing_is_reported(toys, tmp_path):
-    model, said = finish(toys, tmp_path, blind_model())
-    assert any("does not separate similar from dissimilar validation pairs" in line for line in said)
+    model, lines = finish(toys, tmp_path, blind_model())
+    assert any("does not separate similar from dissimilar validation pairs" in line for line in lines)
     pairs = toys.task.train
     assert np.ptp(model.score_pairs(pairs.images, pairs.img1, pairs.img2)) < MIN_SLOPE
     assert model.record["accuracy"]["validation"] <= 0.75
@@ -170,22 +171,35 @@ def test_a_scale_that_no_file_has_becomes_positive_and_separates_the_pairs_again
 
 
 def test_a_model_that_puts_similar_images_apart_cannot_tell_pairs_apart(toys, tmp_path):
-    """Its negative scale had made the most of that: its distance is higher for a more similar pair."""
+    """Its scale is negative, so that a larger distance means a more similar pair."""
     pairs = toys.task.train
     turned = replace(pairs, similarity=1 - pairs.similarity, labels=None)
     task = replace(toys.task, train=turned, test=turned)
     model = two_halves_model()
     model.head.scale.assign(-5.0)
-    _, said = finish(replace(toys, original=task, task=task), tmp_path, model)
-    assert any("does not separate similar from dissimilar validation pairs" in line for line in said)
+    _, lines = finish(replace(toys, original=task, task=task), tmp_path, model)
+    assert any("does not separate similar from dissimilar validation pairs" in line for line in lines)
     loaded = load_model(tmp_path / "siamese.keras", tower=two_halves_model().tower)
     assert 0 < float(loaded.head.scale) < 0.001
 
 
-def test_without_test_pairs(toys, tmp_path, monkeypatch):
+@pytest.fixture
+def drawn(monkeypatch):
+    """Records the splits and the history that would be drawn."""
     drawn: list[str] = []
     monkeypatch.setattr(finalize, "save_pictures", lambda scored, *_, **__: drawn.extend(scored))
-    monkeypatch.setattr("siamese_tf.evaluation.plots.training.save_accuracy_plot", lambda *_, **__: None)
+    accuracy_plot = "siamese_tf.evaluation.plots.training.save_accuracy_plot"
+    monkeypatch.setattr(accuracy_plot, lambda history, *_, **__: drawn.append(f"{len(history)} epochs"))
+    return drawn
+
+
+def test_a_tower_that_was_not_trained_has_no_accuracy_plot(toys, tmp_path, drawn):
+    model, _ = finish(toys, tmp_path, pictures=True, epochs=0)
+    assert drawn == ["train", "validation", "test"]
+    assert model.record["training"]["epochs"] == 0
+
+
+def test_without_test_pairs(toys, tmp_path, drawn):
     pairs = replace(toys.task.train, split=np.minimum(toys.task.train.split, VALIDATION))
     task = replace(toys.task, train=pairs, test=None)
     model, _ = finish(replace(toys, original=task, task=task), tmp_path, pictures=True)
@@ -193,14 +207,14 @@ def test_without_test_pairs(toys, tmp_path, monkeypatch):
     assert model.record["accuracy"]["test_ci95"] is None
     assert list(model.record["metrics"]) == ["train", "validation"]
     assert model.record["pairs"]["sha256"] == {"train": pairs.sha256, "test": None}
-    assert drawn == ["train", "validation"]
+    assert drawn == ["train", "validation", "2 epochs"]
 
 
 # Reports on images, not on pairs.
 
 
 def test_triplets_report_the_embeddings_of_the_test_images(quarters, run_of, tmp_path):
-    model, said = finish(run_of(quarters), tmp_path, four_quarters_model(), TRIPLETS)
+    model, lines = finish(run_of(quarters), tmp_path, four_quarters_model(), TRIPLETS)
     images = quarters.images_of(TEST)
     embeddings = normalize_for_distance(model, model.embed(quarters.images[images]))
     report = model.record["embeddings"]
@@ -209,18 +223,18 @@ def test_triplets_report_the_embeddings_of_the_test_images(quarters, run_of, tmp
     assert (report["images"], report["classes"]) == (len(images), 4)
     assert report["recall_at"]["1"] == report["map_at_r"] == 1.0
     assert model.record["triplet"]["short_classes"] == 1
-    about = said[said.index("embeddings of the test images:") + 1 :]
-    assert about == embedding_lines(report)
+    reported = lines[lines.index("embeddings of the test images:") + 1 :]
+    assert reported == embedding_lines(report)
 
 
 def test_without_labeled_test_images_there_is_no_report_on_them(quarters, run_of, tmp_path):
     run = run_of(quarters)
     for test in (None, replace(quarters, labels=None)):
         task = replace(run.task, test=test)
-        model, said = finish(replace(run, original=task, task=task), tmp_path, four_quarters_model(), TRIPLETS)
+        model, lines = finish(replace(run, original=task, task=task), tmp_path, four_quarters_model(), TRIPLETS)
         assert "embeddings" not in model.record
         assert "triplet" in model.record
-        assert not any("embeddings" in line for line in said)
+        assert not any("embeddings" in line for line in lines)
 
 
 @pytest.mark.parametrize("config", [CONFIG, replace(TRIPLETS, classes_per_batch=2)], ids=["bce", "triplet"])
@@ -228,7 +242,7 @@ def test_membership_in_one_class_is_evaluated_over_images(quarters, run_of, tmp_
     """By the true labels, whatever the labels of the task."""
     config = replace(config, one_vs_rest="south-west", rest_is_a_class=True)
     run = run_of(quarters, config)
-    model, said = finish(run, tmp_path, four_quarters_model(), config)
+    model, lines = finish(run, tmp_path, four_quarters_model(), config)
     report = dict(model.record["one_vs_rest"])
     assert report == {"class": "south-west", "label": 2, "rest_is_a_class": True} | evaluate_membership(
         model, run.original, 2, seed=config.seed
@@ -236,7 +250,7 @@ def test_membership_in_one_class_is_evaluated_over_images(quarters, run_of, tmp_
     assert report["test"]["f1"] == report["validation"]["f1"] == 1.0
     assert report["test"]["members"] == int((quarters.labels[quarters.images_of(TEST)] == 2).sum())
     assert report["test"]["images"] == len(quarters.images_of(TEST))
-    assert any(line.startswith("is it south-west? from 10 reference images") for line in said)
+    assert any(line.startswith("is it south-west? from 10 reference images") for line in lines)
     assert model.record["dataset"] == "toys-south-west-vs-rest"
     if config.objective == "triplet":
         assert model.record["embeddings"]["classes"] == 2  # the rest is one of them
@@ -245,7 +259,7 @@ def test_membership_in_one_class_is_evaluated_over_images(quarters, run_of, tmp_
 
 
 def test_what_the_test_images_show_changes_nothing_but_the_numbers_on_them(quarters, run_of, tmp_path):
-    """Their pixels and labels drawn anew: same threshold, same probabilities, same numbers on all the rest."""
+    """With other pixels and labels: same threshold, same probabilities, same numbers on all the rest."""
     test = quarters.images_of(TEST)
     rng = np.random.default_rng(0)
     images, labels = quarters.images.copy(), quarters.labels.copy()

@@ -25,9 +25,9 @@ def model():
 # The learning rate.
 
 
-def rates(model, steps_per_epoch=STEPS_PER_EPOCH, **knobs):
-    """Of all steps, as far as each goes: Adam goes as far as the learning rate where the gradient is always 1."""
-    config = replace(CONFIG, **knobs)
+def rates(model, steps_per_epoch=STEPS_PER_EPOCH, **settings):
+    """Returns the learning rate of every step: with a gradient of 1, Adam moves by the learning rate."""
+    config = replace(CONFIG, **settings)
     optimizer, weight, found = build_optimizer(config, model, steps_per_epoch), model.head.bias, []
     for _ in range(config.epochs * steps_per_epoch):
         weight.assign(0.0)
@@ -37,7 +37,7 @@ def rates(model, steps_per_epoch=STEPS_PER_EPOCH, **knobs):
 
 
 def test_cosine_rises_over_a_twentieth_of_the_steps_and_falls_to_nothing(model):
-    """Of 200: up in 10 steps, down in 190, by half at 105."""
+    """Of 200 steps, 10 rise and 190 fall; step 105 has half the peak."""
     found = rates(model, schedule="cosine")
     last = 0.005 * (1 + np.cos(np.pi * 189 / 190))
     expected = {0: 0.001, 5: 0.0055, 10: 0.01, 105: 0.005, 199: last}
@@ -49,7 +49,7 @@ def test_cosine_rises_over_a_twentieth_of_the_steps_and_falls_to_nothing(model):
 
 @pytest.mark.parametrize(("epochs", "steps_per_epoch", "warmup"), [(1, 8, 0), (1, 10, 0), (2, 10, 1), (3, 10, 2)])
 def test_short_runs_with_cosine_start_near_the_peak(model, epochs, steps_per_epoch, warmup):
-    """Of 8, 10, 20 and 30 steps, a twentieth rounds to 0, 0, 1 and 2."""
+    """5% of 8, 10, 20 and 30 steps round to 0, 0, 1 and 2."""
     found = rates(model, steps_per_epoch, schedule="cosine", epochs=epochs)
     last = 0.005 * (1 + np.cos(np.pi * (1 - 1 / (len(found) - warmup))))
     expected = [0.01 / max(1, warmup), 0.01, last]
@@ -66,14 +66,14 @@ def test_step_goes_down_to_a_tenth_after_half_of_the_steps_and_again_after_three
     [(1, [0]), (2, [0, 1]), (3, [0, 0, 1]), (4, [0, 0, 1, 2]), (5, [0, 0, 0, 1, 2]), (7, [0, 0, 0, 0, 1, 1, 2])],
 )
 def test_short_runs_with_step(model, epochs, tenths):
-    """One step an epoch; the one in the middle is before the half."""
+    """With one step per epoch; the middle one still has the full rate."""
     found = rates(model, 1, schedule="step", epochs=epochs)
     np.testing.assert_allclose(found, 0.01 / 10.0 ** np.array(tenths), rtol=1e-3)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "plateau"])
 def test_the_other_schedules_use_the_learning_rate_unchanged(model, schedule):
-    """What `plateau` makes of it is set between epochs."""
+    """The callback of `plateau` changes it between epochs."""
     np.testing.assert_allclose(rates(model, schedule=schedule, epochs=4), 0.01, rtol=1e-3)
 
 
@@ -85,7 +85,7 @@ def test_a_learning_rate_may_be_a_whole_number(model, schedule):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_the_rate_of_plateau_can_be_set_between_steps(model, optimizer):
-    """On the first step of a momentum, and with a gradient of 1, either goes by a multiple of the rate."""
+    """In the first step with a gradient of 1, both optimizers move by a multiple of the rate."""
     moves = []
     for rate in (None, 0.0025):
         built = build_optimizer(replace(CONFIG, schedule="plateau", optimizer=optimizer), model, STEPS_PER_EPOCH)
@@ -179,7 +179,7 @@ def test_kernels_are_what_is_trained_of_the_tower_and_no_vector():
 def test_weight_decay_takes_its_share_of_the_towers_kernels_and_leaves_vectors_and_the_head_alone(
     optimizer, head, kinds
 ):
-    """A step without gradients: 0.01 * 0.5 of every kernel of the tower goes."""
+    """A step with zero gradients: every kernel of the tower shrinks by 0.01 * 0.5."""
     model = model_of("small_cnn", head)
     built = build_optimizer(replace(CONFIG, weight_decay=0.5, optimizer=optimizer), model, STEPS_PER_EPOCH)
     variables = model.trainable_variables
@@ -205,7 +205,7 @@ def test_without_weight_decay_nothing_goes(optimizer):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_weight_decay_of_a_tower_without_kernels_to_train_is_none(optimizer):
-    """The last layer of some towers is a normalization, and `train_last` may leave it alone to be trained."""
+    """The last layer of some towers is a normalization; `train_last` may make it the only trainable one."""
     image = keras.Input((8, 8, 1))
     x = keras.layers.Dense(4, trainable=False)(keras.layers.Flatten()(image))
     model = model_of(keras.Model(image, keras.layers.BatchNormalization()(x)))

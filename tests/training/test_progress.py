@@ -80,7 +80,7 @@ TRIPLET_LOGS = {"active_fraction": 0.1234, "positive_distance": 0.456, "negative
     ("more", "words"), [({}, ()), (TRIPLET_LOGS, ("active 12.3%", "near 0.46", "far 1.30"))], ids=["pairs", "triplets"]
 )
 def test_the_progress_bar_shows_the_state_of_the_run(capsys, monkeypatch, more, words):
-    """On one line of 80 columns, in epoch 1,000 of 1,000, too."""
+    """It fits into 80 columns, also in epoch 1,000 of 1,000."""
     monkeypatch.setenv("COLUMNS", "80")
     for epochs in (2, 1000):
         progress = ProgressBar(steps=3, epochs=epochs, first_epoch=epochs - 2)

@@ -30,7 +30,7 @@ def run(quarters, run_of):
 
 
 def reports_on(pairs, *names):
-    """Of a model that is right where it should be, but for the first pair."""
+    """Reports of a model that is right on every pair except the first one."""
     reports = {}
     for split, name in enumerate(("train", "validation", "test")):
         if name in names:
@@ -95,7 +95,7 @@ def test_without_a_test_part(run):
 
 
 def test_triplets_record_how_their_batches_were_made(run):
-    """The last class has 3 training images, so a step of 4 repeats one."""
+    """The last class has 3 training images, so a batch of 4 repeats one."""
     built, _ = record_of(run, TRIPLETS)
     assert list(built) == [*KEYS[:9], "triplet", *KEYS[9:]]
     assert built["triplet"] == {

@@ -27,7 +27,7 @@ def test_the_pairs_of_a_file_are_used_unchanged(quarters, path):
     assert run.original.dataset == "quarters"
 
 
-def test_the_pool_is_the_training_images_and_no_others(quarters, path):
+def test_train_images_are_the_training_images_and_no_others(quarters, path):
     run = load_run_data(TrainConfig(pairs=str(path)))
     np.testing.assert_array_equal(run.train_images, quarters.images_of(TRAIN))
     for part in (VALIDATION, TEST):
@@ -35,7 +35,7 @@ def test_the_pool_is_the_training_images_and_no_others(quarters, path):
     assert len(run.train_images) > 55  # nearly all of the 63
 
 
-def test_the_pool_is_the_images_that_training_pairs_use(quarters, tmp_path):
+def test_train_images_are_the_images_of_training_pairs(quarters, tmp_path):
     rows = quarters.rows(TRAIN)[:10]
     columns = {name: getattr(quarters, name)[rows] for name in ("img1", "img2", "similarity", "split")}
     save_pair_file(tmp_path / "train.npz", replace(quarters, **columns))
@@ -62,7 +62,7 @@ def test_one_class_against_the_rest(quarters, path, name, rest_is_a_class):
 
 
 def test_the_lines(path):
-    """The last class has 3 training images, fewer than the 5 of a step."""
+    """The last class has 3 training images, fewer than the 5 of a batch."""
     config = TrainConfig(pairs=str(path), objective="triplet", classes_per_batch=4, images_per_class=5)
     run = load_run_data(config)
     assert run.short_classes(config) == 1

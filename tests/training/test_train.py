@@ -60,7 +60,7 @@ def assert_same_bits(model, other):
 
 
 def history(folder):
-    """The rows of `history.csv` without the seconds, which no two runs share."""
+    """Returns the rows of `history.csv` without the seconds, which differ between runs."""
     with open(folder / "history.csv", encoding="utf-8", newline="") as file:
         return [{name: float(row[name]) for name in row if name != "seconds"} for row in csv.DictReader(file)]
 
@@ -70,7 +70,7 @@ def files(folder):
 
 
 def without(record, *names):
-    """A record, less what two runs need not share, and the named parts."""
+    """Returns a copy of a record without the training times, the command and the named parts."""
     copy = json.loads(json.dumps(record))
     for name in ("training", "command", *names):
         part = copy
@@ -160,7 +160,7 @@ class TestTheUnbrokenRun:
 
 
 def test_a_second_run_gives_the_same_bits_whatever_its_test_labels_are(whole, config, digit_pairs, tmp_path, capsys):
-    """The labels of the test pairs permuted: only the numbers reported on them may change."""
+    """With permuted labels of the test pairs, only the results on them may change."""
     test = load_pair_file(digit_pairs.with_name("test_pairs.npz"))
     permuted = np.random.default_rng(0).permutation(test.similarity)
     save_pair_file(tmp_path / "permuted.npz", replace(test, similarity=permuted, labels=None))
@@ -180,7 +180,7 @@ def test_another_seed_gives_other_weights(config, tmp_path):
 
 
 def test_a_run_in_bfloat16_leaves_a_model_in_float32(config, tmp_path, digit_pairs):
-    """Which scores, loaded, as the one that was returned."""
+    """The loaded model gives the same scores as the returned one."""
     config = replace(config, precision="bfloat16", epochs=1, embedding_dim=8)
     model = train(config, tmp_path)
     loaded = load_model(tmp_path / "siamese.keras")
@@ -201,14 +201,14 @@ def test_a_run_in_bfloat16_leaves_a_model_in_float32(config, tmp_path, digit_pai
     assert not (tmp_path / "own").exists()
 
 
-# Whitened.
+# Whitening.
 
 
 def test_a_whitened_tower_with_nothing_else_to_learn_is_not_trained(whole, config, tmp_path, capsys):
-    """In the folder of an earlier run, of which nothing is left over."""
+    """In the folder of an earlier run, whose files are removed."""
     shutil.copytree(whole[1], tmp_path / "run")
     settings = {"tower": "hog", "embedding_dim": 32}
-    model = train_and_evaluate(replace(config, **settings), tmp_path / "run")
+    model = train(replace(config, **settings), tmp_path / "run", quiet=False)
     assert "fitted the whitening layer to " in capsys.readouterr().out
     assert files(tmp_path / "run") == PROMISED - {"history.csv", "accuracy.png", CHECKPOINT, "logs"}
     training = model.record["training"]
@@ -222,7 +222,7 @@ def test_a_whitened_tower_with_nothing_else_to_learn_is_not_trained(whole, confi
 
 
 def test_a_trained_tower_is_whitened_at_the_end_and_again_when_resumed(whole, config, tmp_path):
-    """The weights before the last layer are those of the run without it."""
+    """All weights before the last layer are those of the run without whitening."""
     whitened = replace(config, whiten=True)
     model = train(whitened, tmp_path)
     *before, white, shift = model.tower.get_weights()
@@ -330,11 +330,11 @@ def _same(pairs):
     return (pairs.labels[pairs.img1] == pairs.labels[pairs.img2]).astype(np.uint8)
 
 
-# Stopped and resumed.
+# Stopping and resuming.
 
 
 def stop_in_step(monkeypatch, count):
-    """Ctrl-C after so many steps."""
+    """Raises KeyboardInterrupt after `count` steps."""
     steps = iter(range(1, count + 1))
 
     def interrupt(self, batch, logs=None):
@@ -345,7 +345,7 @@ def stop_in_step(monkeypatch, count):
 
 
 def stop_after_checkpoint(monkeypatch, count):
-    """Ctrl-C between the checkpoint of an epoch and its row in the history."""
+    """Raises KeyboardInterrupt after the checkpoint of epoch `count`, before the history is written."""
     epochs = iter(range(1, count + 1))
 
     def interrupt(rows, path):
@@ -408,7 +408,7 @@ def test_a_run_whose_learning_rate_halves_ends_alike_when_it_was_stopped(toy_pai
 
 
 def test_a_run_that_trains_the_last_layers_of_an_earlier_model(whole, config, tmp_path, monkeypatch):
-    """The rest stays bit for bit, the statistics of batch normalization included, resumed or not."""
+    """The other layers do not change, including the statistics of batch normalization, resumed or not."""
     earlier = whole[0].tower.get_weights()
     seed = Path(shutil.copy(whole[1] / "siamese.keras", tmp_path))
     transfer = {"start_from": str(seed), "train_last": 2, "layer_decay": 0.5}
@@ -434,12 +434,12 @@ def test_a_finished_run_resumed_reports_again(whole, config, tmp_path, capsys):
     shutil.copytree(whole[1], tmp_path, dirs_exist_ok=True)
     (tmp_path / "siamese.keras").unlink()
     model = train(config, tmp_path, resume=True, quiet=False)
-    said = capsys.readouterr().out
+    out = capsys.readouterr().out
     accuracy = whole[0].record["accuracy"]
-    assert f"{accuracy['train']:.4f}" in said
-    assert f"{accuracy['test']:.4f}" in said
-    assert f"threshold {model.threshold:.4f}, chosen on the validation pairs" in said
-    assert f"Results are in {tmp_path}" in said
+    assert f"{accuracy['train']:.4f}" in out
+    assert f"{accuracy['test']:.4f}" in out
+    assert f"threshold {model.threshold:.4f}, chosen on the validation pairs" in out
+    assert f"Results are in {tmp_path}" in out
     assert_same_bits(model, whole[0])
     assert_same_bits(load_model(tmp_path / "siamese.keras"), whole[0])
     assert (tmp_path / "history.csv").read_bytes() == (whole[1] / "history.csv").read_bytes()
@@ -526,7 +526,7 @@ def test_what_keras_is_set_to_for_other_work_changes_no_bit(toy_pairs, tmp_path)
 
 @pytest.fixture(scope="module")
 def one_file(digit_pairs, tmp_path_factory) -> PairDataset:
-    """All three parts in one file, where test images stand among the others and could be taken for them."""
+    """All three parts in one file, where test images could be mistaken for the others."""
     train, test = (load_pair_file(digit_pairs.with_name(f"{name}_pairs.npz")) for name in ("train", "test"))
     count = len(test.images)
     columns = {
@@ -543,7 +543,7 @@ def one_file(digit_pairs, tmp_path_factory) -> PairDataset:
 
 
 def other_test_images(pairs):
-    """The same pairs of test images, with noise for pixels, other labels, and a class that no training image is of."""
+    """Replaces the test images by noise, and their labels by others, one of which is not in the training set."""
     rng = np.random.default_rng(0)
     test = pairs.images_of(TEST)
     images, labels = pairs.images.copy(), pairs.labels.copy()
@@ -568,10 +568,10 @@ ADDONS = importlib.util.find_spec("tensorflow_addons") is not None
 
 @pytest.fixture(scope="module")
 def runs(one_file, tmp_path_factory):
-    """By the names of RUNS: the config of an unbroken run, its model and its folder."""
+    """The config, the model and the folder of an uninterrupted run, by the names of RUNS."""
     ended = {}
-    for name, knobs in RUNS.items():
-        config, folder = TrainConfig(pairs=str(one_file.path), **knobs), tmp_path_factory.mktemp("run")
+    for name, settings in RUNS.items():
+        config, folder = TrainConfig(pairs=str(one_file.path), **settings), tmp_path_factory.mktemp("run")
         ended[name] = config, train(config, folder), folder
     return ended
 
@@ -640,7 +640,7 @@ def test_the_records_of_images(runs, one_file):
 
 @pytest.mark.parametrize("name", ["semi-hard", "hard, 3 against the rest", "contrastive, 3 against the rest"])
 def test_no_test_image_and_no_test_label_changes_anything_but_the_report_on_them(runs, one_file, tmp_path, name):
-    """Bit for bit: weights, the head with its calibration, threshold, history, and every other number."""
+    """Weights, calibration, threshold, history and all other results are equal bit for bit."""
     config, model, folder = runs[name]
     save_pair_file(tmp_path / "digits.npz", other_test_images(one_file))
     other = train(replace(config, pairs=str(tmp_path / "digits.npz")), tmp_path / "run")
@@ -715,7 +715,7 @@ def test_a_collapse_is_reported_beside_the_progress_line(runs, tmp_path, monkeyp
 
 
 def tower_with_dropout(width=8):
-    """Draws at random while it trains, which a resumed run must do like an unbroken one."""
+    """Builds a tower with dropout, which a resumed run must repeat exactly."""
     keras.utils.set_random_seed(1)
     image = keras.Input((8, 8, 1))
     x = keras.layers.Dropout(0.25)(keras.layers.Flatten()(image))
@@ -753,7 +753,7 @@ def test_a_loss_that_is_not_finite_ends_in_a_clear_error(config, tmp_path, monke
 
 
 class SpoiltFrom(keras.layers.Layer):
-    """Gives NaN from a training step on, counted by the passes in training."""
+    """Returns NaN from the given training step on."""
 
     def __init__(self, step):
         super().__init__()
@@ -774,7 +774,7 @@ def tower_spoilt_from(step):
 
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
 def test_a_loss_that_is_not_finite_late_in_a_run_costs_only_the_epochs_after(config, tmp_path, capsys, schedule):
-    """The best epoch is delivered, and the run goes on with a lower learning rate."""
+    """The best epoch is returned, and the run can be resumed with a lower learning rate."""
     run, steps = tmp_path / "run", 800 // 64
     spoilt = replace(config, epochs=4, tower="custom", average=0.0, schedule=schedule, learning_rate=0.01)
     model = train(spoilt, run, tower=tower_spoilt_from(2 * steps + 5), quiet=False)
@@ -804,7 +804,7 @@ def test_a_loss_that_is_not_finite_late_in_a_run_costs_only_the_epochs_after(con
 
 
 def test_a_default_learning_rate_does_not_replace_that_of_the_run(whole, config, tmp_path):
-    """A run with a rate of its own, resumed without saying so, is another run."""
+    """A run with another rate than the default is not resumed with the default."""
     facts = json.loads(str(np.load(whole[1] / CHECKPOINT)["facts"]))
     state = load_checkpoint(whole[1], facts["run"])
     state.run["learning_rate"] = 0.5
@@ -826,7 +826,7 @@ def test_a_huge_learning_rate_ends_in_a_clear_error_and_the_old_model_is_still_t
     assert not (tmp_path / "record.json").exists()
 
 
-# Other processes: what they load, and what they leave when they are killed.
+# Other processes: loading models, and resuming after a kill.
 
 SCORE_THEN_TRAIN = """
 import os, signal, sys
@@ -854,7 +854,7 @@ def python(script, *arguments):
 
 @pytest.fixture(scope="module")
 def killed(whole, runs, tmp_path_factory):
-    """The folder of another process, which scored with the saved models, then trained until its first checkpoint."""
+    """The folder of a process that scored with the saved models, and was killed after its first checkpoint."""
     folder = tmp_path_factory.mktemp("killed")
     saved = [whole[1], *(folder for _, _, folder in runs.values())]
     ended = subprocess.run(python(SCORE_THEN_TRAIN, folder, *saved), cwd=ROOT, capture_output=True, text=True)
@@ -878,7 +878,7 @@ def test_a_process_killed_after_its_first_checkpoint_is_resumed_to_the_same_bits
     assert history(run) == history(whole[1])
 
 
-# Says when it begins, and kills itself before the given call of a write: fsync, chmod and replace are three calls.
+# Prints when training starts, and kills itself before a given call of a write; fsync, chmod and replace are such calls.
 TRAIN = """
 import os, signal, sys
 from siamese_tf import files
@@ -903,8 +903,8 @@ print(calls, flush=True)
 """
 NEVER = 0
 DRAW = random.Random(20)
-# Twenty random instants, one from each tenth of the time an unbroken run takes, and of the calls it writes with; and
-# of a run of triplets, which draws its batches otherwise, one from each quarter of its time.
+# Random instants: one in each tenth of the time and of the write calls of an uninterrupted run; and one in each quarter
+# of the time of a triplet run, which draws its batches differently.
 INSTANTS = [("bce", kind, round((tenth + DRAW.random()) / 10, 3)) for kind in ("time", "call") for tenth in range(10)]
 INSTANTS += [("triplet", "time", round((quarter + DRAW.random()) / 4, 3)) for quarter in range(4)]
 QUICK = {
@@ -915,19 +915,18 @@ QUICK = {
 
 @pytest.fixture(scope="module")
 def quick(digit_pairs, tmp_path_factory):
-    """By objective: a config on file, and what an unbroken run of it in another process gave: model, folder, seconds,
-    calls."""
+    """Runs an objective without a break in another process; returns config, model, folder, seconds, write calls."""
 
     @functools.cache
     def unbroken(objective):
         folder = tmp_path_factory.mktemp("quick")
-        knobs = {"objective": objective, "tower": "reference", "epochs": 8, "embedding_dim": 8, **QUICK[objective]}
-        config = TrainConfig(pairs=str(digit_pairs), **knobs)
+        settings = {"objective": objective, "tower": "reference", "epochs": 8, "embedding_dim": 8, **QUICK[objective]}
+        config = TrainConfig(pairs=str(digit_pairs), **settings)
         (folder / "config.json").write_text(json.dumps(config.to_dict()))
         with started(folder / "config.json", folder / "run", NEVER) as process:
-            began = time.perf_counter()
+            start = time.perf_counter()
             calls = int(process.stdout.readline())
-            seconds = time.perf_counter() - began
+            seconds = time.perf_counter() - start
         assert process.returncode == 0
         return config, load_model(folder / "run" / "siamese.keras"), folder, seconds, calls
 
@@ -936,7 +935,7 @@ def quick(digit_pairs, tmp_path_factory):
 
 @contextmanager
 def started(config: Path, folder: Path, last: int) -> Iterator[subprocess.Popen]:
-    """Another process that has loaded TensorFlow and begins to train now."""
+    """Starts another process, and waits until it has loaded TensorFlow and starts to train."""
     arguments = python(TRAIN, config, folder, last)
     with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
@@ -967,7 +966,7 @@ def test_kill_9_at_any_instant_leaves_whole_files_and_a_run_that_resumes_to_the_
 
 
 def check_files(folder: Path) -> None:
-    """Each file is absent or whole."""
+    """Checks that each file is missing or complete."""
     for path in folder.glob("[!.]*"):
         match path.suffix:
             case ".keras":

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -28,13 +29,13 @@ def linear_tower():
 
 
 def model_of(config, tower=linear_tower):
-    """A model for a config, the same one for the same seed."""
+    """Builds the model of a config; the same seed gives the same weights."""
     keras.utils.set_random_seed(config.seed)
     return SiameseModel((8, 8, 1), tower(), head=config.head)
 
 
 def another(model):
-    """With variables of its own."""
+    """Copies a model, with its own variables."""
     return SiameseModel((8, 8, 1), keras.models.clone_model(model.tower), head=model.head_name)
 
 
@@ -46,7 +47,7 @@ def trainer_of(model, config, learning_rate=0.0):
 
 
 def built_trainer(config, tower=linear_tower):
-    """With the optimizer of its config."""
+    """Builds a trainer with the optimizer of its config."""
     config = replace(config, epochs=1, schedule="constant")
     model = model_of(config, tower)
     trainer = Trainer(model, another(model), config)
@@ -55,7 +56,7 @@ def built_trainer(config, tower=linear_tower):
 
 
 def measured(trainer, batch):
-    """What one step measures, not the mean with the steps before."""
+    """Returns the metrics of a single step, without those of the steps before."""
     for mean in trainer.means.values():
         mean.reset_state()
     return {name: float(value) for name, value in trainer.train_step(batch).items()}
@@ -66,8 +67,18 @@ def run(quarters, run_of):
     return run_of(quarters)
 
 
+@cache
+def _batches(run, config):
+    return list(training_batches(run, config, range(1)))
+
+
+def batches_of(run, config=CONFIG):
+    """Returns the batches of the first epoch, cached for all configs that draw the same ones."""
+    return _batches(run, replace(config_of(config.objective), pairs_per_step=config.pairs_per_step))
+
+
 def first_batch(run, config=CONFIG):
-    return next(iter(training_batches(run, config, range(1))))
+    return batches_of(run, config)[0]
 
 
 @pytest.mark.parametrize("objective", OBJECTIVE_NAMES)
@@ -123,7 +134,7 @@ def test_contrastive_and_mse_train_different_weights_from_the_same_ones(run):
         model = model_of(config)
         start = model.get_weights()
         trainer = trainer_of(model, config, learning_rate=0.01)
-        for batch in training_batches(run, config, range(1)):
+        for batch in batches_of(run, config):
             trainer.train_step(batch)
         ends.append((start, model.get_weights()))
     for values in zip(*(start for start, _ in ends), strict=True):
@@ -159,7 +170,7 @@ def test_only_a_loss_on_logits_moves_scale_and_bias(run, objective, head, moves)
 
 
 def test_all_images_of_a_step_meet_one_batch_norm_statistic(run):
-    """One pass of all 2m images: the moving mean is that of all of them, not of one side."""
+    """The moving mean is that of all 2m images, not of one side of the pairs."""
 
     def normalized_tower():
         image = keras.Input((8, 8, 1))
@@ -175,7 +186,7 @@ def test_all_images_of_a_step_meet_one_batch_norm_statistic(run):
 
 @pytest.mark.parametrize("count", [32, 7])
 def test_where_no_image_depends_on_others_it_makes_no_difference_with_which_it_is_embedded(count):
-    """Such a step goes through the tower in halves, and one of an odd number of images in one."""
+    """Such a batch is embedded in halves, unless its number of images is odd."""
     config = replace(CONFIG, tower="reference")
     model = SiameseModel((8, 8, 1), "reference", 4)
     images = np.random.default_rng(0).random((count, 8, 8, 1), np.float32)
@@ -228,7 +239,7 @@ def test_fit_goes_through_every_batch_once_and_reports_the_means_of_the_epoch(ru
 
 
 def test_metrics_are_no_weights_of_the_model(run):
-    """Else it would be in the checkpoint and in the saved model."""
+    """Otherwise they would be in the checkpoint and in the saved model."""
     model = model_of(TRIPLETS)
     before = len(model.weights), len(model.variables)
     trainer = trainer_of(model, TRIPLETS, learning_rate=0.1)
@@ -251,11 +262,10 @@ def values(variables):
 
 
 def steps_of(run, average, count=5):
-    """After each step with a fast optimizer, the trained weights and their averages."""
+    """Yields the trained weights and their averages after each step, with a high learning rate."""
     config = replace(config_of("bce"), average=average)
     trainer = trainer_of(model_of(config, normalized_tower), config, learning_rate=0.1)
-    batches = training_batches(run, config, range(count)).take(count)
-    for batch in batches:
+    for batch in batches_of(run, config)[:count]:
         trainer.train_step(batch)
         yield values(trainer.model.variables), values(trainer.ema_variables)
 
@@ -299,7 +309,7 @@ def test_the_ema_model_has_the_averages_inside_ema_weights_and_no_longer(run, sh
     trainer = Trainer(model, ema_model, config)
     trainer.compile(optimizer=keras.optimizers.Adam(0.1), jit_compile=False)
     trainer.optimizer.build(model.trainable_variables)
-    for batch in training_batches(run, config, range(3)).take(3):
+    for batch in batches_of(run, config)[:3]:
         trainer.train_step(batch)
     trained, before = values(model.variables), values(ema_model.variables)
     with trainer.ema_weights() as yielded:
@@ -321,7 +331,7 @@ def test_the_state_is_every_variable_a_step_changes(run):
     config = config_of("bce")
     trainer = trainer_of(model_of(config, normalized_tower), config, learning_rate=0.1)
     before = values(trainer.state)
-    for batch in training_batches(run, config, range(2)).take(2):
+    for batch in batches_of(run, config)[:2]:
         trainer.train_step(batch)
     assert len(before) == 2 * len(trainer.model.variables)
     assert all(not np.array_equal(one, other) for one, other in zip(before, values(trainer.state), strict=True))
@@ -331,7 +341,7 @@ def test_the_state_is_every_variable_a_step_changes(run):
 
 
 def deep_tower():
-    """Kernels, biases, a scale and a shift; three layers with a kernel."""
+    """Builds a tower with three kernels, biases, and a normalization."""
     image = keras.Input((8, 8, 1))
     x = keras.layers.Dense(8, activation="tanh", name="first")(keras.layers.Flatten()(image))
     x = keras.layers.BatchNormalization(name="norm")(keras.layers.Dense(8, use_bias=False, name="second")(x))
@@ -359,7 +369,7 @@ def test_l2_makes_kernels_smaller(run, optimizer):
     sizes = []
     for l2 in (0.0, 0.1):
         trainer = built_trainer(replace(config_of("bce"), l2=l2, optimizer=optimizer, learning_rate=0.02))
-        for batch in training_batches(run, CONFIG, range(1)).take(6):
+        for batch in batches_of(run)[:6]:
             trainer.train_step(batch)
         sizes.append(float(np.square(trainer.model.get_weights()[0]).sum()))
     assert sizes[1] < 0.9 * sizes[0]
@@ -372,7 +382,7 @@ def only_normalized_tower():
 
 
 def test_l2_of_a_tower_without_kernels_to_train_is_none(run):
-    """The last layer of some towers is a normalization, and `train_last` may leave it alone to be trained."""
+    """The last layer of some towers is a normalization; `train_last` may make it the only trainable one."""
     ends = []
     for l2 in (0.0, 1.0):
         config = replace(config_of("bce"), l2=l2, learning_rate=0.01)
@@ -388,9 +398,9 @@ def test_l2_of_a_tower_without_kernels_to_train_is_none(run):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_multiplier_scales_the_change_of_a_variable(run, optimizer):
-    """Weight decay and l2 included; in a graph, as `fit` makes one, too."""
-    knobs = {"optimizer": optimizer, "learning_rate": 0.02, "weight_decay": 0.5, "l2": 0.01}
-    config, batch = replace(config_of("bce"), **knobs), first_batch(run)
+    """Including weight decay and l2; also in graph mode, as in `fit`."""
+    settings = {"optimizer": optimizer, "learning_rate": 0.02, "weight_decay": 0.5, "l2": 0.01}
+    config, batch = replace(config_of("bce"), **settings), first_batch(run)
     moves = []
     for layer_decay, in_graph in ((None, False), (0.5, False), (0.5, True)):
         trainer = built_trainer(replace(config, layer_decay=layer_decay), deep_tower)
@@ -408,7 +418,7 @@ def test_a_multiplier_scales_the_change_of_a_variable(run, optimizer):
 
 
 def test_the_statistics_of_normalization_have_no_multiplier(run):
-    """They are no weights that learn."""
+    """They are not trained by gradients."""
     ends = []
     for layer_decay in (None, 0.5):
         trainer = built_trainer(replace(config_of("bce"), learning_rate=0.01, layer_decay=layer_decay), deep_tower)
@@ -424,7 +434,7 @@ def test_without_a_layer_decay_a_step_is_the_optimizers_bit_for_bit(run, monkeyp
         if plainly:
             monkeypatch.setattr(Trainer, "_apply", lambda self, pairs: self.optimizer.apply_gradients(pairs))
         trainer = built_trainer(replace(config_of("bce"), learning_rate=0.01), deep_tower)
-        for batch in training_batches(run, CONFIG, range(1)).take(3):
+        for batch in batches_of(run)[:3]:
             trainer.train_step(batch)
         ends.append(trainer.model.get_weights())
     assert all(np.array_equal(one, other) for one, other in zip(*ends, strict=True))
@@ -434,7 +444,7 @@ def test_without_a_layer_decay_a_step_is_the_optimizers_bit_for_bit(run, monkeyp
 
 
 class Penalty(keras.layers.Layer):
-    """Adds a loss that is the mean square of what passes through it, in training alone."""
+    """Adds the mean square of its input as a loss, in training only."""
 
     def call(self, x, training=False):
         if training:
@@ -443,7 +453,7 @@ class Penalty(keras.layers.Layer):
 
 
 def tower_that_adds(loss):
-    """Without batch normalization, so that without a loss its images would go through in halves."""
+    """Builds a tower without batch normalization, whose images are embedded in halves unless it adds a loss."""
     kernel = {"kernel_regularizer": keras.regularizers.L2(0.5)} if loss == "kernel" else {}
     activity = {"activity_regularizer": keras.regularizers.L2(0.25)} if loss == "activity" else {}
 
@@ -456,9 +466,10 @@ def tower_that_adds(loss):
     return build
 
 
-def one_step(run, loss, **knobs):
-    """The first kernel before and after a step of plain gradient descent, its inputs, and what is reported."""
-    config = replace(config_of("bce"), tower="custom", optimizer="sgd", learning_rate=0.01, **knobs)
+@cache
+def one_step(run, loss, **settings):
+    """Returns the first kernel before and after a step of SGD, its inputs, and the reported metrics."""
+    config = replace(config_of("bce"), tower="custom", optimizer="sgd", learning_rate=0.01, **settings)
     trainer = built_trainer(config, tower_that_adds(loss))
     kernel = trainer.model.tower.trainable_variables[0]
     before, batch = kernel.numpy(), first_batch(run, config)
@@ -471,7 +482,7 @@ MOMENTUM_OF_TWO = 1 + MOMENTUM  # the first step of Nesterov's goes so much fart
 
 @pytest.mark.parametrize("loss", ["kernel", "activity", "add_loss"])
 def test_the_losses_of_a_tower_pull_with_the_objective_s(run, loss):
-    """By their exact slope, all images at once; the loss that is reported is the objective's alone, as with l2."""
+    """Their gradients are exact, over all images; as with l2, only the loss of the objective is reported."""
     before, without, images, reported = one_step(run, None)
     _, after, _, reported_with = one_step(run, loss)
     outputs = images @ before
@@ -486,7 +497,7 @@ def test_the_losses_of_a_tower_pull_with_the_objective_s(run, loss):
 
 
 def test_a_regularizer_pulls_as_l2_does(run):
-    """0.5 times the squares of the first kernel; l2 pulls at the second one, too."""
+    """Both minimize 0.5 times the squared first kernel; l2 also affects the second one."""
     _, by_regularizer, *_ = one_step(run, "kernel")
     _, by_l2, *_ = one_step(run, None, l2=0.5)
     np.testing.assert_allclose(by_regularizer, by_l2, atol=1e-6)
@@ -513,8 +524,8 @@ def test_embeddings_of_any_float_dtype_are_trained_saved_and_scored(run, quarter
         image = keras.Input((8, 8, 1))
         return keras.Model(image, keras.layers.Dense(4, dtype=dtype)(keras.layers.Flatten(dtype=dtype)(image)))
 
-    knobs = {"tower": "custom", "optimizer": "sgd", "learning_rate": 0.01, "l2": 1e-3, "head": "cosine"}
-    config = replace(config_of(objective), **knobs)
+    settings = {"tower": "custom", "optimizer": "sgd", "learning_rate": 0.01, "l2": 1e-3, "head": "cosine"}
+    config = replace(config_of(objective), **settings)
     model = model_of(config, tower)
     trainer = Trainer(model, model, replace(config, epochs=1))
     trainer.compile(optimizer=build_optimizer(replace(config, epochs=1), model, 10), jit_compile=False)

@@ -40,7 +40,7 @@ def same(weights, others):
 
 @pytest.fixture(scope="module")
 def earlier(tmp_path_factory):
-    """A model, no array of whose tower is as it is when new, and its file."""
+    """A model in which every array of the tower differs from its initial value, and its file."""
     model, rng = small_model(), np.random.default_rng(0)
     model.tower.set_weights([rng.uniform(0.5, 1.5, one.shape) for one in model.tower.get_weights()])
     path = tmp_path_factory.mktemp("earlier") / "earlier.keras"
@@ -71,7 +71,7 @@ def test_a_tower_starts_with_all_weights_of_the_one_in_a_model_file(earlier, tow
     ],
 )
 def test_a_tower_of_another_name_or_form_is_refused(earlier, name, size, dimensions, words):
-    """A tower that averages over its images has the same arrays for 9x8 images, and was not trained for them."""
+    """With global average pooling, 9x8 images give the same shapes, although the tower was not trained on them."""
     other, path = build_tower(name, size, dimensions), earlier[1]
     before = other.get_weights()
     with pytest.raises(ConfigError) as caught:
@@ -103,8 +103,8 @@ def test_a_file_that_is_no_model_is_refused(tower, tmp_path):
         load_initial_weights(tower, str(tmp_path / "text.keras"))
 
 
-def test_a_model_with_a_tower_of_its_makers_own_is_refused(tower, tmp_path):
-    """Even one that calls itself like the other: nothing in the file says what it is made of."""
+def test_a_model_with_a_custom_tower_is_refused(tower, tmp_path):
+    """Even one with the same name: the file does not describe its layers."""
     own = tower_of(keras.layers.Dense(4))
     save_model(SiameseModel(SIZE, keras.Model(own.input, own.output, name="small_cnn")), tmp_path / "own.keras")
     with pytest.raises(ModelFileError, match=r"own\.keras is not a model .*: this model has a tower of its maker"):
@@ -141,7 +141,7 @@ def test_more_layers_than_there_are_are_refused():
 
 
 def nested_tower():
-    """Dense 6, then Dense 5 and a normalization in a network inside, then Dense 4."""
+    """Builds Dense 6, a nested network of Dense 5 and a normalization, then Dense 4."""
     inside = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5), keras.layers.BatchNormalization()])
     return tower_of(keras.layers.Dense(6), inside, keras.layers.Dropout(0.1), keras.layers.Dense(4))
 
@@ -154,10 +154,10 @@ def test_layers_of_a_network_inside_are_counted_one_by_one(count, widths):
 
 
 @pytest.mark.parametrize("average", [0.0, 0.9])
-@pytest.mark.parametrize("knobs", [{}, {"optimizer": "sgd", "weight_decay": 0.1, "l2": 0.1, "layer_decay": 0.5}])
-def test_what_is_frozen_does_not_move_and_the_rest_does(quarters, run_of, average, knobs):
+@pytest.mark.parametrize("settings", [{}, {"optimizer": "sgd", "weight_decay": 0.1, "l2": 0.1, "layer_decay": 0.5}])
+def test_what_is_frozen_does_not_move_and_the_rest_does(quarters, run_of, average, settings):
     """In the model and in its moving average, the statistics of batch normalization included."""
-    config = replace(CONFIG, average=average, train_last=2, **knobs)
+    config = replace(CONFIG, average=average, train_last=2, **settings)
     model, ema_model = small_model(), small_model()
     before = model.get_weights()
     for one in (model, ema_model):
@@ -179,7 +179,7 @@ def test_what_is_frozen_does_not_move_and_the_rest_does(quarters, run_of, averag
 
 
 def multipliers_of(model, layer_decay):
-    """By the layer's name, for those of the tower; and those of the head."""
+    """Returns the multipliers of the tower by layer name, and those of the head."""
     multipliers = lr_multipliers(model, replace(CONFIG, layer_decay=layer_decay))
     by_variable = {id(one): multiplier for one, multiplier in zip(model.trainable_variables, multipliers, strict=True)}
     by_layer = {
@@ -192,7 +192,7 @@ def multipliers_of(model, layer_decay):
 
 @pytest.mark.parametrize("head", ["euclidean", "concat"])
 def test_each_layer_learns_at_half_the_rate_of_the_one_after_it(head):
-    """A normalization goes with the convolution before it."""
+    """A normalization has the multiplier of the convolution before it."""
     by_layer, of_head = multipliers_of(small_model(head), 0.5)
     assert by_layer == {
         "block1_conv": {0.0625},
@@ -273,7 +273,7 @@ def test_a_tower_without_a_kernel_learns_at_the_full_rate():
 
 
 def test_layers_of_a_nested_network_have_their_own_multipliers():
-    """Kernel and bias of Dense 6, those and the normalization of Dense 5, Dense 4, scale and bias of the head."""
+    """In order: Dense 6, Dense 5 with its normalization, Dense 4, scale and bias of the head."""
     model = SiameseModel(SIZE, nested_tower())
     multipliers = lr_multipliers(model, replace(CONFIG, layer_decay=0.5))
     assert multipliers == [0.25] * 2 + [0.5] * 4 + [1.0] * 2 + [1.0] * 2
@@ -288,7 +288,7 @@ def test_frozen_layers_have_no_multiplier_and_do_not_change_those_of_the_others(
 
 
 class Scaled(keras.Model):
-    """A weight of its own beside a layer."""
+    """A weight in addition to a layer."""
 
     def __init__(self):
         super().__init__()
@@ -300,7 +300,7 @@ class Scaled(keras.Model):
 
 
 class ScaledLayer(keras.layers.Layer):
-    """The same, in a layer whose `layers` are no secret."""
+    """The same in a layer with a public attribute `layers`."""
 
     def __init__(self):
         super().__init__()

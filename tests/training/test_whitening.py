@@ -21,7 +21,7 @@ SIZE = (12, 10, 1)
 
 
 def features(classes=6, each=5, count=8, seed=0):
-    """Classes with means of their own, and directions in which each of them varies much."""
+    """Classes with different means, and with different variances by direction."""
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(classes), each)
     scale = np.geomspace(0.1, 3, count)
@@ -39,7 +39,7 @@ def within_of(embeddings, labels):
 
 @pytest.fixture
 def unmixed(monkeypatch):
-    """Whitening by the classes alone."""
+    """Whitening by the covariance within classes alone."""
     monkeypatch.setattr(module, "TOTAL_WEIGHT", 0.0)
     monkeypatch.setattr(module, "IDENTITY_WEIGHT", 0.0)
 
@@ -55,7 +55,7 @@ def test_afterwards_a_class_is_spread_alike_in_all_directions(unmixed):
 
 
 def test_it_is_the_square_root_of_the_inverse_covariance(unmixed):
-    """Whatever the axes: distances are those of Mahalanobis, up to one factor."""
+    """Distances are Mahalanobis distances, up to a factor."""
     x, labels = features()
     moments = moments_of(x, labels)
     kernel, _ = whitening(moments, 8)
