@@ -216,7 +216,7 @@ def test_pair_files_are_verified_where_a_threshold_is_asked_for(run):
     assert report["fmr"] < 0.1
     done = run(f"{line} --threshold-at 0.0001")
     assert (done.code, done.out) == (2, "")
-    assert "takes 30,000 different pairs" in done.err
+    assert "needs 30,000 different pairs" in done.err
 
 
 def test_the_false_match_rate_can_be_a_limit(trained, monkeypatch, capsys):
@@ -234,7 +234,7 @@ def test_the_false_match_rate_can_be_a_limit(trained, monkeypatch, capsys):
             thresholds.append(report["threshold"])
     assert report["chosen"] == "on validation pairs, at an FMR of at most 0.05 with 99% confidence"
     assert thresholds[0] < thresholds[1] < thresholds[2]
-    assert "at most 0.0001 at 95% takes 29,956 independent different pairs" in err
+    assert "at most 0.0001 at 95% needs 29,956 independent different pairs" in err
 
 
 @pytest.mark.parametrize(
