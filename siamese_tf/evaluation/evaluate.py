@@ -106,7 +106,7 @@ def score_files(train: EmbeddedPairs, test: PairDataset | None) -> dict[str, Sco
     return splits
 
 
-def classes_are_split(opened: TrainTestPairs) -> bool | None:
+def classes_are_split(pairs: TrainTestPairs) -> bool | None:
     """Returns True if the last split, test or else validation, shares no class (person) with the training images.
 
     Intervals are then over classes, else over images: they resample the unit by which the data were split.
@@ -114,38 +114,38 @@ def classes_are_split(opened: TrainTestPairs) -> bool | None:
     Returns:
         None if unknown: without labels, or without training images and a manifest that records the split.
     """
-    last = opened.train if opened.test is None else opened.test
-    images = last.images_of(VALIDATION if opened.test is None else TEST)
-    trained = opened.train.images_of(TRAIN) if len(opened.train.rows(TRAIN)) else np.empty(0, np.int64)
-    if last.labels is None or opened.train.labels is None or not images.size:
+    last = pairs.train if pairs.test is None else pairs.test
+    images = last.images_of(VALIDATION if pairs.test is None else TEST)
+    trained = pairs.train.images_of(TRAIN) if len(pairs.train.rows(TRAIN)) else np.empty(0, np.int64)
+    if last.labels is None or pairs.train.labels is None or not images.size:
         return None
     if not trained.size:
         return {"class": True, "image": False}.get(str(last.manifest.get("split")))
-    named = all(isinstance(file.manifest.get("class_names"), list) for file in (opened.train, last))
-    return not _classes(opened.train, trained, named) & _classes(last, images, named)
+    named = all(isinstance(dataset.manifest.get("class_names"), list) for dataset in (pairs.train, last))
+    return not _classes(pairs.train, trained, named) & _classes(last, images, named)
 
 
-def _classes(file: PairDataset, images: np.ndarray, named: bool) -> set[Any]:
+def _classes(pairs: PairDataset, images: np.ndarray, named: bool) -> set[Any]:
     """Returns the classes of images: their names if `named`, which makes two files comparable, else their labels."""
-    assert file.labels is not None
-    labels, names = np.unique(file.labels[images]).tolist(), file.manifest.get("class_names", [])
+    assert pairs.labels is not None
+    labels, names = np.unique(pairs.labels[images]).tolist(), pairs.manifest.get("class_names", [])
     return {str(names[label]) if named and 0 <= label < len(names) else label for label in labels}
 
 
-def reports_of(scored: dict[str, ScoredSplit], threshold: float, opened: TrainTestPairs) -> dict[str, dict[str, Any]]:
+def reports_of(scored: dict[str, ScoredSplit], threshold: float, pairs: TrainTestPairs) -> dict[str, dict[str, Any]]:
     """Returns the dict of `split_report` by the name of the split, with intervals over classes if these were split."""
-    over_classes = classes_are_split(opened) is True
+    over_classes = classes_are_split(pairs) is True
     return {name: split.report(threshold, over_classes=over_classes) for name, split in scored.items()}
 
 
 def evaluate_model(
-    model: SiameseModel, opened: TrainTestPairs, folder: Path | None = None, **more: dict[str, Any]
+    model: SiameseModel, pairs: TrainTestPairs, folder: Path | None = None, **more: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """Evaluates a model on pairs at its own threshold.
 
     Args:
         model: a trained model.
-        opened: the pairs.
+        pairs: the pairs.
         folder: receives `report.json` and the plots; None writes nothing.
         more: additional entries of `report.json`.
 
@@ -157,12 +157,12 @@ def evaluate_model(
         ImageError: embeddings that are not finite, or all zero.
         SiameseError: a split whose pairs are all same or all different.
     """
-    scored = score_files(EmbeddedPairs(model, opened.train).check(), opened.test)
-    reports = reports_of(scored, model.threshold, opened)
+    scored = score_files(EmbeddedPairs(model, pairs.train).check(), pairs.test)
+    reports = reports_of(scored, model.threshold, pairs)
     if folder is not None:
         with atomic_write(folder / "report.json", "w") as file:
             json.dump({**reports, **more}, file, indent=2)
-        save_pictures(scored, model.threshold, folder, title=opened.dataset)
+        save_pictures(scored, model.threshold, folder, title=pairs.dataset)
     return reports
 
 

@@ -70,7 +70,7 @@ def membership_report(member: ArrayLike, scores: ArrayLike, threshold: float) ->
 
 
 def evaluate_membership(
-    model: SiameseModel, opened: TrainTestPairs, label: int, *, references: int = 10, seed: int = 0
+    model: SiameseModel, pairs: TrainTestPairs, label: int, *, references: int = 10, seed: int = 0
 ) -> dict[str, Any]:
     """Evaluates how well a model tells one class from the others with reference images.
 
@@ -79,8 +79,8 @@ def evaluate_membership(
 
     Args:
         model: a trained model.
-        opened: pairs whose files have the true labels.
-        label: the class, in `opened.train`.
+        pairs: pairs whose files have the true labels.
+        label: the class, in `pairs.train`.
         references: number of reference images, at least 1; all training images of the class if there are fewer.
         seed: seed of the draw of references.
 
@@ -95,14 +95,14 @@ def evaluate_membership(
     """
     if references < 1:
         raise ConfigError(f"references must be 1 or more; got {references}")
-    for file in [opened.train] if opened.test is None else [opened.train, opened.test]:
-        check_images(model, file)
-    images, member = _split_images(opened.train, TRAIN, label)
+    for dataset in [pairs.train] if pairs.test is None else [pairs.train, pairs.test]:
+        check_images(model, dataset)
+    images, member = _split_images(pairs.train, TRAIN, label)
     candidates = np.flatnonzero(member)
     drawn = np.random.default_rng(seed).choice(candidates, min(references, len(candidates)), replace=False)
     reference_images = images[drawn]
 
-    images, member = _split_images(opened.train, VALIDATION, label)
+    images, member = _split_images(pairs.train, VALIDATION, label)
     scores = membership_scores(model, reference_images, images)
     threshold = best_f1_threshold(member, scores)
     report = {
@@ -112,8 +112,8 @@ def evaluate_membership(
         "validation": membership_report(member, scores, threshold),
         "test": None,
     }
-    if opened.test is not None:
-        images, member = _split_images(opened.test, TEST, label_in(opened.test, opened.train, label))
+    if pairs.test is not None:
+        images, member = _split_images(pairs.test, TEST, label_in(pairs.test, pairs.train, label))
         report["test"] = membership_report(member, membership_scores(model, reference_images, images), threshold)
     return report
 
@@ -134,14 +134,14 @@ def membership_lines(report: dict[str, Any], name: str) -> list[str]:
     return lines
 
 
-def _split_images(file: PairDataset, split: int, label: int) -> tuple[np.ndarray, np.ndarray]:
+def _split_images(pairs: PairDataset, split: int, label: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the images (n, h, w, c) of a split, and (n,) bool, True for those of the class."""
-    positions = file.images_of(split)
-    member = labels_of(file)[positions] == label
+    positions = pairs.images_of(split)
+    member = labels_of(pairs)[positions] == label
     members = int(member.sum())
     if members in (0, len(member)):
         raise PairFileError(
             f"the {PARTS[split]} split must have images of class {label} and others; got {members} images of class"
             f" {label} and {len(member) - members} others. Choose another class, or another pair file"
         )
-    return file.images[positions], member
+    return pairs.images[positions], member

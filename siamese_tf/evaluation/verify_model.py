@@ -22,7 +22,7 @@ from siamese_tf.models.siamese_model import SiameseModel
 
 def verify_model(
     model: SiameseModel,
-    opened: TrainTestPairs,
+    pairs: TrainTestPairs,
     *,
     fold: np.ndarray | None = None,
     rule: Rule | None = None,
@@ -33,7 +33,7 @@ def verify_model(
 
     Args:
         model: a trained model.
-        opened: the pairs; people are their labels, or without labels the result of `people_of_pairs`. If the people of
+        pairs: the pairs; people are their labels, or without labels the result of `people_of_pairs`. If the people of
             the reported split are also those of the training, intervals and limits are over images, else over people.
         fold: integers (m,), the fold of each test pair: each is decided by the threshold of all others.
         rule: the threshold rule, see `choose_threshold`: applied to the other folds with folds, else to the validation
@@ -50,11 +50,11 @@ def verify_model(
         ImageError: embeddings that are not finite, or all zero.
         SiameseError: a split whose pairs are all same or all different, or a rule that the pairs cannot support.
     """
-    scored = score_files(EmbeddedPairs(model, opened.train).check(), opened.test)
+    scored = score_files(EmbeddedPairs(model, pairs.train).check(), pairs.test)
     part, last = list(scored.items())[-1]
-    file = opened.train if opened.test is None else opened.test
-    person1, person2 = _people(file, last)
-    over_images = classes_are_split(opened) is False
+    reported = pairs.train if pairs.test is None else pairs.test
+    person1, person2 = _people(reported, last)
+    over_images = classes_are_split(pairs) is False
     images = (last.img1, last.img2) if over_images else None
     threshold: float | np.ndarray
     folds = None
@@ -64,19 +64,19 @@ def verify_model(
         folds["people_in_several_folds"] = people_in_several_folds(fold, person1, person2)
         chosen = f"for each fold on all others, {describe_rule(rule)}"
     elif rule is not None:
-        threshold = _validation_threshold(scored, part, rule, opened.train, over_images)
+        threshold = _validation_threshold(scored, part, rule, pairs.train, over_images)
         chosen = f"on validation pairs, {describe_rule(rule)}"
     else:
         threshold, chosen = model.threshold, "the model's own"
     report = verification_report(last.similarity, person1, person2, last.scores, threshold, images=images, seed=seed)
     report = {"part": part, "chosen": chosen, **report, "folds": folds}
     if folder is not None:
-        _write_report(report, scored, folder, opened.dataset)
+        _write_report(report, scored, folder, pairs.dataset)
     return report
 
 
 def _validation_threshold(
-    scored: dict[str, ScoredSplit], part: str, rule: Rule, file: PairDataset, over_images: bool
+    scored: dict[str, ScoredSplit], part: str, rule: Rule, train: PairDataset, over_images: bool
 ) -> float:
     validation = scored.get("validation")
     if validation is None or part == "validation":
@@ -84,14 +84,14 @@ def _validation_threshold(
             f"a threshold {describe_rule(rule)} must be chosen on validation pairs and measured on test pairs; got"
             f" pairs of {', '.join(scored)}. Pass pairs of both, or use the model's own threshold"
         )
-    sides = (validation.img1, validation.img2) if over_images else _people(file, validation)
+    sides = (validation.img1, validation.img2) if over_images else _people(train, validation)
     return choose_threshold(validation.similarity, validation.scores, rule, *sides)
 
 
-def _people(file: PairDataset, split: ScoredSplit) -> tuple[np.ndarray, np.ndarray]:
-    labels = file.labels
+def _people(pairs: PairDataset, split: ScoredSplit) -> tuple[np.ndarray, np.ndarray]:
+    labels = pairs.labels
     if labels is None:
-        labels = people_of_pairs(file.img1, file.img2, file.similarity, len(file.images))
+        labels = people_of_pairs(pairs.img1, pairs.img2, pairs.similarity, len(pairs.images))
     return labels[split.img1], labels[split.img2]
 
 

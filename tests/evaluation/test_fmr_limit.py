@@ -80,7 +80,9 @@ def test_what_the_people_cannot_support_is_refused_with_what_they_can(people):
     with pytest.raises(SiameseError) as caught:
         threshold_at_fmr_limit(*pairs, FmrLimit(0.001, 0.95))
     text = str(caught.value)
-    assert text.startswith("choosing a threshold at a false match rate of at most 0.001 at 95% needs 2,995 independent different pairs")
+    assert text.startswith(
+        "choosing a threshold at a false match rate of at most 0.001 at 95% needs 2,995 independent different pairs"
+    )
     assert f"of {people} people count as" in text
     advised = re.search(r"or allow a rate of (\S+)$", text)
     if people == 3:
