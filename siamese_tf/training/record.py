@@ -18,7 +18,7 @@ from siamese_tf.version import __version__
 
 SCHEMA = 1
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pillow")
-METRICS = ("auc", "eer", "f1", "tar_at_fmr", "confusion")
+METRICS = ("auc", "eer", "f1", "tar_at_far", "confusion")
 
 
 def build_record(

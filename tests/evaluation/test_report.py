@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from siamese_tf.errors import SiameseError
-from siamese_tf.evaluation.intervals import accuracy_of, bootstrap_accuracy, cluster_intervals
+from siamese_tf.evaluation.accuracy_interval import bootstrap_accuracy
+from siamese_tf.evaluation.intervals import accuracy_of, cluster_intervals
 from siamese_tf.evaluation.report import report_table, split_report
 
 
@@ -26,7 +27,7 @@ def test_report_by_hand():
     img1, img2 = np.arange(8, dtype=np.int32), np.arange(1, 9, dtype=np.int32)
     report = split_report(similarity, img1, img2, scores, np.float32(0.5))
     assert (
-        " ".join(report) == "pairs accuracy ci95 ci95_over ci95_count auc eer f1 precision recall tar_at_fmr confusion"
+        " ".join(report) == "pairs accuracy ci95 ci95_over ci95_count auc eer f1 precision recall tar_at_far confusion"
     )
     assert report["pairs"] == 8
     assert (report["ci95_over"], report["ci95_count"]) == ("images", 9)
@@ -35,7 +36,7 @@ def test_report_by_hand():
     # Of the 16 (same, different) couples two are the wrong way round: 0.5 and 0.3 below 0.7.
     assert report["auc"] == pytest.approx(14 / 16)
     assert report["eer"] == pytest.approx(0.25)
-    assert report["tar_at_fmr"] == {"0.1": None, "0.01": None, "0.001": None}
+    assert report["tar_at_far"] == {"0.1": None, "0.01": None, "0.001": None}
     assert report["ci95"][0] < 0.75 < report["ci95"][1]
 
 
@@ -76,9 +77,9 @@ def test_report_survives_strict_json_unchanged():
 
 
 def test_rates_are_given_as_far_as_the_different_pairs_carry():
-    tar_at_fmr = split_report(*split(pairs=700), 0.5)["tar_at_fmr"]
-    assert tar_at_fmr["0.1"] >= tar_at_fmr["0.01"] > 0
-    assert tar_at_fmr["0.001"] is None
+    tar_at_far = split_report(*split(pairs=700), 0.5)["tar_at_far"]
+    assert tar_at_far["0.1"] >= tar_at_far["0.01"] > 0
+    assert tar_at_far["0.001"] is None
 
 
 def test_table_puts_the_splits_side_by_side_and_says_what_is_missing():
@@ -94,7 +95,7 @@ def test_table_puts_the_splits_side_by_side_and_says_what_is_missing():
     assert row["accuracy"] == [f"{report['accuracy']:.4f}" for report in reports.values()]
     low, high = reports["test"]["ci95"]
     assert row["95% interval over images"][2] == f"{low:.4f}-{high:.4f}"
-    assert row["TAR at FAR 0.01"][1:] == [f"{reports['validation']['tar_at_fmr']['0.01']:.4f}", "refused"]
+    assert row["TAR at FAR 0.01"][1:] == [f"{reports['validation']['tar_at_far']['0.01']:.4f}", "refused"]
     assert row["TAR at FAR 0.001"][1:] == ["refused", "refused"]
     assert row["same called different"] == [str(report["confusion"]["fn"]) for report in reports.values()]
     assert lines[-4:] == [

@@ -80,7 +80,7 @@ def test_the_contents(run):
     assert (accuracy["train"], accuracy["validation"], accuracy["test"]) == (159 / 160, 39 / 40, 39 / 40)
     assert accuracy["test_ci95"] == reports["test"]["ci95"]
     assert metrics == {
-        name: {key: report[key] for key in ("auc", "eer", "f1", "tar_at_fmr", "confusion")}
+        name: {key: report[key] for key in ("auc", "eer", "f1", "tar_at_far", "confusion")}
         for name, report in reports.items()
     }
 
