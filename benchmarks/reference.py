@@ -9,7 +9,7 @@ import numpy as np
 from processes import seconds, serve
 
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset, load_pair_file
-from siamese_tf.evaluation.calibration import max_accuracy_threshold
+from siamese_tf.evaluation.thresholds import max_accuracy_threshold
 
 BATCH = 1024  # pairs
 LEARNING_RATE = 1e-3

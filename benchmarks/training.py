@@ -14,7 +14,7 @@ from rows import Row, duration, rate, times
 
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset, load_pair_file
-from siamese_tf.evaluation.calibration import max_accuracy_threshold
+from siamese_tf.evaluation.thresholds import max_accuracy_threshold
 
 TURNS, STEPS = 5, 24  # of each way, and steps of BATCH pairs in a turn
 ENOUGH = 1.5  # times the images a second of plain `fit`

@@ -118,12 +118,12 @@ REFUSED = [
     ("score model.keras a.png", ["two image files", "got 1 image(s)"]),
     ("score model.keras a.png b.png a.png", ["two image files", "got 3 image(s)"]),
     ("score model.keras a.png b.png --pairs good.csv", ["and no image", "got 2 image(s) and --pairs good.csv"]),
-    ("score model.keras a.png b.png --out x.csv", ["--out is for --pairs", "leave out"]),
-    ("score model.keras --pairs good.csv --json", ["--json for two images", "leave out"]),
+    ("score model.keras a.png b.png --out x.csv", ["--out requires --pairs", "Remove"]),
+    ("score model.keras --pairs good.csv --json", ["--json two images", "Remove"]),
     # the CSV of score
     ("score model.keras --pairs none.csv", ["none.csv", "No such file", "Check the path"]),
     ("score model.keras --pairs empty.csv", ["empty.csv", "img1,img2", "it is ''", "Correct it"]),
-    ("score model.keras --pairs no_pairs.csv", ["no_pairs.csv", "no pairs", "Write one"]),
+    ("score model.keras --pairs no_pairs.csv", ["no_pairs.csv", "at least one pair", "Add lines"]),
     (
         "score model.keras --pairs twice.csv",
         ["twice.csv", "each once", "'img1,img2,similarity,img1'", "Name img1 once"],
@@ -141,7 +141,7 @@ REFUSED = [
     ("evaluate none.keras --dataset digits", ["none.keras", "No such file", "Check the path"]),
     ("evaluate model.keras --pairs none.npz", ["none.npz", "No such file", "Make pair files"]),
     ("evaluate model.keras --pairs cut.npz", ["cut.npz", "cannot be read as a pair file", "make or copy it again"]),
-    ("evaluate model.keras --pairs small.npz", ["(8, 8, 1)", "small.npz", "(4, 4, 1)", "Make pairs from"]),
+    ("evaluate model.keras --pairs small.npz", ["(8, 8, 1)", "small.npz", "(4, 4, 1)", "Generate pairs from"]),
     ("evaluate model.keras --dataset digts", ["'digts'", "fashion-mnist", "did you mean digits?"]),
     (
         "evaluate model.keras --dataset mnist --data-dir run",

@@ -1,1 +1,1 @@
-"""The commands of `siamese-tf`: typed words to calls, results to lines. `siamese_tf/cli.py` gives them their names."""
+"""The commands of `siamese-tf`: they parse arguments and print results. `siamese_tf/cli.py` registers them."""

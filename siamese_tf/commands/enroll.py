@@ -13,12 +13,12 @@ from siamese_tf.printable import printable
 def enroll(
     gallery: GalleryPath,
     name: Name,
-    images: Annotated[list[Path], Argument(help="Pictures of the person, one or more.", show_default=False)],
+    images: Annotated[list[Path], Argument(help="Image files of the person, one or more.", show_default=False)],
     model: GalleryModel = None,
 ) -> None:
-    """Add pictures of a person to a gallery, which is made if it is not there: embeddings only, no images.
+    """Add images of a person to a gallery, which is created if necessary. Only embeddings are stored.
 
-    Pictures that cannot be read or compared are left out, and listed on standard error.
+    Images that cannot be read or compared are skipped, and listed on standard error.
     """
     loaded = load_gallery_model(model)
     from siamese_tf.inference.embed_files import embed_usable_files
@@ -26,10 +26,10 @@ def enroll(
     from siamese_tf.inference.gallery_names import parse_name
 
     name = parse_name(name)
-    embeddings, errors = embed_usable_files(loaded, images)  # before the gallery is touched
-    with Gallery.open(gallery, loaded, create=True) as opened:
-        opened.enroll(name, embeddings)
-        names = opened.names()
+    embeddings, errors = embed_usable_files(loaded, images)  # before the gallery is opened
+    with Gallery.open(gallery, loaded, create=True) as people:
+        people.enroll(name, embeddings)
+        names = people.names()
     where = printable(str(gallery))
     print(f"enrolled {name}, pictures: {len(embeddings):,}. Now in {where}: {count_pictures(names)}")
-    print_unreadable(errors, "left out")
+    print_unreadable(errors, "skipped")

@@ -1,4 +1,4 @@
-"""How a command that trains ends when it is stopped, by the user or by the machine."""
+"""Exit codes and messages of an interrupted training command."""
 
 import sys
 from collections.abc import Iterator
@@ -11,23 +11,25 @@ from siamese_tf.errors import SiameseError
 
 
 @contextmanager
-def interruption_handler(cure: str) -> Iterator[None]:
-    """Around a training: Ctrl-C ends in exit code 130, what stops TensorFlow in a message, a signal in its own code.
+def interruption_handler(hint: str) -> Iterator[None]:
+    """Handles interruptions of a training: Ctrl-C exits with code 130, a signal with its own code.
+
+    An error of TensorFlow is raised as a SiameseError with its first line.
 
     Args:
-        cure: how to go on, a sentence.
+        hint: a sentence on how to continue, appended to each message.
     """
     import tensorflow as tf
 
     try:
         yield
     except KeyboardInterrupt:
-        print(f"\nStopped. {cure}", file=sys.stderr)
+        print(f"\nStopped. {hint}", file=sys.stderr)
         raise typer.Exit(130) from None
     except Terminated:
-        with suppress(OSError):  # the terminal may be gone
-            print(f"\nStopped. {cure}", file=sys.stderr, flush=True)
+        with suppress(OSError):  # the terminal may be closed
+            print(f"\nStopped. {hint}", file=sys.stderr, flush=True)
         raise
-    except tf.errors.OpError as error:  # the TensorBoard log meets a full disk, or the network a full memory
+    except tf.errors.OpError as error:  # such as a full disk or memory
         reason = error.message.split("}} ")[-1].split(" [Op:")[0].splitlines()[0]
-        raise SiameseError(f"TensorFlow stopped: {reason}. Check disk and memory. {cure}") from error
+        raise SiameseError(f"TensorFlow stopped: {reason}. Check disk and memory. {hint}") from error

@@ -18,20 +18,20 @@ from siamese_tf.printable import print_lines
 def score(
     model: Model,
     images: Annotated[list[Path] | None, Argument(help="Two image files.", show_default=False)] = None,
-    pairs: Annotated[Path | None, Option(help="A CSV file with the columns img1, img2[, similarity].")] = None,
-    out: Annotated[Path | None, Option(help="Where the scored CSV goes.", show_default="standard output")] = None,
-    as_json: Annotated[bool, Option("--json", help="For two images: print JSON.")] = False,
+    pairs: Annotated[Path | None, Option(help="CSV file with the columns img1, img2[, similarity].")] = None,
+    out: Annotated[Path | None, Option(help="Output file of the scored CSV.", show_default="standard output")] = None,
+    as_json: Annotated[bool, Option("--json", help="Print JSON (two images only).")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say how probable it is that two images match, or do so for every pair of a CSV file."""
+    """Print the probability that two images match, or score every pair of a CSV file."""
     images = images or []
     if len(images) != (2 if pairs is None else 0):
         raise SiameseError(
-            f"score needs two image files, or --pairs FILE.csv and no image; got {len(images)} image(s)"
+            f"score takes two image files, or --pairs FILE.csv and no image; got {len(images)} image(s)"
             f" and {'no --pairs' if pairs is None else f'--pairs {pairs}'}"
         )
     if (pairs is None and out is not None) or (pairs is not None and as_json):
-        raise SiameseError("--out is for --pairs, and --json for two images: leave out the one that does not fit")
+        raise SiameseError("--out requires --pairs, and --json two images. Remove the one that does not apply")
     start_tensorflow()
     from siamese_tf.models.model_file import load_model
 
@@ -59,8 +59,8 @@ def _score_csv(model: Any, pairs: Path, out: Path | None, quiet: bool) -> None:
     console = Console(stderr=True)
     bar = not quiet and shows_bar(console)
 
-    def progress(items: Iterable, what: str) -> Iterable:
-        return track(items, description=what, console=console) if bar else items
+    def progress(items: Iterable, description: str) -> Iterable:
+        return track(items, description=description, console=console) if bar else items
 
     with atomic_write(out, "w", private=is_private(pairs)) if out is not None else nullcontext(sys.stdout) as file:
         summary = score_csv(model, pairs, file, progress)

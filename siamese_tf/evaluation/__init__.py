@@ -1,1 +1,1 @@
-"""Scores to numbers and pictures: metrics, intervals, calibration, reports, plots. NumPy and Matplotlib only."""
+"""Turns the scores of pairs into metrics, intervals, thresholds, reports and plots."""

@@ -1,6 +1,6 @@
-"""From scores to decisions: the threshold, and logits turned into honest probabilities.
+"""Platt scaling: turns the logits of a head into calibrated probabilities.
 
-Give both functions validation pairs only: a threshold chosen on the pairs it is reported on flatters itself.
+Fit it on validation pairs only: a calibration measured on the pairs it was fitted to looks better than it is.
 """
 
 import math
@@ -8,102 +8,74 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamese_tf.evaluation.metrics import checked_pairs
+from siamese_tf.evaluation.scored_pairs import check_scored_pairs
 
 MIN_SLOPE = 1e-4
-"""What `fit_logistic` returns as slope when the logits carry nothing or rank backwards."""
-_FLAT = 1e-6  # a slope per standard deviation of the logits that is nothing but rounding
-
-
-def max_accuracy_threshold(similarity: ArrayLike, scores: ArrayLike) -> float:
-    """The threshold with the highest accuracy, as far from the scores around it as can be.
-
-    Between two neighbouring scores every threshold decides alike. Of the stretches of thresholds that reach the highest
-    accuracy the widest is taken (of equally wide ones the lowest), and its middle returned. The outermost stretches
-    end at 0 and 1, or at the outermost scores where those lie beyond.
-
-    Args:
-        similarity: (m,), 1 = same, 0 = different; both must occur.
-        scores: (m,), finite, higher = more similar, usually in [0, 1].
-
-    Returns:
-        The threshold: a pair with score >= threshold is called "same". Above the highest score, so that nothing is
-        called same, only where nothing else is as accurate.
-
-    Raises:
-        SiameseError: input that is not m scored pairs of both classes.
-    """
-    same, values = checked_pairs(similarity, scores)
-    levels, level = np.unique(values, return_inverse=True)
-    same_at = np.bincount(level[same], minlength=levels.size)
-    different_at = np.bincount(level[~same], minlength=levels.size)
-    # Cut i is any threshold in (edges[i], edges[i + 1]]; moving up past levels[i] loses its same pairs.
-    edges = np.r_[min(0.0, levels[0]), levels, max(1.0, np.nextafter(levels[-1], np.inf))]
-    right = np.append(0, np.cumsum(different_at - same_at)) + np.count_nonzero(same)
-    best = np.r_[False, right == right.max(), False]
-    starts, ends = np.flatnonzero(np.diff(best)).reshape(-1, 2).T
-    widest = np.argmax(edges[ends] - edges[starts])
-    low, high = edges[starts[widest]], edges[ends[widest]]
-    middle = low + (high - low) / 2
-    return float(middle if middle > low else high)
+"""The slope that `fit_logistic` returns if the logits carry no information or rank the pairs backwards."""
+_FLAT = 1e-6  # a slope per standard deviation of the logits at or below this is rounding noise
 
 
 def fit_logistic(similarity: ArrayLike, logits: ArrayLike) -> tuple[float, float]:
-    """Platt scaling: the line that makes sigmoid(slope * logit + intercept) the probability that a pair is same.
+    """Fits a line so that sigmoid(slope * logit + intercept) is the probability of a same pair (Platt scaling).
 
-    Maximum likelihood by Newton's method with step halving, on Platt's smoothed targets, (N+ + 1) / (N+ + 2) for the
-    N+ same pairs and 1 / (N- + 2) for the N- different ones: the answer is finite where the classes separate.
+    Maximum likelihood by Newton's method with step halving, on Platt's smoothed targets: (N+ + 1) / (N+ + 2) for the
+    N+ same pairs and 1 / (N- + 2) for the N- different ones. The line is finite even if the classes separate.
 
     Args:
         similarity: (m,), 1 = same, 0 = different; both must occur.
-        logits: (m,), finite, any range, higher = more similar (of a distance give the negative).
+        logits: (m,), finite, any range, higher = more similar (negate distances).
 
     Returns:
-        (slope, intercept), finite, slope > 0, so the order of the pairs stays. A slope of exactly `MIN_SLOPE` says that
-        the best line was flat or fell: the logits carry nothing, or rank backwards. Every probability is then close
-        to the share of same pairs, and a caller should tell the user.
+        (slope, intercept), finite, slope > 0, so that the ranking of the pairs is preserved. A slope of exactly
+        `MIN_SLOPE` means that the best line was flat or decreasing: the logits carry no information, or rank the pairs
+        backwards. Every probability is then close to the fraction of same pairs, and the caller should warn the user.
 
     Raises:
         SiameseError: input that is not m pairs of both classes with finite logits.
 
-    Reference:
-        J. Platt, "Probabilistic outputs for support vector machines", 1999; the iteration after Lin, Lin and Weng, "A
-        note on Platt's probabilistic outputs", Machine Learning 68, 2007.
+    References:
+        J. Platt, "Probabilistic outputs for support vector machines", 1999.
+        H. Lin, C. Lin and R. Weng, "A note on Platt's probabilistic outputs", Machine Learning 68, 2007.
     """
-    same, values = checked_pairs(similarity, logits)
+    same, values = check_scored_pairs(similarity, logits)
     positives = np.count_nonzero(same)
     targets = np.where(same, (positives + 1) / (positives + 2), 1 / (same.size - positives + 2))
-    centre, spread = values.mean(), values.std()
+    center, spread = values.mean(), values.std()
     if values.min() < values.max():
-        slope, intercept = _newton((values - centre) / spread, targets)
+        slope, intercept = _newton((values - center) / spread, targets)
         if slope > _FLAT:
-            return float(slope / spread), float(intercept - slope * centre / spread)
-    share = float(targets.mean())
-    return MIN_SLOPE, float(math.log(share / (1 - share)) - MIN_SLOPE * centre)
+            return float(slope / spread), float(intercept - slope * center / spread)
+    prior = float(targets.mean())
+    return MIN_SLOPE, float(math.log(prior / (1 - prior)) - MIN_SLOPE * center)
 
 
 def _newton(x: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
-    """(slope, intercept) with the least summed cross-entropy of sigmoid(slope * x + intercept) against the targets."""
+    """Returns the (slope, intercept) that minimizes the cross-entropy of sigmoid(slope * x + intercept)."""
     line = np.array([0.0, math.log(targets.mean() / (1 - targets.mean()))])
     loss = _cross_entropy(line, x, targets)
     for _ in range(100):
-        probability = (1 + np.tanh((line[0] * x + line[1]) / 2)) / 2  # the sigmoid, without overflow
+        probability = (
+            1 + np.tanh((line[0] * x + line[1]) / 2)
+        ) / 2  # the sigmoid without overflow; its bits are part of saved models
         error, weight = probability - targets, probability * (1 - probability)
         gradient = np.array([error @ x, error.sum()])
         cross = weight @ x
         hessian = np.array([[weight @ (x * x), cross], [cross, weight.sum()]])
         step = np.linalg.solve(hessian * (1 + 1e-12 * np.eye(2)), gradient)
         decrease = gradient @ step
-        if decrease < 1e-8:  # the last full step squares what error is left
+        if decrease < 1e-8:  # convergence is quadratic: this last full step is enough
             line = line - step
             break
         size = 1.0
-        while (moved := _cross_entropy(line - size * step, x, targets)) > loss - 1e-4 * size * decrease and size > 1e-9:
+        while (
+            new_loss := _cross_entropy(line - size * step, x, targets)
+        ) > loss - 1e-4 * size * decrease and size > 1e-9:
             size /= 2
-        line, loss = line - size * step, moved
+        line, loss = line - size * step, new_loss
     return line[0], line[1]
 
 
 def _cross_entropy(line: np.ndarray, x: np.ndarray, targets: np.ndarray) -> float:
+    """Returns the cross-entropy of sigmoid(line[0] * x + line[1]) and the targets, summed over the pairs."""
     logit = line[0] * x + line[1]
     return float(np.sum(np.maximum(logit, 0) + np.log1p(np.exp(-np.abs(logit))) - targets * logit))

@@ -1,4 +1,4 @@
-"""Objectives side by side over several seeds: what differs between them, and what is the luck of the seed."""
+"""Compares objectives over several seeds: which differences are real, and which are seed noise."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -9,22 +9,22 @@ from scipy.special import stdtr, stdtrit
 
 from siamese_tf.errors import SiameseError
 
-LEVEL = 0.05  # of p, and what the intervals leave out
+ALPHA = 0.05  # significance level of the tests and of the 95% intervals
 
 
 def compare_records(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
-    """Means over the seeds, and the differences between every two objectives.
+    """Computes means over the seeds, and the differences between every two objectives.
 
     Args:
-        records: by objective, the `record.json` of its runs, with test pairs; one a seed, seeds in the same order.
+        records: by objective, the `record.json` of its runs, with test pairs; one per seed, seeds in the same order.
 
     Returns:
         Plain values. `objectives`: by name, `test_accuracy`, `validation_accuracy`, `auc`, `eer` (of the test pairs)
-        and `seconds` (of training), each with `values`, one a seed, and their `mean`; the test accuracy with `ci95`
-        as well, see `mean_interval`. `differences`: see `paired_differences`.
+        and `seconds` (of training), each with `values`, one per seed, and their `mean`; the test accuracy also has
+        `ci95`, see `mean_interval`. `differences`: see `paired_differences`.
 
     Raises:
-        SiameseError: not one record a seed for each objective.
+        SiameseError: objectives with different numbers of records, or none.
     """
     pairs = min((record["pairs"]["test"] for some in records.values() for record in some), default=0)
     accuracies = {name: [record["accuracy"]["test"] for record in some] for name, some in records.items()}
@@ -48,43 +48,46 @@ def compare_records(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[
 
 
 def mean_interval(values: Sequence[float], pairs: int) -> list[float] | None:
-    """95% interval of the mean over seeds: mean +- t * s / sqrt(n), with Student's t of n - 1 degrees of freedom.
+    """Computes the 95% interval of the mean over seeds: mean +- t * s / sqrt(n), t with n - 1 degrees of freedom.
 
     Args:
-        values: accuracies, or differences of two, one a seed.
-        pairs: that they are of. Accuracies of m pairs go in steps of 1 / m, so a smaller spread s is taken for that.
+        values: accuracies, or differences of two, one per seed.
+        pairs: number of pairs they are computed on. Accuracies of m pairs have steps of 1 / m, which is the minimum of
+            the standard deviation s.
 
     Returns:
-        [low, high]; None with one seed, which says nothing of others.
+        [low, high]; None with one seed, which carries no information about others.
     """
     if len(values) < 2:
         return None
     mean, error = _mean_and_error(values, pairs)
-    reach = float(stdtrit(len(values) - 1, 1 - LEVEL / 2)) * error
-    return [mean - reach, mean + reach]
+    margin = float(stdtrit(len(values) - 1, 1 - ALPHA / 2)) * error
+    return [mean - margin, mean + margin]
 
 
 def paired_differences(accuracies: Mapping[str, Sequence[float]], pairs: int) -> list[dict[str, Any]]:
-    """The differences between every two objectives, seed by seed; what a seed does to both cancels out.
+    """Computes the paired differences between every two objectives; effects of a seed on both cancel.
 
     Args:
         accuracies: by objective, the test accuracy of each seed, seeds in the same order.
-        pairs: that they are of.
+        pairs: number of test pairs.
 
     Returns:
-        For every two: `above` and `below`, the names, by their means; `difference` of the means, 0 or more; `ci95`,
-        see `mean_interval`; `p` of the paired t-test, after Holm's correction for so many differences; `told_apart`,
-        whether that is below 0.05. With one seed, `ci95` and `p` are None.
+        For every two objectives: `above` and `below`, their names by descending mean; `difference` of the means, 0 or
+        more; `ci95`, see `mean_interval`; `p` of the paired t-test after Holm's correction for all differences;
+        `told_apart`, True for p below 0.05. With one seed, `ci95` and `p` are None.
 
     Raises:
-        SiameseError: not as many accuracies for each objective, and one at least.
+        SiameseError: objectives with different numbers of accuracies, or none.
 
     Reference:
         S. Holm, "A Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6, 1979.
     """
     counts = {name: len(values) for name, values in accuracies.items()}
     if len(set(counts.values())) != 1 or 0 in counts.values():
-        raise SiameseError(f"every objective needs as many runs, with the same seeds, and one at least; got {counts}")
+        raise SiameseError(
+            f"every objective must have the same number of runs, with the same seeds, and at least one; got {counts}"
+        )
     ranked = sorted(accuracies, key=lambda name: -float(np.mean(accuracies[name])))
     seeds = counts[ranked[0]]
     rows: list[dict[str, Any]] = []
@@ -97,21 +100,21 @@ def paired_differences(accuracies: Mapping[str, Sequence[float]], pairs: int) ->
     if seeds > 1:
         for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
             row["p"] = p
-    return [{**row, "told_apart": row["p"] is not None and row["p"] < LEVEL} for row in rows]
+    return [{**row, "told_apart": row["p"] is not None and row["p"] < ALPHA} for row in rows]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's correction: the k-th smallest of m is multiplied by m - k + 1, and none falls below a smaller one."""
+    """Applies Holm's correction: multiplies the k-th smallest of m by m - k + 1, keeping the order monotonic."""
     count, highest = len(p_values), 0.0
     corrected = [0.0] * count
-    for rank, place in enumerate(np.argsort(p_values, kind="stable")):
-        highest = max(highest, min(1.0, (count - rank) * p_values[place]))
-        corrected[place] = highest
+    for rank, position in enumerate(np.argsort(p_values, kind="stable")):
+        highest = max(highest, min(1.0, (count - rank) * p_values[position]))
+        corrected[position] = highest
     return corrected
 
 
 def comparison_lines(comparison: Mapping[str, Any]) -> list[str]:
-    """The dict of `compare_records` for people: a table, and sentences on what differs and what is noise."""
+    """Formats the dict of `compare_records`: a table, and sentences on the differences and the seed noise."""
     rows = [["objective", "test accuracy", "validation", "AUC", "EER", "seconds"]]
     for name, numbers in comparison["objectives"].items():
         accuracy = numbers["test_accuracy"]
@@ -124,33 +127,33 @@ def comparison_lines(comparison: Mapping[str, Any]) -> list[str]:
 
 
 def comparison_sentences(comparison: Mapping[str, Any]) -> list[str]:
-    """What differs and what is noise, in the dict of `compare_records`."""
+    """Describes the differences in the dict of `compare_records`, and which of them exceed seed noise."""
     differences = comparison["differences"]
     seeds = {len(numbers["test_accuracy"]["values"]) for numbers in comparison["objectives"].values()}
     if seeds == {1}:
-        return ["One seed says nothing of what another would have given: nothing can be told apart."]
+        return ["With one seed, the seed noise is unknown: no difference between objectives can be established."]
     lines = [_sentence(row) for row in differences]
     lines.append(
-        f"Means over {seeds.pop()} seeds, all with the same test pairs; in brackets 95% intervals (Student's t): where"
-        " the mean over all seeds would lie."
+        f"Means over {seeds.pop()} seeds, all with the same test pairs; in brackets, 95% intervals (Student's t) of the"
+        " mean over all seeds."
     )
     if len(differences) == 1:
         lines.append("p: paired t-test.")
     elif differences:
         lines.append(f"p: paired t-test, corrected for {len(differences)} comparisons (Holm); the intervals are not.")
-    return [*lines, "What other test images would give is less certain: see test_ci95 in the record of each run."]
+    return [*lines, "The uncertainty over test images is larger: see test_ci95 in the record of each run."]
 
 
 def _sentence(row: Mapping[str, Any]) -> str:
     size = "{:.5f} ({:.5f} to {:.5f})".format(row["difference"], *row["ci95"])
     p = "p < 0.001" if row["p"] < 0.001 else f"p = {row['p']:.3f}"
     if row["told_apart"]:
-        return f"{row['above']} is above {row['below']} by {size}, {p}: more than the luck of the seed."
-    return f"{row['above']} and {row['below']} cannot be told apart: {row['above']} is above by {size}, {p}."
+        return f"{row['above']} is above {row['below']} by {size}, {p}: more than seed noise."
+    return f"{row['above']} and {row['below']} do not differ significantly: {row['above']} is above by {size}, {p}."
 
 
 def _mean_and_error(values: Sequence[float], pairs: int) -> tuple[float, float]:
-    """The mean, and the standard error of it, which one value does not have (0)."""
+    """Returns the mean and its standard error, 0 for a single value."""
     if len(values) < 2:
         return float(np.mean(values)), 0.0
     spread = max(float(np.std(values, ddof=1)), 1 / pairs)

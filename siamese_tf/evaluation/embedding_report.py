@@ -1,4 +1,4 @@
-"""How well embeddings keep classes apart: retrieval (recall@k, MAP@R) and the silhouette, as plain numbers.
+"""Metrics of embeddings: retrieval (recall@k, MAP@R) and the silhouette coefficient.
 
 Each image in turn is the query; the other images are ranked by their Euclidean distance to it, nearest first.
 """
@@ -13,20 +13,20 @@ from siamese_tf.errors import SiameseError
 from siamese_tf.models.siamese_model import SiameseModel
 
 NEIGHBORS = (1, 5, 10)
-SILHOUETTE_IMAGES = 10_000
-RESOLUTION = 2**36  # squared distances that differ by less than this part of the largest are ties
-BLOCK_DISTANCES = 2**22
+MAX_SILHOUETTE_IMAGES = 10_000
+RESOLUTION = 2**36  # squared distances that differ by less than the largest divided by this are ties
+DISTANCES_PER_BLOCK = 2**22
 
 
 def normalize_for_distance(model: SiameseModel, embeddings: np.ndarray) -> np.ndarray:
-    """Embeddings the way the model's head compares them.
+    """Returns embeddings in the form in which the model's head compares them.
 
     Args:
-        model: tells whether its head makes the length of an embedding 1 first.
+        model: a model whose head may L2-normalize embeddings before comparing them.
         embeddings: (n, d) float32, from `model.embed`.
 
     Returns:
-        (n, d) float32: rows of length 1 where the head normalises (a row of zeros stays one), else as they came.
+        (n, d) float32: L2-normalized if the head normalizes (zero rows stay zero), else unchanged.
     """
     if not model.head.normalizes:
         return embeddings
@@ -35,26 +35,26 @@ def normalize_for_distance(model: SiameseModel, embeddings: np.ndarray) -> np.nd
 
 
 def embedding_report(embeddings: ArrayLike, labels: ArrayLike, seed: int = 0) -> dict[str, Any]:
-    """Retrieval and cluster numbers of labelled embeddings; all are higher for better embeddings.
+    """Computes retrieval and cluster metrics of labeled embeddings; all are higher for better embeddings.
 
-    A query never finds itself. Images at equal distance are ranked at random, so that a network which maps all images
-    to one point scores what guessing would. An image alone in its class is no query (nothing could be found), but it
-    can be found, wrongly, by others.
+    A query never retrieves itself. Images at equal distance are ranked at random, so that a network that maps all
+    images to one point scores at chance. An image that is the only one of its class is no query, but other queries can
+    retrieve it, wrongly.
 
     Args:
         embeddings: (n, d), finite, as the model compares them (see `normalize_for_distance`).
         labels: integers (n,), the class of each image.
-        seed: of the order of ties, and of the sample for the silhouette.
+        seed: seed of the order of ties, and of the sample for the silhouette.
 
     Returns:
-        Python numbers, dicts and None only: `images`, `classes`, `queries` (images that are not alone in their class),
-        `recall_at` with the keys "1", "5" and "10" (share of the queries with an image of their class among the k
-        nearest), `map_at_r` (mean average precision among the R nearest, R being the number of images to be found),
+        Python numbers, dicts and None only: `images`, `classes`, `queries` (images with others of their class),
+        `recall_at` with the keys "1", "5" and "10" (fraction of the queries with an image of their class among the k
+        nearest), `map_at_r` (mean average precision among the R nearest, R being the number of relevant images),
         `silhouette` in [-1, 1] (of at most 10,000 images). Without a query, all of these are None; without a second
         class, the silhouette is.
 
     Raises:
-        SiameseError: arrays that are not (n, d) and (n,), no image, labels that are not integers, embeddings that are
+        SiameseError: arrays that are not (n, d) and (n,), no images, labels that are not integers, embeddings that are
             NaN or infinite.
 
     Reference:
@@ -80,72 +80,72 @@ def embedding_report(embeddings: ArrayLike, labels: ArrayLike, seed: int = 0) ->
 
 
 def embedding_lines(report: Mapping[str, Any]) -> list[str]:
-    """The dict of `embedding_report` as lines for people."""
+    """Formats the dict of `embedding_report` as lines of text."""
     lines = [f"{report['images']:,} images of {report['classes']:,} classes"]
     if not report["queries"]:
-        return [*lines, "no class has two images: there is nothing to be found"]
+        return [*lines, "no class has two images, so that there are no queries"]
     if alone := report["images"] - report["queries"]:
-        lines[0] += f", {alone:,} alone in their class"
+        lines[0] += f", {alone:,} the only one of their class"
     lines += [f"recall@{k:<10} {value:.4f}" for k, value in report["recall_at"].items()]
     lines.append(f"MAP@R             {report['map_at_r']:.4f}")
     silhouette = report["silhouette"]
-    return [*lines, "silhouette        " + (f"{silhouette:.4f}" if silhouette is not None else "needs two classes")]
+    return [*lines, "silhouette        " + (f"{silhouette:.4f}" if silhouette is not None else "requires two classes")]
 
 
 def _checked(embeddings: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings around their mean as float64, classes numbered from 0."""
+    """Returns the embeddings, centered, as float64, and classes numbered from 0."""
     vectors, classes = np.asarray(embeddings, np.float64), np.asarray(labels)
     if vectors.ndim != 2 or classes.shape != vectors.shape[:1]:
         raise SiameseError(
-            f"embeddings have shape {vectors.shape} and labels {classes.shape}: expected (n, d) and (n,), one row and"
-            " one label an image."
+            f"embeddings and labels must have the shapes (n, d) and (n,), one row and one label per image; got"
+            f" {vectors.shape} and {classes.shape}"
         )
     if not vectors.size:
-        raise SiameseError(f"embeddings have shape {vectors.shape}: at least one image and one number are needed.")
+        raise SiameseError(f"embeddings must hold at least one image and one dimension; got shape {vectors.shape}")
     if classes.dtype.kind not in "biu":
-        raise SiameseError(f"labels must be integers (class numbers); {classes.dtype} came.")
+        raise SiameseError(f"labels must be integers (class numbers); got {classes.dtype}")
     if infinite := np.count_nonzero(~np.isfinite(vectors).all(axis=1)):
-        raise SiameseError(f"embeddings must be finite; {infinite} of {len(vectors)} rows hold NaN or infinity.")
+        raise SiameseError(f"embeddings must be finite; got {infinite} of {len(vectors)} rows with NaN or infinity")
     return vectors - vectors.mean(axis=0), np.unique(classes, return_inverse=True)[1].ravel()
 
 
 def _retrieve(vectors: np.ndarray, classes: np.ndarray, queries: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
-    """For each query, the rank (from 0) of the first image of its class, and the average precision at R."""
-    to_find = np.bincount(classes)[classes] - 1  # R of each image
+    """Returns, for each query, the rank (from 0) of the first image of its class, and the average precision at R."""
+    relevant = np.bincount(classes)[classes] - 1  # R of each image
     firsts, precisions = [], []
-    for block, order in _ranked(vectors, queries, int(to_find.max()), seed):
+    for block, order in _rank(vectors, queries, int(relevant.max()), seed):
         found = classes[order] == classes[block, np.newaxis]  # (queries of the block, R of the largest class)
         ranks = np.arange(1, found.shape[1] + 1)
         precision = np.cumsum(found, axis=1) / ranks
-        counted = found & (ranks <= to_find[block, np.newaxis])
+        counted = found & (ranks <= relevant[block, np.newaxis])
         firsts.append(np.where(found.any(axis=1), found.argmax(axis=1), len(vectors)))
-        precisions.append(np.sum(precision * counted, axis=1) / to_find[block])
+        precisions.append(np.sum(precision * counted, axis=1) / relevant[block])
     return np.concatenate(firsts), np.concatenate(precisions)
 
 
-def _ranked(vectors: np.ndarray, queries: np.ndarray, most: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Blocks of queries, and for each query its nearest other images, `most` or as many as recall needs.
+def _rank(vectors: np.ndarray, queries: np.ndarray, count: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields blocks of queries with the nearest other images of each query: `count`, or more if recall needs them.
 
-    The keys are whole steps of squared distance, plus a part of a step drawn at random, which ranks those that tie.
+    The sort keys are squared distances in whole steps, plus a random fraction of a step that breaks ties.
     """
     rng = np.random.default_rng(seed)
     squares = np.sum(np.square(vectors), axis=1)
     largest = 4 * squares.max() or 1.0
-    kept = min(max(most, *NEIGHBORS), len(vectors) - 1)
-    step = max(1, BLOCK_DISTANCES // len(vectors))
+    count = min(max(count, *NEIGHBORS), len(vectors) - 1)
+    step = max(1, DISTANCES_PER_BLOCK // len(vectors))
     for start in range(0, len(queries), step):
         block = queries[start : start + step]
         distances = squares[block, np.newaxis] + squares - 2 * vectors[block] @ vectors.T
         keys = np.rint(np.maximum(distances, 0) * (RESOLUTION / largest)) + rng.random(distances.shape)
         keys[np.arange(len(block)), block] = np.inf
-        nearest = np.argpartition(keys, kept - 1, axis=1)[:, :kept]
+        nearest = np.argpartition(keys, count - 1, axis=1)[:, :count]
         order = np.argsort(np.take_along_axis(keys, nearest, axis=1), axis=1)
         yield block, np.take_along_axis(nearest, order, axis=1)
 
 
 def _silhouette(vectors: np.ndarray, classes: np.ndarray, seed: int) -> float | None:
-    if len(vectors) > SILHOUETTE_IMAGES:
-        sample = np.random.default_rng(seed).choice(len(vectors), SILHOUETTE_IMAGES, replace=False)
+    if len(vectors) > MAX_SILHOUETTE_IMAGES:
+        sample = np.random.default_rng(seed).choice(len(vectors), MAX_SILHOUETTE_IMAGES, replace=False)
         vectors, classes = vectors[sample], classes[sample]
     if not 2 <= np.unique(classes).size < classes.size:
         return None

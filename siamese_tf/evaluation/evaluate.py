@@ -1,4 +1,4 @@
-"""A model on the pairs of files: every number of every split, each image embedded once."""
+"""Evaluates a model on the pairs of pair files: all metrics of all splits, each image embedded once."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset
 from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.errors import PairFileError
 from siamese_tf.evaluation.plots.pairs import save_mistakes_plot, save_sample_plot
-from siamese_tf.evaluation.plots.training import save_roc_plot, save_scores_plot
+from siamese_tf.evaluation.plots.scores import save_roc_plot, save_scores_plot
 from siamese_tf.evaluation.report import split_report
 from siamese_tf.files import atomic_write
 from siamese_tf.models.embeddings import check_some_comparable
@@ -28,8 +28,8 @@ class ScoredSplit:
         img1, img2: (m,) int32, positions in `images`.
         similarity: (m,) uint8, 1 = same, 0 = different.
         scores: (m,) float64 probabilities, higher is more similar.
-        private: whether only their owner may see pictures of the images.
-        labels: (n,) int64, the class of each image; None where nobody says.
+        private: True if plots that show the images must be readable by their owner only.
+        labels: (n,) int64, the class of each image; None if unknown.
     """
 
     images: np.ndarray
@@ -41,28 +41,29 @@ class ScoredSplit:
     labels: np.ndarray | None = None
 
     def report(self, threshold: float, *, over_classes: bool = False) -> dict[str, Any]:
-        """See `split_report`; its interval is over classes or over images."""
+        """Returns the dict of `split_report`, with the interval over classes or over images."""
         labels = self.labels if over_classes else None
         return split_report(self.similarity, self.img1, self.img2, self.scores, threshold, labels=labels)
 
 
 def check_images(model: SiameseModel, pairs: PairDataset) -> None:
-    """Raises a PairFileError where the images are not of the model's size."""
+    """Raises a PairFileError unless the images have the model's input size."""
     if pairs.images.shape[1:] != model.input_size:
         raise PairFileError(
-            f"the model takes images of {model.input_size} (height, width, channels), and the pair file"
-            f" {pairs.path or ''} holds {pairs.images.shape[1:]}. Make pairs from the data set it was trained on"
+            f"the images of the pairs must be {model.input_size} (height, width, channels), the model's input size; got"
+            f" {pairs.images.shape[1:]} in {pairs.path or 'the pairs'}. Generate pairs from the data set the model"
+            " was trained on"
         )
 
 
 class EmbeddedPairs:
-    """A pair file seen through a model: every image that a pair uses is embedded, once."""
+    """Pairs with the embeddings of their images: each image that a pair uses is embedded once."""
 
     def __init__(self, model: SiameseModel, pairs: PairDataset):
         """Embeds the images.
 
         Raises:
-            PairFileError: the images are not of the model's size.
+            PairFileError: the images do not have the model's input size.
         """
         check_images(model, pairs)
         self.model, self.pairs = model, pairs
@@ -71,7 +72,7 @@ class EmbeddedPairs:
         self.embeddings[self._used] = model.embed_rows(pairs.images, self._used)
 
     def check(self) -> "EmbeddedPairs":
-        """Returns itself, of a saved model that can tell anything; one in training may still be without embeddings.
+        """Checks that the model gives usable embeddings and returns itself; skip it for a model still in training.
 
         Raises:
             ImageError: an embedding is not finite, or all of them are zero.
@@ -80,12 +81,12 @@ class EmbeddedPairs:
         return self
 
     def logits(self, split: int) -> np.ndarray:
-        """(m,) float64 logits of the pairs of TRAIN, VALIDATION or TEST, higher is more similar."""
+        """Returns the logits (m,) float64 of the pairs of TRAIN, VALIDATION or TEST, higher is more similar."""
         rows = self.pairs.rows(split)
         return self.model.pair_logits(self.embeddings, self.pairs.img1[rows], self.pairs.img2[rows])
 
     def scored(self, split: int) -> ScoredSplit:
-        """The pairs of TRAIN, VALIDATION or TEST, scored."""
+        """Returns the scored pairs of TRAIN, VALIDATION or TEST."""
         pairs, rows = self.pairs, self.pairs.rows(split)
         scores = probability(self.logits(split))
         columns = (pairs.img1[rows], pairs.img2[rows], pairs.similarity[rows])
@@ -93,7 +94,7 @@ class EmbeddedPairs:
 
 
 def score_files(train: EmbeddedPairs, test: PairDataset | None) -> dict[str, ScoredSplit]:
-    """By its name, every split that the files have pairs of; the test pairs come from `test` alone."""
+    """Scores every split that the files have pairs of, by its name; test pairs come from `test` only."""
     splits = {
         name: train.scored(split)
         for split, name in ((TRAIN, "train"), (VALIDATION, "validation"))
@@ -105,63 +106,63 @@ def score_files(train: EmbeddedPairs, test: PairDataset | None) -> dict[str, Sco
     return splits
 
 
-def classes_are_split(opened: TrainTestPairs) -> bool | None:
-    """Whether the last part, test or without it validation, has no class (person) of the training images.
+def classes_are_split(pairs: TrainTestPairs) -> bool | None:
+    """Returns True if the last split, test or else validation, shares no class (person) with the training images.
 
-    Intervals are then over classes, else over images: what they resample is what was split.
+    Intervals are then over classes, else over images: they resample the unit by which the data were split.
 
     Returns:
-        None where that cannot be known: without labels, or without training images and a manifest that tells.
+        None if unknown: without labels, or without training images and a manifest that records the split.
     """
-    last = opened.train if opened.test is None else opened.test
-    images = last.images_of(VALIDATION if opened.test is None else TEST)
-    trained = opened.train.images_of(TRAIN) if len(opened.train.rows(TRAIN)) else np.empty(0, np.int64)
-    if last.labels is None or opened.train.labels is None or not images.size:
+    last = pairs.train if pairs.test is None else pairs.test
+    images = last.images_of(VALIDATION if pairs.test is None else TEST)
+    trained = pairs.train.images_of(TRAIN) if len(pairs.train.rows(TRAIN)) else np.empty(0, np.int64)
+    if last.labels is None or pairs.train.labels is None or not images.size:
         return None
     if not trained.size:
         return {"class": True, "image": False}.get(str(last.manifest.get("split")))
-    named = all(isinstance(file.manifest.get("class_names"), list) for file in (opened.train, last))
-    return not _classes(opened.train, trained, named) & _classes(last, images, named)
+    named = all(isinstance(dataset.manifest.get("class_names"), list) for dataset in (pairs.train, last))
+    return not _classes(pairs.train, trained, named) & _classes(last, images, named)
 
 
-def _classes(file: PairDataset, images: np.ndarray, named: bool) -> set[Any]:
-    """The classes of images, by their names where two files are compared that have names, else by their labels."""
-    assert file.labels is not None
-    labels, names = np.unique(file.labels[images]).tolist(), file.manifest.get("class_names", [])
+def _classes(pairs: PairDataset, images: np.ndarray, named: bool) -> set[Any]:
+    """Returns the classes of images: their names if `named`, which makes two files comparable, else their labels."""
+    assert pairs.labels is not None
+    labels, names = np.unique(pairs.labels[images]).tolist(), pairs.manifest.get("class_names", [])
     return {str(names[label]) if named and 0 <= label < len(names) else label for label in labels}
 
 
-def reports_of(scored: dict[str, ScoredSplit], threshold: float, opened: TrainTestPairs) -> dict[str, dict[str, Any]]:
-    """Returns by the name of the split the dict of `split_report`, with the interval over what was split."""
-    over_classes = classes_are_split(opened) is True
+def reports_of(scored: dict[str, ScoredSplit], threshold: float, pairs: TrainTestPairs) -> dict[str, dict[str, Any]]:
+    """Returns the dict of `split_report` by the name of the split, with intervals over classes if these were split."""
+    over_classes = classes_are_split(pairs) is True
     return {name: split.report(threshold, over_classes=over_classes) for name, split in scored.items()}
 
 
 def evaluate_model(
-    model: SiameseModel, opened: TrainTestPairs, folder: Path | None = None, **more: dict[str, Any]
+    model: SiameseModel, pairs: TrainTestPairs, folder: Path | None = None, **more: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """What a model achieves on pairs, with the threshold it has.
+    """Evaluates a model on pairs at its own threshold.
 
     Args:
         model: a trained model.
-        opened: the pairs.
-        folder: gets `report.json` and the pictures; None writes nothing.
-        more: what `report.json` says besides, by its name.
+        pairs: the pairs.
+        folder: receives `report.json` and the plots; None writes nothing.
+        more: additional entries of `report.json`.
 
     Returns:
-        By the name of the split (train, validation, test), the dict of `split_report`.
+        The dict of `split_report` by the name of the split (train, validation, test).
 
     Raises:
-        PairFileError: the images are not of the model's size.
-        ImageError: the model gives an embedding that is not finite, or none but zero.
-        SiameseError: a split whose pairs are all similar or all dissimilar.
+        PairFileError: the images do not have the model's input size.
+        ImageError: embeddings that are not finite, or all zero.
+        SiameseError: a split whose pairs are all same or all different.
     """
-    scored = score_files(EmbeddedPairs(model, opened.train).check(), opened.test)
-    reports = reports_of(scored, model.threshold, opened)
+    scored = score_files(EmbeddedPairs(model, pairs.train).check(), pairs.test)
+    reports = reports_of(scored, model.threshold, pairs)
     if folder is not None:
         with atomic_write(folder / "report.json", "w") as file:
             json.dump({**reports, **more}, file, indent=2)
-        save_pictures(scored, model.threshold, folder, title=opened.dataset)
+        save_pictures(scored, model.threshold, folder, title=pairs.dataset)
     return reports
 
 

@@ -1,4 +1,4 @@
-"""What a model achieves on one split, as a plain dict for `record.json` and as a table for people."""
+"""The metrics of one split, as a plain dict for `record.json` and as a printed table."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,8 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamese_tf.evaluation import metrics
-from siamese_tf.evaluation.intervals import accuracy_of, bootstrap_accuracy, cluster_intervals
+from siamese_tf.evaluation.accuracy_interval import bootstrap_accuracy
+from siamese_tf.evaluation.intervals import accuracy_of, cluster_intervals
 from siamese_tf.evaluation.jackknife import MIN_CLUSTERS
+from siamese_tf.evaluation.roc import auc, eer, min_different_pairs, tar_at_fmr
+from siamese_tf.evaluation.scored_pairs import check_scored_pairs
 
 FALSE_MATCH_RATES = (0.1, 0.01, 0.001)
 
@@ -30,7 +33,7 @@ def split_report(
     seed: int = 0,
     labels: ArrayLike | None = None,
 ) -> dict[str, Any]:
-    """Every number of one split, from the pairs as a whole (nothing is averaged over batches).
+    """Computes all metrics of one split over all its pairs (nothing is averaged over batches).
 
     Args:
         similarity: (m,), 1 = same, 0 = different; both must occur.
@@ -38,48 +41,48 @@ def split_report(
         img2: integers (m,), the second image of each pair.
         scores: (m,), finite, higher = more similar.
         threshold: a pair with score >= threshold is called same; chosen on the validation pairs.
-        seed: of the interval's draws.
-        labels: integers (n,), the class of each image: makes the interval one over classes, as is right where the
-            classes were split. None is over images.
+        seed: seed of the bootstrap interval.
+        labels: integers (n,), the class of each image: computes the interval over classes, which is correct if the
+            data were split by class. None computes it over images.
 
     Returns:
         Python numbers, lists, dicts and None only: `pairs`, `accuracy`, `ci95` [low, high] (of the accuracy; [0, 1]
-        with fewer than 5 classes or images), `ci95_over`, "classes" or "images", and `ci95_count`, how many; `auc`,
+        with fewer than 5 classes or images), `ci95_over`, "classes" or "images", and `ci95_count`, their number; `auc`,
         `eer` (lower is better, the rest higher), `f1`, `precision`, `recall`, `tar_at_far` with the keys "0.1", "0.01"
-        and "0.001" (None where the different pairs are too few), `confusion` with `tp`, `fp`, `tn`, `fn`.
+        and "0.001" (None with too few different pairs), `confusion` with `tp`, `fp`, `tn`, `fn`.
 
     Raises:
         SiameseError: input that is not m scored pairs of both classes.
     """
-    same, values = metrics.checked_pairs(similarity, scores)
+    same, values = check_scored_pairs(similarity, scores)
     counts = metrics.confusion(same, values, threshold)
-    right = (values >= threshold) == same
+    correct = (values >= threshold) == same
     if labels is None:
         first, second = np.asarray(img1), np.asarray(img2)
-        interval = bootstrap_accuracy(first, second, right, seed=seed)
+        interval = bootstrap_accuracy(first, second, correct, seed=seed)
     else:
         first, second = (np.asarray(labels)[np.asarray(side)] for side in (img1, img2))
-        interval = cluster_intervals(first, second, same, accuracy_of(right), seed=seed)["accuracy"]
+        interval = cluster_intervals(first, second, same, accuracy_of(correct), seed=seed)["accuracy"]
     return {
         "pairs": same.size,
         "accuracy": metrics.accuracy(counts),
         "ci95": list(interval),
         "ci95_over": "images" if labels is None else "classes",
         "ci95_count": int(np.unique(np.concatenate([first, second])).size),
-        "auc": metrics.auc(same, values),
-        "eer": metrics.eer(same, values),
+        "auc": auc(same, values),
+        "eer": eer(same, values),
         "f1": metrics.f1(counts),
         "precision": metrics.precision(counts),
         "recall": metrics.recall(counts),
-        "tar_at_far": {str(fmr): metrics.tar_at_fmr(same, values, fmr) for fmr in FALSE_MATCH_RATES},
+        "tar_at_far": {str(fmr): tar_at_fmr(same, values, fmr) for fmr in FALSE_MATCH_RATES},
         "confusion": counts,
     }
 
 
 def report_table(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The reports of several splits side by side, as aligned lines of plain text.
+    """Formats the reports of several splits side by side, as aligned lines of plain text.
 
-    A TAR or an interval that the data cannot support reads "refused", and a line below the table says what it takes.
+    A TAR or an interval that the data cannot support reads "refused", and a line below the table says what it needs.
 
     Args:
         reports: by the name of the split, as from `split_report`, such as train, validation and test.
@@ -118,7 +121,7 @@ def _refusals(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
         if report["ci95_count"] < MIN_CLUSTERS
     ]
     lines += [
-        f"TAR at FAR {fmr}, {name}: needs {metrics.pairs_needed(fmr):,} different pairs, "
+        f"TAR at FAR {fmr}, {name}: needs {min_different_pairs(fmr):,} different pairs, "
         f"has {report['confusion']['fp'] + report['confusion']['tn']:,}."
         for fmr in FALSE_MATCH_RATES
         for name, report in reports.items()

@@ -1,26 +1,84 @@
-"""The threshold of a verifier, by a rule: highest accuracy, highest F1, equal error rates, or a false match rate.
+"""Threshold rules of a verifier: maximum accuracy, maximum F1, equal error rates, or a false match rate.
 
-The *false match rate* (FMR) is the share of the different pairs that are called same, the *false non-match rate*
-(FNMR) that of the same pairs that are called different; both are better lower (ISO/IEC 19795-1). `metrics` calls the
-FMR by its older name, false accept rate. Choose a threshold on other pairs than those it is reported on.
+Training and evaluation both choose thresholds here. Choose a threshold on pairs other than those it is reported on.
+FMR and FNMR (see `roc`) are both better lower.
 """
 
 import re
-from decimal import ROUND_CEILING, Context
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from siamese_tf.errors import SiameseError
-from siamese_tf.evaluation import metrics
-from siamese_tf.evaluation.calibration import max_accuracy_threshold
 from siamese_tf.evaluation.fmr_limit import FmrLimit, threshold_at_fmr_limit
+from siamese_tf.evaluation.fmr_threshold import threshold_at_fmr
+from siamese_tf.evaluation.plateau import midpoint, plateau_threshold
+from siamese_tf.evaluation.roc import min_different_pairs, roc_curve
+from siamese_tf.evaluation.scored_pairs import check_scored_pairs
 
 Rule = str | float | FmrLimit
 
 
+def max_accuracy_threshold(similarity: ArrayLike, scores: ArrayLike) -> float:
+    """Returns the threshold with the highest accuracy, as far as possible from the neighboring scores.
+
+    Among the plateaus of thresholds that reach the highest accuracy, the widest is taken (the lowest of equally wide
+    ones) and its midpoint returned. The outermost plateaus end at 0 and 1, or at the outermost scores if these lie
+    outside.
+
+    Args:
+        similarity: (m,), 1 = same, 0 = different; both must occur.
+        scores: (m,), finite, higher = more similar, usually in [0, 1].
+
+    Returns:
+        The threshold: a pair with score >= threshold is called same. It exceeds the highest score, so that no pair is
+        called same, only if no other threshold is as accurate.
+
+    Raises:
+        SiameseError: input that is not m scored pairs of both classes.
+    """
+    same, values = check_scored_pairs(similarity, scores)
+    levels, level = np.unique(values, return_inverse=True)
+    same_at = np.bincount(level[same], minlength=levels.size)
+    different_at = np.bincount(level[~same], minlength=levels.size)
+    # Cut i is any threshold in (edges[i], edges[i + 1]]; moving up past levels[i] loses its same pairs.
+    edges = np.r_[min(0.0, levels[0]), levels, max(1.0, np.nextafter(levels[-1], np.inf))]
+    correct = np.append(0, np.cumsum(different_at - same_at)) + np.count_nonzero(same)
+    best = np.r_[False, correct == correct.max(), False]
+    starts, ends = np.flatnonzero(np.diff(best)).reshape(-1, 2).T
+    widest = np.argmax(edges[ends] - edges[starts])
+    return midpoint(edges[starts[widest]], edges[ends[widest]])
+
+
+def best_f1_threshold(member: ArrayLike, scores: ArrayLike) -> float:
+    """Returns the threshold with the highest F1, as far as possible from the neighboring scores.
+
+    Among the intervals between scores that reach the highest F1, the widest is taken (the lowest of equally wide ones)
+    and its midpoint returned. The lowest interval starts at 0.
+
+    Args:
+        member: (n,), 1 = in the class (or a same pair), 0 = not; both must occur.
+        scores: (n,), finite, in [0, 1], higher = more likely in the class.
+
+    Returns:
+        The threshold: an image (or pair) with score >= threshold is called a member (same).
+
+    Raises:
+        SiameseError: input that is not n scored images, members and others.
+    """
+    members, values = check_scored_pairs(member, scores)
+    levels = np.unique(values)
+    called = values.size - np.searchsorted(np.sort(values), levels)  # number accepted by a threshold at each level
+    true_positives = members.sum() - np.searchsorted(np.sort(values[members]), levels)
+    f1 = 2 * true_positives / (called + members.sum())
+    below = np.r_[0.0, levels[:-1]]
+    best = np.flatnonzero(f1 == f1.max())
+    widest = best[np.argmax((levels - below)[best])]
+    return midpoint(below[widest], levels[widest])
+
+
 def eer_threshold(similarity: ArrayLike, scores: ArrayLike) -> float:
-    """The threshold at which FMR and FNMR are nearest to each other, in the middle of those that decide alike.
+    """Returns the threshold at which FMR and FNMR are closest to each other, in the middle of its plateau.
 
     Args:
         similarity: (m,), 1 = same, 0 = different; both must occur.
@@ -33,95 +91,34 @@ def eer_threshold(similarity: ArrayLike, scores: ArrayLike) -> float:
     Raises:
         SiameseError: input that is not m scored pairs of both classes.
     """
-    fmr, tar, levels = metrics.roc(similarity, scores)
-    return metrics.middle_threshold(levels, int(np.argmin(np.abs(fmr - (1 - tar)))))
-
-
-def threshold_at_fmr(similarity: ArrayLike, scores: ArrayLike, fmr: float) -> float:
-    """The threshold with the lowest FNMR among those whose FMR is at most `fmr`, in the middle of those alike.
-
-    The FMR is that of these pairs: other people have it on average, and about half of all groups of people a higher
-    one. For one that others exceed rarely, see `threshold_at_fmr_limit`.
-
-    Args:
-        similarity: (m,), 1 = same, 0 = different; both must occur.
-        scores: (m,), finite, higher = more similar, usually in [0, 1].
-        fmr: the false match rate allowed, in (0, 1].
-
-    Returns:
-        The threshold: a pair with score >= threshold is called same.
-
-    Raises:
-        SiameseError: input that is not m scored pairs of both classes, a rate outside (0, 1], or fewer different pairs
-            than `metrics.pairs_needed`: the message says how many it takes.
-    """
-    needed = metrics.pairs_needed(fmr)
-    rates, tar, levels = metrics.roc(similarity, scores)
-    different = int(np.count_nonzero(np.asarray(similarity) == 0))
-    if different < needed:
-        lowest = Context(prec=2, rounding=ROUND_CEILING).divide(3, different)
-        raise SiameseError(
-            f"a false match rate of {fmr:g} takes {needed:,} different pairs to set a threshold by, 3 / rate (rule of"
-            f" three); there are {different:,}. Add pairs"
-            + (f", or allow a rate of {float(lowest):g} or more" if lowest < 1 else "")
-        )
-    allowed = np.flatnonzero(rates <= fmr)
-    return metrics.middle_threshold(levels, int(allowed[np.argmax(tar[allowed])]))
-
-
-def best_f1_threshold(member: ArrayLike, scores: ArrayLike) -> float:
-    """The threshold with the highest F1, as far from the scores around it as can be.
-
-    Between two neighbouring scores every threshold decides alike. Of the stretches with the highest F1 the widest is
-    taken (of equally wide ones the lowest), and its middle returned. The lowest stretch begins at 0.
-
-    Args:
-        member: (n,), 1 = of the class (or a same pair), 0 = not; both must occur.
-        scores: (n,), finite, in [0, 1], higher = more probably of the class.
-
-    Returns:
-        The threshold: an image (or pair) with score >= threshold is called a member (same).
-
-    Raises:
-        SiameseError: input that is not n scored images, members and others.
-    """
-    members, values = metrics.checked_pairs(member, scores)
-    levels = np.unique(values)
-    called = values.size - np.searchsorted(np.sort(values), levels)  # how many a threshold at each level accepts
-    found = members.sum() - np.searchsorted(np.sort(values[members]), levels)
-    f1 = 2 * found / (called + members.sum())
-    below = np.r_[0.0, levels[:-1]]
-    best = np.flatnonzero(f1 == f1.max())
-    widest = best[np.argmax((levels - below)[best])]
-    low, high = below[widest], levels[widest]
-    middle = low + (high - low) / 2
-    return float(middle if middle > low else high)
+    fmr, tar, levels = roc_curve(similarity, scores)
+    return plateau_threshold(levels, int(np.argmin(np.abs(fmr - (1 - tar)))))
 
 
 RULES = {"accuracy": max_accuracy_threshold, "f1": best_f1_threshold, "eer": eer_threshold}
 
 
 def parse_rule(text: str) -> Rule:
-    """Parses a rule: a name of RULES, a false match rate, or a limit of it such as "0.01 at 95%".
+    """Parses a rule: a name of RULES, a false match rate, or a confidence limit of it such as "0.01 at 95%".
 
     Raises:
-        SiameseError: it is none of these.
+        SiameseError: the text is none of these.
     """
     if text in RULES:
         return text
     try:
         limit = re.fullmatch(r"\s*(\S+)\s+at\s+(\S+?)\s*%\s*", text)
         fmr = float(limit[1] if limit else text)
-        metrics.pairs_needed(fmr)
+        min_different_pairs(fmr)
         if limit is None:
             return fmr
         if not 50 < float(limit[2]) < 100 or fmr == 1:
-            raise ValueError("no confidence")
+            raise ValueError("confidence or rate out of range")
     except ValueError as error:
         raise SiameseError(
-            f"a threshold is chosen at {', '.join(RULES)}, or at a false match rate above 0 and at most 1, such as"
-            " 0.01, and 1e-300 at least, or at a limit of it with a confidence above 50% and below 100%, such as"
-            f" '0.01 at 95%'; got {text!r:.100}"
+            f"a threshold rule must be one of {', '.join(RULES)}, or a false match rate above 0 (at least 1e-300) and"
+            " at most 1, such as 0.01, or a limit of it with a confidence above 50% and below 100%, such as '0.01 at"
+            f" 95%'; got {text!r:.100}"
         ) from error
     return FmrLimit(fmr, float(limit[2]) / 100)
 
@@ -133,20 +130,22 @@ def choose_threshold(
     person1: ArrayLike | None = None,
     person2: ArrayLike | None = None,
 ) -> float:
-    """The threshold by a rule of `parse_rule`.
+    """Returns the threshold that a rule of `parse_rule` selects.
 
     Args:
         similarity: (m,), 1 = same, 0 = different; both must occur.
         scores: (m,), finite, higher = more similar.
         rule: a name of RULES, a false match rate for `threshold_at_fmr`, or a limit for `threshold_at_fmr_limit`.
-        person1, person2: integers (m,), who is on either image of each pair; a limit alone needs them.
+        person1, person2: integers (m,), the person on each image of a pair; required by an `FmrLimit` only.
 
     Raises:
-        SiameseError: as those functions do.
+        SiameseError: an `FmrLimit` without people, or an error of the functions above.
     """
     if isinstance(rule, FmrLimit):
         if person1 is None or person2 is None:
-            raise SiameseError("a limit of the false match rate is one over people: give person1 and person2.")
+            raise SiameseError(
+                "a limit of the false match rate requires the people of the pairs: pass person1 and person2"
+            )
         return threshold_at_fmr_limit(similarity, scores, person1, person2, rule)
     if isinstance(rule, str):
         return RULES[rule](similarity, scores)
@@ -154,7 +153,7 @@ def choose_threshold(
 
 
 def describe_rule(rule: Rule) -> str:
-    """The rule for people, such as "at the best F1", and of a false match rate whether it is an average or a limit."""
+    """Describes a rule, such as "at the best F1"; for a false match rate, as an average or as a limit."""
     if isinstance(rule, FmrLimit):
         return f"at an FMR of at most {rule.fmr:g} with {100 * rule.confidence:g}% confidence"
     names = {"accuracy": "at the best accuracy", "f1": "at the best F1", "eer": "at the EER"}

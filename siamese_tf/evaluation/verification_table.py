@@ -1,11 +1,11 @@
-"""The report of a verification as plain lines for people."""
+"""The printed form of a verification report."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from siamese_tf.evaluation import metrics
 from siamese_tf.evaluation.jackknife import MIN_CLUSTERS
 from siamese_tf.evaluation.report import OUTCOMES
+from siamese_tf.evaluation.roc import min_different_pairs
 from siamese_tf.evaluation.verification import FNMR_PAIRS_OF_PEOPLE
 
 LABELS = {
@@ -19,10 +19,10 @@ LABELS = {
 
 
 def verification_lines(report: Mapping[str, Any]) -> list[str]:
-    """The report of `verify_model`: each rate with its interval, outcomes, and folds where there are some.
+    """Formats the report of `verify_model`: each rate with its interval, the outcomes, and the folds if there are any.
 
-    An FNMR at an FMR, and an interval, that the data cannot support reads "refused", and the last lines say what it
-    would take.
+    An FNMR at an FMR, or an interval, that the data cannot support reads "refused", and the last lines say what it
+    needs.
     """
     counts = report["confusion"]
     same, different = counts["tp"] + counts["fn"], counts["fp"] + counts["tn"]
@@ -56,7 +56,7 @@ def _refusals(report: Mapping[str, Any], different: int) -> list[str]:
         lines.append(f"95% intervals: need {MIN_CLUSTERS} {over}, have {count}.")
     for fmr, fnmr in report["fnmr_at_fmr"].items():
         if fnmr is None:
-            needed = metrics.pairs_needed(float(fmr))
+            needed = min_different_pairs(float(fmr))
             lines.append(f"FNMR at FMR {fmr}: needs {needed:,} different pairs, has {different:,}.")
         elif report["ci95"]["fnmr_at_fmr"][fmr] is None and count >= MIN_CLUSTERS:
             needed = FNMR_PAIRS_OF_PEOPLE[fmr]

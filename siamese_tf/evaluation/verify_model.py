@@ -1,4 +1,4 @@
-"""A model put through the verification protocol on pairs: threshold, report, folds, pictures."""
+"""Evaluates a model as a verifier: threshold, report, folds and plots."""
 
 import json
 from pathlib import Path
@@ -11,48 +11,50 @@ from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.data.sampling.folds import people_in_several_folds
 from siamese_tf.errors import PairFileError
 from siamese_tf.evaluation.evaluate import EmbeddedPairs, ScoredSplit, classes_are_split, save_pictures, score_files
+from siamese_tf.evaluation.folded_report import folded_report
+from siamese_tf.evaluation.people import people_of_pairs
 from siamese_tf.evaluation.plots.verification import save_det_plot, save_thresholds_plot
 from siamese_tf.evaluation.thresholds import Rule, choose_threshold, describe_rule
-from siamese_tf.evaluation.verification import folded_report, people_of_pairs, verification_report
+from siamese_tf.evaluation.verification import verification_report
 from siamese_tf.files import atomic_write
 from siamese_tf.models.siamese_model import SiameseModel
 
 
 def verify_model(
     model: SiameseModel,
-    opened: TrainTestPairs,
+    pairs: TrainTestPairs,
     *,
     fold: np.ndarray | None = None,
     rule: Rule | None = None,
     folder: Path | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """What a model achieves as a verifier on the last part of the pairs: test, or validation where there is no test.
+    """Computes the verification report of a model on the test pairs, or on the validation pairs if there is no test.
 
     Args:
         model: a trained model.
-        opened: the pairs; people are their labels, or without labels what `people_of_pairs` finds. Where the people of
-            the last part are also those of the training, intervals and limits are over images, else over people.
+        pairs: the pairs; people are their labels, or without labels the result of `people_of_pairs`. If the people of
+            the reported split are also those of the training, intervals and limits are over images, else over people.
         fold: integers (m,), the fold of each test pair: each is decided by the threshold of all others.
-        rule: how the threshold is chosen, see `choose_threshold`: with folds on the other folds, else on the
-            validation pairs. None is the best accuracy with folds, else the model's own threshold.
-        folder: gets `report.json` and the pictures; None writes nothing.
-        seed: of the intervals.
+        rule: the threshold rule, see `choose_threshold`: applied to the other folds with folds, else to the validation
+            pairs. None selects the best accuracy with folds, else the model's own threshold.
+        folder: receives `report.json` and the plots; None writes nothing.
+        seed: seed of the intervals.
 
     Returns:
-        The dict of `verification_report`, and `part`, its name; `chosen`, how the threshold was, for people; `folds`,
-        the dict of `folded_report` and `people_in_several_folds`, or None.
+        The dict of `verification_report`, and `part`, the name of the split; `chosen`, a description of the threshold;
+        `folds`, the dict of `folded_report` with `people_in_several_folds`, or None.
 
     Raises:
         PairFileError: images of another size than the model's, or no validation pairs for the rule.
-        ImageError: the model gives an embedding that is not finite, or none but zero.
-        SiameseError: a part whose pairs are all same or all different, or a rule that the pairs cannot support.
+        ImageError: embeddings that are not finite, or all zero.
+        SiameseError: a split whose pairs are all same or all different, or a rule that the pairs cannot support.
     """
-    scored = score_files(EmbeddedPairs(model, opened.train).check(), opened.test)
+    scored = score_files(EmbeddedPairs(model, pairs.train).check(), pairs.test)
     part, last = list(scored.items())[-1]
-    file = opened.train if opened.test is None else opened.test
-    person1, person2 = _people(file, last)
-    over_images = classes_are_split(opened) is False
+    reported = pairs.train if pairs.test is None else pairs.test
+    person1, person2 = _people(reported, last)
+    over_images = classes_are_split(pairs) is False
     images = (last.img1, last.img2) if over_images else None
     threshold: float | np.ndarray
     folds = None
@@ -62,38 +64,38 @@ def verify_model(
         folds["people_in_several_folds"] = people_in_several_folds(fold, person1, person2)
         chosen = f"for each fold on all others, {describe_rule(rule)}"
     elif rule is not None:
-        threshold = _of_validation(scored, part, rule, opened.train, over_images)
+        threshold = _validation_threshold(scored, part, rule, pairs.train, over_images)
         chosen = f"on validation pairs, {describe_rule(rule)}"
     else:
         threshold, chosen = model.threshold, "the model's own"
     report = verification_report(last.similarity, person1, person2, last.scores, threshold, images=images, seed=seed)
     report = {"part": part, "chosen": chosen, **report, "folds": folds}
     if folder is not None:
-        _write(report, scored, folder, opened.dataset)
+        _write_report(report, scored, folder, pairs.dataset)
     return report
 
 
-def _of_validation(
-    scored: dict[str, ScoredSplit], part: str, rule: Rule, file: PairDataset, over_images: bool
+def _validation_threshold(
+    scored: dict[str, ScoredSplit], part: str, rule: Rule, train: PairDataset, over_images: bool
 ) -> float:
     validation = scored.get("validation")
     if validation is None or part == "validation":
         raise PairFileError(
-            f"a threshold {describe_rule(rule)} is chosen on validation pairs and measured on test pairs; these pairs"
-            f" are of {', '.join(scored)}. Give pairs of both, or keep to the model's own threshold"
+            f"a threshold {describe_rule(rule)} must be chosen on validation pairs and measured on test pairs; got"
+            f" pairs of {', '.join(scored)}. Pass pairs of both, or use the model's own threshold"
         )
-    sides = (validation.img1, validation.img2) if over_images else _people(file, validation)
+    sides = (validation.img1, validation.img2) if over_images else _people(train, validation)
     return choose_threshold(validation.similarity, validation.scores, rule, *sides)
 
 
-def _people(file: PairDataset, split: ScoredSplit) -> tuple[np.ndarray, np.ndarray]:
-    labels = file.labels
+def _people(pairs: PairDataset, split: ScoredSplit) -> tuple[np.ndarray, np.ndarray]:
+    labels = pairs.labels
     if labels is None:
-        labels = people_of_pairs(file.img1, file.img2, file.similarity, len(file.images))
+        labels = people_of_pairs(pairs.img1, pairs.img2, pairs.similarity, len(pairs.images))
     return labels[split.img1], labels[split.img2]
 
 
-def _write(report: dict[str, Any], scored: dict[str, ScoredSplit], folder: Path, title: str) -> None:
+def _write_report(report: dict[str, Any], scored: dict[str, ScoredSplit], folder: Path, title: str) -> None:
     with atomic_write(folder / "report.json", "w") as file:
         json.dump(report, file, indent=2)
     threshold, last = report["threshold"], scored[report["part"]]

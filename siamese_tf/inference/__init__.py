@@ -1,1 +1,1 @@
-"""A trained model at work on files."""
+"""Applies a trained model to files: scores, embeddings, and galleries of enrolled people."""

@@ -1,4 +1,4 @@
-"""Two images compared, with all the numbers that the verdict comes from."""
+"""Compares two images and returns the decision with the numbers it is based on."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,13 @@ from siamese_tf.models.siamese_model import SiameseModel
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a model says of two images.
+    """The comparison of two images by a model.
 
     Attributes:
-        cosine: of the angle between their embeddings, in [-1, 1], higher is more similar.
-        distance: of the model's head, >= 0, lower is more similar; the mean of both orders where those differ.
-        probability: that they match, in [0, 1], higher is more similar.
-        threshold: the model's.
+        cosine: cosine similarity of their embeddings, in [-1, 1], higher is more similar.
+        distance: distance of the model's head, >= 0, lower is more similar; the mean of both orders if they differ.
+        probability: probability of a match, in [0, 1], higher is more similar.
+        threshold: the model's threshold.
         same: probability >= threshold.
     """
 
@@ -39,7 +39,7 @@ def compare_images(model: SiameseModel, image1: Images, image2: Images) -> Compa
 
     Raises:
         ImageError: an image of another type, shape, dtype or range, a file that cannot be read, or an embedding that is
-            not finite or of length 0.
+            not finite or zero.
     """
     a, b = (as_rows(model.embed(image), model.embedding_dim) for image in (image1, image2))
     rows = np.zeros(1, int)
@@ -51,6 +51,6 @@ def compare_images(model: SiameseModel, image1: Images, image2: Images) -> Compa
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:
-    """In float64, so that rounding leaves it within [-1, 1] but for the last digit."""
+    """Returns the cosine similarity, computed in float64 to limit rounding errors."""
     a, b = a.astype(np.float64), b.astype(np.float64)
     return float(np.clip(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)), -1, 1))

@@ -1,4 +1,4 @@
-"""Embeds image files; one without an embedding that can be compared does not keep the others from their answer."""
+"""Embeds image files; files without a usable embedding are reported and do not affect the others."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -12,22 +12,19 @@ from siamese_tf.models.embeddings import comparable
 from siamese_tf.models.inputs import EMBED_BATCH
 from siamese_tf.models.siamese_model import SiameseModel
 
-NOT_COMPARABLE = (
-    "its embedding is 0 or not finite; expected one that can be compared; look at the image, and at the model with"
-    " evaluate"
-)
+NOT_COMPARABLE = "its embedding is 0 or not finite and cannot be compared; check the image, and the model with evaluate"
 
 
 def embed_files(model: SiameseModel, paths: Iterable[str | Path]) -> tuple[np.ndarray, list[str | None]]:
-    """Embeds image files, of which not all need to be readable.
+    """Embeds image files, some of which may be unreadable.
 
     Args:
         model: computes the embeddings.
-        paths: n image files, an iterable that is gone through once; images of 512 files at most are in memory.
+        paths: n image files, iterated over once; the images of at most 512 files are in memory.
 
     Returns:
         (n, d) float32 embeddings, 0 in the row of a file that cannot be read or whose embedding cannot be compared; and
-        for each of the n files the reason, None for one that has an embedding.
+        for each file the error message, or None.
     """
     embeddings, errors = [np.zeros((0, model.embedding_dim), np.float32)], []
     remaining = iter(paths)
@@ -39,19 +36,19 @@ def embed_files(model: SiameseModel, paths: Iterable[str | Path]) -> tuple[np.nd
 
 
 def embed_usable_files(model: SiameseModel, paths: Iterable[str | Path]) -> tuple[np.ndarray, list[str | None]]:
-    """Embeds image files as `embed_files` does, and leaves out the rows of those that have no embedding.
+    """Embeds image files like `embed_files`, without rows for files that have no embedding.
 
     Returns:
-        (k, d) float32 embeddings of the k files that have one, in their order; and for each of the n files the reason
-        that it has none, or None.
+        (k, d) float32 embeddings of the k usable files, in their order; and for each of the n files the error message,
+        or None.
 
     Raises:
-        ImageError: none of the files has one.
+        ImageError: no file is usable.
     """
     embeddings, errors = embed_files(model, paths)
     usable = [error is None for error in errors]
     if not any(usable):
-        others = f" Nor can any of the other {len(errors) - 1:,} images be used." if len(errors) > 1 else ""
+        others = f" None of the other {len(errors) - 1:,} images can be used either." if len(errors) > 1 else ""
         raise ImageError(f"{errors[0]}{others}")
     return embeddings[usable], errors
 
@@ -68,8 +65,8 @@ def _embed_batch(model: SiameseModel, paths: list[str | Path]) -> tuple[np.ndarr
     if images:
         positions = np.array(list(images))
         embedded = model.embed(np.stack(list(images.values())))
-        fine = comparable(embedded)
-        embeddings[positions[fine]] = embedded[fine]
-        for position in positions[~fine]:
+        usable = comparable(embedded)
+        embeddings[positions[usable]] = embedded[usable]
+        for position in positions[~usable]:
             errors[position] = f"{paths[position]}: {NOT_COMPARABLE}"
     return embeddings, errors

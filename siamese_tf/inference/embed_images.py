@@ -1,4 +1,4 @@
-"""Embeds all images of a data set, as arrays for other programs to read."""
+"""Embeds all images of a data set, as arrays that other programs can read."""
 
 import json
 
@@ -12,16 +12,16 @@ from siamese_tf.version import __version__
 
 
 def embed_images(model: SiameseModel, images: np.ndarray, name: str) -> np.ndarray:
-    """The embeddings (n, d) float32 of images (n, h, w, c) uint8 of a data set, as the tower gives them.
+    """Returns the embeddings (n, d) float32 of images (n, h, w, c) uint8 of a data set, as the tower outputs them.
 
     Raises:
-        DatasetError: the images are not of the model's size.
+        DatasetError: the images do not have the model's input size.
         ImageError: an embedding is not finite, or all of them are zero.
     """
     if images.shape[1:] != model.input_size:
         raise DatasetError(
-            f"the model takes images of {model.input_size} (height, width, channels), and those of {name} are"
-            f" {images.shape[1:]}. Take the data set that the model was trained on, or one like it"
+            f"the images of {name} must be {model.input_size} (height, width, channels), the model's input size; got"
+            f" {images.shape[1:]}. Use the data set that the model was trained on, or one like it"
         )
     embeddings = model.embed(images)
     check_some_comparable(embeddings, name)
@@ -29,20 +29,20 @@ def embed_images(model: SiameseModel, images: np.ndarray, name: str) -> np.ndarr
 
 
 def embed_source(model: SiameseModel, source: Source) -> dict[str, np.ndarray]:
-    """All images of a data set, embedded, with what is known of them.
+    """Embeds all images of a data set and returns the embeddings with labels and metadata.
 
     Args:
         model: a trained model.
-        source: of images of the model's size.
+        source: a data set with images of the model's input size.
 
     Returns:
-        `embeddings` float32 (n, d) as the tower gives them, before any normalising; `labels` int64 (n,); `is_test` bool
-        (n,), all False where the data set has no official test part; `class_names` text (k,), what label j is called at
-        position j; `manifest`, JSON text: `version` of siamese_tf, `dataset`, `files` (name -> SHA-256) and of the
-        `model` the `objective` and the `dataset` it was trained on (null where its record does not say).
+        `embeddings` float32 (n, d) as the tower outputs them, not normalized; `labels` int64 (n,); `is_test` bool (n,),
+        all False if the data set has no official test split; `class_names` text (k,), the name of class j at position
+        j; `manifest`, JSON text: `version` of siamese_tf, `dataset`, `files` (name -> SHA-256) and for the `model` its
+        `objective` and the `dataset` it was trained on (null if its record lacks them).
 
     Raises:
-        DatasetError: the images are not of the model's size.
+        DatasetError: the images do not have the model's input size.
         ImageError: an embedding is not finite, or all of them are zero.
     """
     record = model.record

@@ -1,13 +1,12 @@
-"""Transactions on the database of a gallery; each has a connection of its own.
+"""Transactions on the database of a gallery; each uses a separate connection.
 
-Threads and processes therefore share nothing but the file, whose locks SQLite keeps, and a process that is forked
-inherits no connection.
+Threads and processes therefore share only the file, which SQLite locks, and a forked process inherits no connection.
 
-The rollback journal holds the pages as they were before a change. SQLite would delete it, and leave its content on the
-disk; here it stays (`journal_mode = PERSIST`) until it is overwritten with zeros, by who made it or by who opens the
-gallery next.
+The rollback journal holds the original pages during a change. SQLite would delete it and leave its content on disk;
+instead it persists (`journal_mode = PERSIST`) until it is overwritten with zeros, by the same transaction or, after a
+crash, the next time the gallery is opened.
 
-Reference: https://www.sqlite.org/atomiccommit.html, https://www.sqlite.org/security.html and
+References: https://www.sqlite.org/atomiccommit.html, https://www.sqlite.org/security.html and
 https://www.sqlite.org/pragma.html
 """
 
@@ -21,70 +20,74 @@ from siamese_tf.errors import GalleryError
 from siamese_tf.inference.gallery_schema import HINT
 from siamese_tf.printable import short_reason
 
-PATIENCE = 60.0  # seconds to wait for another process or thread
+LOCK_TIMEOUT = 60.0  # seconds to wait for another process or thread
 SETTINGS = (
     "trusted_schema = OFF",
     "cell_size_check = ON",
     "secure_delete = ON",
     "temp_store = MEMORY",
-    "page_size = 16384",  # of SQLite's usual 4,096 bytes, an embedding of 512 numbers would leave half of each empty
-    "locking_mode = EXCLUSIVE",  # so that a journal which the next line finds and undoes is not deleted
+    "page_size = 16384",  # an embedding of 512 values would leave half of each default page of 4,096 bytes empty
+    "locking_mode = EXCLUSIVE",  # keeps a journal that the next line rolls back from being deleted
     "journal_mode = PERSIST",
     "locking_mode = NORMAL",
     "synchronous = EXTRA",
-    "application_id",  # the first access after NORMAL gives the lock back
+    "application_id",  # the first access after NORMAL releases the lock
 )
-_BLOCK = 1 << 20  # bytes to overwrite at a time
+_BLOCK = 1 << 20  # bytes overwritten at a time
 HINTS = {
-    sqlite3.SQLITE_BUSY: "Another process or thread holds it: try again when that is done",
-    sqlite3.SQLITE_LOCKED: "Another process or thread holds it: try again when that is done",
+    sqlite3.SQLITE_BUSY: "Another process or thread is using it: try again later",
+    sqlite3.SQLITE_LOCKED: "Another process or thread is using it: try again later",
     sqlite3.SQLITE_FULL: "Free some space on its disk",
-    sqlite3.SQLITE_READONLY: "Check its rights and those of its folder",
-    sqlite3.SQLITE_PERM: "Check its rights and those of its folder",
-    sqlite3.SQLITE_CANTOPEN: "Check that it is still there, its rights and those of its folder",
+    sqlite3.SQLITE_READONLY: "Check its permissions and those of its folder",
+    sqlite3.SQLITE_PERM: "Check its permissions and those of its folder",
+    sqlite3.SQLITE_CANTOPEN: "Check that it exists, its permissions and those of its folder",
     sqlite3.SQLITE_IOERR: "Check its disk",
     sqlite3.SQLITE_NOMEM: "Free some memory",
-    sqlite3.SQLITE_PROTOCOL: "Another process or thread holds it: try again when that is done",
+    sqlite3.SQLITE_PROTOCOL: "Another process or thread is using it: try again later",
     sqlite3.SQLITE_INTERRUPT: "Try again",
 }
 
 
-def regular_file(path: Path, make: bool) -> Path:
-    """Returns the path of a gallery, absolute and without links; makes an empty file where there is none, if it may.
+def resolve_file(path: Path, create: bool) -> Path:
+    """Returns the absolute path of a gallery, with links resolved; `create` creates an empty file if there is none.
 
     Raises:
-        GalleryError: it is not a regular file.
+        GalleryError: the path is not a regular file.
     """
     if "\0" in str(path):
-        raise GalleryError(f"the path of a gallery must have no null character; got {str(path)!r:.200}. Check the path")
+        raise GalleryError(
+            f"the path of a gallery must not have null characters; got {str(path)!r:.200}. Check the path"
+        )
     try:
-        if make and not path.exists():
+        if create and not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)
-        if not path.is_file():  # SQLite would wait for the other end of a pipe
+        if not path.is_file():  # SQLite would block on a pipe
             found = "it is not a file" if path.exists() else "there is no such file"
-            raise GalleryError(f"{path}: {found}; expected a gallery. Check the path, or enroll somebody to make one")
+            raise GalleryError(f"{path}: {found}; expected a gallery. Check the path, or enroll a person to create one")
         return path.resolve()
-    except (OSError, RuntimeError) as error:  # the latter for links in a circle
+    except (OSError, RuntimeError) as error:  # RuntimeError: circular links
         reason = getattr(error, "strerror", None) or error
-        raise GalleryError(f"{path!s:.200}: {reason}; expected a gallery. Check the path and its rights") from error
+        raise GalleryError(
+            f"{path!s:.200}: {reason}; expected a gallery. Check the path and its permissions"
+        ) from error
 
 
 @contextmanager
 def transaction(path: Path, write: bool = False, shown: Path | None = None) -> Iterator[sqlite3.Connection]:
-    """Everything in the block happens, or nothing; what is read in it is of one moment.
+    """Runs the block as one transaction: all of its changes or none, with consistent reads.
 
-    A change is on the disk when the block has ended, and its journal is overwritten.
+    When the block has ended, changes are on disk and the journal is overwritten.
 
     Args:
-        path: of a regular file, absolute and without links.
-        write: takes the lock of writers before anything is read.
-        shown: the path in messages, as the user gave it; None for `path`.
+        path: a regular file, absolute and with links resolved.
+        write: acquires the write lock before anything is read.
+        shown: the path in messages, as given by the user; None for `path`.
 
     Raises:
-        GalleryError: SQLite cannot use the file now, or it is damaged; and those of the block, with the path.
+        GalleryError: SQLite cannot use the file, or it is damaged; errors of the block, with the path added.
     """
-    with _typed_errors(shown or path), closing(_connect(path, PATIENCE)) as base:
+    with _typed_errors(shown or path), closing(_connect(path, LOCK_TIMEOUT)) as base:
         base.execute("BEGIN IMMEDIATE" if write else "BEGIN")
         try:
             yield base
@@ -97,19 +100,19 @@ def transaction(path: Path, write: bool = False, shown: Path | None = None) -> I
                     _wipe_journal(base, path)
             raise
         if write:
-            with suppress(sqlite3.OperationalError):  # another one writes, and does it in our stead
+            with suppress(sqlite3.OperationalError):  # another writer holds the lock and will overwrite it
                 _wipe_journal(base, path)
 
 
 def wipe_old_journal(path: Path) -> None:
-    """Overwrites the journal of a process that was killed before it could; waits for nobody."""
+    """Overwrites the journal of a killed process, unless the gallery is locked."""
     if _journal(path).exists():
         with suppress(sqlite3.Error, GalleryError), closing(_connect(path, 0.0)) as base:
             _wipe_journal(base, path)
 
 
-def _connect(path: Path, patience: float) -> sqlite3.Connection:
-    base = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=patience, isolation_level=None)
+def _connect(path: Path, timeout: float) -> sqlite3.Connection:
+    base = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=timeout, isolation_level=None)
     try:
         for setting in SETTINGS:
             base.execute(f"PRAGMA {setting}").fetchall()
@@ -120,9 +123,9 @@ def _connect(path: Path, patience: float) -> sqlite3.Connection:
 
 
 def _wipe_journal(base: sqlite3.Connection, path: Path) -> None:
-    """Overwrites a journal that no transaction needs, and deletes it; under the lock, so that none can need it."""
+    """Overwrites and deletes the journal, under the write lock, so that no transaction needs it."""
     journal = _journal(path)
-    if not journal.exists() or not os.access(path, os.W_OK):  # SQLite takes no lock for who may not write
+    if not journal.exists() or not os.access(path, os.W_OK):  # without write permission, SQLite takes no lock
         return
     base.execute("BEGIN IMMEDIATE")
     try:
@@ -135,11 +138,11 @@ def _wipe_journal(base: sqlite3.Connection, path: Path) -> None:
             os.fsync(descriptor)
         journal.unlink()
     except FileNotFoundError:
-        pass  # no journal is left to overwrite
+        pass  # another process has deleted it
     except OSError as error:
         raise GalleryError(
-            f"the change is made, but the journal with what was there before could not be overwritten"
-            f" ({error.strerror or error}). Check the rights of {journal}, and open the gallery again"
+            f"the change was saved, but the journal with the previous content could not be overwritten"
+            f" ({error.strerror or error}). Check the permissions of {journal}, and open the gallery again"
         ) from error
     finally:
         base.execute("ROLLBACK")
@@ -151,16 +154,18 @@ def _journal(path: Path) -> Path:
 
 @contextmanager
 def _typed_errors(path: Path) -> Iterator[None]:
-    """Names the file that an error is about, and turns those of SQLite and the system into GalleryErrors."""
+    """Adds the path to errors, and converts errors of SQLite and the system into GalleryErrors."""
     try:
         yield
     except GalleryError as error:
         raise GalleryError(f"{path}: {error}") from error
     except OSError as error:
-        raise GalleryError(f"{path}: {error.strerror or error}. Check its rights and those of its folder") from error
+        raise GalleryError(
+            f"{path}: {error.strerror or error}. Check its permissions and those of its folder"
+        ) from error
     except (sqlite3.Error, sqlite3.Warning, UnicodeError, LookupError, OverflowError) as error:
         hint = HINTS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
-        reason = short_reason(error)  # it may quote the file
+        reason = short_reason(error)  # may quote the content of the file
         if hint:
             raise GalleryError(f"{path}: the gallery cannot be used now ({reason}). {hint}") from error
-        raise GalleryError(f"{path}: it is no gallery, or a damaged one ({reason}). {HINT}") from error
+        raise GalleryError(f"{path}: the file is not a gallery, or is damaged ({reason}). {HINT}") from error

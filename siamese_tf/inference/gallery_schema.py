@@ -1,8 +1,8 @@
-"""The tables of a gallery's database, and the marks by which it is known.
+"""The tables and the header of a gallery's database.
 
-Version 2 has one row for each person, with all embeddings and a digest of the row; the digest in the table `model` is
-that of the whole gallery. Version 1, of earlier releases, has one row for each picture and no digests: it is read, and
-becomes version 2 in the transaction of the first change.
+Version 2 has one row per person, with all embeddings and a digest of the row; the digest in the table `model` covers
+the whole gallery. Version 1, of earlier releases, has one row per image and no digests: it can be read, and is
+converted to version 2 in the transaction of the first change.
 """
 
 import re
@@ -27,17 +27,17 @@ TABLES = {
     ),
 }
 DIGEST_BYTES = 16
-HINT = "Restore a copy of the file, or enroll the pictures again into a new gallery"  # for a damaged gallery only
+HINT = "Restore a copy of the file, or enroll the images again in a new gallery"  # for damaged galleries only
 
 
-class Marks(NamedTuple):
-    """The statements of a gallery about itself.
+class Header(NamedTuple):
+    """The header of a gallery.
 
     Attributes:
-        version: of its tables.
-        sha256: of the model file that the embeddings are of, in hexadecimal.
-        embedding_dim: d, the numbers in an embedding.
-        digest: of the whole gallery, see `gallery_rows`; empty in version 1.
+        version: the version of the tables.
+        sha256: SHA-256 of the model file that computed the embeddings, in hexadecimal.
+        embedding_dim: d, the number of values in an embedding.
+        digest: digest of the whole gallery, see `gallery_rows`; empty in version 1.
     """
 
     version: int
@@ -47,46 +47,46 @@ class Marks(NamedTuple):
 
 
 def is_empty(base: sqlite3.Connection) -> bool:
-    """Whether a database has no tables and no marks, as that of a file of 0 bytes."""
-    return not (one(base, "SELECT count(*) FROM sqlite_master") or one(base, "PRAGMA application_id"))
+    """Returns True for a database without tables and application id, such as a file of 0 bytes."""
+    return not (query_value(base, "SELECT count(*) FROM sqlite_master") or query_value(base, "PRAGMA application_id"))
 
 
-def create_tables(base: sqlite3.Connection, marks: Marks) -> None:
-    """Makes an empty database a gallery without people. Inside a transaction, so whole or not at all."""
+def create_tables(base: sqlite3.Connection, header: Header) -> None:
+    """Turns an empty database into a gallery without people; call it inside a transaction."""
     for statement in (
         *TABLES[VERSION],
         f"PRAGMA application_id = {APPLICATION}",
         f"PRAGMA user_version = {VERSION}",
     ):
         base.execute(statement)
-    base.execute("INSERT INTO model VALUES (?, ?, ?)", marks[1:])
+    base.execute("INSERT INTO model VALUES (?, ?, ?)", header[1:])
 
 
-def read_marks(base: sqlite3.Connection) -> Marks:
-    """Returns the marks of a gallery.
+def read_header(base: sqlite3.Connection) -> Header:
+    """Returns the header of a gallery.
 
     Raises:
-        GalleryError: the database is not a gallery, of a later version, or has other tables than it was given.
+        GalleryError: the database is not a gallery, is of a later version, or has unexpected tables.
     """
-    version = one(base, "PRAGMA user_version")
-    if one(base, "PRAGMA application_id") != APPLICATION:
-        raise GalleryError("it is not a gallery that siamese_tf made. Check the path")
+    version = query_value(base, "PRAGMA user_version")
+    if query_value(base, "PRAGMA application_id") != APPLICATION:
+        raise GalleryError("the file is not a gallery of siamese_tf. Check the path")
     if version not in TABLES:
         raise GalleryError(
-            f"it is a gallery of version {version}, and this siamese_tf reads versions up to {VERSION}. Update it"
+            f"the version of a gallery must be at most {VERSION} for this siamese_tf; got {version}. Update siamese_tf"
         )
-    ours = "SELECT sql FROM sqlite_master WHERE name NOT GLOB 'sqlite_stat*' ORDER BY rowid"  # those are of ANALYZE
+    ours = "SELECT sql FROM sqlite_master WHERE name NOT GLOB 'sqlite_stat*' ORDER BY rowid"  # created by ANALYZE
     tables = tuple(sql for (sql,) in base.execute(ours))
     models = base.execute("SELECT * FROM model").fetchall() if tables == TABLES[version] else []
     kinds: list[type] = [str, int, bytes]
     if len(models) != 1 or [type(value) for value in models[0]] != kinds[: len(models[0])] or models[0][1] < 1:
-        raise GalleryError(f"it has other tables than siamese_tf gives a gallery. {HINT}")
+        raise GalleryError(f"the gallery has unexpected tables or model entries. {HINT}")
     sha256, embedding_dim, *digest = models[0]
-    if not re.fullmatch("[0-9a-f]+", sha256):  # error messages show it
-        raise GalleryError(f"the SHA-256 of its model is not in hexadecimal. {HINT}")
-    return Marks(version, sha256, embedding_dim, digest[0] if digest else b"")
+    if not re.fullmatch("[0-9a-f]+", sha256):  # error messages print it
+        raise GalleryError(f"the SHA-256 of the gallery's model is not hexadecimal. {HINT}")
+    return Header(version, sha256, embedding_dim, digest[0] if digest else b"")
 
 
-def one(base: sqlite3.Connection, query: str) -> Any:
-    """Returns the one value that a query answers with."""
+def query_value(base: sqlite3.Connection, query: str) -> Any:
+    """Returns the single value of a query."""
     return base.execute(query).fetchone()[0]

@@ -1,4 +1,4 @@
-"""Scores the pairs of a CSV file: every distinct image is decoded and embedded once, and a bad one stops nothing."""
+"""Scores the pairs of a CSV file: embeds every distinct image once and reports unusable images row by row."""
 
 import csv
 from collections.abc import Callable, Iterable
@@ -16,12 +16,12 @@ from siamese_tf.models.siamese_model import SiameseModel
 
 ADDED = ("probability", "same", "error")
 SIMILARITIES = {"", "0", "1"}
-NO_PATH = "a line lacks the path of an image; expected two, in img1 and img2; add it"
+NO_PATH = "the paths in img1 and img2 must not be empty; got an empty path; add it"
 
 
 @dataclass(frozen=True)
 class _Row:
-    """One line: its fields, as many as the header has, those we need by name, and what is wrong with the line."""
+    """One line: as many fields as the header has, the fields that scoring needs, and an error or an empty string."""
 
     fields: list[str]
     img1: str
@@ -32,7 +32,14 @@ class _Row:
 
 @dataclass(frozen=True)
 class CsvSummary:
-    """What became of the rows: how many pairs, how many could be scored, which images could not be read."""
+    """The result of scoring a CSV file.
+
+    Attributes:
+        pairs: number of rows.
+        scored: number of rows with a score.
+        unreadable: error messages by image path.
+        accuracy: fraction of correct decisions over the scored rows with a similarity; None without such rows.
+    """
 
     pairs: int
     scored: int
@@ -40,7 +47,7 @@ class CsvSummary:
     accuracy: float | None
 
     def lines(self) -> list[str]:
-        """The summary, for people."""
+        """Returns the summary as lines of text."""
         lines = [f"{self.scored:,} of {self.pairs:,} pairs scored"]
         if self.accuracy is not None:
             lines[0] += f", accuracy {self.accuracy:.4f}"
@@ -54,20 +61,19 @@ def score_csv(
 
     Args:
         model: scores the pairs.
-        path: a UTF-8 CSV file with the columns `img1`, `img2` and perhaps `similarity` (1 = same, 0 = different, or
-            empty); the image paths are relative to its folder. Other columns are carried through.
-        out: gets all columns in their order and `probability` (higher is more similar), `same` (1 where probability >=
-            the model's threshold, else 0) and `error`; the first two are empty where the third says what is wrong: an
-            image that cannot be read or compared, or a line with more fields than the header, whose surplus is left
-            out.
-        track: wraps an iterable for a progress bar, with a word for what it goes through.
+        path: a UTF-8 CSV file with the columns `img1`, `img2` and optionally `similarity` (1 = same, 0 = different, or
+            empty); the image paths are relative to its folder. Other columns are copied.
+        out: receives all columns in their order, followed by `probability` (higher is more similar), `same` (1 if
+            probability >= the model's threshold, else 0) and `error`. The first two are empty in a row with an error:
+            an image that cannot be read or compared, or more fields than the header (the extra ones are dropped).
+        track: wraps an iterable in a progress bar, given a description.
 
     Returns:
-        The summary; its accuracy is over the scored rows that carry a similarity, None where there are none.
+        The summary.
 
     Raises:
-        PairFileError: the CSV file is missing, empty, lacks the columns, has one of them twice, or has one that would
-            be added.
+        PairFileError: the CSV file is missing, empty, lacks a required column, has a duplicate column, or already has
+            one that would be added.
     """
     columns, rows = _read_rows(Path(path))
     names = dict.fromkeys(name for row in rows if not row.error for name in (row.img1, row.img2))
@@ -77,18 +83,18 @@ def score_csv(
     errors |= {name: _cut_name(name, error) for name, error in zip(number, reasons, strict=True) if error}
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*columns, *ADDED])
-    scored = labelled = right = 0
+    scored = labeled = correct = 0
     for start in track(range(0, len(rows), PAIR_BLOCK), "pairs"):
         block = rows[start : start + PAIR_BLOCK]
         found = [row.error or errors.get(row.img1) or errors.get(row.img2) for row in block]
-        whole = [row for row, error in zip(block, found, strict=True) if not error]
-        img1 = np.array([number[row.img1] for row in whole], int)
-        img2 = np.array([number[row.img2] for row in whole], int)
+        usable = [row for row, error in zip(block, found, strict=True) if not error]
+        img1 = np.array([number[row.img1] for row in usable], int)
+        img2 = np.array([number[row.img2] for row in usable], int)
         scores = np.full(len(block), np.nan)
         scores[[not error for error in found]] = probability(model.pair_logits(embeddings, img1, img2))
         for row, error, score in zip(block, found, scores, strict=True):
             if not (error or np.isfinite(score)):
-                error = "the model gives no finite number for this pair; look at it with evaluate"
+                error = "the score of this pair is not finite; check the model with evaluate"
             if error:
                 writer.writerow([*row.fields, "", "", error])
                 continue
@@ -96,9 +102,9 @@ def score_csv(
             writer.writerow([*row.fields, f"{score:.6f}", same, ""])
             scored += 1
             if row.similarity:
-                labelled += 1
-                right += same == int(row.similarity)
-    return CsvSummary(len(rows), scored, errors, right / labelled if labelled else None)
+                labeled += 1
+                correct += same == int(row.similarity)
+    return CsvSummary(len(rows), scored, errors, correct / labeled if labeled else None)
 
 
 def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
@@ -106,18 +112,20 @@ def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
     columns = csv_columns(lines, name, COLUMNS[:2])
     if taken := [column for column in ADDED if column in columns]:
         raise PairFileError(
-            f"{path} has the column {taken[0]}; the columns {', '.join(ADDED)} are added to it. Rename {taken[0]}"
+            f"{path} must not have the columns {', '.join(ADDED)}, which are added; got {taken[0]}. Rename {taken[0]}"
         )
     if "similarity" in columns:
         _check_similarity(lines, name, columns)
     rows = [_row(columns, fields) for batch in csv_batches(lines, name) for fields in filter(None, batch.rows)]
     if not rows:
-        raise PairFileError(f"{path} holds no pairs below its first line. Write one on each line, as img1,img2")
+        raise PairFileError(
+            f"{path} must have at least one pair below its header; got none. Add lines such as a.png,b.png"
+        )
     return columns, rows
 
 
 def _check_similarity(lines: TextLines, name: str, columns: list[str]) -> None:
-    """Before the rows are kept, which takes much more time and memory."""
+    """Raises a PairFileError for an invalid similarity, before all rows are read into memory."""
     position = columns.index("similarity")
     for batch in csv_batches(lines, name):
         if not batch.is_well_formed(len(columns), {position: SIMILARITIES}):
@@ -130,14 +138,14 @@ def _check_similarity(lines: TextLines, name: str, columns: list[str]) -> None:
 
 
 def _row(columns: list[str], fields: list[str]) -> _Row:
-    """The line as far as it goes: what it lacks at its end is empty."""
+    """Returns the row of a line; missing fields at the end are empty, extra ones are an error and dropped."""
     error = describe_field_count(fields, columns) if len(fields) > len(columns) else ""
-    kept = fields[: len(columns)] + [""] * (len(columns) - len(fields))
-    by_name = dict(zip(columns, kept, strict=True))
-    return _Row(kept, by_name["img1"], by_name["img2"], by_name.get("similarity", ""), error)
+    row = fields[: len(columns)] + [""] * (len(columns) - len(fields))
+    by_name = dict(zip(columns, row, strict=True))
+    return _Row(row, by_name["img1"], by_name["img2"], by_name.get("similarity", ""), error)
 
 
 def _cut_name(name: str, error: str) -> str:
-    """Cuts a long name of a file in the message about the file."""
-    shown = str(Path(name))  # as the message has it
+    """Shortens a long file name in an error message about the file."""
+    shown = str(Path(name))  # its form in the message
     return error.replace(shown, f"{shown:.200}", 1)

@@ -12,7 +12,7 @@ from tensorflow import keras
 
 from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.data.pairs.pair_file import VALIDATION, PairDataset
-from siamese_tf.evaluation.calibration import max_accuracy_threshold
+from siamese_tf.evaluation.thresholds import max_accuracy_threshold
 from siamese_tf.files import atomic_write
 from siamese_tf.training.checkpoint import RunState, save_checkpoint
 from siamese_tf.training.optimizer import plateau_rate

@@ -9,11 +9,12 @@ from siamese_tf.config.catalog import OBJECTIVES
 from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.data.pairs.one_vs_rest import class_label
 from siamese_tf.data.pairs.pair_file import TEST, VALIDATION
-from siamese_tf.evaluation.calibration import MIN_SLOPE, fit_logistic, max_accuracy_threshold
+from siamese_tf.evaluation.calibration import MIN_SLOPE, fit_logistic
 from siamese_tf.evaluation.embedding_report import embedding_lines, embedding_report, normalize_for_distance
 from siamese_tf.evaluation.evaluate import EmbeddedPairs, reports_of, save_pictures, score_files
 from siamese_tf.evaluation.membership import evaluate_membership, membership_lines
 from siamese_tf.evaluation.report import report_table
+from siamese_tf.evaluation.thresholds import max_accuracy_threshold
 from siamese_tf.files import atomic_write
 from siamese_tf.models.model_file import save_model
 from siamese_tf.models.siamese_model import SiameseModel

@@ -39,8 +39,8 @@ def test_images_that_cannot_be_read_are_left_out_and_listed(run, trained, tmp_pa
     assert done.code == 0
     assert done.out == f"enrolled anna, pictures: 2. Now in {gallery}: people: 1, pictures: 2\n"
     first, second = done.err.splitlines()
-    assert first.startswith("left out: gone.png: there is no such file")
-    assert second.startswith("left out: run/record.json: ")
+    assert first.startswith("skipped: gone.png: there is no such file")
+    assert second.startswith("skipped: run/record.json: ")
     with Gallery.open(gallery, load_model("run/siamese.keras")) as opened:
         both = opened.verify("anna", trained.model.embed("2.png")).score
         opened.enroll("ben", trained.model.embed(["0.png", "1.png"]))
@@ -68,5 +68,5 @@ def test_an_image_without_an_embedding_is_left_out_by_its_name(run, tmp_path, wi
     done = run(f"enroll {gallery} --name anna 0.png 1.png 2.png")
     assert (done.code, done.out.split(".")[0]) == (0, "enrolled anna, pictures: 2")
     (line,) = done.err.splitlines()
-    assert line.startswith("left out: 1.png: its embedding is 0 or not finite")
+    assert line.startswith("skipped: 1.png: its embedding is 0 or not finite")
     assert run(f"enroll {gallery} --name ben 1.png").code == 2

@@ -139,7 +139,7 @@ def test_without_training_images_there_is_no_reference_and_nothing_is_written(ru
     line = "evaluate run/siamese.keras --pairs dataset/digits/test_pairs.npz --one-vs-rest 3"
     done = run(f"{line} --out {tmp_path / 'out'}")
     assert (done.code, done.out) == (2, "")
-    assert "the train part has 0 images of class 3 and 0 others" in done.err
+    assert "the train split must have images of class 3 and others; got 0 images of class 3 and 0 others" in done.err
     assert "a pair file whose train part has both" in done.err
     assert not (tmp_path / "out").exists()
 
@@ -216,7 +216,7 @@ def test_pair_files_are_verified_with_a_threshold_rule(run):
     assert report["fmr"] < 0.1
     done = run(f"{line} --threshold-at 0.0001")
     assert (done.code, done.out) == (2, "")
-    assert "takes 30,000 different pairs" in done.err
+    assert "needs 30,000 different pairs" in done.err
 
 
 def test_the_false_match_rate_can_be_a_limit(trained, monkeypatch, capsys):
@@ -234,7 +234,7 @@ def test_the_false_match_rate_can_be_a_limit(trained, monkeypatch, capsys):
             thresholds.append(report["threshold"])
     assert report["chosen"] == "on validation pairs, at an FMR of at most 0.05 with 99% confidence"
     assert thresholds[0] < thresholds[1] < thresholds[2]
-    assert "at most 0.0001 at 95% takes 29,956 independent different pairs" in err
+    assert "at most 0.0001 at 95% needs 29,956 independent different pairs" in err
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_the_false_match_rate_can_be_a_limit(trained, monkeypatch, capsys):
         ("--image1 0.png --image2 1.png --dataset digits", ["nothing else", "--dataset as well"]),
         ("--image1 0.png --image2 1.png --rest-is-a-class", ["nothing else", "--rest-is-a-class as well"]),
         ("--image1 0.png --image2 1.png --data-dir run", ["nothing else", "--data-dir as well"]),
-        ("--dataset digits --threshold-at 1e-310", ["1e-300 at least", "'1e-310'"]),
+        ("--dataset digits --threshold-at 1e-310", ["at least 1e-300", "'1e-310'"]),
         ("--image1 0.png --image2 none.png", ["none.png", "no such file"]),
         ("", ["--image1 FILE and --image2 FILE", "got neither"]),
         ("--dataset digits --threshold-at best", ["accuracy, f1, eer", "such as 0.01", "'0.01 at 95%'", "'best'"]),

@@ -67,7 +67,7 @@ def test_remove_takes_any_spelling_and_leaves_nothing(run, people):
 def test_check_finds_one_bit(run, people):
     done = run(f"gallery check {people}")
     assert (done.code, done.err) == (0, "")
-    assert done.out == f"{people} is sound. people: 3, pictures: 6\n"
+    assert done.out == f"{people} is intact. people: 3, pictures: 6\n"
     content = bytearray(people.read_bytes())
     content[content.rindex(b"ben")] ^= 1
     people.write_bytes(content)
@@ -79,7 +79,11 @@ def test_check_finds_one_bit(run, people):
 @pytest.mark.parametrize("line", ["gallery list {}", "gallery remove {} anna", "gallery check {}"])
 def test_what_is_no_gallery_is_refused(run, tmp_path, line):
     (tmp_path / "text").write_text("only text" * 100)
-    for name, words in (("gone", "there is no such file"), ("text", "it is no gallery"), (".", "it is not a file")):
+    for name, words in (
+        ("gone", "there is no such file"),
+        ("text", "the file is not a gallery"),
+        (".", "it is not a file"),
+    ):
         done = run(line.format(tmp_path / name))
         assert (done.code, done.out) == (2, "")
         assert words in done.err

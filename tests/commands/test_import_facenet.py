@@ -34,7 +34,7 @@ def test_it_writes_a_model_that_loads_and_says_that_it_is_not_calibrated(type_in
     code, out, err = type_in(tmp_path / "weights.npz", tmp_path / "new" / "faces.keras")
     assert (code, err) == (0, "")
     first, second = out.splitlines()
-    assert first == f"wrote {tmp_path / 'new' / 'faces.keras'}: faces of 8x8x1 to embeddings of 4 numbers"
+    assert first == f"wrote {tmp_path / 'new' / 'faces.keras'}: faces of 8x8x1 to embeddings of 4 values"
     assert "not calibrated" in second
     images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1), np.uint8)
     loaded = load_model(tmp_path / "new" / "faces.keras")

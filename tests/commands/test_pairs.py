@@ -1,4 +1,4 @@
-"""Making pair files, and looking into them: leaks of every kind, and files that others wrote."""
+"""Generation and audit of pair files: every kind of leak, and files of other programs."""
 
 import json
 
@@ -51,7 +51,7 @@ def small_pairs(img1, img2, split, same_images=()) -> PairDataset:
         (small_pairs([0, 2], [1, 3], [TRAIN, TRAIN], [(2, 3)]), "paired with themselves: 1"),
         (small_pairs([0, 1], [1, 0], [TEST, TEST]), "duplicate pairs: 1"),
     ],
-    ids=["an image in train and test", "a twin", "a self-pair", "a pair of twins", "the same pair turned round"],
+    ids=["image in train and test", "duplicate", "self-pair", "pair of duplicates", "same pair reversed"],
 )
 def test_check_ends_with_1_on_a_leak(run, tmp_path, pairs, finding):
     save_pair_file(tmp_path / "leaking.npz", pairs)
@@ -69,8 +69,8 @@ def test_a_leak_between_two_files_is_found(run, tmp_path):
     assert run(f"pairs check {tmp_path / 'train.npz'} {tmp_path / 'test.npz'}").code == 1
 
 
-def test_pair_files_of_others_are_checked_and_evaluated(run, trained, tmp_path):
-    """Nothing but the four arrays, the images without a channel axis, other integer types."""
+def test_pair_files_of_other_programs_are_checked_and_evaluated(run, trained, tmp_path):
+    """Only the four arrays, images without a channel axis, other integer types."""
     path = tmp_path / "foreign.npz"
     similarity = np.array([True, False, True, False])
     np.savez_compressed(
@@ -83,7 +83,7 @@ def test_pair_files_of_others_are_checked_and_evaluated(run, trained, tmp_path):
 
 
 def test_a_folder_of_images(run, tmp_path, monkeypatch):
-    """Seven people; a picture that is none is told at the end, by name."""
+    """Seven people; a file that is no image is named at the end."""
     monkeypatch.setenv("SIAMESE_TF_CACHE", str(tmp_path / "cache"))
     rng = np.random.default_rng(0)
     for person in range(7):

@@ -1,15 +1,11 @@
-"""Threshold and probability: by hand, a slow twin and scikit-learn as the oracle, then data that carry nothing."""
+"""Platt scaling: by hand, scikit-learn as the reference, then logits that carry no information."""
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
 from siamese_tf.errors import SiameseError
-from siamese_tf.evaluation.calibration import MIN_SLOPE, fit_logistic, max_accuracy_threshold
-
-
-def accuracy(similarity, scores, threshold):
-    return np.mean((np.asarray(scores) >= threshold) == np.asarray(similarity))
+from siamese_tf.evaluation.calibration import MIN_SLOPE, fit_logistic
 
 
 def noisy_logits(seed, count=400, scale=1.0, shift=0.0):
@@ -20,57 +16,6 @@ def noisy_logits(seed, count=400, scale=1.0, shift=0.0):
 
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
-
-
-def test_threshold_by_hand():
-    # Any cut above 0.4 and up to 0.6 is right on all four; the middle is farthest from both.
-    assert max_accuracy_threshold([0, 0, 1, 1], [0.1, 0.4, 0.6, 0.9]) == pytest.approx(0.5)
-
-
-def test_threshold_takes_the_widest_of_equally_good_stretches():
-    # 0.1 d | 0.2 s | 0.3 d | 0.8 s: three of four are right for cuts in (0.1, 0.2] and in (0.3, 0.8].
-    assert max_accuracy_threshold([0, 1, 0, 1], [0.1, 0.2, 0.3, 0.8]) == pytest.approx(0.55)
-
-
-def test_threshold_takes_the_first_of_equally_wide_stretches():
-    # 0.125 d | 0.25 s | 0.5 d | 0.625 s, all exact in binary: (0.125, 0.25] and (0.5, 0.625] are equally wide.
-    assert max_accuracy_threshold([0, 1, 0, 1], [0.125, 0.25, 0.5, 0.625]) == 0.1875
-
-
-def test_a_tie_of_one_same_and_one_different_pair_joins_two_stretches():
-    # 0.1 d | 0.5 s and d | 0.8 s: cuts in (0.1, 0.5] and (0.5, 0.8] are each right on three; one stretch to 0.8.
-    assert max_accuracy_threshold([0, 1, 0, 1], [0.1, 0.5, 0.5, 0.8]) == pytest.approx(0.45)
-
-
-@pytest.mark.parametrize("seed", range(50))
-def test_no_threshold_is_better(seed):
-    rng = np.random.default_rng(seed)
-    count = int(rng.integers(2, 120))
-    similarity = rng.integers(0, 2, count)
-    similarity[:2] = [1, 0]
-    scores = rng.integers(0, rng.integers(2, 30), count) / 30
-    threshold = max_accuracy_threshold(similarity, scores)
-    best = max(accuracy(similarity, scores, t) for t in [*np.unique(scores), 2.0])
-    assert accuracy(similarity, scores, threshold) == best
-    assert 0 <= threshold <= 1
-
-
-def test_threshold_of_scores_one_rounding_apart():
-    low = 0.5
-    high = np.nextafter(low, 1)
-    for pair in ((low, high), (np.nextafter(high, 0), high), (np.nextafter(1.0, 0), 1.0)):
-        assert accuracy([0, 1], pair, max_accuracy_threshold([0, 1], pair)) == 1
-
-
-def test_threshold_of_constant_scores_lies_in_the_middle():
-    assert max_accuracy_threshold([0, 1], [0.3, 0.3]) == pytest.approx(0.5)
-
-
-@pytest.mark.parametrize(("similarity", "scores"), [([0, 0, 1], [1.0, 1.0, 0.0]), ([1, 1, 0], [1.0, 0.0, 0.0])])
-def test_threshold_where_scores_are_zero_and_one(similarity, scores):
-    threshold = max_accuracy_threshold(similarity, scores)
-    best = max(accuracy(similarity, scores, t) for t in (0.0, 0.5, 1.0, 1.5))
-    assert accuracy(similarity, scores, threshold) == best
 
 
 def test_probability_by_hand():
@@ -168,16 +113,15 @@ def test_backwards_logits_still_give_the_share_of_same_pairs():
     assert sigmoid(slope * logits + intercept) == pytest.approx([0.25] * 400, abs=0.005)
 
 
-@pytest.mark.parametrize("function", [max_accuracy_threshold, fit_logistic])
 @pytest.mark.parametrize(
     ("similarity", "scores", "message"),
     [
         ([0, 1, 1], [0.1, 0.2], r"\(3,\).*\(2,\)"),
         ([0, 1], [0.1, np.nan], "1 of 2"),
-        ([0, 3], [0.1, 0.2], "3 came"),
+        ([0, 3], [0.1, 0.2], "got 3"),
         ([1, 1], [0.1, 0.2], "2 same and 0 different"),
     ],
 )
-def test_refuses_what_is_not_scored_pairs_of_both_classes(function, similarity, scores, message):
+def test_refuses_what_is_not_scored_pairs_of_both_classes(similarity, scores, message):
     with pytest.raises(SiameseError, match=message):
-        function(similarity, scores)
+        fit_logistic(similarity, scores)

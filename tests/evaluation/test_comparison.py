@@ -107,7 +107,7 @@ def test_a_spread_below_one_pair_is_taken_for_one_pair():
 
 @pytest.mark.parametrize("accuracies", [{}, {"bce": []}, {"bce": [0.9, 0.9], "mse": [0.9]}])
 def test_every_objective_needs_as_many_runs(accuracies):
-    with pytest.raises(SiameseError, match=r"as many runs.*got "):
+    with pytest.raises(SiameseError, match=r"same number of runs.*got "):
         paired_differences(accuracies, 100)
 
 
@@ -139,13 +139,13 @@ def test_the_lines_say_what_differs_and_what_is_noise():
         "mse        0.9520 (0.9470 to 0.9570)  0.9000      0.9500  0.0500  10",
         "triplet    0.9710 (0.9516 to 0.9904)  0.9000      0.9500  0.0500  10",
         "",
-        "bce and triplet cannot be told apart: bce is above by 0.00100 (-0.01872 to 0.02072), p = 0.848.",
-        "bce is above mse by 0.02000 (0.01503 to 0.02497), p = 0.010: more than the luck of the seed.",
-        "triplet and mse cannot be told apart: triplet is above by 0.01900 (0.00161 to 0.03639), p = 0.085.",
-        "Means over 3 seeds, all with the same test pairs; in brackets 95% intervals (Student's t): where the"
-        " mean over all seeds would lie.",
+        "bce and triplet do not differ significantly: bce is above by 0.00100 (-0.01872 to 0.02072), p = 0.848.",
+        "bce is above mse by 0.02000 (0.01503 to 0.02497), p = 0.010: more than seed noise.",
+        "triplet and mse do not differ significantly: triplet is above by 0.01900 (0.00161 to 0.03639), p = 0.085.",
+        "Means over 3 seeds, all with the same test pairs; in brackets, 95% intervals (Student's t) of"
+        " the mean over all seeds.",
         "p: paired t-test, corrected for 3 comparisons (Holm); the intervals are not.",
-        "What other test images would give is less certain: see test_ci95 in the record of each run.",
+        "The uncertainty over test images is larger: see test_ci95 in the record of each run.",
     ]
 
 
@@ -161,7 +161,7 @@ def test_one_seed_tells_nothing():
     assert (row["above"], row["ci95"], row["p"], row["told_apart"]) == ("bce", None, None, False)
     lines = comparison_lines(comparison)
     assert lines[1].split() == ["bce", "0.9700", "0.9000", "0.9500", "0.0500", "10"]
-    assert lines[-1] == "One seed says nothing of what another would have given: nothing can be told apart."
+    assert lines[-1] == "With one seed, the seed noise is unknown: no difference between objectives can be established."
 
 
 def test_one_objective_has_an_interval_and_no_difference():

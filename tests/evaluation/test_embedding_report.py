@@ -62,9 +62,9 @@ def test_average_precision_counts_only_the_first_r():
     assert report["recall_at"]["5"] == 1.0
 
 
-@pytest.mark.parametrize("distances_at_once", [1, 1000, module.BLOCK_DISTANCES])
+@pytest.mark.parametrize("distances_at_once", [1, 1000, module.DISTANCES_PER_BLOCK])
 def test_report_is_that_of_the_slow_twin(monkeypatch, distances_at_once):
-    monkeypatch.setattr(module, "BLOCK_DISTANCES", distances_at_once)
+    monkeypatch.setattr(module, "DISTANCES_PER_BLOCK", distances_at_once)
     embeddings, labels = clusters()
     labels[:2] = [50, 60]  # alone in their class
     report = embedding_report(embeddings, labels)
@@ -112,7 +112,7 @@ def test_the_seed_decides_ties_and_nothing_else():
 def test_silhouette_of_many_images_is_that_of_a_sample(monkeypatch):
     embeddings, labels = clusters(images=1000)
     whole = embedding_report(embeddings, labels)["silhouette"]
-    monkeypatch.setattr(module, "SILHOUETTE_IMAGES", 500)
+    monkeypatch.setattr(module, "MAX_SILHOUETTE_IMAGES", 500)
     sampled = [embedding_report(embeddings, labels, seed=seed)["silhouette"] for seed in (1, 1, 2)]
     assert sampled[0] == sampled[1] != sampled[2]
     assert sampled[0] == pytest.approx(whole, abs=0.05)
@@ -147,10 +147,10 @@ def test_lines_for_people():
         f"silhouette        {embedding_report(LINE, CLASSES)['silhouette']:.4f}",
     ]
     lines = embedding_lines(embedding_report(LINE, [0, 0, 0, 0, 7]))
-    assert lines[0] == "5 images of 2 classes, 1 alone in their class"
-    assert embedding_lines(embedding_report(LINE, np.zeros(5, int)))[-1] == "silhouette        needs two classes"
+    assert lines[0] == "5 images of 2 classes, 1 the only one of their class"
+    assert embedding_lines(embedding_report(LINE, np.zeros(5, int)))[-1] == "silhouette        requires two classes"
     assert embedding_lines(embedding_report(LINE, np.arange(5)))[1:] == [
-        "no class has two images: there is nothing to be found"
+        "no class has two images, so that there are no queries"
     ]
 
 
@@ -165,10 +165,10 @@ def test_compared_embeddings_have_length_one_where_the_head_normalises():
 @pytest.mark.parametrize(
     ("embeddings", "labels", "message"),
     [
-        (LINE[:, 0], CLASSES, r"\(5,\) and labels \(5,\)"),
-        (LINE, CLASSES[:4], r"\(5, 1\) and labels \(4,\)"),
+        (LINE[:, 0], CLASSES, r"got \(5,\) and \(5,\)"),
+        (LINE, CLASSES[:4], r"got \(5, 1\) and \(4,\)"),
         (np.zeros((0, 3)), np.zeros(0, int), "at least one image"),
-        (LINE, CLASSES / 2, "float64 came"),
+        (LINE, CLASSES / 2, "got float64"),
         (LINE * [[1], [np.nan], [1], [np.inf], [1]], CLASSES, "2 of 5 rows"),
     ],
 )

@@ -100,8 +100,8 @@ def test_images_of_another_size_are_refused(model, pairs, size):
     other = replace(pairs, images=np.zeros((30, *size), np.uint8), path="other.npz")
     with pytest.raises(PairFileError) as caught:
         EmbeddedPairs(model, other)
-    assert "takes images of (8, 8, 1) (height, width, channels)" in str(caught.value)
-    assert f"other.npz holds {size}" in str(caught.value)
+    assert "must be (8, 8, 1) (height, width, channels)" in str(caught.value)
+    assert f"got {size} in" in str(caught.value)
 
 
 def test_the_test_pairs_come_from_the_test_file_alone(model):
@@ -207,7 +207,7 @@ def test_a_folder_gets_the_report_and_the_pictures(model, pairs, tmp_path):
 
 def test_a_split_of_one_kind_is_refused(model, pairs):
     alike = replace(pairs, similarity=np.ones_like(pairs.similarity), labels=None)
-    with pytest.raises(SiameseError, match="20 same and 0 different pairs came"):
+    with pytest.raises(SiameseError, match="got 20 same and 0 different pairs"):
         evaluate_model(model, TrainTestPairs(alike, None, "noise", ""))
 
 

@@ -8,8 +8,8 @@ import pytest
 from siamese_tf.errors import SiameseError
 from siamese_tf.evaluation import metrics
 from siamese_tf.evaluation.fmr_limit import FmrLimit, threshold_at_fmr_limit
+from siamese_tf.evaluation.fmr_threshold import threshold_at_fmr
 from siamese_tf.evaluation.jackknife import effective_size, upper_limit
-from siamese_tf.evaluation.thresholds import threshold_at_fmr
 
 
 def drawn(people=30, each=3, seed=0, levels=1000):
@@ -63,7 +63,7 @@ def test_without_a_mistake_the_distinct_pairs_of_people_decide():
             assert threshold_at_fmr_limit(similarity, scores, first, second, FmrLimit(0.01, 0.95)) == 0.5
         else:
             with pytest.raises(
-                SiameseError, match=r"takes 299 .* of 24 people count as 276\. .* allow a rate of 0\.02"
+                SiameseError, match=r"needs 299 .* of 24 people count as 276\. .* allow a rate of 0\.02"
             ):
                 threshold_at_fmr_limit(similarity, scores, first, second, FmrLimit(0.01, 0.95))
 
@@ -80,7 +80,9 @@ def test_what_the_people_cannot_support_is_refused_with_what_they_can(people):
     with pytest.raises(SiameseError) as caught:
         threshold_at_fmr_limit(*pairs, FmrLimit(0.001, 0.95))
     text = str(caught.value)
-    assert text.startswith("a false match rate of at most 0.001 at 95% takes 2,995 independent different pairs")
+    assert text.startswith(
+        "choosing a threshold at a false match rate of at most 0.001 at 95% needs 2,995 independent different pairs"
+    )
     assert f"of {people} people count as" in text
     advised = re.search(r"or allow a rate of (\S+)$", text)
     if people == 3:
@@ -91,7 +93,7 @@ def test_what_the_people_cannot_support_is_refused_with_what_they_can(people):
 
 def test_who_is_on_a_pair_must_be_known_of_every_pair():
     similarity, scores, first, second = drawn(5)
-    with pytest.raises(SiameseError, match=r"person1 has shape \(3,\)"):
+    with pytest.raises(SiameseError, match=r"person1, person2 and similarity .*; got \(3,\)"):
         threshold_at_fmr_limit(similarity, scores, first[:3], second, FmrLimit(0.1, 0.95))
     with pytest.raises(SiameseError, match="at least one of each"):
         threshold_at_fmr_limit(np.ones(3), np.ones(3), first[:3], second[:3], FmrLimit(0.1, 0.95))

@@ -185,7 +185,7 @@ def test_lines_for_people():
 
 @pytest.mark.parametrize("references", [0, -1])
 def test_no_reference_is_refused(opened, references):
-    with pytest.raises(ConfigError, match=f"references is {references}; expected 1 or more"):
+    with pytest.raises(ConfigError, match=f"references must be 1 or more; got {references}"):
         evaluate_membership(Brightness(), opened, 1, references=references)
 
 
@@ -201,7 +201,7 @@ def test_images_of_another_size_are_refused_before_any_is_looked_at(opened, whic
     file = getattr(opened, which)
     small = replace(opened, **{which: replace(file, images=file.images[:, :1])})
     model = Brightness()
-    with pytest.raises(PairFileError, match=r"takes images of \(2, 2, 1\) .*holds \(1, 2, 1\)\. Make pairs from"):
+    with pytest.raises(PairFileError, match=r"must be \(2, 2, 1\) .* got \(1, 2, 1\) in .*\. Generate pairs from"):
         evaluate_membership(model, small, 1)
     assert model.seen == []
 
@@ -210,10 +210,10 @@ def test_images_of_another_size_are_refused_before_any_is_looked_at(opened, whic
 def test_a_part_without_the_class_is_refused(opened, part, name):
     labels = opened.train.labels.copy()
     labels[30 * part : 30 * part + 30] = 0
-    with pytest.raises(PairFileError, match=f"the {name} part has 0 images of class 1 and 30 others"):
+    with pytest.raises(PairFileError, match=f"the {name} split must have .* got 0 images of class 1 and 30 others"):
         evaluate_membership(Brightness(), replace(opened, train=replace(opened.train, labels=labels)), 1)
 
 
 def test_pairs_without_validation_are_refused(opened):
-    with pytest.raises(PairFileError, match="the validation part has 0 images of class 1 and 0 others"):
+    with pytest.raises(PairFileError, match="the validation split must have .* got 0 images of class 1 and 0 others"):
         evaluate_membership(Brightness(), replace(opened, train=pairs_of(TRAIN)), 1)

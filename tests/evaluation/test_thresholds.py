@@ -1,4 +1,4 @@
-"""Thresholds by their rules: by hand, against every threshold there is, then the edges and the refusals."""
+"""Threshold rules: by hand, against every threshold, then the edge cases and the errors."""
 
 import subprocess
 import sys
@@ -8,16 +8,16 @@ import pytest
 
 from siamese_tf.errors import SiameseError
 from siamese_tf.evaluation import metrics
-from siamese_tf.evaluation.calibration import max_accuracy_threshold
 from siamese_tf.evaluation.fmr_limit import FmrLimit, threshold_at_fmr_limit
+from siamese_tf.evaluation.fmr_threshold import threshold_at_fmr
 from siamese_tf.evaluation.thresholds import (
     RULES,
     best_f1_threshold,
     choose_threshold,
     describe_rule,
     eer_threshold,
+    max_accuracy_threshold,
     parse_rule,
-    threshold_at_fmr,
 )
 
 LIMITS = ["0.01 at 95", "0.01 at 100%", "0.01 at 50%", "0.01 at nan%", "0.01at95%", "1 at 95%", "0 at 95%", "f1 at 95%"]
@@ -44,6 +44,61 @@ def every_threshold(scores):
     return [*np.unique(scores), np.nextafter(scores.max(), 2)]
 
 
+def accuracy_at(similarity, scores, threshold):
+    return np.mean((np.asarray(scores) >= threshold) == np.asarray(similarity))
+
+
+def test_accuracy_threshold_by_hand():
+    # Any cut above 0.4 and up to 0.6 is right on all four; the middle is farthest from both.
+    assert max_accuracy_threshold([0, 0, 1, 1], [0.1, 0.4, 0.6, 0.9]) == pytest.approx(0.5)
+
+
+def test_accuracy_threshold_takes_the_widest_of_equally_good_stretches():
+    # 0.1 d | 0.2 s | 0.3 d | 0.8 s: three of four are right for cuts in (0.1, 0.2] and in (0.3, 0.8].
+    assert max_accuracy_threshold([0, 1, 0, 1], [0.1, 0.2, 0.3, 0.8]) == pytest.approx(0.55)
+
+
+def test_accuracy_threshold_takes_the_first_of_equally_wide_stretches():
+    # 0.125 d | 0.25 s | 0.5 d | 0.625 s, all exact in binary: (0.125, 0.25] and (0.5, 0.625] are equally wide.
+    assert max_accuracy_threshold([0, 1, 0, 1], [0.125, 0.25, 0.5, 0.625]) == 0.1875
+
+
+def test_a_tie_of_one_same_and_one_different_pair_joins_two_stretches():
+    # 0.1 d | 0.5 s and d | 0.8 s: cuts in (0.1, 0.5] and (0.5, 0.8] are each right on three; one stretch to 0.8.
+    assert max_accuracy_threshold([0, 1, 0, 1], [0.1, 0.5, 0.5, 0.8]) == pytest.approx(0.45)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_no_threshold_has_a_better_accuracy(seed):
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(2, 120))
+    similarity = rng.integers(0, 2, count)
+    similarity[:2] = [1, 0]
+    scores = rng.integers(0, rng.integers(2, 30), count) / 30
+    threshold = max_accuracy_threshold(similarity, scores)
+    best = max(accuracy_at(similarity, scores, t) for t in [*np.unique(scores), 2.0])
+    assert accuracy_at(similarity, scores, threshold) == best
+    assert 0 <= threshold <= 1
+
+
+def test_accuracy_threshold_of_scores_one_rounding_apart():
+    low = 0.5
+    high = np.nextafter(low, 1)
+    for pair in ((low, high), (np.nextafter(high, 0), high), (np.nextafter(1.0, 0), 1.0)):
+        assert accuracy_at([0, 1], pair, max_accuracy_threshold([0, 1], pair)) == 1
+
+
+def test_accuracy_threshold_of_constant_scores_lies_in_the_middle():
+    assert max_accuracy_threshold([0, 1], [0.3, 0.3]) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("similarity", "scores"), [([0, 0, 1], [1.0, 1.0, 0.0]), ([1, 1, 0], [1.0, 0.0, 0.0])])
+def test_accuracy_threshold_where_scores_are_zero_and_one(similarity, scores):
+    threshold = max_accuracy_threshold(similarity, scores)
+    best = max(accuracy_at(similarity, scores, t) for t in (0.0, 0.5, 1.0, 1.5))
+    assert accuracy_at(similarity, scores, threshold) == best
+
+
 def test_eer_threshold_by_hand():
     # Different 0.1, 0.2, 0.6, same 0.4, 0.8, 0.9. From 0.6 on: FMR 1/3, FNMR 1/3. The next score below is 0.4.
     assert eer_threshold([0, 0, 0, 1, 1, 1], [0.1, 0.2, 0.6, 0.4, 0.8, 0.9]) == pytest.approx(0.5)
@@ -65,50 +120,6 @@ def test_no_threshold_has_nearer_error_rates(seed):
 def test_constant_scores_have_an_eer_threshold_that_accepts_nobody(score):
     threshold = eer_threshold([0, 1], [score, score])
     assert score < threshold <= max(1, np.nextafter(score, 2))
-
-
-def test_fmr_threshold_by_hand():
-    # Ten different pairs at 0.0 to 0.9, an FMR of 0.3 allows three: from above 0.6 on. Same pairs at 0.65, 0.95.
-    similarity, scores = [0] * 10 + [1, 1], [*np.arange(10) / 10, 0.65, 0.95]
-    threshold = threshold_at_fmr(similarity, scores, 0.3)
-    assert threshold == pytest.approx(0.625)
-    assert rates_at(similarity, scores, threshold) == (0.3, 0)
-
-
-@pytest.mark.parametrize("fmr", [0.02, 0.05, 0.1, 0.5, 1.0])
-@pytest.mark.parametrize("seed", range(5))
-def test_no_allowed_threshold_has_a_lower_fnmr(seed, fmr):
-    pairs = drawn(seed, levels=50)
-    threshold = threshold_at_fmr(*pairs, fmr)
-    assert rates_at(*pairs, threshold)[0] <= fmr
-    rates = [rates_at(*pairs, t) for t in every_threshold(pairs[1])]
-    assert rates_at(*pairs, threshold)[1] == min(fnmr for false, fnmr in rates if false <= fmr)
-    assert 1 - rates_at(*pairs, threshold)[1] == pytest.approx(metrics.tar_at_fmr(*pairs, fmr))
-
-
-def test_a_rate_that_the_pairs_cannot_carry_is_refused_with_the_number_it_takes():
-    pairs = drawn(0)  # 200 different pairs: 3 / 0.015
-    assert 0 < threshold_at_fmr(*pairs, 0.015) < 1
-    with pytest.raises(SiameseError, match=r"0\.001 takes 3,000 different pairs .* there are 200\. .* 0\.015 or more"):
-        threshold_at_fmr(*pairs, 0.001)
-    with pytest.raises(SiameseError, match="above 0 and at most 1"):
-        threshold_at_fmr(*pairs, 0)
-
-
-@pytest.mark.parametrize(
-    ("different", "advice"), [(4, "0.75"), (7, "0.43"), (9, "0.34"), (30, "0.1"), (70_000, "4.3e-05")]
-)
-def test_the_rate_advised_is_one_that_the_pairs_carry(different, advice):
-    pairs = [1] + [0] * different, [0.9] + [0.1] * different
-    with pytest.raises(SiameseError, match=rf"Add pairs, or allow a rate of {advice} or more$"):
-        threshold_at_fmr(*pairs, 1e-9)
-    assert threshold_at_fmr(*pairs, float(advice)) == pytest.approx(0.5)
-
-
-@pytest.mark.parametrize("different", [1, 3])
-def test_too_few_pairs_for_any_rate_are_told_to_be_more(different):
-    with pytest.raises(SiameseError, match=r"Add pairs$"):
-        threshold_at_fmr([1] + [0] * different, [0.9] + [0.1] * different, 0.1)
 
 
 def test_f1_threshold_by_hand():
@@ -188,13 +199,13 @@ def test_a_limit_is_chosen_over_people():
     assert choose_threshold(similarity, scores, limit, *people) == threshold_at_fmr_limit(
         similarity, scores, *people, limit
     )
-    with pytest.raises(SiameseError, match="give person1 and person2"):
+    with pytest.raises(SiameseError, match="pass person1 and person2"):
         choose_threshold(similarity, scores, limit)
 
 
 @pytest.mark.parametrize("text", ["", "best", "F1", "0", "-0.1", "1.5", "nan", "inf", "1%", "1e-310", *LIMITS])
 def test_other_rules_are_refused(text):
-    with pytest.raises(SiameseError, match="accuracy, f1, eer, or at a false match rate .* got"):
+    with pytest.raises(SiameseError, match="one of accuracy, f1, eer, or a false match rate .* got"):
         parse_rule(text)
 
 
@@ -207,3 +218,18 @@ def test_no_tensorflow_comes_with_thresholds_and_reports():
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("function", [max_accuracy_threshold, best_f1_threshold, eer_threshold])
+@pytest.mark.parametrize(
+    ("similarity", "scores", "message"),
+    [
+        ([0, 1, 1], [0.1, 0.2], r"\(3,\).*\(2,\)"),
+        ([0, 1], [0.1, np.nan], "1 of 2"),
+        ([0, 3], [0.1, 0.2], "got 3"),
+        ([1, 1], [0.1, 0.2], "2 same and 0 different"),
+    ],
+)
+def test_refuses_what_is_not_scored_pairs_of_both_classes(function, similarity, scores, message):
+    with pytest.raises(SiameseError, match=message):
+        function(similarity, scores)

@@ -1,31 +1,16 @@
-"""The verification report: by hand, against the metrics, intervals over people, folds, then the refusals."""
+"""The verification report: by hand, against the metrics, intervals over people, then the errors."""
 
 import json
 
 import numpy as np
 import pytest
+from scored_cases import all_pairs
 
-from siamese_tf.errors import PairFileError, SiameseError
+from siamese_tf.errors import SiameseError
 from siamese_tf.evaluation import metrics
-from siamese_tf.evaluation.fmr_limit import FmrLimit
-from siamese_tf.evaluation.thresholds import choose_threshold
-from siamese_tf.evaluation.verification import (
-    RATES,
-    folded_report,
-    mean_and_error,
-    people_of_pairs,
-    verification_report,
-)
-
-
-def all_pairs(seed=0, people=12, each=4, levels=100):
-    """All pairs of images of some people, and scores: similarity, person1, person2, scores."""
-    rng = np.random.default_rng(seed)
-    labels = np.repeat(np.arange(people), each)
-    img1, img2 = np.triu_indices(labels.size, 1)
-    same = labels[img1] == labels[img2]
-    scores = np.clip(0.3 + 0.4 * same + rng.normal(0, 0.2, same.size), 0, 1)
-    return same.astype(np.uint8), labels[img1], labels[img2], np.round(levels * scores) / levels
+from siamese_tf.evaluation.pair_rates import RATES
+from siamese_tf.evaluation.roc import auc, eer, tar_at_fmr
+from siamese_tf.evaluation.verification import mean_and_error, verification_report
 
 
 def test_report_by_hand():
@@ -64,9 +49,9 @@ def test_every_number_is_that_of_the_metrics(seed):
     assert (report["accuracy"], report["f1"]) == (metrics.accuracy(counts), metrics.f1(counts))
     assert report["fnmr"] == pytest.approx(1 - metrics.recall(counts))
     assert report["fmr"] == counts["fp"] / (counts["fp"] + counts["tn"])
-    assert (report["eer"], report["auc"]) == (metrics.eer(similarity, scores), metrics.auc(similarity, scores))
+    assert (report["eer"], report["auc"]) == (eer(similarity, scores), auc(similarity, scores))
     for fmr, fnmr in report["fnmr_at_fmr"].items():
-        tar = metrics.tar_at_fmr(similarity, scores, float(fmr))
+        tar = tar_at_fmr(similarity, scores, float(fmr))
         assert fnmr == (None if tar is None else pytest.approx(1 - tar))
     assert [fnmr is None for fnmr in report["fnmr_at_fmr"].values()] == [False, False, True]  # 2,448 different pairs
     assert json.loads(json.dumps(report)) == report
@@ -115,19 +100,6 @@ def test_an_fnmr_whose_fmr_is_less_than_a_share_of_a_pair_of_people_has_no_inter
     assert ends[12]["0.01"] is not None  # 66
 
 
-def test_a_limit_is_one_of_the_people_of_the_other_folds():
-    similarity, person1, person2, scores = all_pairs(0, 40, 3)
-    fold = np.arange(similarity.size) % 2
-    rule = FmrLimit(0.2, 0.95)
-    _, thresholds = folded_report(similarity, scores, fold, rule, (person1, person2))
-    for held_out in (0, 1):
-        others = fold != held_out
-        expected = choose_threshold(similarity[others], scores[others], rule, person1[others], person2[others])
-        assert (thresholds[fold == held_out] == expected).all()
-    with pytest.raises(SiameseError, match="give person1 and person2"):
-        folded_report(similarity, scores, fold, rule)
-
-
 def test_order_and_sides_of_the_pairs_change_nothing():
     similarity, person1, person2, scores = all_pairs()
     order = np.random.default_rng(1).permutation(similarity.size)
@@ -155,11 +127,11 @@ def test_a_score_that_equals_the_threshold_is_called_same():
     ("change", "message"),
     [
         ({"similarity": [1, 1]}, "2 same and 0 different"),
-        ({"person1": [0]}, r"person1 has shape \(1,\)"),
+        ({"person1": [0]}, r"person1, person2 and similarity .*; got \(1,\), \(2,\) and \(2,\)"),
         ({"person2": [0.5, 1.0]}, "integers"),
         ({"threshold": np.nan}, "one finite number"),
-        ({"threshold": [0.5] * 3}, r"threshold has shape \(3,\)"),
-        ({"scores": [np.nan, 0.1]}, "1 of 2 are NaN"),
+        ({"threshold": [0.5] * 3}, r"one per pair \(2,\); got shape \(3,\)"),
+        ({"scores": [np.nan, 0.1]}, "1 of 2 that are NaN"),
     ],
 )
 def test_what_is_no_verification_is_refused(change, message):
@@ -168,72 +140,8 @@ def test_what_is_no_verification_is_refused(change, message):
         verification_report(**{**given, **change})
 
 
-def test_people_of_pairs_by_hand():
-    # 0 = 3 and 3 = 5 are of one person; 1 and 4 are in no same pair, 2 in no pair.
-    people = people_of_pairs([0, 5, 1, 0], [3, 3, 4, 1], [1, 1, 0, 0], 6)
-    assert people.dtype == np.int64
-    assert len(set(people.tolist())) == 4
-    assert people[0] == people[3] == people[5]
-
-
-def test_folds_by_hand():
-    # Fold 0 has no mistake from above 0.6 up to 0.9, fold 1 from above 0.2 up to 0.4: each is decided by the other.
-    similarity = np.array([0, 0, 1, 1, 0, 0, 1, 1])
-    scores = np.array([0.5, 0.6, 0.9, 0.9, 0.1, 0.2, 0.4, 0.8])
-    report, thresholds = folded_report(similarity, scores, np.repeat([0, 1], 4))
-    np.testing.assert_allclose(thresholds, np.repeat([0.3, 0.75], 4))
-    first, second = report["folds"]
-    assert first == {
-        "fold": 0,
-        "pairs": 4,
-        "threshold": pytest.approx(0.3),
-        "accuracy": 0.5,
-        "fmr": 1,
-        "fnmr": 0,
-        "eer": 0,
-    }
-    assert second == {
-        "fold": 1,
-        "pairs": 4,
-        "threshold": pytest.approx(0.75),
-        "accuracy": 0.75,
-        "fmr": 0,
-        "fnmr": 0.5,
-        "eer": 0,
-    }
-    # Of two numbers the standard error is half their difference.
-    assert report["accuracy"] == {"mean": 0.625, "standard_error": pytest.approx(0.125)}
-    assert report["fmr"] == {"mean": 0.5, "standard_error": pytest.approx(0.5)}
-    assert json.loads(json.dumps(report)) == report
-
-
-@pytest.mark.parametrize("rule", ["accuracy", "f1", "eer", 0.05])
-def test_what_a_fold_shows_does_not_move_its_own_threshold(rule):
-    rng = np.random.default_rng(0)
-    similarity, fold = np.arange(400) % 2, np.repeat(np.arange(4), 100)
-    scores = np.clip(0.3 + 0.4 * similarity + rng.normal(0, 0.2, 400), 0, 1)
-    _, before = folded_report(similarity, scores, fold, rule)
-    held_out = fold == 2
-    assert before[held_out][0] == choose_threshold(similarity[~held_out], scores[~held_out], rule)
-    scores[held_out] = 1 - scores[held_out]
-    _, after = folded_report(similarity, scores, fold, rule)
-    np.testing.assert_array_equal(after[held_out], before[held_out])
-    assert (after[~held_out] != before[~held_out]).all()
-
-
 def test_standard_error_is_that_of_the_sample():
     assert mean_and_error([0.9, 0.94, 0.98]) == {
         "mean": pytest.approx(0.94),
         "standard_error": pytest.approx(0.04 / 3**0.5),
     }
-
-
-def test_folds_that_cannot_be_are_refused():
-    with pytest.raises(PairFileError, match="in 1 fold"):
-        folded_report([0, 1], [0.1, 0.2], [0, 0])
-    with pytest.raises(SiameseError, match="fold 1 has 0 same and 1 different pairs"):
-        folded_report([0, 1, 0], [0.1, 0.2, 0.3], [0, 0, 1])
-    with pytest.raises(SiameseError, match=r"fold has shape \(2,\)"):
-        folded_report([0, 1, 0], [0.1, 0.2, 0.3], [0, 1])
-    with pytest.raises(SiameseError, match="takes 300 different pairs"):
-        folded_report([0, 1, 0, 1], [0.1, 0.2, 0.3, 0.4], [0, 0, 1, 1], 0.01)

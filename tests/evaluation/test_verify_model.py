@@ -13,8 +13,9 @@ from siamese_tf.data.sampling.draw_pairs import make_pairs
 from siamese_tf.errors import ImageError, PairFileError, SiameseError
 from siamese_tf.evaluation import verify_model as module
 from siamese_tf.evaluation.fmr_limit import FmrLimit
+from siamese_tf.evaluation.folded_report import folded_report
 from siamese_tf.evaluation.thresholds import choose_threshold
-from siamese_tf.evaluation.verification import folded_report, verification_report
+from siamese_tf.evaluation.verification import verification_report
 from siamese_tf.evaluation.verify_model import verify_model
 from siamese_tf.models.siamese_model import SiameseModel
 
@@ -82,13 +83,13 @@ def test_a_rule_is_followed_on_the_validation_pairs(model, rule):
 @pytest.mark.parametrize("splits", [(TEST,), (TRAIN, VALIDATION), (TRAIN, TEST)])
 def test_a_rule_without_validation_pairs_beside_those_reported_is_refused(model, splits):
     with pytest.raises(
-        PairFileError, match="chosen on validation pairs and measured on test pairs; these pairs are of"
+        PairFileError, match="must be chosen on validation pairs and measured on test pairs; got pairs of"
     ):
         verify_model(model, opened_of(*splits), rule="eer")
 
 
 def test_a_rate_that_validation_cannot_carry_is_refused(model):
-    with pytest.raises(SiameseError, match=r"takes 300 different pairs .* there are \d+"):
+    with pytest.raises(SiameseError, match=r"needs 300 different pairs, .* got \d+"):
         verify_model(model, opened_of(VALIDATION, TEST), rule=0.01)
 
 
@@ -133,7 +134,7 @@ def test_a_limit_is_over_what_was_split(model):
     expected = choose_threshold(*scores_of(model, pairs, VALIDATION), rule, pairs.img1[rows], pairs.img2[rows])
     assert report["threshold"] == expected
     assert report["chosen"] == "on validation pairs, at an FMR of at most 0.3 with 90% confidence"
-    with pytest.raises(SiameseError, match=r"at most 0\.01 at 95% takes 299 independent"):
+    with pytest.raises(SiameseError, match=r"at most 0\.01 at 95% needs 299 independent"):
         verify_model(model, opened, rule=FmrLimit(0.01, 0.95))
 
 
@@ -147,7 +148,7 @@ def test_the_folder_gets_the_report_and_the_pictures(model, tmp_path):
 def test_images_of_another_size_are_refused(model):
     opened = opened_of(TEST)
     small = replace(opened.train, images=opened.train.images[:, :4])
-    with pytest.raises(PairFileError, match=r"takes images of \(8, 8, 1\)"):
+    with pytest.raises(PairFileError, match=r"must be \(8, 8, 1\)"):
         verify_model(model, replace(opened, train=small, test=small))
 
 

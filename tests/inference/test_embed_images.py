@@ -67,7 +67,7 @@ def test_the_file_is_read_without_pickle(model, source, tmp_path):
 def test_images_of_another_size_are_refused(model, source):
     wide = replace(source, images=np.zeros((9, 8, 10, 1), np.uint8))
     for embed in (lambda: embed_source(model, wide), lambda: embed_images(model, wide.images, wide.name)):
-        with pytest.raises(DatasetError, match=r"\(8, 8, 1\).*of shapes are \(8, 10, 1\)"):
+        with pytest.raises(DatasetError, match=r"of shapes must be \(8, 8, 1\).*got \(8, 10, 1\)"):
             embed()
 
 

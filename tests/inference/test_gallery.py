@@ -172,7 +172,7 @@ def test_it_is_seen_when_there_are_too_many_people_for_the_model(tmp_path, match
     rows = model.embed(images(8, seed=1))
     with Gallery.open(tmp_path / "g", model, create=True) as gallery:
         for number, row in enumerate(rows):
-            assert gallery.can_match_anyone(match) == (number > 0)
+            assert gallery.can_match_anyone(match) == gallery.can_know(match) == (number > 0)
             gallery.enroll(f"person {number}", row)
         assert not gallery.can_match_anyone(match)
         assert not any(best[0].same for best in gallery.identify(rows, match=match))
@@ -223,7 +223,7 @@ def test_a_no_break_space_makes_no_second_anna(gallery, model, spelling):
     assert gallery.names() == {"Anna Berg": 2}
     assert gallery.verify(spelling, embeddings[0]).name == "Anna Berg"
     assert gallery.remove(spelling) == 2
-    with pytest.raises(GalleryError, match="characters that cannot be seen"):
+    with pytest.raises(GalleryError, match="invisible characters"):
         gallery.enroll("Anna\u200d", embeddings[0])
 
 
@@ -371,7 +371,10 @@ def test_another_models_gallery_is_refused_and_left_as_it_is(tmp_path):
     before = (tmp_path / "g").read_bytes()
     for other in (fake("cd" * 32), fake(dim=9)):
         for create in (False, True):
-            with pytest.raises(GalleryError, match=r"SHA-256 abababababababab\.\.\., and.*embeddings of two models"):
+            with pytest.raises(
+                GalleryError,
+                match=r"SHA-256 abababababababab\.\.\., since embeddings of two models cannot be compared; got",
+            ):
                 Gallery.open(tmp_path / "g", other, create=create)
     assert (tmp_path / "g").read_bytes() == before
 
@@ -440,7 +443,7 @@ def test_other_settings_and_names_are_refused(filled):
         with pytest.raises(ConfigError, match="match must be one of mean, best; got 'worst'"):
             refused()
     for top in (0, 2.5, "a", None, True):
-        with pytest.raises(ConfigError, match="top must be a whole number from 1 on"):
+        with pytest.raises(ConfigError, match="top must be an integer of 1 or more"):
             filled.identify(one, top=top)
     for refused in (lambda: filled.enroll("a\nb", one), lambda: filled.verify("", one), lambda: filled.remove(" ")):
         with pytest.raises(GalleryError, match="a name must be text"):

@@ -113,7 +113,7 @@ def test_a_journal_that_cannot_be_overwritten_is_an_error_that_says_so(path, mon
 
     monkeypatch.setattr(os, "fsync", fail)
     words = (
-        "the change is made, but the journal .* could not be overwritten .Input/output error.*open the gallery again"
+        "the change was saved, but the journal .* could not be overwritten .Input/output error.*open the gallery again"
     )
     with pytest.raises(GalleryError, match=words), transaction(path, write=True) as base:
         base.execute("DELETE FROM rows")
@@ -161,17 +161,17 @@ def error(kind, code, words="as SQLite words it"):
         (error(sqlite3.OperationalError, sqlite3.SQLITE_BUSY), "cannot be used now .*Another process or thread"),
         (error(sqlite3.OperationalError, sqlite3.SQLITE_BUSY_SNAPSHOT), "cannot be used now .*Another process"),
         (error(sqlite3.OperationalError, sqlite3.SQLITE_FULL), "cannot be used now .*Free some space"),
-        (error(sqlite3.OperationalError, sqlite3.SQLITE_READONLY), "cannot be used now .*Check its rights"),
-        (error(sqlite3.OperationalError, sqlite3.SQLITE_CANTOPEN), "cannot be used now .*still there"),
+        (error(sqlite3.OperationalError, sqlite3.SQLITE_READONLY), "cannot be used now .*Check its permissions"),
+        (error(sqlite3.OperationalError, sqlite3.SQLITE_CANTOPEN), "cannot be used now .*Check that it exists"),
         (error(sqlite3.OperationalError, sqlite3.SQLITE_IOERR_FSYNC), "cannot be used now .*Check its disk"),
-        (error(sqlite3.OperationalError, sqlite3.SQLITE_ERROR), "no gallery, or a damaged one .*Restore"),
-        (error(sqlite3.DatabaseError, sqlite3.SQLITE_CORRUPT), "no gallery, or a damaged one .*Restore"),
-        (error(sqlite3.DatabaseError, sqlite3.SQLITE_NOTADB), "no gallery, or a damaged one"),
-        (error(sqlite3.InterfaceError, None), "no gallery, or a damaged one"),
-        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), "no gallery, or a damaged one"),
-        (IndexError("of a module"), "no gallery, or a damaged one"),
-        (error(sqlite3.OperationalError, sqlite3.SQLITE_ERROR, "\x1b[31m"), r"damaged one \(\\x1b\[31m\)"),
-        (PermissionError(13, "Permission denied"), "Permission denied. Check its rights"),
+        (error(sqlite3.OperationalError, sqlite3.SQLITE_ERROR), "not a gallery, or is damaged .*Restore"),
+        (error(sqlite3.DatabaseError, sqlite3.SQLITE_CORRUPT), "not a gallery, or is damaged .*Restore"),
+        (error(sqlite3.DatabaseError, sqlite3.SQLITE_NOTADB), "not a gallery, or is damaged"),
+        (error(sqlite3.InterfaceError, None), "not a gallery, or is damaged"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), "not a gallery, or is damaged"),
+        (IndexError("of a module"), "not a gallery, or is damaged"),
+        (error(sqlite3.OperationalError, sqlite3.SQLITE_ERROR, "\x1b[31m"), r"is damaged \(\\x1b\[31m\)"),
+        (PermissionError(13, "Permission denied"), "Permission denied. Check its permissions"),
         (GalleryError("the gallery is odd"), "the gallery is odd"),
     ],
 )

@@ -366,7 +366,7 @@ def test_a_forked_process_may_use_a_gallery_that_was_opened_before(quick):
 
 
 def test_a_writer_waits_for_another_and_says_so_when_it_lasts(path, file, monkeypatch):
-    monkeypatch.setattr(gallery_database, "PATIENCE", 0.01)
+    monkeypatch.setattr(gallery_database, "LOCK_TIMEOUT", 0.01)
     base = sqlite3.connect(path, isolation_level=None)
     base.execute("BEGIN IMMEDIATE")
     try:
@@ -393,9 +393,9 @@ def test_an_enrolment_that_fails_in_the_middle_leaves_nothing(file):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "not a gallery that siamese_tf made"),
-        (b"only text, and quite some of it, more than a header has" * 20, "no gallery, or a damaged one"),
-        (b"SQLite format 3\0" + b"\xff" * 600, "no gallery, or a damaged one"),
+        (b"", "not a gallery of siamese_tf"),
+        (b"only text, and quite some of it, more than a header has" * 20, "not a gallery, or is damaged"),
+        (b"SQLite format 3\0" + b"\xff" * 600, "not a gallery, or is damaged"),
         (None, "there is no such file; expected a gallery"),
     ],
 )
@@ -423,7 +423,7 @@ def test_a_foreign_data_base_is_refused_and_left_as_it_is(path):
     base.close()
     before = path.read_bytes()
     for new in (None, NEW):
-        with pytest.raises(GalleryError, match="not a gallery that siamese_tf made"):
+        with pytest.raises(GalleryError, match="not a gallery of siamese_tf"):
             GalleryFile(path, new)
     assert path.read_bytes() == before
 
@@ -456,7 +456,7 @@ def test_a_gallery_without_the_right_to_write_can_be_read(path):
     path.chmod(0o400)
     with GalleryFile(path) as file:
         assert len(file.counts()) == 300
-        with pytest.raises(GalleryError, match="Check its rights"):
+        with pytest.raises(GalleryError, match="Check its permissions"):
             file.add(["anna"], rows(1))
 
 
@@ -500,10 +500,10 @@ def test_a_closed_gallery_says_that_it_is_closed(file, path):
 def test_a_gallery_that_is_gone_or_anothers_is_no_damaged_one(file, path, tmp_path):
     GalleryFile(tmp_path / "other", ("cd" * 32, 8)).close()
     (tmp_path / "other").replace(path)
-    with pytest.raises(GalleryError, match="another model's gallery has taken its place"):
+    with pytest.raises(GalleryError, match="replaced with another model's gallery"):
         file.counts()
     path.unlink()
-    with pytest.raises(GalleryError, match="cannot be used now.*Check that it is still there"):
+    with pytest.raises(GalleryError, match="cannot be used now.*Check that it exists"):
         file.counts()
 
 
@@ -528,7 +528,7 @@ def test_check_looks_at_the_index_and_a_miss_at_the_rows(path, monkeypatch):
         with pytest.raises(GalleryError, match="the gallery is damaged: row 1 missing from index people_by_name"):
             file.check()
         for _ in range(2):  # at once, and when the names have been read
-            with pytest.raises(GalleryError, match="its index lacks 'anna'"):
+            with pytest.raises(GalleryError, match="the index lacks 'anna'"):
                 file.of("anna")
         with pytest.raises(GalleryError, match="'anno' do not match their digest"):
             file.of("anno")

@@ -90,7 +90,7 @@ UNSEEN = [
 @pytest.mark.parametrize("letter", UNSEEN)
 @pytest.mark.parametrize("name", ["Anna{}", "{}Anna", "An{}na", "{}"])
 def test_letters_that_cannot_be_seen_are_refused(name, letter):
-    with pytest.raises(GalleryError, match="characters that cannot be seen"):
+    with pytest.raises(GalleryError, match="invisible characters"):
         parse_name(name.format(letter))
 
 

@@ -15,7 +15,7 @@ from siamese_tf.inference.gallery_rows import (
     rewrite_gallery,
     rows_of,
 )
-from siamese_tf.inference.gallery_schema import APPLICATION, TABLES, create_tables, one, read_marks
+from siamese_tf.inference.gallery_schema import APPLICATION, TABLES, create_tables, query_value, read_header
 
 SHA = "ab" * 32
 PEOPLE = {"anna": b"aaaa" * 4, "ben": b"bbbb" * 2, "carl": b"cccc" * 2}
@@ -26,36 +26,36 @@ def base():
     """A gallery of three people in memory, two numbers in an embedding."""
     base = sqlite3.connect(":memory:", isolation_level=None)
     create_tables(base, empty_gallery(SHA, 2))
-    add_people(base, read_marks(base), PEOPLE)
+    add_people(base, read_header(base), PEOPLE)
     yield base
     base.close()
 
 
 def test_people_come_back_in_the_order_of_their_names(base):
-    add_people(base, read_marks(base), {"Zoe": b"zzzz" * 2})
-    assert list(read_people(base, read_marks(base)).items()) == [("Zoe", b"zzzz" * 2), *PEOPLE.items()]
+    add_people(base, read_header(base), {"Zoe": b"zzzz" * 2})
+    assert list(read_people(base, read_header(base)).items()) == [("Zoe", b"zzzz" * 2), *PEOPLE.items()]
 
 
 def test_more_pictures_of_a_person_come_after_the_first(base):
-    add_people(base, read_marks(base), {"ben": b"xxxx" * 2})
-    assert read_person(base, read_marks(base), "ben") == b"bbbb" * 2 + b"xxxx" * 2
-    assert read_person(base, read_marks(base), "nobody") == b""
-    assert list(read_people(base, read_marks(base))) == list(PEOPLE)
+    add_people(base, read_header(base), {"ben": b"xxxx" * 2})
+    assert read_person(base, read_header(base), "ben") == b"bbbb" * 2 + b"xxxx" * 2
+    assert read_person(base, read_header(base), "nobody") == b""
+    assert list(read_people(base, read_header(base))) == list(PEOPLE)
 
 
 def test_a_gallery_has_one_digest_however_its_people_came(base):
-    before = read_marks(base).digest
-    add_people(base, read_marks(base), {"dora": b"dddd" * 2})
-    assert read_marks(base).digest != before
-    rewrite_gallery(base, read_marks(base), PEOPLE)
-    assert read_marks(base).digest == before
+    before = read_header(base).digest
+    add_people(base, read_header(base), {"dora": b"dddd" * 2})
+    assert read_header(base).digest != before
+    rewrite_gallery(base, read_header(base), PEOPLE)
+    assert read_header(base).digest == before
     for name, embeddings in [("anna", b"aaaa" * 2), ("carl", PEOPLE["carl"]), ("ben", PEOPLE["ben"])]:
         if name == "anna":
-            rewrite_gallery(base, read_marks(base), {})
-            assert read_marks(base) == empty_gallery(SHA, 2)
-        add_people(base, read_marks(base), {name: embeddings})
-    add_people(base, read_marks(base), {"anna": b"aaaa" * 2})
-    assert read_marks(base).digest == before
+            rewrite_gallery(base, read_header(base), {})
+            assert read_header(base) == empty_gallery(SHA, 2)
+        add_people(base, read_header(base), {name: embeddings})
+    add_people(base, read_header(base), {"anna": b"aaaa" * 2})
+    assert read_header(base).digest == before
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,10 @@ def test_a_gallery_has_one_digest_however_its_people_came(base):
 def test_one_change_to_anna_is_found(base, damage):
     base.execute(damage)
     with pytest.raises(GalleryError, match="the gallery is damaged: .*Restore a copy"):
-        read_people(base, read_marks(base))
+        read_people(base, read_header(base))
     if "model SET digest" not in damage and "DELETE" not in damage and "name =" not in damage.split(" WHERE")[0]:
         with pytest.raises(GalleryError, match="the gallery is damaged"):
-            read_person(base, read_marks(base), "anna")
+            read_person(base, read_header(base), "anna")
 
 
 def test_an_index_that_gives_another_row_is_found(base):
@@ -91,15 +91,15 @@ def test_an_index_that_gives_another_row_is_found(base):
     base.execute("UPDATE people SET name = 'x' || name WHERE name = 'anna'")
     base.execute("UPDATE people SET name = 'anna' WHERE name = 'ben'")
     with pytest.raises(GalleryError, match="'anna' do not match their digest"):
-        read_person(base, read_marks(base), "anna")
+        read_person(base, read_header(base), "anna")
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\u00a0b", "\x1b[31m"])
 def test_rows_with_names_that_are_not_normal_are_refused(base, name):
     """The digest is right, as somebody who forges a row would make it."""
-    add_people(base, read_marks(base), {name: b"xxxx" * 2})
-    with pytest.raises(GalleryError, match="normal form|a name must be text"):
-        read_people(base, read_marks(base))
+    add_people(base, read_header(base), {name: b"xxxx" * 2})
+    with pytest.raises(GalleryError, match="not normalized|a name must be text"):
+        read_people(base, read_header(base))
 
 
 @pytest.mark.parametrize("row", [[0.0, 0.0], [1e-9, 0.0], [np.nan, 1.0], [np.inf, 1.0]])
@@ -107,16 +107,16 @@ def test_embeddings_of_nothing_are_refused(row):
     good = np.ones((2, 2), np.float32)
     np.testing.assert_array_equal(rows_of(good.tobytes(), 2), good)
     assert rows_of(b"", 2).shape == (0, 2)
-    with pytest.raises(GalleryError, match="an embedding in it is 0 or not finite"):
+    with pytest.raises(GalleryError, match="a stored embedding is 0 or not finite"):
         rows_of(np.array([[1.0, 1.0], row], "<f4").tobytes(), 2)
 
 
 def test_what_analyze_left_is_not_kept(base):
     base.execute("ANALYZE")
-    assert one(base, "SELECT count(*) FROM sqlite_master WHERE name LIKE 'sqlite_stat%'")
-    rewrite_gallery(base, read_marks(base), PEOPLE)
-    assert one(base, "SELECT count(*) FROM sqlite_master") == len(TABLES[2])
-    assert read_people(base, read_marks(base)) == PEOPLE
+    assert query_value(base, "SELECT count(*) FROM sqlite_master WHERE name LIKE 'sqlite_stat%'")
+    rewrite_gallery(base, read_header(base), PEOPLE)
+    assert query_value(base, "SELECT count(*) FROM sqlite_master") == len(TABLES[2])
+    assert read_people(base, read_header(base)) == PEOPLE
     check_structure(base, "integrity_check")
 
 
@@ -134,18 +134,18 @@ def old():
 
 
 def test_two_spellings_in_version_1_are_one_person(old):
-    people = read_people(old, read_marks(old))
+    people = read_people(old, read_header(old))
     assert people == {"Anna": b"aaaa" * 2 + b"AAAA" * 2, "ben": b"bbbb" * 2 + b"BBBB" * 2}
-    rewrite_gallery(old, read_marks(old), people)
-    assert read_marks(old).version == 2
-    assert read_people(old, read_marks(old)) == people
+    rewrite_gallery(old, read_header(old), people)
+    assert read_header(old).version == 2
+    assert read_people(old, read_header(old)) == people
 
 
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
-        ("UPDATE pictures SET embedding = x'0000803f'", "an embedding in it has not 2 numbers"),
-        ("UPDATE pictures SET embedding = 'textsize'", "an embedding in it has not 2 numbers"),
+        ("UPDATE pictures SET embedding = x'0000803f'", "a stored embedding does not have 2 values"),
+        ("UPDATE pictures SET embedding = 'textsize'", "a stored embedding does not have 2 values"),
         ("UPDATE pictures SET name = 'a' || char(27) || '[31m'", "a name must be text"),
         ("UPDATE pictures SET name = x'61'", "a name must be text"),
     ],
@@ -153,4 +153,4 @@ def test_two_spellings_in_version_1_are_one_person(old):
 def test_rows_that_no_gallery_of_version_1_would_hold_are_refused(old, statement, words):
     old.execute(statement)
     with pytest.raises(GalleryError, match=words):
-        read_people(old, read_marks(old))
+        read_people(old, read_header(old))

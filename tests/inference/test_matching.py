@@ -8,7 +8,8 @@ from scipy.special import expit, logit
 
 from siamese_tf.errors import ImageError
 from siamese_tf.inference import matching
-from siamese_tf.inference.matching import Match, People, corrected_threshold, nearest, rank_people
+from siamese_tf.inference.matching import Match, corrected_threshold, gallery_threshold, nearest_people, rank_people
+from siamese_tf.inference.people import People
 
 
 class Angles:
@@ -57,7 +58,7 @@ def test_a_score_on_the_threshold_is_the_same():
 def test_an_answer_that_is_no_number_is_no_match(value):
     model = Angles()
     model.all_pairs.logit_matrix = lambda probes, rows: np.full((1, len(rows)), value)
-    with pytest.raises(ImageError, match="no finite number"):
+    with pytest.raises(ImageError, match="must be finite"):
         rank_people(model, at(0)[0], [("anna", at(0))], "mean", 0.5)
 
 
@@ -71,11 +72,11 @@ def crowd(seed: int) -> tuple[People, list[np.ndarray]]:
 @pytest.mark.parametrize("match", ["mean", "best"])
 @pytest.mark.parametrize("count", [1, 7, 30, 99])
 def test_the_nearest_are_those_of_the_slow_twin(match, count, monkeypatch):
-    monkeypatch.setattr(matching, "_PROBES", 4)
+    monkeypatch.setattr(matching, "_PROBE_BATCH", 4)
     people, pictures = crowd(seed=1)
     probes = at(*range(0, 360, 33))
     over = {"mean": np.mean, "best": np.max}[match]
-    found = list(nearest(Angles(), probes, people, count, match))
+    found = list(nearest_people(Angles(), probes, people, count, match))
     assert len(found) == len(probes)
     for probe, (same, near) in zip(probes, found, strict=True):
         np.testing.assert_array_equal(probe, same)
@@ -83,10 +84,10 @@ def test_the_nearest_are_those_of_the_slow_twin(match, count, monkeypatch):
         assert set(near) == set(np.argsort(-slow)[:count])
 
 
-def test_the_pictures_of_a_person_are_found_again():
-    people, pictures = crowd(seed=2)
-    for person, rows in enumerate(pictures):
-        np.testing.assert_array_equal(people.of(person), rows)
+def test_the_threshold_counts_people_or_images():
+    people, images = crowd(seed=3)
+    for match, count in (("mean", 30), ("best", sum(map(len, images)))):
+        assert gallery_threshold(0.4, people, match) == corrected_threshold(0.4, count)
 
 
 # The threshold for many

@@ -75,9 +75,9 @@ def test_the_sprite_is_square_and_holds_the_images_row_by_row(tmp_path, shape, s
 
 
 def test_a_sprite_that_tensorboard_would_not_show_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "WIDEST_SPRITE", 12)
+    monkeypatch.setattr(module, "MAX_SPRITE_WIDTH", 12)
     write_projector(tmp_path / "fits", *drawn(count=9))
-    with pytest.raises(ConfigError, match=r"10 images of 4x4 .* 16 pixels .* at most 9 images"):
+    with pytest.raises(ConfigError, match=r"got 16 for 10 images of 4x4\..* at most 9 images"):
         write_projector(tmp_path / "large", *drawn(count=10))
     assert not (tmp_path / "large").exists()
 

@@ -235,7 +235,7 @@ def test_a_row_with_too_few_fields_is_reported_on_its_line(model, drawn, pairs_c
     rows, summary = scored(model, pairs_csv("img1,img2\n0.png\n0.png,1.png\n,1.png\n"))
     for row in (rows[0], rows[2]):
         assert row["probability"] == ""
-        assert "lacks the path of an image" in row["error"]
+        assert "must not be empty" in row["error"]
     assert float(rows[1]["probability"]) == pytest.approx(expected(model, drawn, 0, 1), abs=2e-6)
     assert (summary.pairs, summary.scored) == (3, 1)
     assert summary.unreadable == {"": module.NO_PATH}
@@ -333,10 +333,13 @@ def test_names_with_anything_in_them_come_out_as_they_went_in(model, drawn, pair
         (b"img1, img2\n0.png,1.png\n", ["without spaces", "it is 'img1, img2'"]),
         (b"0.png,1.png\n0.png,1.png\n", ["must name the columns", "it is '0.png,1.png'"]),
         (b"img1,img2,img1\n0.png,1.png,2.png\n", ["each once", "it is 'img1,img2,img1'", "Name img1 once"]),
-        (b"img1,img2,same\n0.png,1.png,1\n", ["has the column same", "probability, same, error", "Rename same"]),
-        (b"probability,img1,img2\n1,0.png,1.png\n", ["has the column probability", "Rename probability"]),
-        (b"img1,error,img2\n0.png,,1.png\n", ["has the column error", "Rename error"]),
-        (b"img1,img2\n", ["holds no pairs below its first line", "Write one"]),
+        (
+            b"img1,img2,same\n0.png,1.png,1\n",
+            ["must not have the columns probability, same, error", "got same", "Rename same"],
+        ),
+        (b"probability,img1,img2\n1,0.png,1.png\n", ["got probability", "Rename probability"]),
+        (b"img1,error,img2\n0.png,,1.png\n", ["got error", "Rename error"]),
+        (b"img1,img2\n", ["at least one pair below its header", "Add lines"]),
         (b"img1,img2,similarity\n0.png,1.png,1\n0.png,1.png,2\n", ["line 3", "1 (same), 0 (different)", "got '2'"]),
         (b"img1,img2,similarity\n0.png,1.png,yes\n", ["line 2", "got 'yes'", "Correct it"]),
         ("img1,img2\nä.png,1.png\n".encode("latin-1"), ["is not a UTF-8 text", "Save it as one"]),
@@ -454,5 +457,5 @@ def test_a_score_that_is_no_number_is_an_error_of_its_line(model, pairs_csv, mon
     monkeypatch.setattr(module, "probability", lambda logits: np.array([np.nan, 0.5]))
     rows, summary = scored(model, pairs_csv("img1,img2\n0.png,1.png\n0.png,2.png\n"))
     assert (rows[0]["probability"], rows[0]["same"]) == ("", "")
-    assert "no finite number" in rows[0]["error"]
+    assert "score of this pair is not finite" in rows[0]["error"]
     assert (rows[1]["probability"], summary.scored) == ("0.500000", 1)

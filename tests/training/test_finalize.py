@@ -7,10 +7,11 @@ from tensorflow import keras
 
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, load_pair_file, save_pair_file
-from siamese_tf.evaluation.calibration import MIN_SLOPE, max_accuracy_threshold
+from siamese_tf.evaluation.calibration import MIN_SLOPE
 from siamese_tf.evaluation.embedding_report import embedding_lines, embedding_report, normalize_for_distance
 from siamese_tf.evaluation.evaluate import EmbeddedPairs
 from siamese_tf.evaluation.membership import evaluate_membership
+from siamese_tf.evaluation.thresholds import max_accuracy_threshold
 from siamese_tf.models.model_file import load_model
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training import finalize

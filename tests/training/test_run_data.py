@@ -143,7 +143,7 @@ def test_of_three_folds_one_is_trained_on(people):
     ("settings", "error", "message"),
     [
         ({"dataset": "people", "image_size": "5 x 4"}, ConfigError, "image size '5 x 4'; expected HEIGHTxWIDTH"),
-        ({"dataset": "people", "color": "gray"}, ConfigError, "color is 'gray'; expected grey or rgb"),
+        ({"dataset": "people", "color": "sepia"}, ConfigError, "color is 'sepia'; expected grey or rgb"),
         ({"dataset": "people", "resize": "fit"}, ConfigError, "resize is 'fit'; expected pad, crop or stretch"),
         ({"dataset": "digits", "image_size": "9"}, ConfigError, "and digits is neither. Leave them out"),
         ({"dataset": "digits", "images": "people"}, ConfigError, "images people: .*as the dataset"),

@@ -23,7 +23,7 @@ from tensorflow import keras
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.pair_file import TEST, VALIDATION, PairDataset, load_pair_file, save_pair_file
 from siamese_tf.errors import ConfigError, SiameseError
-from siamese_tf.evaluation.calibration import max_accuracy_threshold
+from siamese_tf.evaluation.thresholds import max_accuracy_threshold
 from siamese_tf.locks import LOCK, locked_workdir
 from siamese_tf.models.keras_settings import keras_settings
 from siamese_tf.models.model_file import load_model

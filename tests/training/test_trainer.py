@@ -9,7 +9,7 @@ from tensorflow import keras
 from siamese_tf.config.train_config import OBJECTIVE_NAMES, OPTIMIZERS, TrainConfig
 from siamese_tf.models.model_file import load_model, save_model
 from siamese_tf.models.siamese_model import SiameseModel
-from siamese_tf.training.objectives import OBJECTIVES
+from siamese_tf.training.objectives import build_step
 from siamese_tf.training.optimizer import MOMENTUM, build_optimizer
 from siamese_tf.training.pipeline import training_batches
 from siamese_tf.training.trainer import Trainer
@@ -86,7 +86,7 @@ def test_a_step_measures_what_the_objective_does_on_the_embeddings_of_the_batch(
     config = config_of(objective)
     model, batch = model_of(config), first_batch(run, config)
     trainer = trainer_of(model, config)
-    expected = OBJECTIVES[objective].step(config, model.head)(model.embed(batch["images"].numpy()), batch)
+    expected = build_step(config, model.head)(model.embed(batch["images"].numpy()), batch)
     assert tuple(expected) == trainer.step.names == tuple(trainer.means)
     for name, value in measured(trainer, batch).items():
         assert value == pytest.approx(float(expected[name]), rel=1e-4)

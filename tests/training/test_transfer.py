@@ -107,7 +107,7 @@ def test_a_model_with_a_custom_tower_is_refused(tower, tmp_path):
     """Even one with the same name: the file does not describe its layers."""
     own = tower_of(keras.layers.Dense(4))
     save_model(SiameseModel(SIZE, keras.Model(own.input, own.output, name="small_cnn")), tmp_path / "own.keras")
-    with pytest.raises(ModelFileError, match=r"own\.keras is not a model .*: this model has a tower of its maker"):
+    with pytest.raises(ModelFileError, match=r"own\.keras is not a model .*: this model has a custom tower"):
         load_initial_weights(tower, str(tmp_path / "own.keras"))
 
 

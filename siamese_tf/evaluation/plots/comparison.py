@@ -1,4 +1,4 @@
-"""The picture of a comparison: for each objective, a dot for each seed, their mean and its interval."""
+"""The plot of a comparison: for each objective, one dot per seed, their mean and its interval."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from siamese_tf.evaluation.plots.training import BLUE, new_figure, write_png
+from siamese_tf.evaluation.plots.figure import BLUE, new_figure, write_png
 
-SPREAD = 0.15  # of the rows' distance: dots of one row stand one below the other, so that equal ones are seen
+SPREAD = 0.15  # vertical offset of the dots of a row, relative to the row spacing, so that equal values stay visible
 
 
 def save_comparison_plot(comparison: Mapping[str, Any], path: str | Path, *, title: str) -> None:
-    """Test accuracies, one row an objective, the first on top.
+    """Plots test accuracies, one row per objective, the first on top.
 
     Args:
         comparison: the dict of `compare_records`.
-        path: of the PNG file.
-        title: what was compared on what.
+        path: the PNG file.
+        title: the title of the figure.
     """
     objectives = {name: numbers["test_accuracy"] for name, numbers in comparison["objectives"].items()}
     figure = new_figure(1.6 + 0.7 * len(objectives), title)
@@ -26,8 +26,8 @@ def save_comparison_plot(comparison: Mapping[str, Any], path: str | Path, *, tit
     for row, accuracy in enumerate(objectives.values()):
         seed, mean = ("one seed", "mean, with its 95% interval over seeds") if row == 0 else ("_", "_")
         values = accuracy["values"]
-        down = row + (SPREAD * np.linspace(-1, 1, len(values)) if len(values) > 1 else np.zeros(1))
-        axes.plot(values, down, "o", color=BLUE, alpha=0.6, markersize=7, markeredgewidth=0, zorder=3, label=seed)
+        offsets = row + (SPREAD * np.linspace(-1, 1, len(values)) if len(values) > 1 else np.zeros(1))
+        axes.plot(values, offsets, "o", color=BLUE, alpha=0.6, markersize=7, markeredgewidth=0, zorder=3, label=seed)
         if accuracy["ci95"] is not None:
             axes.plot(accuracy["ci95"], [row, row], color="black", linewidth=2, marker="|", markersize=12)
             axes.plot(accuracy["mean"], row, "D", color="black", markersize=7, zorder=4, label=mean)

@@ -1,4 +1,4 @@
-"""A map of embeddings: t-SNE brings them to the plane, and a picture shows which classes lie where."""
+"""A t-SNE plot of embeddings, colored by class."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike
 
 from siamese_tf.errors import SiameseError
+from siamese_tf.evaluation.plots.figure import BLUE, ORANGE, new_figure, write_png
 from siamese_tf.evaluation.plots.thumbnails import thumbnail_layer
-from siamese_tf.evaluation.plots.training import BLUE, ORANGE, new_figure, write_png
 
-# Okabe-Ito without its yellow, which is too pale for a thin stroke on white, and three more that colour-blind readers
-# can tell from these and from each other (the test holds how well).
+# Okabe-Ito without its yellow, which is too pale for thin strokes on white, and more colors that color-blind readers
+# can distinguish from these and from each other (a test measures how well).
 COLORS = (BLUE, ORANGE, *"#009E73 #CC79A7 #E69F00 #56B4E9 #000000 #9944FF #663311 #000099".split())
 REST = "#B8B8B8"
 MARKERS = "os^DvPX*"
-IN_LEGEND, NAMED = 12, 60
+MAX_LEGEND_CLASSES, MAX_NAMED_CLASSES = 12, 60
 
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """Images that look alike on the map: a class, or all classes but one; `members` are their positions."""
+    """Images drawn in the same style: a class, or all classes but one; `members` are the positions of the images."""
 
     name: str
     members: np.ndarray
@@ -36,14 +36,14 @@ class _Group:
 
 
 def tsne(embeddings: ArrayLike, seed: int = 0) -> np.ndarray:
-    """A map of embeddings on which near ones stay near; how far apart two clusters lie says little.
+    """Projects embeddings to two dimensions with t-SNE; neighbors stay close, distances between clusters mean little.
 
     Args:
         embeddings: (n, d), finite, as the model compares them (see `normalize_for_distance`).
-        seed: the same seed gives the same map.
+        seed: seed of t-SNE; the same seed gives the same projection.
 
     Returns:
-        (n, 2) float32 places; all zero where all embeddings are the same.
+        (n, 2) float32 coordinates; all zero if all embeddings are equal.
 
     Reference:
         L. van der Maaten and G. Hinton, "Visualizing Data using t-SNE", JMLR 9, 2008.
@@ -57,7 +57,7 @@ def tsne(embeddings: ArrayLike, seed: int = 0) -> np.ndarray:
     if vectors.shape[1] == 1:
         vectors = np.pad(vectors, ((0, 0), (0, 1)))
     perplexity = min(30.0, (len(vectors) - 1) / 3)
-    with threadpool_limits(1):  # more threads add up in another order, which makes another map
+    with threadpool_limits(1):  # with more threads, sums and hence the projection vary
         return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(vectors)
 
 
@@ -72,24 +72,24 @@ def save_embedding_plot(
     focus: int | None = None,
     private: bool = False,
 ) -> None:
-    """Every image as a dot in the colour of its class, and the name of the class where most of it lies.
+    """Plots every image as a dot in the color of its class, with the name of the class on its largest cluster.
 
-    Up to 10 classes differ in colour, more in colour and shape. A legend is drawn for up to 12, names for up to 60;
-    no names among images where the legend has them.
+    Up to 10 classes differ by color, more by color and shape. A legend is drawn for up to 12 classes, names for up to
+    60; thumbnails have no names if there is a legend.
 
     Args:
         points: (n, 2), finite, as from `tsne`.
         labels: integers (n,), the class of each image.
-        class_names: what label k is called, at position k; a label beyond them goes by its number.
-        path: of the PNG file.
-        title: what is shown.
-        images: uint8 (n, h, w, c), c = 1 (grey) or 3 (RGB), to be drawn instead of dots: grey ones as ink in the colour
-            of the class, others in a frame of that colour. Where they would cover each other, the first is drawn.
-        focus: a label; its class stands in a strong colour before all others, which are grey and called "rest".
-        private: only the owner may read the file.
+        class_names: the name of class k at position k; classes without a name are shown by number.
+        path: the PNG file.
+        title: the title of the figure.
+        images: uint8 (n, h, w, c), c = 1 (gray) or 3 (RGB), drawn instead of dots: gray ones as ink in the color of the
+            class, others in a frame of that color. Of images that would overlap, the first is drawn.
+        focus: a label whose class is highlighted; all others are gray and called "rest".
+        private: makes the file readable by its owner only.
 
     Raises:
-        SiameseError: no place, or arrays of other shapes.
+        SiameseError: no points, or arrays of other shapes.
     """
     places, classes = _checked(points, labels, images)
     groups = _groups(classes, class_names, focus)
@@ -101,9 +101,9 @@ def save_embedding_plot(
         _draw_thumbnails(axes, places, groups, images)
     axes.set_aspect("equal")
     axes.set_axis_off()
-    if len(groups) <= IN_LEGEND:
+    if len(groups) <= MAX_LEGEND_CLASSES:
         _draw_legend(figure, groups)
-    if images is None or len(groups) > IN_LEGEND:
+    if images is None or len(groups) > MAX_LEGEND_CLASSES:
         _draw_names(axes, places, groups)
     write_png(figure, path, private=private)
 
@@ -112,20 +112,19 @@ def _checked(points: ArrayLike, labels: ArrayLike, images: np.ndarray | None) ->
     places, classes = np.asarray(points, np.float64), np.asarray(labels)
     if not len(classes) or places.shape != (len(classes), 2) or classes.ndim != 1:
         raise SiameseError(
-            f"points have shape {places.shape} and labels {classes.shape}: expected (n, 2) and (n,), n being 1 or more."
+            f"points and labels must have the shapes (n, 2) and (n,), n >= 1; got {places.shape} and {classes.shape}"
         )
     if images is not None and (
         images.dtype != np.uint8 or images.ndim != 4 or len(images) != len(places) or images.shape[3] not in (1, 3)
     ):
         raise SiameseError(
-            f"images must be uint8 ({len(places)}, h, w, 1 or 3), one for each point; {images.dtype} {images.shape}"
-            " came."
+            f"images must be uint8 ({len(places)}, h, w, 1 or 3), one per point; got {images.dtype} {images.shape}"
         )
     return places, classes
 
 
 def _groups(classes: np.ndarray, class_names: Sequence[str], focus: int | None) -> list[_Group]:
-    """The classes in the order of the legend; with a focus that class and the rest."""
+    """Returns the classes in the order of the legend; with a focus, that class and the rest."""
     if focus is not None:
         inside, outside = np.flatnonzero(classes == focus), np.flatnonzero(classes != focus)
         name = class_names[focus] if focus < len(class_names) else str(focus)
@@ -137,32 +136,32 @@ def _groups(classes: np.ndarray, class_names: Sequence[str], focus: int | None) 
             members=np.flatnonzero(classes == label),
             color=COLORS[number % len(COLORS)],
             marker=MARKERS[number // len(COLORS) % len(MARKERS)],
-            named_on_map=len(found) <= NAMED,
+            named_on_map=len(found) <= MAX_NAMED_CLASSES,
         )
         for number, label in enumerate(found)
     ]
 
 
 def _shapes(groups: list[_Group]) -> Iterator[tuple[str, np.ndarray, list[str]]]:
-    """For each marker the images that have it, in their order, so that no class goes before another, and colours."""
+    """Yields each marker with its images, in their order, so that no class covers another, and their colors."""
     for marker in dict.fromkeys(group.marker for group in groups):
-        colour_of = {member: group.color for group in groups if group.marker == marker for member in group.members}
-        members = np.array(sorted(colour_of), int)
-        yield marker, members, [colour_of[member] for member in members]
+        color_of = {member: group.color for group in groups if group.marker == marker for member in group.members}
+        members = np.array(sorted(color_of), int)
+        yield marker, members, [color_of[member] for member in members]
 
 
 def _draw_dots(axes: Axes, places: np.ndarray, groups: list[_Group]) -> None:
-    for marker, members, colours in reversed(list(_shapes(groups))):
+    for marker, members, colors in reversed(list(_shapes(groups))):
         x, y = places[members].T
-        axes.scatter(x, y, s=12, c=colours, marker=marker, linewidths=0, alpha=0.8)
+        axes.scatter(x, y, s=12, c=colors, marker=marker, linewidths=0, alpha=0.8)
     axes.margins(0.02)
 
 
 def _draw_thumbnails(axes: Axes, places: np.ndarray, groups: list[_Group], images: np.ndarray) -> None:
     shapes = list(_shapes(groups))
     order = np.concatenate([members for _, members, _ in shapes])
-    colours = [color for _, _, some in shapes for color in some]
-    layer, extent = thumbnail_layer(places[order], images[order], colours)
+    colors = [color for _, _, some in shapes for color in some]
+    layer, extent = thumbnail_layer(places[order], images[order], colors)
     axes.imshow(layer, extent=extent)
 
 
@@ -176,7 +175,7 @@ def _draw_legend(figure: Figure, groups: list[_Group]) -> None:
 
 def _draw_names(axes: Axes, places: np.ndarray, groups: list[_Group]) -> None:
     halo = [withStroke(linewidth=5, foreground="white")]
-    size = 9 if len(groups) > IN_LEGEND else 20 if max(len(group.name) for group in groups) <= 4 else 13
+    size = 9 if len(groups) > MAX_LEGEND_CLASSES else 20 if max(len(group.name) for group in groups) <= 4 else 13
     style: dict[str, Any] = {
         "fontsize": size,
         "fontweight": "bold",
@@ -186,11 +185,11 @@ def _draw_names(axes: Axes, places: np.ndarray, groups: list[_Group]) -> None:
     }
     for group in groups:
         if group.named_on_map and len(group.members):
-            x, y = _middle(places[group.members])
+            x, y = _medoid(places[group.members])
             axes.text(x, y, group.name, color=group.color, path_effects=halo, **style)
 
 
-def _middle(places: np.ndarray) -> np.ndarray:
-    """The place with the smallest sum of distances to the others (to 500 of them): inside the largest cluster."""
-    some = places[:: -(-len(places) // 500)]
-    return some[np.linalg.norm(some[:, np.newaxis] - some, axis=2).sum(axis=1).argmin()]
+def _medoid(places: np.ndarray) -> np.ndarray:
+    """Returns the medoid of up to 500 of the places, which lies inside the largest cluster."""
+    sample = places[:: -(-len(places) // 500)]
+    return sample[np.linalg.norm(sample[:, np.newaxis] - sample, axis=2).sum(axis=1).argmin()]

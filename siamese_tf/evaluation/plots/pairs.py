@@ -1,4 +1,4 @@
-"""Pictures of the pairs themselves, each with its score and verdict: a sample, and the worst mistakes."""
+"""Plots of pairs of images, each with its score and decision: a random sample, and the worst mistakes."""
 
 import math
 from pathlib import Path
@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from siamese_tf.errors import SiameseError
-from siamese_tf.evaluation.metrics import checked_pairs
-from siamese_tf.evaluation.plots.training import BLUE, GREY, ORANGE, new_figure, write_png
+from siamese_tf.evaluation.plots.figure import BLUE, GRAY, ORANGE, new_figure, write_png
+from siamese_tf.evaluation.scored_pairs import check_scored_pairs
 
 COLUMNS = 5
 
@@ -28,25 +28,25 @@ def save_sample_plot(
     seed: int = 0,
     private: bool = False,
 ) -> None:
-    """Pairs drawn at random, half of them same and half different where there are enough.
+    """Plots pairs drawn at random, half of them same and half different if there are enough.
 
     Args:
-        images: uint8 (n, h, w, c), c = 1 (grey) or 3 (RGB).
+        images: uint8 (n, h, w, c), c = 1 (gray) or 3 (RGB).
         img1: integers (m,), the first image of each pair, a position in `images`.
         img2: integers (m,), the second image of each pair.
         similarity: (m,), 1 = same, 0 = different.
         scores: (m,), finite, higher = more similar.
         threshold: a pair with score >= threshold is called same.
-        path: of the PNG file.
-        title: what was trained on what.
-        count: how many pairs to show at most.
-        seed: of the draw.
-        private: only the owner may read the file.
+        path: the PNG file.
+        title: the title of the figure.
+        count: maximum number of pairs.
+        seed: seed of the draw.
+        private: makes the file readable by its owner only.
 
     Raises:
         SiameseError: input that is not m scored pairs of such images.
     """
-    same, values = checked_pairs(similarity, scores, both_classes=False)
+    same, values = check_scored_pairs(similarity, scores, both_classes=False)
     order = np.random.default_rng(seed).permutation(same.size)
     chosen = [order[same[order] == kind][: count // 2] for kind in (True, False)]
     heading = f"{title}\npairs drawn at random (threshold {threshold:.3f})"
@@ -66,11 +66,11 @@ def save_mistakes_plot(
     count: int = 20,
     private: bool = False,
 ) -> None:
-    """The pairs on the wrong side of the threshold, those whose score is farthest from the truth first.
+    """Plots the pairs on the wrong side of the threshold, those whose score is farthest from the label first.
 
-    Where there is no mistake the picture says so. Arguments and refusals are those of `save_sample_plot`.
+    Without mistakes the plot says so. Arguments and errors are those of `save_sample_plot`.
     """
-    same, values = checked_pairs(similarity, scores, both_classes=False)
+    same, values = check_scored_pairs(similarity, scores, both_classes=False)
     wrong = np.flatnonzero((values >= threshold) != same)
     worst = wrong[np.argsort(-np.abs(values - same)[wrong], kind="stable")][:count]
     shown = f"{worst.size} of {wrong.size:,} mistakes, worst first," if wrong.size else "no mistake"
@@ -99,7 +99,7 @@ def _save_grid(
     for cell in cells:
         cell.set_axis_off()
     if not len(rows):
-        figure.text(0.5, 0.3, "nothing to show", ha="center", fontsize=12, color=GREY)
+        figure.text(0.5, 0.3, "nothing to show", ha="center", fontsize=12, color=GRAY)
     for cell, row in zip(cells, rows, strict=False):
         cell.imshow(_side_by_side(images[first[row]], images[second[row]]), interpolation="nearest")
         _caption(cell, bool(same[row]), bool(scores[row] >= threshold), float(scores[row]))
@@ -113,8 +113,8 @@ def _caption(cell: Axes, same: bool, called_same: bool, score: float) -> None:
 
 
 def _side_by_side(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Two images (h, w, c) as one RGB image with a narrow white strip between them."""
-    enlarge = math.ceil(60 / first.shape[1])  # so that the strip is narrow beside 8 pixels too
+    """Joins two images (h, w, c) into one RGB image with a narrow white strip between them."""
+    enlarge = math.ceil(60 / first.shape[1])  # keeps the strip narrow next to images of 8 pixels
     left, right = (np.repeat(np.repeat(image, enlarge, axis=0), enlarge, axis=1) for image in (first, second))
     strip = np.full((left.shape[0], left.shape[1] // 20, 1), 255, np.uint8)
     return np.concatenate([np.broadcast_to(part, (*part.shape[:2], 3)) for part in (left, strip, right)], axis=1)
@@ -124,12 +124,15 @@ def _checked_images(
     images: np.ndarray, img1: ArrayLike, img2: ArrayLike, pairs: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
-        raise SiameseError(f"images must be uint8 (n, h, w, 1 or 3); {images.dtype} {images.shape} came.")
+        raise SiameseError(f"images must be uint8 (n, h, w, 1 or 3); got {images.dtype} {images.shape}")
     first, second = np.asarray(img1), np.asarray(img2)
     if not first.shape == second.shape == pairs:
         raise SiameseError(
-            f"img1 has shape {first.shape}, img2 {second.shape} and similarity {pairs}: all must be (m,)."
+            f"img1, img2 and similarity must have the same shape (m,); got {first.shape}, {second.shape} and {pairs}"
         )
     if min(first.min(), second.min()) < 0 or max(first.max(), second.max()) >= len(images):
-        raise SiameseError(f"img1 and img2 must be positions in the {len(images)} images, from 0 on.")
+        lowest, highest = min(first.min(), second.min()), max(first.max(), second.max())
+        raise SiameseError(
+            f"img1 and img2 must be positions of the images, from 0 to {len(images) - 1}; got {lowest} to {highest}"
+        )
     return first, second

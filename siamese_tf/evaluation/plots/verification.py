@@ -1,4 +1,4 @@
-"""The pictures of a verification besides ROC and histogram: the choice of a threshold, and the trade of error rates."""
+"""Plots of verification: accuracy and F1 by threshold, and the detection error trade-off (DET)."""
 
 from collections.abc import Mapping
 from itertools import cycle
@@ -10,30 +10,31 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from siamese_tf.evaluation import metrics
-from siamese_tf.evaluation.calibration import max_accuracy_threshold
-from siamese_tf.evaluation.plots.training import BLUE, GREEN, GREY, ORANGE, PINK, new_figure, style_axes, write_png
-from siamese_tf.evaluation.thresholds import best_f1_threshold
+from siamese_tf.evaluation.plots.figure import BLUE, GRAY, GREEN, ORANGE, PINK, new_figure, style_axes, write_png
+from siamese_tf.evaluation.roc import equal_error_rate, roc_curve
+from siamese_tf.evaluation.scored_pairs import check_scored_pairs
+from siamese_tf.evaluation.thresholds import best_f1_threshold, max_accuracy_threshold
 
-LOWEST, HIGHEST = 1e-4, 0.6  # the rates at the ends of a DET plot
+MIN_RATE, MAX_RATE = 1e-4, 0.6  # the range of both axes of a DET plot
 TICKS = (0.0001, 0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 
 
 def save_thresholds_plot(
     similarity: ArrayLike, scores: ArrayLike, threshold: float, path: str | Path, *, title: str
 ) -> None:
-    """Accuracy and F1 at every threshold from 0 to 1, the best of each marked, and the threshold in use.
+    """Plots accuracy and F1 against the threshold from 0 to 1, with the best of each and the threshold in use.
 
     Args:
         similarity: (m,), 1 = same, 0 = different; both must occur.
         scores: (m,), in [0, 1], higher = more similar.
         threshold: a pair with score >= threshold is called same.
-        path: of the PNG file.
-        title: what was trained on what.
+        path: the PNG file.
+        title: the title of the figure.
 
     Raises:
         SiameseError: input that is not m scored pairs of both classes.
     """
-    same, values = metrics.checked_pairs(similarity, scores)
+    same, values = check_scored_pairs(similarity, scores)
     figure = new_figure(4.8, title)
     axes = figure.subplots()
     levels = np.unique(np.concatenate([[0.0, 1.0], values]))
@@ -58,15 +59,15 @@ def save_thresholds_plot(
 
 
 def save_det_plot(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], path: str | Path, *, title: str) -> None:
-    """Detection error trade-off: FNMR against FMR, one line a split, on normal-deviate axes.
+    """Plots the detection error trade-off: FNMR against FMR, one line per split, on normal-deviate axes.
 
-    Where scores of same and of different pairs are both normal, the curve is a straight line. It is dotted where the
-    pairs do not support it: an FMR below 3 / (different pairs), or an FNMR below 3 / (same pairs).
+    If the scores of same and of different pairs are normally distributed, the curve is a straight line. It is dotted
+    where the pairs do not support it: at an FMR below 3 / (different pairs) or an FNMR below 3 / (same pairs).
 
     Args:
         curves: by the name of the split, `similarity` (m,), 1 = same, and `scores` (m,), higher = more similar.
-        path: of the PNG file.
-        title: what was trained on what.
+        path: the PNG file.
+        title: the title of the figure.
 
     Raises:
         SiameseError: a curve that is not m scored pairs of both classes.
@@ -75,32 +76,32 @@ def save_det_plot(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], path: str |
         A. Martin et al., "The DET curve in assessment of detection task performance", Eurospeech 1997.
     """
     figure = new_figure(6.2, title)
-    axes, beside = figure.subplots(1, 2, width_ratios=(5, 2))
-    ends = ndtri([LOWEST, HIGHEST])
-    axes.plot(ends, ends, color=GREY, linewidth=1, label="FMR = FNMR")
+    axes, legend_axes = figure.subplots(1, 2, width_ratios=(5, 2))
+    ends = ndtri([MIN_RATE, MAX_RATE])
+    axes.plot(ends, ends, color=GRAY, linewidth=1, label="FMR = FNMR")
     for (name, (similarity, scores)), color in zip(curves.items(), cycle((PINK, GREEN, BLUE, ORANGE))):
         _draw_det(axes, name, similarity, scores, color)
     style_axes(axes, "FMR: different pairs called same (lower is better)", "FNMR: same pairs called different")
     for axis, limit in ((axes.xaxis, axes.set_xlim), (axes.yaxis, axes.set_ylim)):
         axis.set_ticks(ndtri(TICKS), [f"{100 * tick:g}%" for tick in TICKS])
         limit(*ends)
-    beside.set_axis_off()
-    told = axes.get_legend_handles_labels()
-    legend = beside.legend(*told, loc="upper left", fontsize=11, title="dotted: too few pairs to tell")
+    legend_axes.set_axis_off()
+    entries = axes.get_legend_handles_labels()
+    legend = legend_axes.legend(*entries, loc="upper left", fontsize=11, title="dotted: too few pairs")
     legend.set_alignment("left")
     write_png(figure, path)
 
 
 def _draw_det(axes: Axes, name: str, similarity: ArrayLike, scores: ArrayLike, color: str) -> None:
-    same, values = metrics.checked_pairs(similarity, scores)
-    fmr, tar, _ = metrics.roc(same, values)
-    eer = metrics.crossing(fmr, tar)
-    # Off the picture, not at infinity, where a rate is 0 or 1.
-    x, y = (ndtri(np.clip(rate, LOWEST / 10, 1 - LOWEST / 10)) for rate in (fmr, 1 - tar))
-    carried = (fmr >= 3 / np.count_nonzero(~same)) & (1 - tar >= 3 / np.count_nonzero(same))
+    same, values = check_scored_pairs(similarity, scores)
+    fmr, tar, _ = roc_curve(same, values)
+    eer = equal_error_rate(fmr, tar)
+    # A rate of 0 or 1 goes outside the plot, not to infinity.
+    x, y = (ndtri(np.clip(rate, MIN_RATE / 10, 1 - MIN_RATE / 10)) for rate in (fmr, 1 - tar))
+    supported = (fmr >= 3 / np.count_nonzero(~same)) & (1 - tar >= 3 / np.count_nonzero(same))
     axes.step(x, y, where="post", color=color, linewidth=2, linestyle=":")
-    seen = ((fmr > LOWEST) & (fmr < HIGHEST) & (1 - tar > LOWEST) & (1 - tar < HIGHEST)).any()
-    label = f"{name}: EER {eer:.2%}{'' if seen else ', off the picture'}"
-    axes.step(np.where(carried, x, np.nan), y, where="post", color=color, linewidth=2, label=label)
-    if eer > LOWEST:
+    visible = ((fmr > MIN_RATE) & (fmr < MAX_RATE) & (1 - tar > MIN_RATE) & (1 - tar < MAX_RATE)).any()
+    label = f"{name}: EER {eer:.2%}{'' if visible else ', outside the plot'}"
+    axes.step(np.where(supported, x, np.nan), y, where="post", color=color, linewidth=2, label=label)
+    if eer > MIN_RATE:
         axes.plot(*(2 * [ndtri(eer)]), "o", color=color, markersize=9, markerfacecolor="white", markeredgewidth=2)

@@ -12,7 +12,7 @@ from matplotlib.text import Text
 from siamese_tf.errors import SiameseError
 from siamese_tf.evaluation.plots import embeddings as module
 from siamese_tf.evaluation.plots.embeddings import COLORS, MARKERS, REST, save_embedding_plot, tsne
-from siamese_tf.evaluation.plots.training import ORANGE
+from siamese_tf.evaluation.plots.figure import ORANGE
 
 # What is left of linear red, green, blue to each kind of colour-blind eye: G. Machado, M. Oliveira and L. Fernandes,
 # "A Physiologically-based Model for Simulation of Color Vision Deficiency", 2009, severity 1.
@@ -240,12 +240,12 @@ def test_a_single_point_and_points_all_in_one_place(tmp_path):
 @pytest.mark.parametrize(
     ("points", "labels", "images", "message"),
     [
-        (np.zeros((3, 3)), [0, 0, 0], None, r"\(3, 3\) and labels \(3,\)"),
-        (np.zeros((3, 2)), [0, 0], None, r"\(3, 2\) and labels \(2,\)"),
-        (np.zeros((0, 2)), np.zeros(0, int), None, "n being 1 or more"),
+        (np.zeros((3, 3)), [0, 0, 0], None, r"got \(3, 3\) and \(3,\)"),
+        (np.zeros((3, 2)), [0, 0], None, r"got \(3, 2\) and \(2,\)"),
+        (np.zeros((0, 2)), np.zeros(0, int), None, "n >= 1"),
         (np.zeros((3, 2)), [0, 0, 0], np.zeros((2, 4, 4, 1), np.uint8), r"\(3, h, w, 1 or 3\)"),
         (np.zeros((3, 2)), [0, 0, 0], np.zeros((3, 4, 4, 1)), "float64"),
-        (np.zeros((3, 2)), [0, 0, 0], np.zeros((3, 4, 4, 2), np.uint8), r"4, 2\) came"),
+        (np.zeros((3, 2)), [0, 0, 0], np.zeros((3, 4, 4, 2), np.uint8), r"got uint8 \(3, 4, 4, 2\)"),
     ],
 )
 def test_refuses_what_is_no_map_and_leaves_the_old_file(tmp_path, points, labels, images, message):
@@ -257,4 +257,4 @@ def test_refuses_what_is_no_map_and_leaves_the_old_file(tmp_path, points, labels
 
 
 def test_there_are_as_many_looks_as_names_on_a_map():
-    assert len(COLORS) * len(MARKERS) >= module.NAMED
+    assert len(COLORS) * len(MARKERS) >= module.MAX_NAMED_CLASSES

@@ -10,6 +10,7 @@ from siamese_tf.errors import SiameseError
 from siamese_tf.evaluation import metrics
 from siamese_tf.evaluation.plots import verification as verification_plots
 from siamese_tf.evaluation.plots.verification import save_det_plot, save_thresholds_plot
+from siamese_tf.evaluation.roc import eer, roc_curve
 
 
 def scored_pairs(count=2000, seed=0, apart=0.4):
@@ -61,15 +62,15 @@ def test_the_det_curve_has_the_rates_on_normal_deviate_axes(figures):
     axes, beside = figures[0].axes
     diagonal, dotted, solid, point = axes.lines
     np.testing.assert_array_equal(*diagonal.get_data())
-    fmr, tar, _ = metrics.roc(similarity, scores)
+    fmr, tar, _ = roc_curve(similarity, scores)
     inner = (fmr > 0) & (fmr < 1) & (tar > 0) & (tar < 1)
     np.testing.assert_allclose(dotted.get_xdata()[inner], ndtri(fmr[inner]))
     np.testing.assert_allclose(dotted.get_ydata()[inner], ndtri(1 - tar[inner]))
     assert np.isfinite(np.concatenate(dotted.get_data())).all()
     assert (dotted.get_linestyle(), solid.get_linestyle()) == (":", "-")
-    eer = metrics.eer(similarity, scores)
-    np.testing.assert_allclose(np.ravel(point.get_data()), ndtri([eer, eer]))
-    assert labels(beside) == ["FMR = FNMR", f"test: EER {eer:.2%}"]
+    rate = eer(similarity, scores)
+    np.testing.assert_allclose(np.ravel(point.get_data()), ndtri([rate, rate]))
+    assert labels(beside) == ["FMR = FNMR", f"test: EER {rate:.2%}"]
     assert [tick.get_text() for tick in axes.get_xticklabels()][:3] == ["0.01%", "0.1%", "1%"]
 
 
@@ -92,7 +93,7 @@ def test_each_split_has_its_curve(figures):
 
 def test_pairs_that_separate_have_nothing_to_draw_and_the_legend_says_so(figures):
     save_det_plot({"test": ([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9])}, "unused", title="faces")
-    assert labels(figures[0].axes[1])[1] == "test: EER 0.00%, off the picture"
+    assert labels(figures[0].axes[1])[1] == "test: EER 0.00%, outside the plot"
 
 
 def test_letters_are_large_enough(figures, tmp_path):
