@@ -17,7 +17,7 @@ from siamese_tf.data.sampling.draw_pairs import make_pairs
 from siamese_tf.data.sources.load import Source
 
 SIZES = 5
-TURNS, MIN_SECONDS = 5, 15.0  # minimum number of repeats, and minimum seconds in total
+REPEATS, MIN_SECONDS = 5, 15.0  # minimum number of repeats, and minimum seconds in total
 MIN_RATIO, MAX_RATIO = 1.8, 2.2  # accepted range of the time ratio for twice the input
 MAX_BYTES_PER_PAIR = 4.0  # maximum growth of memory per additional pair
 SIZE = (28, 28, 1)
@@ -68,7 +68,7 @@ def measure(prepare: str, first: int, train_file: str) -> list[list[float]]:
     with tempfile.TemporaryDirectory() as folder:
         action = globals()[prepare](load_pair_file(train_file), sizes, Path(folder))
         repeats: list[list[float]] = []
-        while len(repeats) < TURNS or sum(map(sum, repeats)) < MIN_SECONDS:
+        while len(repeats) < REPEATS or sum(map(sum, repeats)) < MIN_SECONDS:
             action(first)  # absorbs the cost of memory returned to the system after the largest size
             repeats.append([seconds(lambda size=size: action(size)) for size in sizes])
         return repeats

@@ -26,8 +26,8 @@ def rows(files: list[Path]) -> list[Row]:
 
 def _pairs_row(dataset: str) -> Row:
     result = run_in_process(score_pairs, dataset).result
-    ours, plain = (statistics.median(column) for column in zip(*result["turns"], strict=True))
-    ratio = statistics.median(theirs / own for own, theirs in result["turns"])
+    ours, plain = (statistics.median(column) for column in zip(*result["seconds"], strict=True))
+    ratio = statistics.median(baseline / ours for ours, baseline in result["seconds"])
     return Row(
         f"scoring {result['pairs']:,} pairs of {result['images']:,} images",
         f"{duration(ours)}, {rate(result['pairs'], ours, 'pairs')}",
@@ -84,7 +84,7 @@ def score_pairs(dataset: str) -> dict[str, Any]:
 
     if not np.allclose(score(1024), predict(1024), atol=1e-4):  # also the warm-up call
         raise SystemExit("bench: score_pairs and Keras predict give different scores")
-    return {"turns": [(seconds(score), seconds(predict)) for _ in range(RUNS)], "pairs": count, "images": len(images)}
+    return {"seconds": [(seconds(score), seconds(predict)) for _ in range(RUNS)], "pairs": count, "images": len(images)}
 
 
 def setup_only() -> dict[str, float]:

@@ -16,7 +16,7 @@ from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset, load_pair_file
 from siamese_tf.evaluation.calibration import max_accuracy_threshold
 
-TURNS, STEPS = 5, 24  # number of timed runs, and steps of BATCH pairs in each
+REPEATS, STEPS = 5, 24  # number of timed runs, and steps of BATCH pairs in each
 MIN_SPEEDUP = 1.5  # over the images per second of Keras `fit`
 TARGET = 0.9751  # test accuracy of the reference implementation after 40 epochs
 MAX_SECONDS = 27.0  # a thirtieth of the time of the reference implementation
@@ -31,7 +31,7 @@ def rows(files: list[Path]) -> list[Row]:
 
 def _images_rows(train_file: str) -> list[Row]:
     fits = [(fit, (train_file, precision)) for fit in (our_fit, baseline_fit) for precision in ("float32", "bfloat16")]
-    turns = alternate(TURNS, *fits)
+    turns = alternate(REPEATS, *fits)
     rates = [rate(2 * BATCH * STEPS, statistics.median(column), "images") for column in zip(*turns, strict=True)]
     found = []
     for precision, ours, plain in (("float32", 0, 2), ("bfloat16", 1, 3), ("bfloat16", 1, 2)):

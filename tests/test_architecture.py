@@ -15,7 +15,6 @@ import pytest
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
 PACKAGE = ROOT / "siamese_tf"
-
 BENCHMARKS = ROOT / "benchmarks"
 
 # From low to high. A module imports from its own layer and from the layers before it, never from a later one.

@@ -153,7 +153,7 @@ def test_a_slow_doubling_misses_its_target(module, monkeypatch, last, met):
 )
 def test_each_doubling_runs(module, files, name, first, monkeypatch):
     doubling = module("doubling")
-    for constant, value in {"TURNS": 1, "MIN_SECONDS": 0.0, "SIDE": 4, "SIZE": (8, 8, 1)}.items():
+    for constant, value in {"REPEATS": 1, "MIN_SECONDS": 0.0, "SIDE": 4, "SIZE": (8, 8, 1)}.items():
         monkeypatch.setattr(doubling, constant, value)
     (seconds,) = doubling.measure(name, first, files[0])
     assert len(seconds) == doubling.SIZES
@@ -165,7 +165,7 @@ def test_scoring_runs(module, monkeypatch):
     for constant, value in {"SIDE": 30, "GALLERY": 50, "IMAGES": 100, "PAIRS": 200, "RUNS": 1}.items():
         monkeypatch.setattr(scoring, constant, value)
     result = scoring.score_pairs("digits")
-    assert (result["pairs"], result["images"], len(result["turns"])) == (200, 100, 1)
+    assert (result["pairs"], result["images"], len(result["seconds"])) == (200, 100, 1)
     assert scoring.score_matrix()["seconds"] > 0
     assert scoring.top_k()["seconds"] > 0
 
@@ -208,7 +208,7 @@ def test_a_cubic_loss_that_would_not_fit_is_not_started(module, monkeypatch):
 @pytest.mark.slow
 def test_training_runs(module, files, monkeypatch, tmp_path):
     training, reference, doubling = module("training"), module("reference"), module("doubling")
-    for constant, value in {"TURNS": 1, "MIN_SECONDS": 0.0}.items():
+    for constant, value in {"REPEATS": 1, "MIN_SECONDS": 0.0}.items():
         monkeypatch.setattr(doubling, constant, value)
     assert np.shape(doubling.measure("training", 1, files[0])) == (1, doubling.SIZES)
     for constant, value in {"BATCH": 64, "STEPS": 2, "STEPS_PER_CHECK": 3, "TARGET": 0.5}.items():
