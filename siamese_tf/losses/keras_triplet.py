@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.losses.half_precision import HalfPrecisionLoss
-from siamese_tf.losses.labelled_batch import METRICS, Metric, relabel_classes
+from siamese_tf.losses.labeled_batch import METRICS, Metric, relabel_classes
 from siamese_tf.losses.triplet import (
     AVERAGES,
     triplet_batch_all_loss,

@@ -18,7 +18,7 @@ from typing import Any
 import tensorflow as tf
 
 from siamese_tf.losses.half_precision import restore_dtype
-from siamese_tf.losses.labelled_batch import Metric, batch_distances, triplet_masks
+from siamese_tf.losses.labeled_batch import Metric, batch_distances, triplet_masks
 from siamese_tf.losses.triplet_sums import TripletSums, hinge_sums, softplus_sums
 
 AVERAGES = ("active", "valid")

@@ -6,7 +6,7 @@ from functools import partial
 import tensorflow as tf
 
 from siamese_tf.config.train_config import TrainConfig
-from siamese_tf.losses.labelled_batch import triplet_masks
+from siamese_tf.losses.labeled_batch import triplet_masks
 from siamese_tf.losses.triplet import triplet_counts
 from siamese_tf.models.heads import Head
 from siamese_tf.training.embedding_objective import EmbeddingObjective, distinct_labels, unit

@@ -180,7 +180,7 @@ def test_a_file_without_class_names_is_drawn_with_numbers(run, plotted, tmp_path
         (f"{PLOT} --seed -1", "seed must be an integer from 0 to 4,294,967,295; got -1"),
         (f"{PLOT} --one-vs-rest zebra", "'zebra'; expected one of 0, 1, 2"),
         (f"plot embeddings {MODEL} --pairs train_alone.npz", "no test pairs"),
-        (f"plot embeddings {MODEL} --pairs unlabelled.npz", "no labels"),
+        (f"plot embeddings {MODEL} --pairs unlabeled.npz", "no labels"),
         (f"plot embeddings {MODEL} --pairs without_seven.npz --one-vs-rest 7", "no test image is of class 7"),
         (f"plot embeddings {MODEL} --pairs wide.npz", r"\(8, 8, 1\)"),
         (f"embed {MODEL} --dataset zebra --out x.npz", "zebra"),
@@ -189,7 +189,7 @@ def test_a_file_without_class_names_is_drawn_with_numbers(run, plotted, tmp_path
 def test_errors_are_one_message(run, plotted, trained, line, message):
     made = {
         "train_alone.npz": lambda pairs: replace(pairs, split=np.zeros_like(pairs.split)),
-        "unlabelled.npz": lambda pairs: replace(pairs, labels=None),
+        "unlabeled.npz": lambda pairs: replace(pairs, labels=None),
         "without_seven.npz": _without_seven,
         "wide.npz": lambda pairs: replace(pairs, images=np.repeat(pairs.images, 2, axis=2)),
     }

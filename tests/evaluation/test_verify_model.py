@@ -110,8 +110,8 @@ def test_without_labels_same_pairs_say_who_is_who(model):
     opened = opened_of(TEST)
     report = verify_model(model, replace(opened, train=replace(opened.train, labels=None), test=opened.test))
     assert report["people"] == verify_model(model, opened)["people"]
-    unlabelled = replace(opened.train, labels=None)
-    report = verify_model(model, replace(opened, train=unlabelled, test=unlabelled))
+    unlabeled = replace(opened.train, labels=None)
+    report = verify_model(model, replace(opened, train=unlabeled, test=unlabeled))
     assert 10 <= report["people"] <= 60
     assert report["confusion"] == verify_model(model, opened)["confusion"]
 

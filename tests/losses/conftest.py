@@ -1,4 +1,4 @@
-"""Identical embeddings through every head, row by row and as a matrix, where the gradient of a square root is infinite."""
+"""Identical embeddings through every head, row by row and as a matrix: there the gradient of a square root is infinite."""
 
 from collections.abc import Callable
 

@@ -119,9 +119,9 @@ def test_the_spread_over_classes_counts_absent_kinds_as_zero():
 
 
 def test_without_labels_in_every_file_there_is_no_spread():
-    labelled = pair_file([1, 2], [(0, 1, 1, TRAIN)], labels=[0, 0])
-    unlabelled = pair_file([3, 4], [(0, 1, 1, TRAIN)])
-    part = audit_pairs([labelled, unlabelled]).parts["train"]
+    labeled = pair_file([1, 2], [(0, 1, 1, TRAIN)], labels=[0, 0])
+    unlabeled = pair_file([3, 4], [(0, 1, 1, TRAIN)])
+    part = audit_pairs([labeled, unlabeled]).parts["train"]
     assert (part.similar_per_class, part.dissimilar_per_class) == (None, None)
     assert part.pairs == 2
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from siamese_tf.losses.labelled_batch import METRICS, batch_distances, relabel_classes, triplet_masks
+from siamese_tf.losses.labeled_batch import METRICS, batch_distances, relabel_classes, triplet_masks
 
 
 def reference(a: np.ndarray, b: np.ndarray, metric: str) -> float:

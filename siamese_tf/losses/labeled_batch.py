@@ -85,4 +85,8 @@ def _angular(x: tf.Tensor) -> tf.Tensor:
     return tf.maximum(cosine_distance_matrix(unit, unit), 0.0)
 
 
-METRICS = {"L2": euclidean_distance_matrix, "squared-L2": _squared_euclidean, "angular": _angular}
+METRICS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
+    "L2": euclidean_distance_matrix,
+    "squared-L2": _squared_euclidean,
+    "angular": _angular,
+}
