@@ -1,4 +1,4 @@
-"""Identical embeddings through every head, row by row and as a matrix: there the gradient of a square root is infinite."""
+"""Identical embeddings through every head, row by row and as a matrix: the square root has no gradient there."""
 
 from collections.abc import Callable
 
