@@ -97,32 +97,33 @@ def default_mode(source: Source) -> str:
 def distinct_images(source: Source) -> tuple[np.ndarray, dict[str, int]]:
     """Finds byte-identical images, so that each counts once.
 
-    Training images are never changed for the sake of the test: a twin across the border leaves the test, or validation.
-    Of copies on one side the first stays; when their labels contradict each other nobody knows the class, and none
-    stays.
+    Training images never change for the sake of the test: an image of two splits leaves the test, or validation. Of
+    copies within one split the first is used; if their labels contradict each other, none is.
 
     Returns:
-        kept (n,) bool, and the number of images left out as `"test_twins"` (test images whose bytes occur among the
+        keep (n,) bool, and the number of images left out as `"test_twins"` (test images whose bytes occur among the
         other images), `"validation_copies"` (validation images whose bytes occur among the training images; only for
-        a source with a split of its own), `"copies"` (later copies on one side) and `"contradicting"` (all copies,
-        labels differ).
+        a source with its own split), `"copies"` (later copies within one split) and `"contradicting"` (all copies
+        whose labels differ).
     """
     (ids,) = content_ids(source.images)
     keep, earlier = np.zeros(len(ids), bool), np.zeros(len(ids), bool)
-    contradicting, twins = 0, []
+    contradicting, earlier_counts = 0, []
     for side in sides_of(source):
-        twin = side & np.isin(ids, ids[earlier])
-        twins.append(int(twin.sum()))
+        is_earlier = side & np.isin(ids, ids[earlier])
+        earlier_counts.append(int(is_earlier.sum()))
         earlier |= side
-        rows = np.flatnonzero(side & ~twin)
+        rows = np.flatnonzero(side & ~is_earlier)
         first, group = np.unique(ids[rows], return_index=True, return_inverse=True)[1:]
         labels = source.labels[rows]
         doubtful = np.zeros(len(first), bool)
         doubtful[group[labels != labels[first[group]]]] = True
         keep[rows[first[~doubtful]]] = True
         contradicting += int(doubtful[group].sum())
-    copies = len(ids) - int(keep.sum()) - sum(twins) - contradicting
-    counts = {"test_twins": twins[2]} | ({"validation_copies": twins[1]} if source.has_split else {})
+    copies = len(ids) - int(keep.sum()) - sum(earlier_counts) - contradicting
+    counts = {"test_twins": earlier_counts[2]}
+    if source.has_split:
+        counts["validation_copies"] = earlier_counts[1]
     return keep, {**counts, "copies": copies, "contradicting": contradicting}
 
 
