@@ -1,4 +1,4 @@
-"""Galleries that many threads use, and damaged ones: they are refused with a GalleryError, or answer as before."""
+"""Galleries used by many threads, and damaged ones: they raise a GalleryError, or answer as before."""
 
 import os
 import sqlite3
@@ -40,7 +40,7 @@ PROBE = np.random.default_rng(100).normal(size=D).astype(np.float32) / 10
 
 
 def answers(path: Path) -> dict[str, object]:
-    """What a gallery answers; a refusal is None."""
+    """Returns the answers of a gallery, None for an error."""
     found: dict[str, object] = dict.fromkeys(CALLS)
     try:
         with Gallery.open(path, MODEL) as gallery:
@@ -54,7 +54,7 @@ def answers(path: Path) -> dict[str, object]:
                 try:
                     found[name] = call()
                 except GalleryError as error:
-                    found[name] = "nobody" if "there is nobody called" in str(error) else None
+                    found[name] = "nobody" if "nobody named" in str(error) else None
     except GalleryError:
         pass
     return found

@@ -1,4 +1,4 @@
-"""What the intervals and the limits of thresholds promise, by the simulation of benchmarks/coverage.py."""
+"""The coverage of intervals and threshold limits, by the simulation of benchmarks/coverage.py."""
 
 import importlib.util
 import sys

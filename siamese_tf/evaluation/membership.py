@@ -142,6 +142,7 @@ def _split_images(pairs: PairDataset, split: int, label: int) -> tuple[np.ndarra
     if members in (0, len(member)):
         raise PairFileError(
             f"the {PARTS[split]} split must have images of class {label} and others; got {members} images of class"
-            f" {label} and {len(member) - members} others. Choose another class, or another pair file"
+            f" {label} and {len(member) - members} others. Choose another class, or a pair file whose {PARTS[split]}"
+            " split has both"
         )
     return pairs.images[positions], member

@@ -21,7 +21,7 @@ LABELS = {
 def verification_lines(report: Mapping[str, Any]) -> list[str]:
     """Formats the report of `verify_model`: each rate with its interval, the outcomes, and the folds if there are any.
 
-    An FNMR at an FMR, or an interval, that the data cannot support reads "refused", and the last lines say what it
+    An FNMR at an FMR, or an interval, that the data cannot support reads "refused", and the last lines state what it
     needs.
     """
     counts = report["confusion"]

@@ -195,6 +195,6 @@ class Gallery:
 
     def _not_enrolled(self, name: str) -> GalleryError:
         return GalleryError(
-            f"{self._file.path}: there is nobody called {name!r:.100}. Check the name (siamese-tf gallery list), or"
+            f"{self._file.path}: nobody named {name!r:.100} is enrolled. Check the name (siamese-tf gallery list), or"
             " enroll the person first"
         )

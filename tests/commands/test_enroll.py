@@ -1,4 +1,4 @@
-"""Enrolling image files: all that can be read."""
+"""Enrollment of image files; unusable ones are skipped."""
 
 import pytest
 

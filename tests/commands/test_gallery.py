@@ -54,7 +54,7 @@ def test_remove_takes_a_person_out(run, people):
     assert "ben" not in run(f"gallery list {people}").out
     done = run(f"gallery remove {people} ben")
     assert (done.code, done.out) == (2, "")
-    assert "there is nobody called 'ben'" in done.err
+    assert "nobody named 'ben' is enrolled" in done.err
 
 
 def test_remove_takes_any_spelling_and_leaves_nothing(run, people):

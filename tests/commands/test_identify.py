@@ -1,4 +1,4 @@
-"""Identifying image files among two people, and somebody unknown."""
+"""Identification of image files among two people and a stranger."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The command around `models/import_facenet.py`, whose test holds what is read and refused."""
+"""The command of `models/pretrained/import_facenet.py`, whose test covers the weight files."""
 
 import sys
 

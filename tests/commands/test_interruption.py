@@ -1,4 +1,4 @@
-"""What a stopped training says, and how it exits."""
+"""Messages and exit codes of an interrupted training."""
 
 import errno
 

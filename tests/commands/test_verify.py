@@ -1,4 +1,4 @@
-"""Exit code 0 for the same, 1 for another, 2 for everything else: scripts unlock doors by it."""
+"""Exit code 0 for the same person, 1 for another, 2 for errors: scripts rely on it."""
 
 import json
 import os
@@ -86,7 +86,7 @@ def test_an_enrolled_picture_is_the_same(run, trained, tmp_path):
     [
         ("--name anna gone.png", "gone.png: there is no such file"),
         ("--name anna run/record.json", "it is no image of a known format"),
-        ("--name nobody 0.png", "there is nobody called 'nobody'"),
+        ("--name nobody 0.png", "nobody named 'nobody' is enrolled"),
         ("--name anna 0.png --match worst", "match must be one of mean, best"),
         ("--name anna 0.png --model gone.keras", "cannot read the model gone.keras"),
         ("--name anna 0.png 1.png", "unexpected extra argument"),

@@ -44,7 +44,7 @@ def test_four_images_by_enumeration():
     assert bootstrap_accuracy(img1, img2, correct) == (0, 1)  # of four images nothing is known
 
 
-def test_agrees_with_a_slow_twin_that_draws_images_one_by_one():
+def test_agrees_with_a_slow_reference_that_draws_images_one_by_one():
     img1, img2, correct = shared_pairs(np.random.default_rng(1), images=100, pairs=300)
     rng = np.random.default_rng(2)
     accuracies = []

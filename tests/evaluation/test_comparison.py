@@ -1,4 +1,4 @@
-"""Comparing over seeds: by hand, against SciPy's own tests, and by how seldom luck is taken for a difference."""
+"""Comparison over seeds: by hand, against SciPy's tests, and the rate at which seed noise is called a difference."""
 
 import json
 from itertools import combinations
@@ -167,4 +167,7 @@ def test_one_seed_tells_nothing():
 def test_one_objective_has_an_interval_and_no_difference():
     comparison = compare_records({"bce": [record(0.97), record(0.96)]})
     assert comparison["differences"] == []
-    assert not any("told apart" in line or line.startswith("p:") for line in comparison_lines(comparison))
+    assert not any(
+        "significantly" in line or "more than seed noise" in line or line.startswith("p:")
+        for line in comparison_lines(comparison)
+    )

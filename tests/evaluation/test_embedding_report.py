@@ -1,4 +1,4 @@
-"""The numbers of embeddings: by hand, against a slow twin, and at chance where a network has learned nothing."""
+"""Metrics of embeddings: by hand, against a slow reference, and at chance for a network that has learned nothing."""
 
 import json
 from types import SimpleNamespace
@@ -22,7 +22,7 @@ def clusters(images=300, classes=6, dimensions=8, noise=1.2, seed=0):
     return (centres[labels] + noise * rng.normal(size=(images, dimensions))).astype(np.float32), labels
 
 
-def slow_twin(embeddings, labels):
+def slow_reference(embeddings, labels):
     """recall@1, 5, 10 and MAP@R, one query after the other."""
     found_at, precisions = {1: [], 5: [], 10: []}, []
     for query in range(len(labels)):
@@ -63,12 +63,12 @@ def test_average_precision_counts_only_the_first_r():
 
 
 @pytest.mark.parametrize("distances_at_once", [1, 1000, module.DISTANCES_PER_BLOCK])
-def test_report_is_that_of_the_slow_twin(monkeypatch, distances_at_once):
+def test_report_is_that_of_the_slow_reference(monkeypatch, distances_at_once):
     monkeypatch.setattr(module, "DISTANCES_PER_BLOCK", distances_at_once)
     embeddings, labels = clusters()
     labels[:2] = [50, 60]  # alone in their class
     report = embedding_report(embeddings, labels)
-    recall_at, map_at_r = slow_twin(embeddings, labels)
+    recall_at, map_at_r = slow_reference(embeddings, labels)
     assert 0.3 < recall_at["1"] < recall_at["5"] < 1
     assert report["recall_at"] == pytest.approx(recall_at)
     assert report["map_at_r"] == pytest.approx(map_at_r)

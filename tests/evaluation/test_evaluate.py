@@ -129,8 +129,8 @@ def test_splits_without_pairs_are_left_out(model):
 
 
 def test_the_report_is_made_with_the_threshold_of_the_model(model, pairs):
-    opened = TrainTestPairs(pairs, None, "noise", "")
-    reports = evaluate_model(model, opened)
+    train_test = TrainTestPairs(pairs, None, "noise", "")
+    reports = evaluate_model(model, train_test)
     assert list(reports) == ["train", "validation"]
     rows = pairs.rows(TRAIN)
     img1, img2, similarity = pairs.img1[rows], pairs.img2[rows], pairs.similarity[rows]
@@ -182,10 +182,10 @@ def test_whether_classes_were_split_shows_in_the_data(train, test, split):
 
 def test_where_classes_were_split_the_reports_are_over_classes(model, pairs):
     labels = np.where(np.arange(30) % 2, 7, 8) if pairs.labels is None else pairs.labels
-    seen = replace(pairs, labels=labels)
-    for test, over in ((seen, "images"), (replace(seen, labels=labels + 100), "classes")):
+    labeled = replace(pairs, labels=labels)
+    for test, over in ((labeled, "images"), (replace(labeled, labels=labels + 100), "classes")):
         test = replace(test, split=np.full_like(test.split, TEST))
-        reports = evaluate_model(model, TrainTestPairs(seen, test, "noise", ""))
+        reports = evaluate_model(model, TrainTestPairs(labeled, test, "noise", ""))
         assert [report["ci95_over"] for report in reports.values()] == [over] * 3
 
 

@@ -1,4 +1,4 @@
-"""The threshold by an upper confidence limit of the FMR: by hand, against every threshold there is, then refusals."""
+"""The threshold at an upper confidence limit of the FMR: by hand, against every threshold, then the errors."""
 
 import re
 
@@ -55,7 +55,7 @@ def test_it_is_the_lowest_threshold_whose_limit_is_that_of_the_rule(seed, fmr, c
 
 
 def test_without_a_mistake_the_distinct_pairs_of_people_decide():
-    """Of 25 people there are 300 pairs: 1 - 0.05 ** (1 / 300) is just below 0.01, and of 24 people, 276, above it."""
+    """25 people form 300 pairs: 1 - 0.05 ** (1 / 300) is just below 0.01; the 276 pairs of 24 people are above it."""
     for people, enough in ((25, True), (24, False)):
         similarity, _, first, second = drawn(people, each=2)
         scores = np.where(similarity == 1, 0.8, 0.2)

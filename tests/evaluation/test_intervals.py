@@ -54,19 +54,19 @@ def test_three_people_by_enumeration():
         assert ends[name] == tuple(np.percentile(rates, [2.5, 97.5], method="inverted_cdf")) == (0, 1)
 
 
-def test_people_agree_with_a_slow_twin_that_copies_the_pairs_of_those_drawn():
+def test_people_agree_with_a_slow_reference_that_copies_the_pairs_of_those_drawn():
     person1, person2, wrong = people_pairs(np.random.default_rng(1), people=12)
     rng = np.random.default_rng(2)
     rates = []
     for _ in range(600):
         drawn = rng.integers(0, 12, 12)
-        kept = []
+        copies = []
         for place, one in enumerate(drawn):
             for other in drawn[place + 1 :]:
                 if one != other:  # two copies of one person are no different pair
                     both = (person1 == min(one, other)) & (person2 == max(one, other))
-                    kept += wrong[both].tolist()
-        rates.append(np.mean(kept))
+                    copies += wrong[both].tolist()
+        rates.append(np.mean(copies))
     low, high = bootstrap_people(person1, person2, false_matches(person1, person2, wrong), replicates=4000)["fmr"]
     assert np.percentile(rates, 2.5) == pytest.approx(low, abs=0.1 * (high - low))
     assert np.percentile(rates, 97.5) == pytest.approx(high, abs=0.1 * (high - low))

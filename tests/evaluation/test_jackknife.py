@@ -1,4 +1,4 @@
-"""Leaving out one person at a time: by hand, against a slow twin and SciPy, then the edges."""
+"""Jackknife intervals: by hand, against a slow reference and SciPy, then the edge cases."""
 
 import numpy as np
 import pytest
@@ -92,15 +92,15 @@ def statistics(same, scores):
     """AUC and error rates at 1.25 by the slow way: pairs of weight 0 are taken out."""
 
     def rates(weights):
-        kept, values = same[weights > 0], scores[weights > 0]
-        counts = metrics.confusion(kept, values, 1.25)
-        fmr, fnmr = counts["fp"] / (~kept).sum(), counts["fn"] / kept.sum()
-        return {"auc": auc(kept, values), "fmr": fmr, "fnmr": fnmr}
+        labels, values = same[weights > 0], scores[weights > 0]
+        counts = metrics.confusion(labels, values, 1.25)
+        fmr, fnmr = counts["fp"] / (~labels).sum(), counts["fn"] / labels.sum()
+        return {"auc": auc(labels, values), "fmr": fmr, "fnmr": fnmr}
 
     return rates
 
 
-def test_agrees_with_a_slow_twin():
+def test_agrees_with_a_slow_reference():
     first, second, same, scores = drawn()
     rates = statistics(same, scores)
     ends = jackknife_intervals(first, second, same, rates, of_same=["fnmr"])

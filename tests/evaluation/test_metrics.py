@@ -44,15 +44,17 @@ def test_agrees_with_scikit_learn_on_tied_scores(seed):
     similarity, scores = random_case(seed)
 
     threshold = float(np.random.default_rng(seed + 1000).choice(scores))
-    said = (scores >= threshold).astype(int)
+    called_same = (scores >= threshold).astype(int)
     counts = metrics.confusion(similarity, scores, threshold)
-    (tn, fp), (fn, tp) = sklearn_metrics.confusion_matrix(similarity, said, labels=[0, 1])
+    (tn, fp), (fn, tp) = sklearn_metrics.confusion_matrix(similarity, called_same, labels=[0, 1])
     assert counts == {"tp": tp, "fp": fp, "tn": tn, "fn": fn}
-    assert metrics.accuracy(counts) == pytest.approx(sklearn_metrics.accuracy_score(similarity, said), abs=1e-9)
-    assert metrics.f1(counts) == pytest.approx(sklearn_metrics.f1_score(similarity, said, zero_division=0), abs=1e-9)
-    precision = sklearn_metrics.precision_score(similarity, said, zero_division=0)
+    assert metrics.accuracy(counts) == pytest.approx(sklearn_metrics.accuracy_score(similarity, called_same), abs=1e-9)
+    assert metrics.f1(counts) == pytest.approx(
+        sklearn_metrics.f1_score(similarity, called_same, zero_division=0), abs=1e-9
+    )
+    precision = sklearn_metrics.precision_score(similarity, called_same, zero_division=0)
     assert metrics.precision(counts) == pytest.approx(precision, abs=1e-9)
-    assert metrics.recall(counts) == pytest.approx(sklearn_metrics.recall_score(similarity, said), abs=1e-9)
+    assert metrics.recall(counts) == pytest.approx(sklearn_metrics.recall_score(similarity, called_same), abs=1e-9)
 
 
 def test_refuses_a_threshold_that_is_not_a_number():

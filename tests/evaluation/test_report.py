@@ -1,4 +1,4 @@
-"""The report of a split: every number by hand once, plain JSON, and the table people read."""
+"""The report of a split: every metric by hand once, plain JSON, and the printed table."""
 
 import json
 

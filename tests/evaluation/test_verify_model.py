@@ -1,4 +1,4 @@
-"""A model as a verifier: which part is reported, where the threshold comes from, what is written."""
+"""The verification of a model: the reported split, the source of the threshold, and the written files."""
 
 import json
 from dataclasses import replace
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
+from siamese_tf.data.pairs.load_pairs import TrainTestPairs
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset
-from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.data.sampling.draw_pairs import make_pairs
 from siamese_tf.errors import ImageError, PairFileError, SiameseError
 from siamese_tf.evaluation import verify_model as module
@@ -43,7 +43,7 @@ def pairs_of(*splits, people=10, each=6):
     return PairDataset(images, labels, img1, img2, similarity, np.tile(np.array(splits, np.uint8), 40))
 
 
-def opened_of(*splits):
+def train_test_of(*splits):
     pairs = pairs_of(*splits)
     return TrainTestPairs(pairs, pairs if TEST in splits else None, "patterns", "drawn")
 
@@ -54,9 +54,9 @@ def scores_of(model, pairs, split):
 
 
 def test_unasked_the_test_pairs_are_decided_by_the_models_own_threshold(model):
-    opened = opened_of(TRAIN, VALIDATION, TEST)
-    pairs, rows = opened.train, opened.train.rows(TEST)
-    report = verify_model(model, opened, seed=3)
+    train_test = train_test_of(TRAIN, VALIDATION, TEST)
+    pairs, rows = train_test.train, train_test.train.rows(TEST)
+    report = verify_model(model, train_test, seed=3)
     people = (pairs.labels[pairs.img1[rows]], pairs.labels[pairs.img2[rows]])
     similarity, scores = scores_of(model, pairs, TEST)
     images = (pairs.img1[rows], pairs.img2[rows])  # of people who are in the training part, too
@@ -66,17 +66,17 @@ def test_unasked_the_test_pairs_are_decided_by_the_models_own_threshold(model):
 
 
 def test_without_test_pairs_the_last_part_is_reported(model):
-    assert verify_model(model, opened_of(TRAIN, VALIDATION))["part"] == "validation"
-    assert verify_model(model, opened_of(TRAIN))["part"] == "train"
+    assert verify_model(model, train_test_of(TRAIN, VALIDATION))["part"] == "validation"
+    assert verify_model(model, train_test_of(TRAIN))["part"] == "train"
 
 
 @pytest.mark.parametrize("rule", ["f1", "eer", 0.2])
 def test_a_rule_is_followed_on_the_validation_pairs(model, rule):
-    opened = opened_of(TRAIN, VALIDATION, TEST)
-    report = verify_model(model, opened, rule=rule)
-    assert report["threshold"] == choose_threshold(*scores_of(model, opened.train, VALIDATION), rule)
+    train_test = train_test_of(TRAIN, VALIDATION, TEST)
+    report = verify_model(model, train_test, rule=rule)
+    assert report["threshold"] == choose_threshold(*scores_of(model, train_test.train, VALIDATION), rule)
     assert report["chosen"].startswith("on validation pairs, at ")
-    similarity, scores = scores_of(model, opened.train, TEST)
+    similarity, scores = scores_of(model, train_test.train, TEST)
     assert report["confusion"]["tp"] == int(((scores >= report["threshold"]) & (similarity == 1)).sum())
 
 
@@ -85,19 +85,19 @@ def test_a_rule_without_validation_pairs_beside_those_reported_is_refused(model,
     with pytest.raises(
         PairFileError, match="must be chosen on validation pairs and measured on test pairs; got pairs of"
     ):
-        verify_model(model, opened_of(*splits), rule="eer")
+        verify_model(model, train_test_of(*splits), rule="eer")
 
 
 def test_a_rate_that_validation_cannot_carry_is_refused(model):
     with pytest.raises(SiameseError, match=r"needs 300 different pairs, .* got \d+"):
-        verify_model(model, opened_of(VALIDATION, TEST), rule=0.01)
+        verify_model(model, train_test_of(VALIDATION, TEST), rule=0.01)
 
 
 @pytest.mark.parametrize(("rule", "words"), [(None, "at the best accuracy"), ("eer", "at the EER")])
 def test_with_folds_each_is_decided_by_the_others(model, rule, words):
-    opened, fold = opened_of(TEST), np.repeat(np.arange(4), 10)
-    report = verify_model(model, opened, fold=fold, rule=rule)
-    folds, thresholds = folded_report(*scores_of(model, opened.train, TEST), fold, rule or "accuracy")
+    train_test, fold = train_test_of(TEST), np.repeat(np.arange(4), 10)
+    report = verify_model(model, train_test, fold=fold, rule=rule)
+    folds, thresholds = folded_report(*scores_of(model, train_test.train, TEST), fold, rule or "accuracy")
     shared = report["folds"].pop("people_in_several_folds")
     assert 0 < shared <= 10  # the pairs were dealt, not the people
     assert report["folds"] == folds
@@ -107,53 +107,55 @@ def test_with_folds_each_is_decided_by_the_others(model, rule, words):
 
 
 def test_without_labels_same_pairs_say_who_is_who(model):
-    opened = opened_of(TEST)
-    report = verify_model(model, replace(opened, train=replace(opened.train, labels=None), test=opened.test))
-    assert report["people"] == verify_model(model, opened)["people"]
-    unlabeled = replace(opened.train, labels=None)
-    report = verify_model(model, replace(opened, train=unlabeled, test=unlabeled))
+    train_test = train_test_of(TEST)
+    report = verify_model(
+        model, replace(train_test, train=replace(train_test.train, labels=None), test=train_test.test)
+    )
+    assert report["people"] == verify_model(model, train_test)["people"]
+    unlabelled = replace(train_test.train, labels=None)
+    report = verify_model(model, replace(train_test, train=unlabelled, test=unlabelled))
     assert 10 <= report["people"] <= 60
-    assert report["confusion"] == verify_model(model, opened)["confusion"]
+    assert report["confusion"] == verify_model(model, train_test)["confusion"]
 
 
 def test_of_people_never_trained_on_the_intervals_are_over_people(model):
-    opened = opened_of(TRAIN, VALIDATION, TEST)
-    assert verify_model(model, opened)["ci95_over"] == "images"
-    pairs = opened.train
+    train_test = train_test_of(TRAIN, VALIDATION, TEST)
+    assert verify_model(model, train_test)["ci95_over"] == "images"
+    pairs = train_test.train
     apart = replace(pairs, labels=pairs.labels + 10, manifest={"class_names": [f"p{k}" for k in range(20)]})
     named = replace(pairs, manifest={"class_names": [f"p{k}" for k in range(10)]})
-    reports = [verify_model(model, replace(opened, train=named, test=test)) for test in (named, apart)]
+    reports = [verify_model(model, replace(train_test, train=named, test=test)) for test in (named, apart)]
     assert [report["ci95_over"] for report in reports] == ["images", "people"]
-    assert verify_model(model, opened_of(TEST))["ci95_over"] == "people"  # who was trained on is not known
+    assert verify_model(model, train_test_of(TEST))["ci95_over"] == "people"  # who was trained on is not known
 
 
 def test_a_limit_is_over_what_was_split(model):
-    opened = opened_of(TRAIN, VALIDATION, TEST)
-    rule, rows, pairs = FmrLimit(0.3, 0.9), opened.train.rows(VALIDATION), opened.train
-    report = verify_model(model, opened, rule=rule)
+    train_test = train_test_of(TRAIN, VALIDATION, TEST)
+    rule, rows, pairs = FmrLimit(0.3, 0.9), train_test.train.rows(VALIDATION), train_test.train
+    report = verify_model(model, train_test, rule=rule)
     expected = choose_threshold(*scores_of(model, pairs, VALIDATION), rule, pairs.img1[rows], pairs.img2[rows])
     assert report["threshold"] == expected
     assert report["chosen"] == "on validation pairs, at an FMR of at most 0.3 with 90% confidence"
     with pytest.raises(SiameseError, match=r"at most 0\.01 at 95% needs 299 independent"):
-        verify_model(model, opened, rule=FmrLimit(0.01, 0.95))
+        verify_model(model, train_test, rule=FmrLimit(0.01, 0.95))
 
 
 def test_the_folder_gets_the_report_and_the_pictures(model, tmp_path):
-    report = verify_model(model, opened_of(VALIDATION, TEST), folder=tmp_path)
+    report = verify_model(model, train_test_of(VALIDATION, TEST), folder=tmp_path)
     pictures = ["det.png", "mistakes.png", "roc.png", "sample.png", "scores.png", "thresholds.png"]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*pictures, "report.json"])
     assert json.loads((tmp_path / "report.json").read_text()) == report
 
 
 def test_images_of_another_size_are_refused(model):
-    opened = opened_of(TEST)
-    small = replace(opened.train, images=opened.train.images[:, :4])
+    train_test = train_test_of(TEST)
+    small = replace(train_test.train, images=train_test.train.images[:, :4])
     with pytest.raises(PairFileError, match=r"must be \(8, 8, 1\)"):
-        verify_model(model, replace(opened, train=small, test=small))
+        verify_model(model, replace(train_test, train=small, test=small))
 
 
 @pytest.mark.parametrize("nothing", [0.0, np.nan])
 def test_a_model_without_embeddings_is_not_verified(model, monkeypatch, nothing):
     monkeypatch.setattr(model, "embed", lambda images: np.full((len(images), 8), nothing, np.float32))
     with pytest.raises(ImageError, match="no embedding that can be compared for"):
-        verify_model(model, opened_of(VALIDATION, TEST))
+        verify_model(model, train_test_of(VALIDATION, TEST))

@@ -1,4 +1,4 @@
-"""Image files that have an embedding are embedded, and the others have a reason."""
+"""Image files with an embedding are embedded, and the others have an error message."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Enrol, verify and identify with models of each head; and what a gallery refuses."""
+"""Enrollment, verification and identification with models of each head, then the errors."""
 
 import shutil
 import sqlite3
@@ -42,7 +42,7 @@ def gallery(model, tmp_path):
 
 
 def fake(sha256: str | None = "ab" * 32, dim: int = 8) -> SimpleNamespace:
-    """As much of a model as a gallery needs to enroll."""
+    """Returns the attributes of a model that enrollment needs."""
     return SimpleNamespace(file_sha256=sha256, embedding_dim=dim, threshold=0.5)
 
 
@@ -101,7 +101,7 @@ def test_verify_gives_the_score_of_the_pairs(filled, model, people, match):
 
 
 @pytest.mark.parametrize("match", ["mean", "best"])
-def test_identify_is_the_slow_twin(filled, model, people, match):
+def test_identify_is_the_slow_reference(filled, model, people, match):
     probes = model.embed(images(3, seed=100))
     probes[2] = people["person 4"][0]
     found = filled.identify(probes, top=4, match=match)
@@ -136,7 +136,7 @@ def test_as_many_are_named_as_there_are(filled, model, people):
 
 def test_of_people_with_the_same_picture_the_first_by_name_comes_first(gallery, model):
     picture = model.embed(images(1, seed=1))
-    names = [f"twin {number:02d}" for number in range(12)]
+    names = [f"person {number:02d}" for number in range(12)]
     for name in reversed(names):
         gallery.enroll(name, picture)
     assert [one.name for one in gallery.identify(picture, top=12)[0]] == names
@@ -191,7 +191,7 @@ def test_people_can_be_added_to_listed_and_removed(gallery, model):
     assert gallery.remove("ben") == 2
     assert gallery.names() == {"anna": 2}
     assert [one.name for one in gallery.identify(embeddings)[0]] == ["anna"]
-    with pytest.raises(GalleryError, match="there is nobody called 'ben'"):
+    with pytest.raises(GalleryError, match="nobody named 'ben' is enrolled"):
         gallery.remove("ben")
 
 
@@ -257,7 +257,7 @@ def test_an_empty_gallery_knows_nobody(gallery, model):
     embeddings = model.embed(images(2, seed=1))
     assert gallery.names() == {}
     assert gallery.identify(embeddings) == [[], []]
-    with pytest.raises(GalleryError, match="there is nobody called 'anna'.*siamese-tf gallery list"):
+    with pytest.raises(GalleryError, match="nobody named 'anna' is enrolled.*siamese-tf gallery list"):
         gallery.verify("anna", embeddings[0])
 
 

@@ -1,4 +1,4 @@
-"""Transactions: the journal is overwritten, whoever is killed; and the words for what SQLite refuses."""
+"""Transactions: the journal is overwritten even after a kill, and every error of SQLite has a message."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The file on disk: what goes in comes back, whoever is killed, writes at the same time, or brings another file."""
+"""The file of a gallery: round trips, killed processes, concurrent writers, and foreign or damaged files."""
 
 import os
 import random
@@ -143,7 +143,7 @@ def test_it_is_seen_when_another_has_changed_the_file(path, file):
 
 
 def traces(folder: Path, person: dict[str, np.ndarray]) -> list[str]:
-    """What the files of a folder hold of the names and embeddings of people."""
+    """Returns the names and embeddings of people that the files of a folder hold."""
     content = b"".join(file.read_bytes() for file in folder.iterdir())
     numbers = {name: row.tobytes()[:24] for name, embeddings in person.items() for row in embeddings}
     return [name for name in person if name.encode() in content or numbers[name] in content]

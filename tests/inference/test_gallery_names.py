@@ -1,4 +1,4 @@
-"""One form for each name, and the names that are refused."""
+"""The normalized form of names, and the names that are rejected."""
 
 import random
 import unicodedata

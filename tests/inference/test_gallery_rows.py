@@ -1,4 +1,4 @@
-"""Rows with digests: what is read is what was enrolled, or an error."""
+"""Rows with digests: reading returns the enrolled embeddings, or raises an error."""
 
 import sqlite3
 
@@ -87,7 +87,7 @@ def test_one_change_to_anna_is_found(base, damage):
 
 
 def test_an_index_that_gives_another_row_is_found(base):
-    """As if a bit of the index had changed: it takes ben's row for anna's."""
+    """Makes the index return ben's row for anna's, as a flipped bit could."""
     base.execute("UPDATE people SET name = 'x' || name WHERE name = 'anna'")
     base.execute("UPDATE people SET name = 'anna' WHERE name = 'ben'")
     with pytest.raises(GalleryError, match="'anna' do not match their digest"):

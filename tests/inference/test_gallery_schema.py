@@ -1,4 +1,4 @@
-"""The tables and the header of a gallery; what is neither is refused."""
+"""The tables and the header of a gallery; anything else is rejected."""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""A picture against people with several pictures; and whether the threshold for many keeps what it promises."""
+"""An image compared with people with several images each, and the bound kept by the corrected threshold."""
 
 from types import SimpleNamespace
 
@@ -71,7 +71,7 @@ def crowd(seed: int) -> tuple[People, list[np.ndarray]]:
 
 @pytest.mark.parametrize("match", ["mean", "best"])
 @pytest.mark.parametrize("count", [1, 7, 30, 99])
-def test_the_nearest_are_those_of_the_slow_twin(match, count, monkeypatch):
+def test_the_nearest_are_those_of_the_slow_reference(match, count, monkeypatch):
     monkeypatch.setattr(matching, "_PROBE_BATCH", 4)
     people, pictures = crowd(seed=1)
     probes = at(*range(0, 360, 33))

@@ -1,4 +1,4 @@
-"""The projector's folder, its config read by TensorBoard's own message."""
+"""The projector's folder; its config is parsed with TensorBoard's message."""
 
 import numpy as np
 import pytest

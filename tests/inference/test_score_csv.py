@@ -217,9 +217,9 @@ def test_an_unreadable_image_at_the_edge_of_a_batch_shifts_nothing(model, drawn,
 def test_a_name_too_long_for_a_file_is_not_told_whole(model, drawn, pairs_csv):
     name = "a" * 5000
     rows, summary = scored(model, pairs_csv(f"img1,img2\n./{name},1.png\n"))
-    told = f"{drawn.folder}/{name[:200]}: there is no such file; expected an image file; check the path"
-    assert (rows[0]["img1"], rows[0]["error"]) == (f"./{name}", told)
-    assert summary.lines()[1] == f"unreadable: {told}"
+    message = f"{drawn.folder}/{name[:200]}: there is no such file; expected an image file; check the path"
+    assert (rows[0]["img1"], rows[0]["error"]) == (f"./{name}", message)
+    assert summary.lines()[1] == f"unreadable: {message}"
     with pytest.raises(PairFileError, match=r"got 'a{199}\. Correct it"):
         scored(model, pairs_csv(f"img1,img2,similarity\n0.png,1.png,{name}\n"))
 
@@ -420,14 +420,14 @@ def test_damaged_lists_raise_typed_errors_only(tmp_path):
 
 
 def test_track_goes_through_the_distinct_images_and_then_the_pairs(model, pairs_csv):
-    seen = {}
+    tracked = {}
 
     def track(items, what):
-        seen[what] = list(items)
-        return seen[what]
+        tracked[what] = list(items)
+        return tracked[what]
 
     score_csv(model, pairs_csv("img1,img2\n0.png,1.png\n1.png,2.png\n"), io.StringIO(), track)
-    assert seen == {"images": ["0.png", "1.png", "2.png"], "pairs": [0]}
+    assert tracked == {"images": ["0.png", "1.png", "2.png"], "pairs": [0]}
 
 
 # --- a score from nothing -------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The picture of a comparison: what stands on the figure is read back from it."""
+"""The plot of a comparison: its contents are read back from the figure."""
 
 import numpy as np
 import pytest
@@ -28,12 +28,12 @@ def comparison(seeds=3):
 @pytest.fixture
 def drawn(monkeypatch):
     """Draws a comparison; its figure."""
-    kept = []
-    monkeypatch.setattr(comparison_plot, "write_png", lambda figure, path: kept.append(figure))
+    written = []
+    monkeypatch.setattr(comparison_plot, "write_png", lambda figure, path: written.append(figure))
 
     def draw(one):
         save_comparison_plot(one, "unused", title="digits")
-        return kept[-1]
+        return written[-1]
 
     return draw
 

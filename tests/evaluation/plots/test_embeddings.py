@@ -1,4 +1,4 @@
-"""The map: what stands on the figure is read back from it; the colours are held against simulated colour blindness."""
+"""The plot of embeddings: read back from the figure; its colors are tested with simulated color blindness."""
 
 import warnings
 from itertools import combinations
@@ -14,7 +14,7 @@ from siamese_tf.evaluation.plots import embeddings as module
 from siamese_tf.evaluation.plots.embeddings import COLORS, MARKERS, REST, save_embedding_plot, tsne
 from siamese_tf.evaluation.plots.figure import ORANGE
 
-# What is left of linear red, green, blue to each kind of colour-blind eye: G. Machado, M. Oliveira and L. Fernandes,
+# What is left of linear red, green, blue to each kind of color-blind eye: G. Machado, M. Oliveira and L. Fernandes,
 # "A Physiologically-based Model for Simulation of Color Vision Deficiency", 2009, severity 1.
 EYES = {
     "normal": np.eye(3),
@@ -24,22 +24,22 @@ EYES = {
 }
 
 
-def seen(color, eye):
-    """CIELAB lightness, a and b of a colour, as an eye sees it; a difference of 2 is just visible."""
+def cielab(color, eye):
+    """CIELAB lightness, a and b of a color, as an eye sees it; a difference of 2 is just visible."""
     rgb = np.array(to_rgb(color))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     linear = np.clip(EYES[eye] @ linear, 0, 1)
     xyz = [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
-    x, y, z = np.cbrt(xyz @ linear / [0.95047, 1, 1.08883])  # the linear part near black matters to no colour here
+    x, y, z = np.cbrt(xyz @ linear / [0.95047, 1, 1.08883])  # the linear part near black matters to no color here
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
 @pytest.fixture
 def figures(monkeypatch):
     """The figures that would have been written."""
-    kept = []
-    monkeypatch.setattr(module, "write_png", lambda figure, path, **_: kept.append(figure))
-    return kept
+    written = []
+    monkeypatch.setattr(module, "write_png", lambda figure, path, **_: written.append(figure))
+    return written
 
 
 def clusters(classes, each=20, seed=0):
@@ -49,12 +49,12 @@ def clusters(classes, each=20, seed=0):
 
 
 def dots(figure):
-    """By colour and outline of the marker, the places of the dots."""
+    """By color and outline of the marker, the places of the dots."""
     found = {}
     for collection in figure.axes[0].collections:
-        colours = collection.get_facecolor()
+        colors = collection.get_facecolor()
         shape = collection.get_paths()[0].vertices.tobytes()
-        for place, color in zip(collection.get_offsets(), colours, strict=True):
+        for place, color in zip(collection.get_offsets(), colors, strict=True):
             found.setdefault((to_hex(color).upper(), shape), []).append(tuple(place))
     return found
 
@@ -144,7 +144,7 @@ def test_many_classes(figures, classes, in_legend, named, kinds):
     save_embedding_plot(points, labels, [], "unused", title="")
     assert (legend(figures[0]) is not None) == in_legend
     assert len(names(figures[0])) == (classes if named else 0)
-    assert len(dots(figures[0])) == kinds  # no two classes have both colour and shape in common
+    assert len(dots(figures[0])) == kinds  # no two classes have both color and shape in common
 
 
 def test_a_focus_stands_before_the_grey_rest(figures):
@@ -202,10 +202,10 @@ def test_images_of_a_focus_go_before_those_of_the_rest(figures):
 
 @pytest.mark.parametrize("eye", EYES)
 def test_colours_can_be_told_apart(eye):
-    apart = {(a, b): np.linalg.norm(seen(a, eye) - seen(b, eye)) for a, b in combinations(COLORS, 2)}
+    apart = {(a, b): np.linalg.norm(cielab(a, eye) - cielab(b, eye)) for a, b in combinations(COLORS, 2)}
     assert min(apart.values()) > 16, min(apart, key=apart.get)
-    assert min(np.linalg.norm(seen(color, eye) - seen("white", eye)) for color in COLORS) > 35
-    assert np.linalg.norm(seen(ORANGE, eye) - seen(REST, eye)) > 25
+    assert min(np.linalg.norm(cielab(color, eye) - cielab("white", eye)) for color in COLORS) > 35
+    assert np.linalg.norm(cielab(ORANGE, eye) - cielab(REST, eye)) > 25
 
 
 def test_letters_are_large_enough(figures):

@@ -27,10 +27,10 @@ def draw_all(folder):
 @pytest.fixture
 def figures(monkeypatch):
     """The figures that would have been written."""
-    kept = []
+    written = []
     for module in (scores, training):
-        monkeypatch.setattr(module, "write_png", lambda figure, path, **_: kept.append(figure))
-    return kept
+        monkeypatch.setattr(module, "write_png", lambda figure, path, **_: written.append(figure))
+    return written
 
 
 def texts(figure):

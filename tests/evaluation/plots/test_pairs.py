@@ -1,4 +1,4 @@
-"""Pictures of pairs: which pairs are chosen, in which order, and what is written above them."""
+"""The plots of pairs: the selected pairs, their order, and their captions."""
 
 import stat
 
@@ -19,9 +19,9 @@ SCORES = np.array([0.9, 0.8, 0.05, 0.1, 0.45])  # at 0.5 wrong: rows 2 (by 0.95)
 @pytest.fixture
 def figures(monkeypatch):
     """The figures that would have been written."""
-    kept = []
-    monkeypatch.setattr(pair_plots, "write_png", lambda figure, path, **_: kept.append(figure))
-    return kept
+    written = []
+    monkeypatch.setattr(pair_plots, "write_png", lambda figure, path, **_: written.append(figure))
+    return written
 
 
 def captions(figure):
@@ -64,7 +64,7 @@ def test_right_and_wrong_differ_in_colour(figures):
         if axes.images:
             called, truth = axes.get_title().split(": ")[1].split("\n")[0], axes.get_title().split(": ")[2]
             right.setdefault(called == truth, set()).add(axes.title.get_color())
-    assert {key: len(colours) for key, colours in right.items()} == {True: 1, False: 1}
+    assert {key: len(colors) for key, colors in right.items()} == {True: 1, False: 1}
     assert right[True] != right[False]
 
 

@@ -13,9 +13,9 @@ from siamese_tf.evaluation.roc import auc, eer, tar_at_fmr
 @pytest.fixture
 def figures(monkeypatch):
     """The figures that would have been written."""
-    kept = []
-    monkeypatch.setattr(plots, "write_png", lambda figure, path, **_: kept.append(figure))
-    return kept
+    written = []
+    monkeypatch.setattr(plots, "write_png", lambda figure, path, **_: written.append(figure))
+    return written
 
 
 def legend(figure):

@@ -1,4 +1,4 @@
-"""The layer of thumbnails, by its pixels."""
+"""The image of thumbnails, by its pixels."""
 
 import numpy as np
 import pytest

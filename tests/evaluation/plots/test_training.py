@@ -16,9 +16,9 @@ ROWS = [
 @pytest.fixture
 def figures(monkeypatch):
     """The figures that would have been written."""
-    kept = []
-    monkeypatch.setattr(plots, "write_png", lambda figure, path, **_: kept.append(figure))
-    return kept
+    written = []
+    monkeypatch.setattr(plots, "write_png", lambda figure, path, **_: written.append(figure))
+    return written
 
 
 def test_accuracy_plot_shows_the_history_and_marks_the_best_epoch(figures):

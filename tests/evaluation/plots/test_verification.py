@@ -1,4 +1,4 @@
-"""The pictures of a verification: what stands on the figure is read back from it."""
+"""The plots of a verification: their contents are read back from the figures."""
 
 import numpy as np
 import pytest
@@ -27,9 +27,9 @@ def draw_all(folder):
 @pytest.fixture
 def figures(monkeypatch):
     """The figures that would have been written."""
-    kept = []
-    monkeypatch.setattr(verification_plots, "write_png", lambda figure, path: kept.append(figure))
-    return kept
+    written = []
+    monkeypatch.setattr(verification_plots, "write_png", lambda figure, path: written.append(figure))
+    return written
 
 
 def labels(axes):
@@ -53,7 +53,7 @@ def test_the_curves_are_accuracy_and_f1_at_every_threshold(figures, count):
     assert labels(axes)[0].startswith(f"accuracy: {metrics.accuracy(counts):.4f} at the threshold")
     assert labels(axes)[1].startswith(f"F1: {metrics.f1(counts):.4f} at the threshold")
     np.testing.assert_array_equal(axes.lines[4].get_xdata(), [0.45, 0.45])
-    assert len({str(line.get_linestyle()) for line in (axes.lines[0], axes.lines[2])}) == 2  # not by colour alone
+    assert len({str(line.get_linestyle()) for line in (axes.lines[0], axes.lines[2])}) == 2  # not by color alone
 
 
 def test_the_det_curve_has_the_rates_on_normal_deviate_axes(figures):
