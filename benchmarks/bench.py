@@ -1,13 +1,13 @@
-"""What siamese_tf costs on this machine, beside the plain way of doing the same, in one table: `make bench`.
+"""Benchmarks of siamese_tf against straightforward baselines, in one table: `make bench`.
 
-    python benchmarks/bench.py                     everything, in under ten minutes on two cores
-    python benchmarks/bench.py scoring doubling    parts: generation, training, scoring, gallery, triplet, doubling
+    python benchmarks/bench.py                     all sections, about ten minutes on two cores
+    python benchmarks/bench.py scoring doubling    some of generation, training, scoring, gallery, triplet, doubling
 
-MNIST is used where it can be had, else scikit-learn's digits; the first line says which. What each row means stands in
-`docs/benchmarks.md`. A check that fails, or a bar that is missed, ends in a message and exit code 1.
+The data set is MNIST if it is available, else scikit-learn's digits; the first line names it. `docs/benchmarks.md`
+describes each row. A failed check or a missed target ends with a message and exit code 1.
 
-Everything is measured in processes of their own. This one stays small, since the peak memory that the system tells of a
-process is never less than what the one that started it held.
+Each measurement runs in a subprocess. This process loads no TensorFlow, because the system reports a peak memory of a
+subprocess that is never below the memory of its parent.
 """
 
 import os
@@ -23,11 +23,8 @@ import generation
 import scoring
 import training
 import triplet
-from processes import in_a_process
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rows import Row
+from processes import run_in_process
+from rows import Row, show
 
 SECTIONS = {
     "generation": generation.rows,
@@ -39,11 +36,11 @@ SECTIONS = {
 }
 
 
-def main(chosen: list[str]) -> None:
-    if not set(chosen) <= set(SECTIONS):
-        raise SystemExit(f"bench: the parts are {', '.join(SECTIONS)}; got {' '.join(chosen)}")
+def main(names: list[str]) -> None:
+    if not set(names) <= set(SECTIONS):
+        raise SystemExit(f"bench: sections must be among {', '.join(SECTIONS)}; got {' '.join(names)}.")
     started = time.perf_counter()
-    source = in_a_process(generation.about, "auto").answer
+    source = run_in_process(generation.describe_source, "auto").result
     print(
         f"{source['note']}. {os.cpu_count()} processors, Python {sys.version.split()[0]}, TensorFlow"
         f" {version('tensorflow')}.\n",
@@ -53,29 +50,23 @@ def main(chosen: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = generation.make_files(source["name"], Path(folder))
         try:
-            for name in chosen or SECTIONS:
+            for name in names or SECTIONS:
                 found += _timed(name, files)
-        finally:  # whatever ends the rest, what has been measured is shown
+        finally:  # an interrupted run still prints what has been measured
             show(found)
-    print(f"\n* told from {generation.SAMPLE:,} pairs. {(time.perf_counter() - started) / 60:.1f} minutes in all.")
+    print(
+        f"\n* extrapolated from {generation.SAMPLE:,} pairs. Total: {(time.perf_counter() - started) / 60:.1f} minutes."
+    )
     if missed := [row for row in found if not row.met]:
-        raise SystemExit("\n".join(f"bench: missed: {row.what}: {row.bar}" for row in missed))
+        raise SystemExit("\n".join(f"bench: missed target: {row.task}: {row.target}" for row in missed))
 
 
 def _timed(name: str, files: list[Path]) -> list[Row]:
-    """The rows of one part; a line on the side says that it is done."""
+    """Returns the rows of a section and logs its duration to standard error."""
     started = time.perf_counter()
     rows = SECTIONS[name](files)
     print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
     return rows
-
-
-def show(rows: list[Row]) -> None:
-    """The table, in a form that a Markdown file can hold when it does not go to a terminal."""
-    table = Table("what", "siamese_tf", "the plain way", "times", "bar", box=box.MARKDOWN)
-    for row in rows:
-        table.add_row(row.what, row.ours, row.plain, row.times, row.verdict)
-    Console(width=None if sys.stdout.isatty() else 250).print(table)
 
 
 if __name__ == "__main__":

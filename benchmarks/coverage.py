@@ -1,15 +1,15 @@
-"""How often the 95% intervals of a verification hold the truth, and how often a threshold keeps to its FMR.
+"""Simulated coverage of the 95% intervals of verification rates, and FMR of thresholds chosen by an FMR rule.
 
-    python benchmarks/coverage.py [REPETITIONS]    300 unless told; some ten minutes on one core
+    python benchmarks/coverage.py [REPETITIONS]    300 by default; about ten minutes on one core
 
-People are drawn from a random-effects model, so that every true rate is known. A same pair of person i has the score
-g + a_i + noise, a different pair of i and j the score -h + b_i + b_j + c_ij + noise; all effects are normal, and the
-variances of a score add up to 1. All pairs of four pictures each (uneven: three to eight) are scored.
+People are drawn from a random-effects model, so every true rate is known. A same pair of person i has the score
+g + a_i + noise, a different pair of i and j the score -h + b_i + b_j + c_ij + noise. All effects are normal, and the
+variances of a score sum to 1. All pairs of four images per person (uneven: three to eight) are scored.
 
-The first table has, for each rate and number of people, the lowest coverage over the kinds of people and the mean
-width: `old` of the percentile bootstrap over people, `new` of `cluster_intervals`. The second is the same for an
-accuracy over images. The third has, for each rule of a threshold, the highest share of repetitions over the kinds of
-people in which it is refused, and in which the true FMR exceeds the rate that was asked for.
+The first table lists, for each rate and number of people, the lowest coverage over the populations and the mean width,
+for the percentile bootstrap over people and for `cluster_intervals`, the jackknife. The second does the same for an
+accuracy over images. The third lists, for each threshold rule, the highest fraction of repetitions over the populations
+in which the rule is rejected, and in which the true FMR exceeds the rate of the rule.
 """
 
 import sys
@@ -28,25 +28,25 @@ RATES = ("accuracy", "f1", "fmr", "fnmr", "eer", "auc", "0.1", "0.01", "0.001")
 PEOPLE = (5, 8, 12, 20, 40)
 IMAGES = (8, 20, 50, 100)
 RULES = ("0.05", "0.05 at 95%", "0.2 at 95%")
-REPLICATES = 100  # of the bootstrap that is compared with
+REPLICATES = 100  # of the bootstrap
 
 
 class Kind(NamedTuple):
-    """A kind of people.
+    """Parameters of a simulated population.
 
     Attributes:
-        mean: of the scores, g for same and -h for different pairs, in standard deviations; the threshold is 0.
-        same: the share of the variance of same pairs that belongs to their person.
-        different: the share of the variance of different pairs that belongs to their two people.
-        pair: the share that belongs to the pair of people.
-        pictures: how many each person has, in turn.
+        mean: mean score of same pairs, and minus that of different pairs, in standard deviations; the threshold is 0.
+        same: fraction of the variance of same pairs due to the person.
+        different: fraction of the variance of different pairs due to the two people.
+        pair: fraction of the variance of different pairs due to the pair of people.
+        images: numbers of images of successive people, repeated cyclically.
     """
 
     mean: float
     same: float
     different: float
     pair: float
-    pictures: tuple[int, ...]
+    images: tuple[int, ...]
 
 
 KINDS = {
@@ -58,7 +58,7 @@ KINDS = {
 
 
 class Drawn(NamedTuple):
-    """Pairs of people that were drawn: similarity, people and scores in [0, 1], (m,) each; the threshold is 0.5."""
+    """Simulated pairs: similarity, people and scores in [0, 1], each (m,); the threshold is 0.5."""
 
     similarity: np.ndarray
     person1: np.ndarray
@@ -66,16 +66,16 @@ class Drawn(NamedTuple):
     scores: np.ndarray
 
 
-class Held(NamedTuple):
-    """Of some repetitions: the share whose interval held the truth, and the mean width."""
+class IntervalStats(NamedTuple):
+    """Fraction of repetitions whose interval contains the true rate, and mean width."""
 
     coverage: float
     width: float
 
 
 def draw(kind: Kind, people: int, rng: np.random.Generator) -> Drawn:
-    labels = np.repeat(np.arange(people), np.resize(kind.pictures, people))
-    first, second = (labels[side] for side in np.triu_indices(labels.size, 1))
+    labels = np.repeat(np.arange(people), np.resize(kind.images, people))
+    first, second = labels[np.stack(np.triu_indices(labels.size, 1))]
     of_same = rng.normal(0, kind.same**0.5, people)
     of_different = rng.normal(0, (kind.different / 2) ** 0.5, people)
     of_pair = rng.normal(0, kind.pair**0.5, (people, people))
@@ -93,7 +93,7 @@ def draw(kind: Kind, people: int, rng: np.random.Generator) -> Drawn:
 
 
 def truth(kind: Kind, similarity: np.ndarray) -> dict[str, float]:
-    """The rates of all people of this kind, at the shares of same and different pairs that were drawn."""
+    """Returns the true rates of the population, for the given proportion of same and different pairs."""
     wrong, same = ndtr(-kind.mean), int(similarity.sum())
     different = similarity.size - same
     fnmr_at = {str(fmr): ndtr(-ndtri(fmr) - 2 * kind.mean) for fmr in (0.1, 0.01, 0.001)}
@@ -102,19 +102,19 @@ def truth(kind: Kind, similarity: np.ndarray) -> dict[str, float]:
     return {name: float(rate) for name, rate in (rates | {"auc": ndtr(2**0.5 * kind.mean)} | fnmr_at).items()}
 
 
-def new(drawn: Drawn) -> dict[str, tuple[float, float]]:
+def jackknife(drawn: Drawn) -> dict[str, tuple[float, float]]:
     intervals = verification_report(*drawn, 0.5)["ci95"]
     intervals |= intervals.pop("fnmr_at_fmr")
     return {name: ends for name, ends in intervals.items() if ends is not None}
 
 
-def old(drawn: Drawn) -> dict[str, tuple[float, float]]:
+def bootstrap(drawn: Drawn) -> dict[str, tuple[float, float]]:
     rates = PairRates(drawn.similarity == 1, drawn.scores, drawn.scores >= 0.5)
     return bootstrap_people(drawn.person1, drawn.person2, rates.of, replicates=REPLICATES)
 
 
-def coverage(kind: Kind, people: int, repetitions: int, method=new) -> dict[str, Held]:
-    """By the name of the rate; a rate that the pairs never support is not in it."""
+def coverage(kind: Kind, people: int, repetitions: int, method=jackknife) -> dict[str, IntervalStats]:
+    """Returns the coverage by rate; omits a rate that the pairs never support."""
     rng = np.random.default_rng(people)
     found: dict[str, list[tuple[bool, float]]] = {}
     for _ in range(repetitions):
@@ -122,11 +122,11 @@ def coverage(kind: Kind, people: int, repetitions: int, method=new) -> dict[str,
         true = truth(kind, drawn.similarity)
         for name, (low, high) in method(drawn).items():
             found.setdefault(name, []).append((low - 1e-12 <= true[name] <= high + 1e-12, high - low))
-    return {name: Held(*np.mean(rows, axis=0).tolist()) for name, rows in found.items()}
+    return {name: IntervalStats(*np.mean(rows, axis=0).tolist()) for name, rows in found.items()}
 
 
-def image_coverage(images: int, repetitions: int) -> tuple[Held, Held]:
-    """Of an accuracy of 0.90 over images, of which each is in about 20 pairs: old, new."""
+def image_coverage(images: int, repetitions: int) -> tuple[IntervalStats, IntervalStats]:
+    """Returns the coverage of an accuracy of 0.90 over images in about 20 pairs each: bootstrap, jackknife."""
     rng, rows = np.random.default_rng(images), []
     for _ in range(repetitions):
         hard = rng.normal(0, 0.2**0.5, images)
@@ -138,23 +138,23 @@ def image_coverage(images: int, repetitions: int) -> tuple[Held, Held]:
         ends += cluster_intervals(first, second, np.zeros(first.size), rate)["accuracy"]
         rows.append([ends[0] <= 0.9 <= ends[1], ends[1] - ends[0], ends[2] <= 0.9 <= ends[3], ends[3] - ends[2]])
     means = np.mean(rows, axis=0).tolist()
-    return Held(*means[:2]), Held(*means[2:])
+    return IntervalStats(*means[:2]), IntervalStats(*means[2:])
 
 
 def exceeded(kind: Kind, people: int, rule: str, repetitions: int) -> tuple[float, float]:
-    """The shares of the repetitions in which the rule is refused, and in which the true FMR exceeds its rate."""
-    rng, asked = np.random.default_rng(people), parse_rule(rule)
-    rate = asked if isinstance(asked, float) else asked.fmr
-    refused = above = 0
+    """Returns the fraction of repetitions that reject the rule, and the fraction whose true FMR exceeds its rate."""
+    rng, parsed = np.random.default_rng(people), parse_rule(rule)
+    rate = parsed if isinstance(parsed, float) else parsed.fmr
+    rejected = above = 0
     for _ in range(repetitions):
         drawn = draw(kind, people, rng)
         try:
-            threshold = choose_threshold(drawn.similarity, drawn.scores, asked, drawn.person1, drawn.person2)
+            threshold = choose_threshold(drawn.similarity, drawn.scores, parsed, drawn.person1, drawn.person2)
         except SiameseError:
-            refused += 1
+            rejected += 1
         else:
             above += bool(ndtr(-logit(threshold) - kind.mean) > rate)
-    return refused / repetitions, above / repetitions
+    return rejected / repetitions, above / repetitions
 
 
 def tables(repetitions: int) -> Iterator[str]:
@@ -162,35 +162,33 @@ def tables(repetitions: int) -> Iterator[str]:
     yield "|---|---|" + "---|" * len(PEOPLE)
     runs = {
         (method, people): [coverage(kind, people, repetitions, method) for kind in KINDS.values()]
-        for method in (old, new)
+        for method in (bootstrap, jackknife)
         for people in PEOPLE
     }
     for name in RATES:
-        for method in (old, new):
-            cells = [cell([held[name] for held in runs[method, people] if name in held]) for people in PEOPLE]
+        for method in (bootstrap, jackknife):
+            cells = [cell([stats[name] for stats in runs[method, people] if name in stats]) for people in PEOPLE]
             label = f"FNMR at FMR {name}" if name[0] == "0" else name
             yield f"| {label} | {method.__name__} | " + " | ".join(cells) + " |"
-    yield ""
-    yield "| rate | method | " + " | ".join(f"{images} images" for images in IMAGES) + " |"
+    yield "\n| rate | method | " + " | ".join(f"{images} images" for images in IMAGES) + " |"
     yield "|---|---|" + "---|" * len(IMAGES)
-    for number, method in enumerate((old, new)):
+    for number, method in enumerate((bootstrap, jackknife)):
         cells = [cell([image_coverage(images, repetitions)[number]]) for images in IMAGES]
         yield f"| accuracy | {method.__name__} | " + " | ".join(cells) + " |"
-    yield ""
-    yield "| threshold | | " + " | ".join(f"{people} people" for people in PEOPLE) + " |"
+    yield "\n| threshold | | " + " | ".join(f"{people} people" for people in PEOPLE) + " |"
     yield "|---|---|" + "---|" * len(PEOPLE)
     for rule in RULES:
-        lr_multipliers = np.array([[exceeded(kind, n, rule, repetitions) for n in PEOPLE] for kind in KINDS.values()])
-        for number, what in enumerate(("refused", "exceeded")):
-            cells = [f"{share:.2f}" for share in lr_multipliers.max(axis=0)[:, number]]
-            yield f"| {rule} | {what} | " + " | ".join(cells) + " |"
+        fractions = np.array([[exceeded(kind, n, rule, repetitions) for n in PEOPLE] for kind in KINDS.values()])
+        for number, outcome in enumerate(("rejected", "exceeded")):
+            cells = [f"{fraction:.2f}" for fraction in fractions.max(axis=0)[:, number]]
+            yield f"| {rule} | {outcome} | " + " | ".join(cells) + " |"
 
 
-def cell(held: list[Held]) -> str:
-    """The lowest coverage and the mean width, or nothing where the pairs do not support the rate."""
-    if not held:
+def cell(stats: list[IntervalStats]) -> str:
+    """Formats the lowest coverage and the mean width; empty if the pairs do not support the rate."""
+    if not stats:
         return ""
-    return f"{min(one.coverage for one in held):.2f} ({np.mean([one.width for one in held]):.2f})"
+    return f"{min(one.coverage for one in stats):.2f} ({np.mean([one.width for one in stats]):.2f})"
 
 
 def main(repetitions: int) -> None:

@@ -1,4 +1,4 @@
-"""How the work grows when there is twice as much of it, four times over."""
+"""Growth of run time and memory as the input size doubles, four times in a row."""
 
 import statistics
 import tempfile
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from processes import ENVIRONMENT, in_a_process, peak, seconds, serve
+from processes import ENVIRONMENT, peak, run_in_process, seconds, worker
 from rows import Row, duration, memory
 
 from siamese_tf.config.train_config import TrainConfig
@@ -17,62 +17,61 @@ from siamese_tf.data.sampling.draw_pairs import make_pairs
 from siamese_tf.data.sources.load import Source
 
 SIZES = 5
-TURNS, LONG_ENOUGH = 5, 15.0  # at least so many turns, and more until so many seconds have passed
-MIN_SIZE, MOST = 1.8, 2.2  # times the seconds for twice the work
-FLAT = 4.0  # bytes that the memory grows by for each more pair, at most: not one number
+REPEATS, MIN_SECONDS = 5, 15.0  # minimum number of repeats, and minimum seconds in total
+MIN_RATIO, MAX_RATIO = 1.8, 2.2  # accepted range of the time ratio for twice the input
+MAX_BYTES_PER_PAIR = 4.0  # maximum growth of memory per additional pair
 SIZE = (28, 28, 1)
-IMAGES = 70_000  # to draw pairs of, as many as MNIST has
-FEW = 128  # images, so that hardly anything but pairs is scored
-PAIRS = 262_144  # the fewest
-SIDE = 4096  # rows of the matrix of scores
-# glibc: memory once used stays with the process. An answer of hundreds of MiB handed out anew each time costs what the
-# system, or the machine under it, happens to do for it.
-KEEPING_MEMORY = {**ENVIRONMENT, "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
+IMAGES = 70_000  # to draw pairs from: the size of MNIST
+SCORED_IMAGES = 128  # few, so that scoring pairs dominates the time
+PAIRS = 262_144  # smallest size
+SIDE = 4096  # rows of the score matrix
+# Makes glibc keep freed memory: allocating hundreds of MiB anew for each call takes a time that varies between systems.
+REUSED_MEMORY = {**ENVIRONMENT, "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 
 Action = Callable[[int], Any]
 
 
 def rows(files: list[Path]) -> list[Row]:
-    """How everything of SERIES grows, each in a process of its own, and the memory of scoring."""
+    """Returns the growth of each task in SERIES, and of the memory of scoring."""
     return [*(_row(*series, str(files[0])) for series in SERIES), _memory_row()]
 
 
-def _row(what: str, of: str, first: int, prepare: Callable[..., Action], train_file: str) -> Row:
-    environment = KEEPING_MEMORY if prepare is matrix else ENVIRONMENT
-    turns = in_a_process(measure, prepare.__name__, first, train_file, environment=environment).answer
-    ratios = [statistics.median(turn[size + 1] / turn[size] for turn in turns) for size in range(SIZES - 1)]
-    least, most = (statistics.median(turn[size] for turn in turns) for size in (0, -1))
+def _row(task: str, unit: str, first: int, prepare: Callable[..., Action], train_file: str) -> Row:
+    environment = REUSED_MEMORY if prepare is matrix else ENVIRONMENT
+    repeats = run_in_process(measure, prepare.__name__, first, train_file, environment=environment).result
+    ratios = [statistics.median(repeat[size + 1] / repeat[size] for repeat in repeats) for size in range(SIZES - 1)]
+    smallest, largest = (statistics.median(repeat[size] for repeat in repeats) for size in (0, -1))
     return Row(
-        f"{what}: {first:,} to {first * 2 ** (SIZES - 1):,} {of}",
-        f"{duration(least)} to {duration(most)}",
-        times=" ".join(f"{ratio:.2f}" for ratio in ratios),
-        bar=f"{MIN_SIZE} to {MOST} each",
-        met=all(MIN_SIZE <= ratio <= MOST for ratio in ratios),
+        f"{task}: {first:,} to {first * 2 ** (SIZES - 1):,} {unit}",
+        f"{duration(smallest)} to {duration(largest)}",
+        ratio=" ".join(f"{ratio:.2f}" for ratio in ratios),
+        target=f"{MIN_RATIO} to {MAX_RATIO} each",
+        met=all(MIN_RATIO <= ratio <= MAX_RATIO for ratio in ratios),
     )
 
 
 def _memory_row() -> Row:
-    peaks = in_a_process(scoring_memory).answer
+    peaks = run_in_process(scoring_memory).result
     growth = (peaks[-1] - peaks[0]) / (PAIRS * (2 ** (SIZES - 1) - 1))
     return Row(
         f"memory of scoring: {PAIRS:,} to {PAIRS * 2 ** (SIZES - 1):,} pairs",
         f"{memory(peaks[0])} to {memory(peaks[-1])}",
-        times=f"{growth:.1f} bytes a pair",
-        bar=f"at most {FLAT:g} bytes a pair",
-        met=growth <= FLAT,
+        ratio=f"{growth:.1f} bytes per pair",
+        target=f"at most {MAX_BYTES_PER_PAIR:g} bytes per pair",
+        met=growth <= MAX_BYTES_PER_PAIR,
     )
 
 
 def measure(prepare: str, first: int, train_file: str) -> list[list[float]]:
-    """For each turn, the seconds of every size."""
+    """Returns the seconds of every size, for each repeat."""
     sizes = [first * 2**size for size in range(SIZES)]
     with tempfile.TemporaryDirectory() as folder:
         action = globals()[prepare](load_pair_file(train_file), sizes, Path(folder))
-        turns: list[list[float]] = []
-        while len(turns) < TURNS or sum(map(sum, turns)) < LONG_ENOUGH:
-            action(first)  # after the largest size memory is given back, and the next to ask for some would pay
-            turns.append([seconds(lambda size=size: action(size)) for size in sizes])
-        return turns
+        repeats: list[list[float]] = []
+        while len(repeats) < REPEATS or sum(map(sum, repeats)) < MIN_SECONDS:
+            action(first)  # absorbs the cost of memory returned to the system after the largest size
+            repeats.append([seconds(lambda size=size: action(size)) for size in sizes])
+        return repeats
 
 
 def drawing(file: PairDataset, sizes: list[int], folder: Path) -> Action:
@@ -82,7 +81,7 @@ def drawing(file: PairDataset, sizes: list[int], folder: Path) -> Action:
 
 def generating(file: PairDataset, sizes: list[int], folder: Path) -> Action:
     rng = np.random.default_rng(0)
-    images = rng.integers(256, size=(sizes[-1], *SIZE), dtype=np.uint8)  # no two alike
+    images = rng.integers(256, size=(sizes[-1], *SIZE), dtype=np.uint8)  # all distinct
     labels, is_test = np.resize(np.arange(10), sizes[-1]), rng.random(sizes[-1]) < 1 / 7
 
     def generate(size: int) -> None:
@@ -137,14 +136,14 @@ def training(file: PairDataset, sizes: list[int], folder: Path) -> Action:
 
 
 def scoring_memory() -> list[float]:
-    """The most bytes the process held up to each size, less what all pairs and the scores of this size take."""
+    """Returns the peak memory of scoring at each size, in bytes, without the pairs and their scores."""
     sizes = [PAIRS * 2**size for size in range(SIZES)]
     model, images, (img1, img2) = _model(SIZE), *_drawn_pairs(sizes[-1])
     peaks = []
     for size in sizes:
         scores = model.score_pairs(images, img1[:size], img2[:size])
         peaks.append(peak() - img1.nbytes - img2.nbytes - scores.nbytes)
-        del scores  # or the next size would count it, too
+        del scores  # excludes them from the peak of the next size
     return peaks
 
 
@@ -155,14 +154,16 @@ def _model(size: tuple[int, int, int]) -> Any:
 
 
 def _drawn_pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """FEW images of noise, and (2, count) int32 positions among them."""
+    """Returns SCORED_IMAGES noise images, and int32 indices (2, count) of pairs of them."""
     rng = np.random.default_rng(0)
-    return rng.integers(256, size=(FEW, *SIZE), dtype=np.uint8), rng.integers(FEW, size=(2, count), dtype=np.int32)
+    return rng.integers(256, size=(SCORED_IMAGES, *SIZE), dtype=np.uint8), rng.integers(
+        SCORED_IMAGES, size=(2, count), dtype=np.int32
+    )
 
 
 SERIES = (
     ("drawing pairs", f"pairs of {IMAGES:,} images", 125_000, drawing),
-    ("generating pair files", "images, ten pairs an image", 5_000, generating),
+    ("generating pair files", "images, ten pairs per image", 5_000, generating),
     ("reading pair files", "images and pairs", 20_000, reading),
     ("embedding", "images", 3_000, embedding),
     ("scoring listed pairs", "pairs", PAIRS, scoring),
@@ -171,4 +172,4 @@ SERIES = (
 )
 
 if __name__ == "__main__":
-    serve()
+    worker()

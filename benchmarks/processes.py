@@ -1,6 +1,6 @@
-"""Processes of their own: what they cost, what they answer, and how two of them take turns.
+"""Runs functions in subprocesses and measures their time and peak memory; alternates between several of them.
 
-A module whose functions are to run in processes ends with `if __name__ == "__main__": serve()`.
+A module whose functions run in subprocesses ends with `if __name__ == "__main__": worker()`.
 """
 
 import json
@@ -18,69 +18,78 @@ from typing import Any, NamedTuple
 ENVIRONMENT = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
-class Killed(SystemExit):
-    """The system ended a process, as it does where memory runs out."""
+class ProcessKilled(SystemExit):
+    """Raised when the system killed a subprocess, as it does when memory runs out."""
 
 
 class Run(NamedTuple):
-    """What a process cost: seconds of all processors, seconds by the clock, and the most bytes it held."""
+    """Cost and output of a subprocess.
+
+    Attributes:
+        cpu: processor time in seconds, summed over all cores.
+        wall: wall time in seconds.
+        bytes: peak resident memory.
+        output: text written to standard output.
+    """
 
     cpu: float
     wall: float
     bytes: float
-    printed: str
+    output: str
 
     @property
-    def answer(self) -> Any:
-        """What the function of `in_a_process` returned."""
-        return json.loads(self.printed.splitlines()[-1])
+    def result(self) -> Any:
+        """Return value of the function called by `run_in_process`."""
+        return json.loads(self.output.splitlines()[-1])
 
 
 def run(*arguments: str, cwd: Path | None = None, environment: Mapping[str, str] = ENVIRONMENT) -> Run:
-    """Runs Python with these arguments, to the end."""
+    """Runs Python with these arguments and waits for it to end."""
     command = [sys.executable, "-W", "ignore", *arguments]
     with tempfile.TemporaryFile("w+") as errors:
         started = time.perf_counter()
         with subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=errors) as process:
             assert process.stdout is not None
-            printed = process.stdout.read().decode()
+            output = process.stdout.read().decode()
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         wall = time.perf_counter() - started
         errors.seek(0)
-        why = errors.read()
+        message = errors.read()
     if process.returncode < 0:
-        raise Killed(f"bench: `{' '.join(command)}` was killed, perhaps for want of memory")
+        raise ProcessKilled(f"bench: `{' '.join(command)}` was killed, perhaps because memory ran out")
     if process.returncode > 0:
-        raise SystemExit(f"bench: `{' '.join(command)}` failed:\n{why}")
-    return Run(usage.ru_utime + usage.ru_stime, wall, _peak(usage), printed)
+        raise SystemExit(f"bench: `{' '.join(command)}` failed:\n{message}")
+    return Run(usage.ru_utime + usage.ru_stime, wall, _peak(usage), output)
 
 
 def median_run(runs: int, *arguments: str, cwd: Path | None = None) -> Run:
-    """The medians of several runs; of what they printed, the last."""
+    """Returns the median costs of several runs, with the output of the last."""
     done = [run(*arguments, cwd=cwd) for _ in range(runs)]
-    return Run(*(statistics.median(one[field] for one in done) for field in range(3)), done[-1].printed)
+    return Run(*(statistics.median(one[field] for one in done) for field in range(3)), done[-1].output)
 
 
-def in_a_process(
+def run_in_process(
     function: Callable[..., Any],
     *arguments: Any,
     cwd: Path | None = None,
     environment: Mapping[str, str] = ENVIRONMENT,
 ) -> Run:
-    """Calls a function of a module that serves, with plain values, in a process of its own."""
+    """Calls a function in a subprocess; its module calls `worker`, and its arguments must be JSON values."""
     return run(*_command(function, arguments), cwd=cwd, environment=environment)
 
 
-def take_turns(turns: int, *prepared: tuple[Callable[..., Callable[[], Any]], tuple]) -> list[list[float]]:
-    """Seconds of actions that take turns, each in a process of its own.
+def alternate(repeats: int, *prepared: tuple[Callable[..., Callable[[], Any]], tuple]) -> list[list[float]]:
+    """Times several actions alternately, each in its own subprocess.
+
+    Alternating exposes all actions to the same changes in the load of the machine.
 
     Args:
-        turns: how often each is run, after a first time that does not count.
-        prepared: functions that prepare an action and return it, with their arguments.
+        repeats: number of timed calls of each action, after one warm-up call.
+        prepared: pairs (function, arguments); the function returns the action to time.
 
     Returns:
-        For each turn, the seconds of each action.
+        A list of length `repeats` with the seconds of each action.
     """
     processes = [
         subprocess.Popen(
@@ -94,7 +103,7 @@ def take_turns(turns: int, *prepared: tuple[Callable[..., Callable[[], Any]], tu
         for function, arguments in prepared
     ]
     try:
-        return [[_turn(process) for process in processes] for _ in range(turns + 1)][1:]
+        return [[_timed_call(process) for process in processes] for _ in range(repeats + 1)][1:]
     finally:
         for process in processes:
             process.kill()
@@ -102,29 +111,29 @@ def take_turns(turns: int, *prepared: tuple[Callable[..., Callable[[], Any]], tu
 
 
 def peak() -> float:
-    """The most bytes that this process has held."""
+    """Returns the peak resident memory of this process, in bytes."""
     return _peak(resource.getrusage(resource.RUSAGE_SELF))
 
 
 def seconds(action: Callable[[], Any]) -> float:
-    """The seconds that an action takes, or those that it returns as a float because not all of it should count."""
+    """Returns the seconds that an action takes, or its return value if that is a float (its own measurement)."""
     started = time.perf_counter()
-    counted = action()
-    return counted if isinstance(counted, float) else time.perf_counter() - started
+    measured = action()
+    return measured if isinstance(measured, float) else time.perf_counter() - started
 
 
-def serve() -> None:
-    """In the process: calls the function named on the command line, and prints what it returns.
+def worker() -> None:
+    """Calls the function named on the command line and prints its return value as JSON.
 
-    Of an action, returned to take turns, it prints the seconds each time that a line comes in.
+    If the function returns an action, runs it once for each line on standard input and prints its seconds.
     """
     name, arguments = sys.argv[1:]
-    answer = getattr(sys.modules["__main__"], name)(*json.loads(arguments))
-    if not callable(answer):
-        print(json.dumps(answer))
+    result = getattr(sys.modules["__main__"], name)(*json.loads(arguments))
+    if not callable(result):
+        print(json.dumps(result))
         return
     for _ in sys.stdin:
-        print(seconds(answer), flush=True)
+        print(seconds(result), flush=True)
 
 
 def _peak(usage: resource.struct_rusage) -> float:
@@ -135,12 +144,12 @@ def _command(function: Callable[..., Any], arguments: tuple) -> list[str]:
     return [function.__code__.co_filename, function.__name__, json.dumps(arguments)]
 
 
-def _turn(process: subprocess.Popen) -> float:
+def _timed_call(process: subprocess.Popen) -> float:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
         process.stdin.write("\n")
         process.stdin.flush()
         return float(process.stdout.readline())
-    except (OSError, ValueError) as error:  # a broken pipe, or an empty line: the process has ended
-        raise SystemExit(f"bench: `{' '.join(map(str, process.args))}` failed; run it to see why") from error
+    except (OSError, ValueError) as error:  # a broken pipe or an empty line: the subprocess has ended
+        raise SystemExit(f"bench: `{' '.join(map(str, process.args))}` failed. Run it to see the error.") from error

@@ -1,4 +1,4 @@
-"""The plain way, to compare with: pairs as text, stacked pairs in memory, a network of two inputs for Keras' `fit`."""
+"""Baselines: pairs as text, pairs stacked in memory, and a two-input network trained with Keras `fit`."""
 
 import os
 import time
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from processes import seconds, serve
+from processes import seconds, worker
 
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset, load_pair_file
 from siamese_tf.evaluation.thresholds import max_accuracy_threshold
@@ -18,7 +18,7 @@ Stacked = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def write_text(path: Path, pairs: PairDataset, count: int) -> None:
-    """The first pairs as text, three lines each: the pixels of one image, those of the other, the similarity."""
+    """Writes the first `count` pairs as text, three lines each: pixels of both images, then the similarity."""
     with open(path, "w", encoding="ascii") as file:
         for img1, img2, similarity in zip(pairs.img1[:count], pairs.img2[:count], pairs.similarity, strict=False):
             for image in (img1, img2):
@@ -27,7 +27,7 @@ def write_text(path: Path, pairs: PairDataset, count: int) -> None:
 
 
 def read_text(path: Path) -> Stacked:
-    """Both images of each pair, (m, h * w * c) float32 from 0 to 1, and the similarity (m,)."""
+    """Returns the images of each pair, two arrays (m, h * w * c) float32 in [0, 1], and the similarity (m,)."""
     first, second, similarity = [], [], []
     with open(path, encoding="ascii") as file:
         for one, other, same in zip(file, file, file, strict=True):
@@ -39,24 +39,24 @@ def read_text(path: Path) -> Stacked:
 
 
 def write_sample(pair_file: str, path: str, count: int) -> float:
-    """Seconds to write so many pairs of a file as text."""
+    """Returns the seconds to write the first `count` pairs of a file as text."""
     pairs = load_pair_file(pair_file)
     return seconds(lambda: write_text(Path(path), pairs, count))
 
 
 def read_sample(path: str) -> float:
-    """Seconds to read pairs from text."""
+    """Returns the seconds to read pairs from text."""
     return seconds(lambda: read_text(Path(path)))
 
 
 def stacked(pairs: PairDataset, rows: np.ndarray) -> Stacked:
-    """What `read_text` gives, of these rows of a pair file, as images (m, h, w, c)."""
+    """Returns the images of these rows, two arrays (m, h, w, c) float32 in [0, 1], and the similarity (m,)."""
     a, b = (pairs.images[side[rows]].astype(np.float32) / np.float32(255) for side in (pairs.img1, pairs.img2))
     return a, b, pairs.similarity[rows].astype(np.float32)
 
 
 def network(input_size: tuple[int, int, int]) -> Any:
-    """The reference tower on two inputs, both embeddings side by side, Dense 16 - 4 - 1; compiled."""
+    """Builds and compiles the reference tower on two inputs, with concatenated embeddings and Dense 16, 4 and 1."""
     from tensorflow import keras
 
     tower = keras.Sequential(
@@ -78,12 +78,12 @@ def network(input_size: tuple[int, int, int]) -> Any:
 
 
 def fit_for(limit: float, train_file: str, test_file: str) -> dict[str, float]:
-    """Reads pairs and fits the network until so many seconds have passed since the process began.
+    """Fits the network until `limit` seconds have passed since this process started.
 
     Returns:
-        The passes over the pairs, and the accuracy on the test pairs with the best threshold of the validation pairs.
+        Number of epochs, and test accuracy at the threshold that maximizes validation accuracy.
     """
-    began = time.time() - process_age()
+    started = time.time() - process_age()
     from tensorflow import keras
 
     pairs, test = load_pair_file(train_file), load_pair_file(test_file)
@@ -91,19 +91,19 @@ def fit_for(limit: float, train_file: str, test_file: str) -> dict[str, float]:
     model = network(pairs.images.shape[1:])
     steps = 0
 
-    def watch(batch: int, logs: dict[str, Any]) -> None:
+    def check_time(batch: int, logs: dict[str, Any]) -> None:
         nonlocal steps
         steps += 1
-        model.stop_training = time.time() - began >= limit
+        model.stop_training = time.time() - started >= limit
 
-    stop = keras.callbacks.LambdaCallback(on_train_batch_end=watch)
+    stop = keras.callbacks.LambdaCallback(on_train_batch_end=check_time)
     model.fit([a, b], similarity, batch_size=BATCH, epochs=1000, callbacks=[stop], verbose=0)
-    answers = []
+    predictions = []
     for file, split in ((pairs, VALIDATION), (test, TEST)):
         a, b, similarity = stacked(file, file.rows(split))
-        answers.append((similarity, model.predict([a, b], batch_size=BATCH, verbose=0)[:, 0]))
-    threshold = max_accuracy_threshold(*answers[0])
-    similarity, scores = answers[1]
+        predictions.append((similarity, model.predict([a, b], batch_size=BATCH, verbose=0)[:, 0]))
+    threshold = max_accuracy_threshold(*predictions[0])
+    similarity, scores = predictions[1]
     return {
         "epochs": steps * BATCH / len(pairs.rows(TRAIN)),
         "accuracy": float(np.mean((scores >= threshold) == similarity)),
@@ -111,14 +111,14 @@ def fit_for(limit: float, train_file: str, test_file: str) -> dict[str, float]:
 
 
 def process_age() -> float:
-    """Seconds since this process began, by the system's account where there is one."""
+    """Returns the seconds since this process started, from /proc if it exists, else its processor time."""
     try:
-        began = int(Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
+        start_ticks = int(Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
         uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
-        return uptime - began / os.sysconf("SC_CLK_TCK")
+        return uptime - start_ticks / os.sysconf("SC_CLK_TCK")
     except OSError:
         return time.process_time()
 
 
 if __name__ == "__main__":
-    serve()
+    worker()

@@ -1,30 +1,43 @@
-"""The rows of the table, and how their numbers are written."""
+"""Rows of the benchmark table, the format of their numbers, and the printed table."""
 
+import sys
 from typing import NamedTuple
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
 
 
 class Row(NamedTuple):
     """One line of the table.
 
     Attributes:
-        what: is measured.
-        ours: what it costs with this project.
-        plain: what it costs the plain way, where there is one.
-        times: how many times as good ours is, in words.
-        bar: what was promised; empty where nothing was.
-        met: whether it is kept.
+        task: what is measured.
+        ours: cost with siamese_tf.
+        baseline: cost of the baseline; empty if there is none.
+        ratio: baseline divided by ours, or the ratios of successive sizes.
+        target: required result; empty if there is none.
+        met: True if the target is met.
     """
 
-    what: str
+    task: str
     ours: str
-    plain: str = ""
-    times: str = ""
-    bar: str = ""
+    baseline: str = ""
+    ratio: str = ""
+    target: str = ""
     met: bool = True
 
     @property
     def verdict(self) -> str:
-        return f"{self.bar}: {'met' if self.met else 'MISSED'}" if self.bar else ""
+        return f"{self.target}: {'met' if self.met else 'MISSED'}" if self.target else ""
+
+
+def show(rows: list[Row]) -> None:
+    """Prints the table; output that does not go to a terminal is valid Markdown."""
+    table = Table("task", "siamese_tf", "baseline", "ratio", "target", box=box.MARKDOWN)
+    for row in rows:
+        table.add_row(row.task, row.ours, row.baseline, row.ratio, row.verdict)
+    Console(width=None if sys.stdout.isatty() else 250).print(table)
 
 
 def duration(seconds: float) -> str:
@@ -34,7 +47,7 @@ def duration(seconds: float) -> str:
 
 
 def memory(size: float) -> str:
-    """Bytes, for people."""
+    """Formats a number of bytes."""
     return f"{size / 2**20:,.0f} MiB" if size < 2**30 else f"{size / 2**30:,.{1 if size < 2**34 else 0}f} GiB"
 
 
@@ -42,5 +55,5 @@ def times(ratio: float) -> str:
     return f"{ratio:.{1 if ratio < 10 else 0}f}x"
 
 
-def rate(count: float, seconds: float, of: str) -> str:
-    return f"{count / seconds:,.0f} {of}/s"
+def rate(count: float, seconds: float, unit: str) -> str:
+    return f"{count / seconds:,.0f} {unit}/s"

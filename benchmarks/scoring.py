@@ -1,22 +1,22 @@
-"""Scoring: pairs against Keras' `predict`, all pairs of two sets, and the best of a gallery without all pairs."""
+"""Scoring of listed pairs against Keras `predict`, `score_matrix`, and `top_k` in a large gallery."""
 
 import statistics
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from processes import in_a_process, peak, seconds, serve
+from processes import peak, run_in_process, seconds, worker
 from rows import Row, duration, memory, rate, times
 
 from siamese_tf.data.sampling.draw_pairs import make_pairs
 from siamese_tf.data.sources.load import load_source
 
 RUNS = 3
-IMAGES, PAIRS = 60_000, 100_000  # to score; as many as there are
-QUICKER = 2.5  # than predict, at least
+IMAGES, PAIRS = 60_000, 100_000  # at most; fewer if the data set is smaller
+MIN_SPEEDUP = 2.5  # over Keras `predict`
 SIDE, GALLERY, K = 10_000, 60_000, 10
 PAIRS_PER_SECOND = 50e6
-CHECKED = 20  # rows of the answers
+CHECKED_ROWS = 20  # rows compared with listed scores
 INPUT_SIZE, DIMENSIONS = (28, 28, 1), 128
 
 
@@ -25,48 +25,48 @@ def rows(files: list[Path]) -> list[Row]:
 
 
 def _pairs_row(dataset: str) -> Row:
-    answer = in_a_process(score_pairs, dataset).answer
-    ours, plain = (statistics.median(column) for column in zip(*answer["turns"], strict=True))
-    ratio = statistics.median(theirs / own for own, theirs in answer["turns"])
+    result = run_in_process(score_pairs, dataset).result
+    ours, plain = (statistics.median(column) for column in zip(*result["seconds"], strict=True))
+    ratio = statistics.median(baseline / ours for ours, baseline in result["seconds"])
     return Row(
-        f"scoring {answer['pairs']:,} pairs of {answer['images']:,} images",
-        f"{duration(ours)}, {rate(answer['pairs'], ours, 'pairs')}",
+        f"scoring {result['pairs']:,} pairs of {result['images']:,} images",
+        f"{duration(ours)}, {rate(result['pairs'], ours, 'pairs')}",
         f"{duration(plain)}, keras predict",
         times(ratio),
-        f"at least {QUICKER}x",
-        ratio >= QUICKER,
+        f"at least {MIN_SPEEDUP}x",
+        ratio >= MIN_SPEEDUP,
     )
 
 
 def _all_pairs_rows() -> list[Row]:
-    nothing, matrix, best = (in_a_process(function).answer for function in (no_pairs, score_matrix, top_k))
-    of_matrix, of_best = SIDE * SIDE, SIDE * GALLERY
+    setup, matrix, best = (run_in_process(function).result for function in (setup_only, score_matrix, top_k))
+    matrix_pairs, gallery_pairs = SIDE * SIDE, SIDE * GALLERY
     return [
         Row(
             f"score_matrix, {SIDE:,} x {SIDE:,} embeddings",
-            f"{duration(matrix['seconds'])}, {rate(of_matrix / 1e6, matrix['seconds'], 'million pairs')}",
-            bar=f"at least {PAIRS_PER_SECOND / 1e6:.0f} million pairs/s",
-            met=of_matrix / matrix["seconds"] >= PAIRS_PER_SECOND,
+            f"{duration(matrix['seconds'])}, {rate(matrix_pairs / 1e6, matrix['seconds'], 'million pairs')}",
+            target=f"at least {PAIRS_PER_SECOND / 1e6:.0f} million pairs/s",
+            met=matrix_pairs / matrix["seconds"] >= PAIRS_PER_SECOND,
         ),
         Row(
-            "the same: memory, with the answer",
-            memory(matrix["bytes"] - nothing["bytes"]),
-            f"{memory(4 * of_matrix)}, the answer alone",
+            "same: memory, including the result",
+            memory(matrix["bytes"] - setup["bytes"]),
+            f"{memory(4 * matrix_pairs)}, the result alone",
         ),
         Row(
-            f"top_k, the best {K} of {GALLERY:,} for {SIDE:,}",
-            f"{duration(best['seconds'])}, {rate(of_best / 1e6, best['seconds'], 'million pairs')}",
+            f"top_k, best {K} of {GALLERY:,} for {SIDE:,} queries",
+            f"{duration(best['seconds'])}, {rate(gallery_pairs / 1e6, best['seconds'], 'million pairs')}",
         ),
         Row(
-            "the same: memory, with the answer",
-            memory(best["bytes"] - nothing["bytes"]),
-            f"{memory(4 * of_best)}, the matrix of scores",
+            "same: memory, including the result",
+            memory(best["bytes"] - setup["bytes"]),
+            f"{memory(4 * gallery_pairs)}, the score matrix",
         ),
     ]
 
 
 def score_pairs(dataset: str) -> dict[str, Any]:
-    """Each image embedded once, and `predict` on the two stacked image arrays, by turns: seconds of either."""
+    """Returns the seconds of `score_pairs` and of Keras `predict` on two stacked image arrays, measured alternately."""
     from siamese_tf.models.siamese_model import SiameseModel
 
     source = load_source(dataset)
@@ -76,46 +76,48 @@ def score_pairs(dataset: str) -> dict[str, Any]:
     height, width, channels = images.shape[1:]
     model = SiameseModel((height, width, channels))
 
-    def once(pairs: int = count) -> np.ndarray:
+    def score(pairs: int = count) -> np.ndarray:
         return model.score_pairs(images, img1[:pairs], img2[:pairs])
 
     def predict(pairs: int = count) -> np.ndarray:
         return model.predict([images[img1[:pairs]], images[img2[:pairs]]], batch_size=512, verbose=0)
 
-    if not np.allclose(once(1024), predict(1024), atol=1e-4):  # the first call of each is the warm-up
-        raise SystemExit("the two ways of scoring disagree")
-    return {"turns": [(seconds(once), seconds(predict)) for _ in range(RUNS)], "pairs": count, "images": len(images)}
+    if not np.allclose(score(1024), predict(1024), atol=1e-4):  # also the warm-up call
+        raise SystemExit("bench: score_pairs and Keras predict give different scores")
+    return {"seconds": [(seconds(score), seconds(predict)) for _ in range(RUNS)], "pairs": count, "images": len(images)}
 
 
-def no_pairs() -> dict[str, float]:
-    """The memory that the next two begin with."""
+def setup_only() -> dict[str, float]:
+    """Returns the peak memory before the actual work of `score_matrix` and `top_k`."""
     model, queries, gallery = _model(), _embeddings(SIDE, 0), _embeddings(GALLERY, 1)
-    model.all_pairs.top_k(queries[:CHECKED], gallery[:CHECKED], K)
+    model.all_pairs.top_k(queries[:CHECKED_ROWS], gallery[:CHECKED_ROWS], K)
     return {"bytes": peak()}
 
 
 def score_matrix() -> dict[str, float]:
-    """Median seconds, and the memory of the process."""
+    """Returns the median seconds and the peak memory of the process."""
     model, a, b = _model(), _embeddings(SIDE, 0), _embeddings(SIDE, 1)
-    model.all_pairs.score_matrix(a[:CHECKED], b)
+    model.all_pairs.score_matrix(a[:CHECKED_ROWS], b)
     cost = {
         "seconds": statistics.median(seconds(lambda: model.all_pairs.score_matrix(a, b)) for _ in range(RUNS)),
         "bytes": peak(),
     }
-    if not np.allclose(model.all_pairs.score_matrix(a[:CHECKED], b), _listed_scores(model, a[:CHECKED], b), atol=1e-4):
-        raise SystemExit("score_matrix and the scores of listed pairs disagree")
+    if not np.allclose(
+        model.all_pairs.score_matrix(a[:CHECKED_ROWS], b), _listed_scores(model, a[:CHECKED_ROWS], b), atol=1e-4
+    ):
+        raise SystemExit("bench: score_matrix and the scores of listed pairs differ")
     return cost
 
 
 def top_k() -> dict[str, float]:
-    """Seconds, and the memory of the process."""
+    """Returns the seconds and the peak memory of the process."""
     model, queries, gallery = _model(), _embeddings(SIDE, 0), _embeddings(GALLERY, 1)
-    model.all_pairs.top_k(queries[:CHECKED], gallery, K)
+    model.all_pairs.top_k(queries[:CHECKED_ROWS], gallery, K)
     cost = {"seconds": seconds(lambda: model.all_pairs.top_k(queries, gallery, K)), "bytes": peak()}
-    _, found = model.all_pairs.top_k(queries[:CHECKED], gallery, K)
-    best = np.sort(_listed_scores(model, queries[:CHECKED], gallery))[:, : -K - 1 : -1]
+    _, found = model.all_pairs.top_k(queries[:CHECKED_ROWS], gallery, K)
+    best = np.sort(_listed_scores(model, queries[:CHECKED_ROWS], gallery))[:, : -K - 1 : -1]
     if not np.allclose(found, best, atol=1e-4):
-        raise SystemExit("top_k does not find the best scores")
+        raise SystemExit("bench: top_k does not return the highest scores")
     return cost
 
 
@@ -130,7 +132,7 @@ def _embeddings(count: int, seed: int) -> np.ndarray:
 
 
 def _listed_scores(model: Any, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(n, m) scores, by way of listed pairs."""
+    """Returns the score matrix (n, m), computed as listed pairs."""
     from siamese_tf.models.pair_logits import probability
 
     rows, columns = np.divmod(np.arange(len(a) * len(b)), len(b))
@@ -138,4 +140,4 @@ def _listed_scores(model: Any, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    serve()
+    worker()

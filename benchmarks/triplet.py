@@ -1,9 +1,9 @@
-"""What the triplet losses cost, forward and backward: ours, TensorFlow Addons' and the plain broadcast.
+"""Time and memory of triplet losses: siamese_tf, TensorFlow Addons, and batch-all by broadcasting.
 
     python benchmarks/triplet.py
 
-shows all of them at every size, in about six minutes; `make bench` shows a part. What is measured, and how, stands in
-`triplet_cost.py`.
+measures all losses at all sizes, in about six minutes; `make bench` shows some of them. `triplet_cost.py` describes
+the measurement.
 """
 
 import os
@@ -23,74 +23,75 @@ from triplet_cost import (
     HARD,
     HAS_ADDONS,
     MARGIN,
-    NOTHING,
+    MATMUL,
     SEMI_HARD,
     Cost,
-    check_same,
+    check_equal,
     free_memory,
-    in_full,
     measure,
+    total_cost,
 )
 
 SIZES = (128, 256, 512, 1024, 2048, 4096, 8192)
-COMPARED_AT = 1024
-PATIENT, QUICK = (3, 2.0), (2, 1.0)  # calls at least, and more until so many seconds have passed
-FEW, MANY = 512, 8192  # embeddings, in the rows of `make bench`
+COMPARISON_SIZE = 1024
+FULL, QUICK = (3, 2.0), (2, 1.0)  # minimum number of calls, and minimum seconds in total
+SMALL, LARGE = 512, 8192  # numbers of embeddings in the rows of `make bench`
 
 
 def rows(files: list[Path]) -> list[Row]:
-    """Without files of pairs: the cubic losses beside ours of the same value at FEW embeddings, and ours at MANY."""
-    nothing = {size: in_full(NOTHING, size, QUICK) for size in (FEW, MANY)}
+    """Compares equal losses at SMALL embeddings, and measures those of siamese_tf at LARGE; ignores the pair files."""
+    matmul = {size: total_cost(MATMUL, size, QUICK) for size in (SMALL, LARGE)}
     found = []
-    for theirs, name in CUBIC.items():
-        ours, plain = measure(name, FEW, nothing[FEW], None, QUICK), None
-        if HAS_ADDONS or theirs != ADDONS:
-            plain = measure(theirs, FEW, nothing[FEW], None, QUICK)
-            check_same(theirs, plain, ours)
-        found.append(_row(name, FEW, ours, plain, theirs))
+    for baseline, name in CUBIC.items():
+        ours, plain = measure(name, SMALL, matmul[SMALL], None, QUICK), None
+        if HAS_ADDONS or baseline != ADDONS:
+            plain = measure(baseline, SMALL, matmul[SMALL], None, QUICK)
+            check_equal(baseline, plain, ours)
+        found.append(_row(name, SMALL, ours, plain, baseline))
     return found + [
-        _row(name, MANY, measure(name, MANY, nothing[MANY], None, QUICK)) for name in (ALL, SEMI_HARD, HARD)
+        _row(name, LARGE, measure(name, LARGE, matmul[LARGE], None, QUICK)) for name in (ALL, SEMI_HARD, HARD)
     ]
 
 
-def _row(name: str, size: int, ours: Cost, plain: Cost | None = None, theirs: str = "") -> Row:
+def _row(name: str, size: int, ours: Cost, plain: Cost | None = None, baseline: str = "") -> Row:
     return Row(
         f"triplet loss, {name}, {size:,} embeddings",
         str(ours),
-        f"{plain}, {theirs.split(',')[0]}" if plain else "",
+        f"{plain}, {baseline.split(',')[0]}" if plain else "",
         times(plain.seconds / ours.seconds) if plain and plain.seconds and ours.seconds else "",
     )
 
 
 def compare(name: str, costs: dict[str, dict[int, Cost]]) -> str:
-    """How many times as much a cubic loss takes as ours of the same value, at COMPARED_AT or the next size below."""
+    """Describes the cost of a cubic loss relative to siamese_tf, at COMPARISON_SIZE or the largest smaller size run."""
     ours = costs[CUBIC[name]]
     run = {size: cost for size, cost in costs[name].items() if cost.seconds is not None}
     for size, cost in run.items():
-        check_same(name, cost, ours[size])
-    size = max(size for size in run if size <= COMPARED_AT)
-    longer, busier, more = (getattr(run[size], of) / getattr(ours[size], of) for of in ("seconds", "busy", "bytes"))
+        check_equal(name, cost, ours[size])
+    size = max(size for size in run if size <= COMPARISON_SIZE)
+    wall, cpu, memory_ratio = (getattr(run[size], of) / getattr(ours[size], of) for of in ("seconds", "cpu", "bytes"))
     return (
-        f"At {size:,}, {name} takes {longer:.0f} times as long as ours, {busier:.0f} times the processors' time and"
-        f" {more:.0f} times the memory."
+        f"At {size:,} embeddings, {name} takes {wall:.0f} times the wall time, {cpu:.0f} times the processor time and"
+        f" {memory_ratio:.0f} times the memory of siamese_tf."
     )
 
 
 def main() -> None:
     names = [ALL, SEMI_HARD, HARD, *([ADDONS] if HAS_ADDONS else []), BROADCAST]
     print(
-        f"Forward and backward, L2, margin {MARGIN}; {DIMENSIONS}-d embeddings of length 1, random; {CLASSES} classes."
+        "Forward and backward pass of the triplet losses: Euclidean distance, "
+        f"margin {MARGIN}, random unit embeddings with {DIMENSIONS} dimensions, {CLASSES} classes."
     )
-    print(f"{os.cpu_count()} processors, {memory(free_memory())} of memory free, Python {sys.version.split()[0]}.")
+    print(f"{os.cpu_count()} processors, {memory(free_memory())} of free memory, Python {sys.version.split()[0]}.")
     costs: dict[str, dict[int, Cost]] = {name: {} for name in names}
-    table = Table("embeddings", *(name if name in CUBIC else f"ours, {name}" for name in names))
+    table = Table("embeddings", *(name if name in CUBIC else f"siamese_tf, {name}" for name in names))
     for size in SIZES:
-        nothing = in_full(NOTHING, size, PATIENT)
+        matmul = total_cost(MATMUL, size, FULL)
         for name in names:
-            costs[name][size] = measure(name, size, nothing, costs[name].get(size // 2), PATIENT)
+            costs[name][size] = measure(name, size, matmul, costs[name].get(size // 2), FULL)
         table.add_row(f"{size:,}", *(str(costs[name][size]) for name in names), end_section=True)
     Console().print(table)
-    print("~: what it would take; not run where that is not free.")
+    print("~: estimated memory of a loss that was not run because less memory is free.")
     print("\n".join(compare(name, costs) for name in CUBIC if name in costs))
 
 

@@ -1,8 +1,8 @@
-"""What one triplet loss costs at one size, forward and backward, in a process of its own.
+"""Measures the forward and backward pass of one triplet loss at one batch size, in a subprocess.
 
-Its time is the median of several calls of a traced function, after a first one. Its memory is the most that the process
-held, less what one holds that only takes a product of the same embeddings. What grows with the cube of the batch is not
-started where, by the size before, it would not fit into memory.
+The time is the median of several calls of a traced function, after one warm-up call. The memory is the peak of the
+process minus the peak of a process that only multiplies the same embeddings. A loss with cubic memory is skipped if an
+extrapolation from the previous size exceeds the free memory.
 """
 
 import importlib.util
@@ -13,24 +13,31 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from processes import Killed, in_a_process, serve
+from processes import ProcessKilled, run_in_process, worker
 from rows import duration, memory
 
 CLASSES, DIMENSIONS, MARGIN = 10, 128, 0.5
-MOST = 0.9  # of the free memory
-NOTHING = "product of the embeddings"
+MAX_MEMORY_SHARE = 0.9  # of the free memory
+MATMUL = "product of the embeddings"
 ALL, SEMI_HARD, HARD = "batch-all", "semi-hard", "hard"
 ADDONS, BROADCAST = "Addons, semi-hard", "broadcast, batch-all"
-CUBIC = {ADDONS: SEMI_HARD, BROADCAST: ALL}  # -> ours of the same value
+CUBIC = {ADDONS: SEMI_HARD, BROADCAST: ALL}  # loss with n x n x n memory -> equal loss of siamese_tf
 HAS_ADDONS = importlib.util.find_spec("tensorflow_addons") is not None
 
 
 class Cost(NamedTuple):
-    """Of one loss at one size; all but `bytes` is None where it was not run. `busy`: seconds of all processors."""
+    """Cost of one loss at one batch size; times and loss are None if it was not run.
+
+    Attributes:
+        bytes: peak memory, or the estimate if it was not run.
+        seconds: wall time of one call.
+        cpu: processor time of one call in seconds, summed over all cores.
+        loss: value of the loss.
+    """
 
     bytes: float
     seconds: float | None = None
-    busy: float | None = None
+    cpu: float | None = None
     loss: float | None = None
 
     def __str__(self) -> str:
@@ -41,40 +48,40 @@ class Cost(NamedTuple):
         )
 
 
-def measure(name: str, size: int, nothing: Cost, smaller: Cost | None, least: tuple[int, float]) -> Cost:
-    """What a loss costs at one size.
+def measure(name: str, size: int, matmul: Cost, smaller: Cost | None, min_runs: tuple[int, float]) -> Cost:
+    """Returns the cost of a loss at one batch size, without the memory of TensorFlow and the embeddings.
 
     Args:
-        name: of the loss.
-        size: embeddings.
-        nothing: what NOTHING costs at this size, see `in_full`.
-        smaller: what the loss costs at half the size, if that is known: of a cubic one, it tells what this would take.
-        least: calls at least, and more until so many seconds have passed.
+        name: name of the loss.
+        size: number of embeddings.
+        matmul: `total_cost` of MATMUL at this size.
+        smaller: cost of the loss at half the size, if known; predicts the memory of a cubic loss.
+        min_runs: minimum number of calls, and minimum seconds in total.
     """
     needed = smaller.bytes * 8 if name in CUBIC and smaller else 0.0
-    if needed > MOST * free_memory():
+    if needed > MAX_MEMORY_SHARE * free_memory():
         return Cost(needed)
     try:
-        cost = in_full(name, size, least)
-    except Killed:
+        cost = total_cost(name, size, min_runs)
+    except ProcessKilled:
         return Cost(needed)
-    return cost._replace(bytes=max(cost.bytes - nothing.bytes, 2**20))
+    return cost._replace(bytes=max(cost.bytes - matmul.bytes, 2**20))
 
 
-def in_full(name: str, size: int, least: tuple[int, float]) -> Cost:
-    """What a loss costs, with all the memory of its process."""
-    run = in_a_process(call, name, size, *least)
-    return Cost(run.bytes, **run.answer)
+def total_cost(name: str, size: int, min_runs: tuple[int, float]) -> Cost:
+    """Returns the cost of a loss, including all memory of its process."""
+    run = run_in_process(call, name, size, *min_runs)
+    return Cost(run.bytes, **run.result)
 
 
-def check_same(name: str, cost: Cost, ours: Cost) -> None:
-    """Ends with a message where a cubic loss and ours do not have the same value."""
+def check_equal(name: str, cost: Cost, ours: Cost) -> None:
+    """Exits with a message if a cubic loss and the equal loss of siamese_tf have different values."""
     if cost.loss is not None and ours.loss is not None and not np.isclose(cost.loss, ours.loss, rtol=1e-4):
-        raise SystemExit(f"bench: {name} is {cost.loss}, and ours, {CUBIC[name]}, {ours.loss}")
+        raise SystemExit(f"bench: {name} must equal {CUBIC[name]} of siamese_tf, {ours.loss}; got {cost.loss}")
 
 
-def call(name: str, size: int, runs: int, long_enough: float) -> dict[str, float]:
-    """Runs one loss in this process: its median seconds, by the clock and of the processors, and its value."""
+def call(name: str, size: int, runs: int, min_seconds: float) -> dict[str, float]:
+    """Runs one loss in this process; returns its median wall and processor time in seconds, and its value."""
     import tensorflow as tf
 
     loss = loss_function(name)
@@ -91,12 +98,12 @@ def call(name: str, size: int, runs: int, long_enough: float) -> dict[str, float
 
     value = float(forward_and_backward()[0])
     turns: list[tuple[float, float]] = []
-    while len(turns) < runs or sum(seconds for seconds, _ in turns) < long_enough:
-        started, busy = time.perf_counter(), time.process_time()
+    while len(turns) < runs or sum(seconds for seconds, _ in turns) < min_seconds:
+        started, cpu = time.perf_counter(), time.process_time()
         forward_and_backward()[1].numpy()
-        turns.append((time.perf_counter() - started, time.process_time() - busy))
-    seconds, busy = (statistics.median(column) for column in zip(*turns, strict=True))
-    return {"seconds": seconds, "busy": busy, "loss": value}
+        turns.append((time.perf_counter() - started, time.process_time() - cpu))
+    seconds, cpu = (statistics.median(column) for column in zip(*turns, strict=True))
+    return {"seconds": seconds, "cpu": cpu, "loss": value}
 
 
 def loss_function(name: str) -> Callable[[Any, Any, float], Any]:
@@ -104,10 +111,10 @@ def loss_function(name: str) -> Callable[[Any, Any, float], Any]:
 
     from siamese_tf.losses import triplet_batch_all_loss, triplet_hard_loss, triplet_semihard_loss
 
-    if HAS_ADDONS:  # in every process, so that its import weighs in none
+    if HAS_ADDONS:  # in every process, so that the memory of the import cancels out
         from tensorflow_addons.losses import triplet_semihard_loss as addons_loss
     functions = {
-        NOTHING: lambda _, embeddings, margin: (
+        MATMUL: lambda _, embeddings, margin: (
             margin * tf.reduce_sum(tf.matmul(embeddings, embeddings, transpose_a=True))
         ),
         ALL: triplet_batch_all_loss,
@@ -119,7 +126,7 @@ def loss_function(name: str) -> Callable[[Any, Any, float], Any]:
 
 
 def broadcast_batch_all(labels: Any, embeddings: Any, margin: float) -> Any:
-    """Every triplet in (n, n, n) arrays, averaged over the active ones."""
+    """Computes the loss of every triplet in (n, n, n) arrays, averaged over the active triplets."""
     import tensorflow as tf
 
     products = tf.matmul(embeddings, embeddings, transpose_b=True)
@@ -133,7 +140,7 @@ def broadcast_batch_all(labels: Any, embeddings: Any, margin: float) -> Any:
 
 
 def free_memory() -> float:
-    """Bytes; where the system does not say what is free, all there is."""
+    """Returns the available memory in bytes, or the total memory if the system does not report it."""
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
@@ -142,4 +149,4 @@ def free_memory() -> float:
 
 
 if __name__ == "__main__":
-    serve()
+    worker()

@@ -33,9 +33,9 @@ def test_from_eight_people_on_the_intervals_hold_the_truth(simulation, people, k
 
 @pytest.mark.slow
 def test_eight_images_are_no_exception(simulation):
-    old, new = simulation.image_coverage(8, 300)
-    assert old.coverage < 0.9
-    assert new.coverage >= 0.93
+    bootstrap, jackknife = simulation.image_coverage(8, 300)
+    assert bootstrap.coverage < 0.9
+    assert jackknife.coverage >= 0.93
 
 
 @pytest.mark.slow
@@ -63,6 +63,6 @@ def test_the_tables_are_printed(simulation, monkeypatch, capsys):
         monkeypatch.setattr(simulation, name, value)
     simulation.main(2)
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("|")[1].strip() for line in lines if "refused" in line] == list(simulation.RULES)
+    assert [line.split("|")[1].strip() for line in lines if "rejected" in line] == list(simulation.RULES)
     assert "| rate | method | 5 people |" in lines
-    assert sum("| new |" in line for line in lines) == len(simulation.RATES) + 1
+    assert sum("| jackknife |" in line for line in lines) == len(simulation.RATES) + 1
