@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
-from siamese_tf.data.pairs.load_pairs import TrainTestPairs
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset
+from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.data.sampling.draw_pairs import make_pairs
 from siamese_tf.errors import ImageError, PairFileError, SiameseError
 from siamese_tf.evaluation import verify_model as module
