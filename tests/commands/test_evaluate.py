@@ -140,11 +140,7 @@ def test_without_training_images_there_is_no_reference_and_nothing_is_written(ru
     done = run(f"{line} --out {tmp_path / 'out'}")
     assert (done.code, done.out) == (2, "")
     assert "the train split must have images of class 3 and others; got 0 images of class 3 and 0 others" in done.err
-<<<<<<< HEAD
     assert "a pair file whose train split has both" in done.err
-=======
-    assert "Choose another class, or another pair file" in done.err
->>>>>>> settings
     assert not (tmp_path / "out").exists()
 
 
