@@ -54,9 +54,8 @@ def _newton(x: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
     line = np.array([0.0, math.log(targets.mean() / (1 - targets.mean()))])
     loss = _cross_entropy(line, x, targets)
     for _ in range(100):
-        probability = (
-            1 + np.tanh((line[0] * x + line[1]) / 2)
-        ) / 2  # the sigmoid without overflow; its bits are part of saved models
+        # The sigmoid without overflow. It stays in this form, since its bits are part of saved models.
+        probability = (1 + np.tanh((line[0] * x + line[1]) / 2)) / 2
         error, weight = probability - targets, probability * (1 - probability)
         gradient = np.array([error @ x, error.sum()])
         cross = weight @ x

@@ -60,7 +60,7 @@ def test_for_programs(run, people, steep, match):
     assert done.err == f"{NO_DETECTION}\n"
 
 
-def test_it_says_when_there_are_too_many_people_for_the_model(run, tmp_path):
+def test_too_many_people_for_the_model_are_reported(run, tmp_path):
     model = load_model("run/siamese.keras")
     model.head.bias.assign(0.5)  # the logit of a picture beside itself, below log(2)
     model.threshold = 0.5
@@ -75,7 +75,7 @@ def test_it_says_when_there_are_too_many_people_for_the_model(run, tmp_path):
     assert run(f"identify {gallery} 1.png").out.startswith("1.png: unknown")
 
 
-def test_top_says_how_many_are_named(run, people, steep):
+def test_top_limits_the_people_listed(run, people, steep):
     lines = run(f"identify {people} {steep} 1.png --top 1").out.splitlines()
     assert len(lines) == 2
     assert run(f"identify {people} {steep} 1.png --top 0").code == 2
@@ -121,7 +121,7 @@ def test_another_models_gallery_is_refused(run, people):
     assert "embeddings of two models cannot be compared" in done.err
 
 
-def test_without_a_model_it_says_where_models_come_from(run, people):
+def test_without_a_model_the_message_names_the_option(run, people):
     done = run(f"identify {people} 1.png")
     assert done.code == 2
     assert "Name the model with --model MODEL, or set SIAMESE_TF_MODEL" in done.err

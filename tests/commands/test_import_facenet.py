@@ -28,7 +28,7 @@ def type_in(monkeypatch, capsys):
     return run
 
 
-def test_it_writes_a_model_that_loads_and_says_that_it_is_not_calibrated(type_in, tmp_path, monkeypatch):
+def test_it_writes_a_model_that_loads_and_prints_that_it_is_not_calibrated(type_in, tmp_path, monkeypatch):
     model = SiameseModel((8, 8, 1), "reference", 4, head="cosine")
     monkeypatch.setattr(module, "import_facenet", lambda path: model if path.name == "weights.npz" else None)
     code, out, err = type_in(tmp_path / "weights.npz", tmp_path / "new" / "faces.keras")

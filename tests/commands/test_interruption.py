@@ -11,13 +11,13 @@ from siamese_tf.console import Terminated
 from siamese_tf.errors import SiameseError
 
 
-def test_what_ends_well_says_nothing(capsys):
+def test_a_completed_command_prints_nothing(capsys):
     with interruption_handler("Go on."):
         pass
     assert capsys.readouterr() == ("", "")
 
 
-def test_ctrl_c_says_how_to_go_on(capsys):
+def test_ctrl_c_prints_the_hint(capsys):
     with pytest.raises(typer.Exit) as end, interruption_handler("Go on."):
         raise KeyboardInterrupt
     assert end.value.exit_code == 130
@@ -25,7 +25,7 @@ def test_ctrl_c_says_how_to_go_on(capsys):
 
 
 @pytest.mark.parametrize("terminal", ["there", "gone"])
-def test_a_signal_says_how_to_go_on_and_keeps_its_code(capsys, monkeypatch, terminal):
+def test_a_signal_prints_the_hint_and_exits_with_its_own_code(capsys, monkeypatch, terminal):
     def gone(*_, **__):
         raise OSError(errno.EIO, "Input/output error")
 
@@ -37,7 +37,7 @@ def test_a_signal_says_how_to_go_on_and_keeps_its_code(capsys, monkeypatch, term
     assert capsys.readouterr() == ("", "\nStopped. Go on.\n" if terminal == "there" else "")
 
 
-def test_what_stops_tensorflow_is_told_in_one_line():
+def test_an_error_of_tensorflow_is_one_line():
     message = "{{function_node a}} {{node b}} No space left on device [Op:WriteSummary]\nmore"
     with pytest.raises(SiameseError) as caught, interruption_handler("Go on."):
         raise tf.errors.ResourceExhaustedError(None, None, message)

@@ -109,7 +109,7 @@ def test_a_gallery_that_is_none_or_another_models_is_2(run, always, people, tmp_
     assert run(f"verify run/record.json {MODEL} --name anna 0.png").code == 2
 
 
-def test_without_a_model_it_is_2_and_says_where_models_come_from(run, people, monkeypatch):
+def test_without_a_model_it_is_2_and_the_message_names_the_option(run, people, monkeypatch):
     done = run(f"verify {people} --name anna 0.png")
     assert done.code == 2
     assert "Name the model with --model MODEL, or set SIAMESE_TF_MODEL" in done.err

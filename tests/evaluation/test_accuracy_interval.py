@@ -117,7 +117,7 @@ def test_leaves_the_global_generator_alone():
     np.testing.assert_array_equal(np.random.get_state()[1], before)
 
 
-def test_no_mistake_seen_is_not_no_mistake_possible():
+def test_an_interval_without_observed_mistakes_allows_for_some():
     # 100 images hold at most 50 pairs that share none: rule of three, 3 / 50.
     img1, img2 = np.arange(100), np.roll(np.arange(100), 1)
     assert bootstrap_accuracy(img1, img2, np.ones(100)) == pytest.approx((0.94, 1.0))

@@ -129,7 +129,7 @@ def test_compare_records_takes_every_number_of_every_seed():
     assert json.loads(json.dumps(comparison)) == comparison
 
 
-def test_the_lines_say_what_differs_and_what_is_noise():
+def test_the_lines_separate_differences_from_noise():
     accuracies = {"bce": [0.970, 0.972, 0.974], "mse": [0.950, 0.953, 0.953], "triplet": [0.966, 0.980, 0.967]}
     records = {name: [record(one) for one in some] for name, some in accuracies.items()}
     lines = comparison_lines(compare_records(records))

@@ -119,7 +119,7 @@ def test_silhouette_of_many_images_is_that_of_a_sample(monkeypatch):
     assert whole not in sampled
 
 
-def test_what_cannot_be_told_is_none():
+def test_undefined_metrics_are_none():
     one_class = embedding_report(LINE, np.zeros(5, int))
     assert one_class["silhouette"] is None
     assert one_class["recall_at"]["1"] == one_class["map_at_r"] == 1.0
@@ -172,6 +172,6 @@ def test_compared_embeddings_have_length_one_where_the_head_normalises():
         (LINE * [[1], [np.nan], [1], [np.inf], [1]], CLASSES, "2 of 5 rows"),
     ],
 )
-def test_refuses_what_is_not_labelled_embeddings(embeddings, labels, message):
+def test_refuses_what_is_not_labeled_embeddings(embeddings, labels, message):
     with pytest.raises(SiameseError, match=message):
         embedding_report(embeddings, labels)

@@ -65,6 +65,6 @@ def test_the_rate_advised_is_one_that_the_pairs_carry(different, advice):
 
 
 @pytest.mark.parametrize("different", [1, 3])
-def test_too_few_pairs_for_any_rate_are_told_to_be_more(different):
+def test_too_few_pairs_for_any_rate_get_no_suggested_rate(different):
     with pytest.raises(SiameseError, match=r"Add pairs$"):
         threshold_at_fmr([1] + [0] * different, [0.9] + [0.1] * different, 0.1)

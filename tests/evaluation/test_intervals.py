@@ -106,7 +106,7 @@ def test_people_without_a_mistake_leave_room_for_one():
     assert all_of_them == {"fmr": pytest.approx((0.94, 1)), "fnmr": pytest.approx((0.94, 1))}
 
 
-def test_a_rate_that_no_replicate_can_say_may_be_anything():
+def test_a_rate_undefined_in_every_replicate_has_the_interval_0_to_1():
     assert bootstrap_people([5, 5], [5, 5], false_matches([5, 5], [5, 5], np.array([0, 1])))["fmr"] == (0, 1)
 
 

@@ -124,7 +124,7 @@ def test_the_threshold_comes_from_validation_and_the_numbers_from_every_image(tr
         assert part["f1"] == part["auc"] == 1  # the classes lie 13 apart, more than members among themselves
 
 
-def test_references_are_training_images_of_the_class_and_each_part_is_seen_once(train_test):
+def test_references_are_training_images_of_the_class_and_each_split_is_embedded_once(train_test):
     model = Brightness()
     evaluate_membership(model, train_test, 2, references=4)
     references, validation, again, test = model.embedded

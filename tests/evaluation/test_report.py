@@ -82,7 +82,7 @@ def test_rates_are_given_as_far_as_the_different_pairs_carry():
     assert tar_at_far["0.001"] is None
 
 
-def test_table_puts_the_splits_side_by_side_and_says_what_is_missing():
+def test_table_shows_the_splits_side_by_side_and_explains_what_is_missing():
     reports = {
         "train": split_report(*split(pairs=7000, noise=0.1), 0.5),
         "validation": split_report(*split(pairs=900, seed=1), 0.5),

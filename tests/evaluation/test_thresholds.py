@@ -88,7 +88,7 @@ def test_accuracy_threshold_of_scores_one_rounding_apart():
         assert accuracy_at([0, 1], pair, max_accuracy_threshold([0, 1], pair)) == 1
 
 
-def test_accuracy_threshold_of_constant_scores_lies_in_the_middle():
+def test_accuracy_threshold_of_constant_scores_is_in_the_middle():
     assert max_accuracy_threshold([0, 1], [0.3, 0.3]) == pytest.approx(0.5)
 
 
@@ -127,7 +127,7 @@ def test_f1_threshold_by_hand():
     assert best_f1_threshold([0, 1, 0, 1], [0.1, 0.3, 0.4, 0.8]) == pytest.approx(0.2)
 
 
-def test_f1_threshold_lies_in_the_widest_of_equally_good_stretches():
+def test_f1_threshold_is_in_the_widest_of_equally_good_plateaus():
     # One of two members found without a mistake, 2*1/(1+2), or both with two mistakes, 2*2/(4+2): both 2/3.
     assert best_f1_threshold([0, 1, 0, 0, 1], [0.1, 0.2, 0.3, 0.4, 0.9]) == pytest.approx(0.65)
     assert best_f1_threshold([0, 1, 0, 0, 1], [0.0, 0.6, 0.7, 0.8, 0.9]) == pytest.approx(0.3)

@@ -59,7 +59,7 @@ def test_without_refusals_nothing_follows():
     assert verification_lines(report)[-1] == "different called same             15"
 
 
-def test_folds_are_told_with_their_standard_error():
+def test_folds_are_listed_with_their_standard_error():
     lines = verification_lines({**REPORT, "folds": FOLDS})
     assert lines[1] == "threshold 0.5000 (the mean): the model's own"
     assert lines[18:23] == [

@@ -106,7 +106,7 @@ def test_with_folds_each_is_decided_by_the_others(model, rule, words):
     assert report["accuracy"] == pytest.approx(folds["accuracy"]["mean"])  # the folds are equally large
 
 
-def test_without_labels_same_pairs_say_who_is_who(model):
+def test_without_labels_people_are_inferred_from_same_pairs(model):
     train_test = train_test_of(TEST)
     report = verify_model(
         model, replace(train_test, train=replace(train_test.train, labels=None), test=train_test.test)

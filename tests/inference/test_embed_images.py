@@ -42,7 +42,7 @@ def test_every_image_is_embedded_as_the_tower_gives_it(model, source):
     assert arrays["class_names"].tolist() == list(source.class_names)
 
 
-def test_the_manifest_says_what_was_embedded_by_what(model, source):
+def test_the_manifest_records_the_data_set_and_the_model(model, source):
     expected = {
         "version": __version__,
         "dataset": "shapes",

@@ -164,7 +164,7 @@ def test_somebody_known_is_found_and_somebody_else_is_unknown(tmp_path):
 
 
 @pytest.mark.parametrize("match", ["mean", "best"])
-def test_it_is_seen_when_there_are_too_many_people_for_the_model(tmp_path, match):
+def test_too_many_people_for_the_model_are_detected(tmp_path, match):
     model = SiameseModel((8, 8, 1), "small_cnn", 8, head="cosine", threshold=0.5)
     model.head.bias.assign(2.0)  # the logit of a picture beside itself: 7 people are fewer than e ** 2, 8 are more
     save_model(model, tmp_path / "a.keras")
@@ -270,7 +270,7 @@ def test_what_another_process_enrolls_is_found_too(gallery, model, tmp_path):
     assert sorted(one.name for one in gallery.identify(embeddings[1])[0]) == ["anna", "ben"]
 
 
-def test_a_closed_gallery_says_so_to_every_thread(filled, model):
+def test_a_closed_gallery_raises_in_every_thread(filled, model):
     filled.identify(np.ones(8))
     filled.close()
     filled.close()
@@ -288,7 +288,7 @@ def test_a_closed_gallery_says_so_to_every_thread(filled, model):
             pool.submit(call).result()
 
 
-def test_what_other_threads_and_handles_change_is_seen_by_identify(filled, model, tmp_path, people):
+def test_identify_follows_changes_by_other_threads_and_handles(filled, model, tmp_path, people):
     probe = model.embed(images(1, seed=100))
     assert len(filled.identify(probe, top=1000)[0]) == 25
     with Gallery.open(tmp_path / "people.gallery") as other, ThreadPoolExecutor(1) as pool:

@@ -107,7 +107,7 @@ def test_a_journal_in_use_is_left_alone(path):
     assert contents(path) == (40, 1)
 
 
-def test_a_journal_that_cannot_be_overwritten_is_an_error_that_says_so(path, monkeypatch):
+def test_a_journal_that_cannot_be_overwritten_is_an_error(path, monkeypatch):
     def fail(descriptor):
         raise OSError(5, "Input/output error")
 

@@ -130,7 +130,7 @@ def test_a_gallery_that_is_there_keeps_its_model(path, file):
         assert again.counts() == {"anna": 1}
 
 
-def test_it_is_seen_when_another_has_changed_the_file(path, file):
+def test_the_version_changes_when_another_has_changed_the_file(path, file):
     before = file.version()
     assert file.version() == before
     with GalleryFile(path) as other:
@@ -365,7 +365,7 @@ def test_a_forked_process_may_use_a_gallery_that_was_opened_before(quick):
     assert done.returncode == 0, err
 
 
-def test_a_writer_waits_for_another_and_says_so_when_it_lasts(path, file, monkeypatch):
+def test_a_writer_waits_for_another_and_fails_after_the_timeout(path, file, monkeypatch):
     monkeypatch.setattr(gallery_database, "LOCK_TIMEOUT", 0.01)
     base = sqlite3.connect(path, isolation_level=None)
     base.execute("BEGIN IMMEDIATE")
@@ -486,7 +486,7 @@ def test_links_are_followed_and_those_in_a_circle_refused(path, file, tmp_path):
         GalleryFile(tmp_path / "circle")
 
 
-def test_a_closed_gallery_says_that_it_is_closed(file, path):
+def test_a_closed_gallery_raises(file, path):
     file.close()
     file.close()
     for call in (file.counts, file.all, file.version, file.check, lambda: file.of("anna"), lambda: file.remove("anna")):
@@ -580,7 +580,7 @@ def test_the_first_change_makes_it_version_2(path):
     assert b"Anna" not in path.read_bytes()
 
 
-def test_a_change_to_version_1_is_seen(path):
+def test_a_change_to_version_1_is_detected(path):
     version_1(path, OLD_NAMES, rows(5))
     with GalleryFile(path) as file:
         first = file.version()

@@ -89,7 +89,7 @@ UNSEEN = [
 
 @pytest.mark.parametrize("letter", UNSEEN)
 @pytest.mark.parametrize("name", ["Anna{}", "{}Anna", "An{}na", "{}"])
-def test_letters_that_cannot_be_seen_are_refused(name, letter):
+def test_invisible_characters_are_refused(name, letter):
     with pytest.raises(GalleryError, match="invisible characters"):
         parse_name(name.format(letter))
 
@@ -104,7 +104,7 @@ JOINED = [
 
 
 @pytest.mark.parametrize("name", JOINED)
-def test_joiners_stay_where_they_change_what_is_seen(name):
+def test_joiners_stay_where_they_have_an_effect(name):
     assert parse_name(name) == name
     with pytest.raises(GalleryError):
         parse_name(f"{name}x\u200d")

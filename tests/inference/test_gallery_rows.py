@@ -111,7 +111,7 @@ def test_embeddings_of_nothing_are_refused(row):
         rows_of(np.array([[1.0, 1.0], row], "<f4").tobytes(), 2)
 
 
-def test_what_analyze_left_is_not_kept(base):
+def test_tables_of_analyze_are_removed(base):
     base.execute("ANALYZE")
     assert query_value(base, "SELECT count(*) FROM sqlite_master WHERE name LIKE 'sqlite_stat%'")
     rewrite_gallery(base, read_header(base), PEOPLE)

@@ -214,7 +214,7 @@ def test_an_unreadable_image_at_the_edge_of_a_batch_shifts_nothing(model, drawn,
     assert (summary.pairs, summary.scored) == (MANY, MANY - 1)
 
 
-def test_a_name_too_long_for_a_file_is_not_told_whole(model, drawn, pairs_csv):
+def test_a_file_name_that_is_too_long_is_shortened(model, drawn, pairs_csv):
     name = "a" * 5000
     rows, summary = scored(model, pairs_csv(f"img1,img2\n./{name},1.png\n"))
     message = f"{drawn.folder}/{name[:200]}: there is no such file; expected an image file; check the path"
@@ -224,7 +224,7 @@ def test_a_name_too_long_for_a_file_is_not_told_whole(model, drawn, pairs_csv):
         scored(model, pairs_csv(f"img1,img2,similarity\n0.png,1.png,{name}\n"))
 
 
-def test_when_no_image_can_be_read_every_line_says_so(model, pairs_csv):
+def test_without_readable_images_every_row_has_an_error(model, pairs_csv):
     rows, summary = scored(model, pairs_csv("img1,img2,similarity\nx.png,y.png,1\ny.png,z.png,0\n"))
     assert ["x.png" in rows[0]["error"], "y.png" in rows[1]["error"]] == [True, True]
     assert (summary.scored, summary.accuracy) == (0, None)
@@ -297,7 +297,7 @@ def test_every_usual_form_is_read(model, drawn, pairs_csv, text):
     assert float(row["probability"]) == pytest.approx(expected(model, drawn, 0, 1), abs=2e-6)
 
 
-def test_all_columns_are_kept_in_their_order(model, drawn, pairs_csv):
+def test_all_columns_are_copied_in_their_order(model, drawn, pairs_csv):
     text = 'id,img2,who,,img1,who,\n17,1.png,"me, too",x,0.png,you,y\n18,1.png,,,2.png,,\n'
     out = io.StringIO()
     score_csv(model, pairs_csv(text), out)

@@ -101,7 +101,7 @@ def test_tsne_of_embeddings_that_are_all_alike(embeddings):
 # --- the picture ----------------------------------------------------------------------------------------------------
 
 
-def test_every_image_is_a_dot_in_the_colour_of_its_class(figures):
+def test_every_image_is_a_dot_in_the_color_of_its_class(figures):
     points, labels = clusters(3)
     save_embedding_plot(points, labels, ["cat", "dog", "cow"], "unused", title="animals")
     found = dots(figures[0])
@@ -147,7 +147,7 @@ def test_many_classes(figures, classes, in_legend, named, kinds):
     assert len(dots(figures[0])) == kinds  # no two classes have both color and shape in common
 
 
-def test_a_focus_stands_before_the_grey_rest(figures):
+def test_a_focus_is_drawn_above_the_gray_rest(figures):
     points, labels = clusters(4)
     save_embedding_plot(points, labels, ["cat", "dog", "cow", "pig"], "unused", title="", focus=2)
     rest, focus = figures[0].axes[0].collections  # drawn in this order
@@ -201,7 +201,7 @@ def test_images_of_a_focus_go_before_those_of_the_rest(figures):
 
 
 @pytest.mark.parametrize("eye", EYES)
-def test_colours_can_be_told_apart(eye):
+def test_colors_can_be_distinguished(eye):
     apart = {(a, b): np.linalg.norm(cielab(a, eye) - cielab(b, eye)) for a, b in combinations(COLORS, 2)}
     assert min(apart.values()) > 16, min(apart, key=apart.get)
     assert min(np.linalg.norm(cielab(color, eye) - cielab("white", eye)) for color in COLORS) > 35

@@ -57,7 +57,7 @@ def test_a_score_on_the_threshold_is_called_same(figures):
     assert captions(figures[0]) == ["score 0.500: same\ntruth: different"]
 
 
-def test_right_and_wrong_differ_in_colour(figures):
+def test_right_and_wrong_differ_in_color(figures):
     pair_plots.save_sample_plot(IMAGES, IMG1, IMG2, SIMILARITY, SCORES, 0.5, "unused", title="digits, bce")
     right = {}
     for axes in figures[0].axes:

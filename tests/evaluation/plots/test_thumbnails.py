@@ -21,7 +21,7 @@ def pixels(*arguments):
     return np.array(layer), extent
 
 
-def test_every_image_stands_at_its_place():
+def test_every_image_is_at_its_position():
     drawn, (left, right, bottom, top) = pixels(CORNERS, full(4), FOUR)
     height, width, _ = drawn.shape
     assert (width, height) == (LAYER, (LAYER - THUMBNAIL) // 2 + THUMBNAIL)

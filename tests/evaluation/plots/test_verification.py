@@ -91,7 +91,7 @@ def test_each_split_has_its_curve(figures):
     assert len({line.get_color() for line in axes.lines[1:]}) == 2
 
 
-def test_pairs_that_separate_have_nothing_to_draw_and_the_legend_says_so(figures):
+def test_a_curve_of_separable_pairs_is_outside_the_plot_and_the_legend_states_it(figures):
     save_det_plot({"test": ([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9])}, "unused", title="faces")
     assert labels(figures[0].axes[1])[1] == "test: EER 0.00%, outside the plot"
 
