@@ -38,16 +38,17 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def call() -> Callable[[str], int]:
-    """Types a command; the exit code."""
+def call() -> Callable[..., int]:
+    """Runs a command line in this process: of `siamese-tf`, or of another `main`; returns the exit code."""
     from siamese_tf import cli
 
-    def type_in(line: str) -> int:
+    def type_in(line: str | list[str], program: str = "siamese-tf", main: Callable[[], object] = cli.main) -> int:
+        words = line.split() if isinstance(line, str) else line
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "argv", ["siamese-tf", *line.split()])
+            patch.setattr(sys, "argv", [program, *words])
             patch.setenv("COLUMNS", "200")
             try:
-                cli.main()
+                main()
             except SystemExit as end:
                 return end.code or 0
         return 0

@@ -1,11 +1,11 @@
-"""The README keeps its word: its code runs, its numbers are those of the records, its links lead somewhere."""
+"""README: its commands run, its numbers are those of the records, its links resolve."""
 
 import json
-import os
 import re
+import runpy
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,12 +18,12 @@ BRIEF = "--objectives bce,triplet --seeds 1 --epochs 1"  # of a comparison
 TRAINED = "runs/longer/siamese.keras"  # what an earlier command has left: a model of the small data set
 
 
-def row_slices(language: str) -> list[str]:
+def code_blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
 def commands() -> list[str]:
-    lines = "\n".join(row_slices("sh")).splitlines()
+    lines = "\n".join(code_blocks("sh")).splitlines()
     return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
 
 
@@ -37,22 +37,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(command: list[str], folder: Path) -> subprocess.CompletedProcess:
-    scripts = Path(sys.executable).parent
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-
-
-def test_the_python_blocks_run_in_their_order(folder: Path) -> None:
-    assert len(row_slices("python")) >= 2
-    done = run([sys.executable, "-c", "\n".join(row_slices("python"))], folder)
-    assert done.returncode == 0, done.stderr
-    probability, verdict = done.stdout.splitlines()[0].split()
+def test_the_python_blocks_run_in_their_order(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    assert len(code_blocks("python")) >= 2
+    monkeypatch.chdir(folder)
+    exec(compile("\n".join(code_blocks("python")), "README.md", "exec"), {})
+    probability, verdict = capsys.readouterr().out.splitlines()[0].split()
     assert 0 <= float(probability) <= 1
     assert verdict == "True"  # two sevens
 
 
-def test_the_shell_commands_run_in_their_order(folder: Path) -> None:
+def test_the_shell_commands_run_in_their_order(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[..., int], capfd: pytest.CaptureFixture
+) -> None:
+    """In this process; tests/test_scripts.py starts the scripts as processes."""
+    monkeypatch.chdir(folder)
     ran = [command for command in commands() if not command.startswith(("make ", ". "))]
     assert len(ran) >= 9
     for command in ran:
@@ -63,12 +63,9 @@ def test_the_shell_commands_run_in_their_order(folder: Path) -> None:
             words += QUICK.split()
         if words[1] == "compare":
             words += BRIEF.split()
-        if words[0] == "python":
-            words[0] = sys.executable
-        else:
-            words = [sys.executable, "-c", "from siamese_tf.cli import main; main()", *words[1:]]
-        done = run(words, folder)
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        program, *arguments = words[1:] if words[0] == "python" else words
+        script = {"main": partial(runpy.run_path, program, run_name="__main__")} if words[0] == "python" else {}
+        assert call(arguments, program, **script) == 0, f"{command}\n{''.join(capfd.readouterr())}"
 
 
 def test_the_make_targets_exist() -> None:
