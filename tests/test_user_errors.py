@@ -157,7 +157,7 @@ REFUSED = [
     ("pairs generate --dataset ./none --out new", ["'./none'", "no such folder", "check the path"]),
     ("pairs generate --dataset run --out new", ["run: there is no train-images-idx3-ubyte", "or name another folder"]),
     ("pairs generate --dataset mnist --data-dir run --out new", ["run holds no mnist", "name the folder"]),
-    ("pairs generate --dataset file --out new", ["'file' is a file", "name the folder it stands in"]),
+    ("pairs generate --dataset file --out new", ["'file' is a file", "name its folder"]),
     ("pairs generate --dataset digits --out new --train-pairs 999999999", ["train part", "Ask for 2 to 115369"]),
     ("pairs generate --dataset digits --out new --validation-pairs 0", ["validation part: 0 pairs", "Ask for 2 to"]),
     ("pairs generate --dataset digits --out new --test-pairs -1", ["test part: -1 pairs", "Ask for 2 to"]),

@@ -401,8 +401,11 @@ def two_images() -> keras.Model:
     [
         (lambda: functional((9, 8, 1)), r"got \(None, 9, 8, 1\) to \(None, 5\)"),
         (lambda: functional((8, 8, 3)), r"got \(None, 8, 8, 3\)"),
-        (lambda: image_to(keras.layers.Conv2D(2, 3)), r"gives \(None, 6, 6, 2\)"),
-        (lambda: image_to(keras.layers.Flatten(), keras.layers.Flatten()), "gives a list of 2"),
+        (lambda: image_to(keras.layers.Conv2D(2, 3)), r"embeddings; got .* to \(None, 6, 6, 2\)"),
+        (
+            lambda: image_to(keras.layers.Flatten(), keras.layers.Flatten()),
+            "must return one tensor of embeddings; got a list of 2",
+        ),
         (two_images, "got .*8, 8, 1.*8, 8, 1"),
         (unknown, "must be a keras.Model with known shapes"),
         (lambda: keras.Sequential([keras.layers.Flatten()]), "must be a keras.Model with known shapes"),

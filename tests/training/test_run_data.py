@@ -147,8 +147,8 @@ def test_of_three_folds_one_is_trained_on(people):
         ({"dataset": "people", "resize": "fit"}, ConfigError, "resize is 'fit'; expected pad, crop or stretch"),
         ({"dataset": "digits", "image_size": "9"}, ConfigError, "and digits is neither. Leave them out"),
         ({"dataset": "digits", "images": "people"}, ConfigError, "images people: .*as the dataset"),
-        ({"pairs": "pairs.txt"}, PairFileError, r"12 of its 12 images .*looked for in \., as NAME"),
-        ({"pairs": "pairs.txt", "images": "none"}, PairFileError, "looked for in none, as NAME/.* with --images"),
+        ({"pairs": "pairs.txt"}, PairFileError, r"12 of its 12 images .*expected in \., as NAME"),
+        ({"pairs": "pairs.txt", "images": "none"}, PairFileError, "expected in none, as NAME/.* with --images"),
     ],
 )
 def test_image_files_that_cannot_be_loaded_are_an_error(people, settings, error, message):
