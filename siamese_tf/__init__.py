@@ -1,4 +1,4 @@
-"""Pairwise Siamese networks: build pairs, train, and score how probable it is that two images show the same thing.
+"""Pairwise Siamese networks: build pairs, train, and score the probability that two images show the same thing.
 
 Nothing is imported until it is used, so `import siamese_tf` costs no TensorFlow.
 """

@@ -1,4 +1,4 @@
-"""The frame of every command: streams, signals, TensorFlow's start without its greeting, errors as one message."""
+"""Frame of every command: streams, signals, quiet start of TensorFlow, errors as one message."""
 
 import errno
 import os
@@ -28,11 +28,11 @@ STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(s
 
 
 class Terminated(SystemExit):
-    """SIGTERM or SIGHUP came; the exit code is 128 and the number of the signal, as a shell gives it."""
+    """SIGTERM or SIGHUP was received; the exit code is 128 plus the signal number, as in a shell."""
 
 
 def run_command(command: Callable[[], None]) -> None:
-    """Runs a command; what a user can cure ends in one message on standard error and exit code 2.
+    """Runs a command; errors that a user can cause are one message on standard error and exit code 2.
 
     File names are UTF-8 in every locale; a letter that the terminal's encoding has not is printed as its number. A
     standard stream that is closed is the null device. SIGTERM and SIGHUP end the command as an exception does, so that
@@ -58,7 +58,7 @@ def run_command(command: Callable[[], None]) -> None:
 
 
 def _open_closed_streams() -> None:
-    """Opens the null device in the place of closed streams, so that no file of the command gets their numbers."""
+    """Replaces closed standard streams by the null device, so that no file gets their descriptors."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
@@ -68,7 +68,7 @@ def _open_closed_streams() -> None:
 
 
 def _restart_in_utf8_mode() -> None:
-    """Starts the process again in Python's UTF-8 mode, in a locale whose encoding is not UTF-8.
+    """Restarts the process in Python's UTF-8 mode if the locale's encoding is not UTF-8.
 
     Names of files, of people and of classes are UTF-8 in all files of this project. What is printed stays in the
     encoding of the terminal.
@@ -80,7 +80,7 @@ def _restart_in_utf8_mode() -> None:
 
 @contextmanager
 def _terminated_by_signals() -> Iterator[None]:
-    """Meanwhile SIGTERM and SIGHUP raise `Terminated`, the first time; where they are ignored (nohup) they stay so."""
+    """Raises `Terminated` at the first SIGTERM or SIGHUP, unless they are ignored (nohup)."""
     before: dict[int, Any] = {}
 
     def terminate(number: int, frame: Any) -> None:
@@ -100,7 +100,7 @@ def _terminated_by_signals() -> Iterator[None]:
 
 
 def describe_os_error(error: OSError) -> str:
-    """What the system refused, of which file, and the cure."""
+    """Describes the failed operation and the file, with a hint."""
     where = error.filename2 or error.filename
     return f"{f'{where}: ' if where else ''}{error.strerror or error}. {HINTS.get(error.errno or 0, HINT)}"
 
@@ -118,13 +118,13 @@ def _fail(message: str) -> None:
 
 
 def _discard(stream: TextIO) -> None:
-    """Sends what a stream still holds to the null device; else Python tries to write it at its end, and complains."""
+    """Redirects a stream to the null device, so that Python does not fail to flush it at exit."""
     with suppress(OSError, ValueError), open(os.devnull, "wb") as null:
         os.dup2(null.fileno(), stream.fileno())
 
 
 def start_tensorflow() -> None:
-    """Imports TensorFlow without the lines it prints about GPUs it did not find and how it was built.
+    """Imports TensorFlow without its messages about GPUs and build options.
 
     Some of them heed no log level, so the process's standard error goes to a file meanwhile; if the import fails, what
     stands there is printed after all. Set TF_CPP_MIN_LOG_LEVEL to anything to read TensorFlow's log as it comes.

@@ -1,29 +1,29 @@
-"""The errors a user can cause and cure; the command line turns each into one message and exit code 2."""
+"""Errors that a user can cause; the command line reports each as one message with exit code 2."""
 
 
 class SiameseError(ValueError):
-    """Base of them all. The message names what came, what was expected, and the cure."""
+    """Base class. Messages read `X must be A; got B. Hint.`"""
 
 
 class ConfigError(SiameseError):
-    """A setting outside what it can be."""
+    """A setting has an invalid value."""
 
 
 class DatasetError(SiameseError):
-    """A data set that cannot be found, or is not what it should be."""
+    """A data set cannot be found or is invalid."""
 
 
 class PairFileError(SiameseError):
-    """A pair file that is missing, damaged, or does not hold what its format asks."""
+    """A pair file is missing, damaged or invalid."""
 
 
 class ImageError(SiameseError):
-    """An image that cannot be decoded, or an array that does not fit the model."""
+    """An image cannot be decoded, or an array does not fit the model."""
 
 
 class ModelFileError(SiameseError):
-    """A `.keras` file that is missing, damaged, hostile, or not one of ours."""
+    """A model file is missing, damaged, hostile or not written by siamese_tf."""
 
 
 class GalleryError(SiameseError):
-    """A gallery that is missing, damaged, foreign or another model's, or a person it does not hold."""
+    """A gallery is missing, damaged or of another model, or lacks a person."""

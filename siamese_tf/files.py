@@ -1,4 +1,4 @@
-"""Files that are whole or not there: every write of the project goes through `atomic_write`.
+"""Atomic writes and safe opening of files: every write of the project goes through `atomic_write`.
 
 Files of a user's are opened for reading by `open_regular`.
 """
@@ -21,7 +21,7 @@ TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}\.tmp", re.DOTALL)
 
 @contextmanager
 def atomic_write(path: str | Path, mode: str = "wb", *, private: bool = False) -> Iterator[IO]:
-    """Opens a temporary file beside `path` that takes its name only when the block ends well.
+    """Opens a temporary file beside `path` that replaces `path` only if the block succeeds.
 
     The bytes are flushed to the disk before the rename, so a reader, or a restart after a kill, finds the old file or
     the new one, never a part. When the block raises, the old file stays and the temporary one is removed; what a
@@ -61,7 +61,7 @@ def atomic_write(path: str | Path, mode: str = "wb", *, private: bool = False) -
 
 
 def _locked_temporary(path: Path) -> tuple[int, int | None, str]:
-    """A new file beside `path`: its descriptor; another one, whose lock outlives the closing of the first; its name."""
+    """Creates a file beside `path`; returns its descriptor, a second one that holds its lock, and its name."""
     while True:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         lock = os.dup(handle) if lock_descriptor(handle, wait=True) else None
@@ -72,7 +72,7 @@ def _locked_temporary(path: Path) -> tuple[int, int | None, str]:
 
 
 def remove_stale_temporaries(folder: str | Path, name: str | None = None) -> None:
-    """Removes the temporary files that killed processes left in a folder; those of running ones are locked and stay.
+    """Removes temporary files of killed processes in a folder; those of running processes are locked.
 
     Args:
         folder: where to look.
@@ -98,7 +98,7 @@ def _remove_unless_locked(path: str) -> None:
 
 
 def is_private(path: str | Path) -> bool:
-    """Whether a file or folder exists that neither its group nor others may read or search."""
+    """Checks that a file or folder exists which neither its group nor others can read or search."""
     try:
         return not stat.S_IMODE(os.stat(path).st_mode) & 0o055
     except (OSError, ValueError):
@@ -106,7 +106,7 @@ def is_private(path: str | Path) -> bool:
 
 
 def _permissions(path: Path, private: bool) -> int:
-    """Returns the permissions of the file that is replaced, else those of any new file."""
+    """Returns the permissions of the file that is replaced, or those of a new file."""
     try:
         mode = stat.S_IMODE(os.stat(path).st_mode) & 0o777
     except OSError:

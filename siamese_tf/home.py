@@ -1,4 +1,4 @@
-"""The home folder of the user, and what stands in for it where there is none."""
+"""Home folder of the user, and its replacement if there is none."""
 
 import os
 import stat
@@ -11,7 +11,7 @@ from siamese_tf.errors import SiameseError
 
 
 def home_folder() -> Path | None:
-    """The home folder of the user; None where HOME and the system name none that is there or can be made."""
+    """Returns the home folder of the user; None if it neither exists nor can be created."""
     home = Path(os.path.expanduser("~"))
     if os.environ.get("HOME") == "" or not home.is_absolute():
         return None
@@ -20,7 +20,7 @@ def home_folder() -> Path | None:
 
 
 def expanded(path: str | Path, name: str) -> Path:
-    """The path with the home folder in place of a leading `~` or `~user`.
+    """Expands a leading `~` or `~user` to the home folder.
 
     Args:
         path: from the user.
@@ -38,7 +38,7 @@ def expanded(path: str | Path, name: str) -> Path:
 
 
 def cache_home() -> Path:
-    """Where caches go unasked: `~/.cache`; without a home folder `temporary_home()`, which is said once."""
+    """Returns the default folder of caches: `~/.cache`, or `temporary_home()`, which is announced once."""
     home = home_folder()
     return home / ".cache" if home is not None else _announced_temporary_home()
 
@@ -56,7 +56,7 @@ def _announced_temporary_home() -> Path:
 
 @cache
 def temporary_home() -> Path:
-    """A folder for this user alone among the temporary ones: the same in every process, where nobody else has taken it.
+    """Returns a private temporary folder of this user: the same in every process if nobody else has taken it.
 
     Its name can be guessed, so it is used only where it is a folder of this user's that nobody else may enter.
     """

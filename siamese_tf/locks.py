@@ -1,4 +1,4 @@
-"""Locks between processes, which the system releases when their holder ends, however it ends."""
+"""Locks between processes, released by the system when their holder ends."""
 
 import errno
 import os
@@ -22,7 +22,7 @@ BUSY = (errno.EAGAIN, errno.EACCES)
 
 
 def lock_descriptor(descriptor: int, *, wait: bool = False) -> bool | None:
-    """Takes the exclusive lock of an open file, which its last descriptor releases when it is closed.
+    """Takes the exclusive lock of an open file; it is released when its last descriptor is closed.
 
     Args:
         descriptor: of the file, open for writing.
@@ -42,7 +42,7 @@ def lock_descriptor(descriptor: int, *, wait: bool = False) -> bool | None:
 
 @contextmanager
 def locked_folder(folder: str | Path, busy: str, hint: str | None = None) -> Iterator[None]:
-    """Keeps other processes that lock the same folder out of the block, by a file `.lock` in it.
+    """Locks a folder against other processes that call this function, by a file `.lock` in it.
 
     Where the file system has no locks, the block runs without.
 
@@ -72,7 +72,7 @@ def locked_folder(folder: str | Path, busy: str, hint: str | None = None) -> Ite
 
 
 def locked_workdir(workdir: str | Path) -> AbstractContextManager[None]:
-    """Keeps other runs out of the folder of a run, see `locked_folder`.
+    """Locks the folder of a run against other runs, see `locked_folder`.
 
     Raises:
         SiameseError: another run writes to it.

@@ -1,4 +1,4 @@
-"""Text from files and folders, made safe to print on a terminal."""
+"""Text from files and folders, escaped for printing on a terminal."""
 
 import re
 import sys
@@ -10,7 +10,7 @@ UNSAFE_BUT_LAYOUT = re.compile(r"(?![\n\t])" + UNSAFE.pattern)
 
 
 def print_lines(*lines: str, file: TextIO | None = None) -> None:
-    """Prints each line made printable, so that no name can control the terminal or pass for a line of its own.
+    """Prints each line escaped, so that no name can control the terminal or pass for a separate line.
 
     Args:
         lines: without line feeds.
@@ -20,13 +20,13 @@ def print_lines(*lines: str, file: TextIO | None = None) -> None:
 
 
 def warn(*lines: str) -> None:
-    """Prints a warning for each line on standard error, with "warning: " before it, also where a command is quiet."""
+    """Prints each line on standard error with the prefix "warning: ", also if a command is quiet."""
     if lines:
         print_lines(*(f"warning: {line}" for line in lines), file=sys.stderr)
 
 
 def printable(text: str, keep_layout: bool = False) -> str:
-    """Returns the text with an escape such as `\\x1b` in place of each character that could control a terminal.
+    """Replaces each character that could control a terminal with an escape such as `\\x1b`.
 
     Args:
         text: any text, such as a name from a CSV file or a file name that is not UTF-8.

@@ -1,4 +1,4 @@
-"""Makes `keras.models.load_model` know SiameseModel once `siamese_tf` is imported, although that imports no Keras.
+"""Registration of SiameseModel for `keras.models.load_model` without importing Keras.
 
 Keras finds a class by name only after its module has run. Where Keras is there already, that happens at once; where it
 comes later, a finder waits for it and lets the module run as soon as Keras is whole.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import run_fixtures
 from toy_catalog import ROWS, toy_dense_parameters
 
 from siamese_tf.config.catalog import OBJECTIVES, TOWERS
@@ -15,7 +16,7 @@ from siamese_tf.errors import ConfigError, ModelFileError
 from siamese_tf.models.model_file import load_model
 from siamese_tf.training.train import train_and_evaluate
 
-pytest_plugins = "run_fixtures"
+quarters, run_of = run_fixtures.quarters, run_fixtures.run_of
 TESTS = Path(__file__).parent
 BATCHES = {"toy_hinge": {"batch_pairs": 32}, "toy_spread": {"classes_per_batch": 4, "images_per_class": 5}}
 SCORE_IN_A_NEW_PROCESS = """

@@ -1,4 +1,4 @@
-"""Embeddings from outside, checked: which of them can be compared, finite ones that are not zero. NumPy only."""
+"""Checks of embeddings: finite and not zero, so that they can be compared. NumPy only."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -37,13 +37,13 @@ def as_embeddings(embeddings: ArrayLike, embedding_dim: int, single: bool = Fals
 
 
 def comparable(embeddings: np.ndarray) -> np.ndarray:
-    """Returns (n,) bool: which of the embeddings (n, d) are finite and not zero."""
+    """Returns a bool mask (n,) of the embeddings (n, d) that are finite and not zero."""
     squares = np.einsum("ij,ij->i", embeddings, embeddings)  # of the lengths; not finite where a number is not
     return np.isfinite(squares) & (squares > SHORTEST**2)
 
 
 def check_comparable(embeddings: np.ndarray, name: str = "images", positions: np.ndarray | None = None) -> None:
-    """Refuses embeddings of which one cannot be compared, since its scores would say nothing.
+    """Rejects embeddings if one of them cannot be compared, since its scores would be meaningless.
 
     Args:
         embeddings: (n, d) float.
@@ -66,7 +66,7 @@ def check_comparable(embeddings: np.ndarray, name: str = "images", positions: np
 
 
 def check_some_comparable(embeddings: np.ndarray, name: str) -> None:
-    """Refuses the embeddings of a data set where the model is broken; single images without one are no reason.
+    """Rejects the embeddings of a data set if none can be compared; single invalid images are accepted.
 
     Args:
         embeddings: (n, d) float; a few zero ones are what a ReLU at the end of a tower gives.
@@ -85,7 +85,7 @@ def check_some_comparable(embeddings: np.ndarray, name: str) -> None:
 
 
 def check_scores(scores: np.ndarray) -> None:
-    """Refuses scores or logits of which one is not finite, since no comparison with a threshold would mean anything.
+    """Rejects scores or logits that are not finite, since no comparison with a threshold is valid.
 
     Raises:
         ImageError: one of them is NaN or infinite.

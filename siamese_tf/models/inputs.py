@@ -1,4 +1,4 @@
-"""The images that a caller passes to a model, in any of their forms, brought to the one form a tower takes."""
+"""Conversion of images in any accepted type to the array that a tower takes."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,12 +25,12 @@ FORMS = (
 
 
 def images_at_once(input_size: tuple[int, int, int]) -> int:
-    """How many images to embed at a time: fewer of large ones, so that memory holds what a tower makes of them."""
+    """Returns the number of images to embed at a time; fewer if they are large, to bound memory."""
     return max(1, min(EMBED_BATCH, EMBED_PIXELS // (input_size[0] * input_size[1])))
 
 
 def as_images(images: Images, input_size: tuple[int, int, int], resize: str = "pad") -> tuple[np.ndarray, bool]:
-    """Checks images and gives them the shape (n, h, w, c).
+    """Checks images and converts them to shape (n, h, w, c).
 
     Args:
         images: one image or several. One image is
@@ -74,7 +74,7 @@ def as_images(images: Images, input_size: tuple[int, int, int], resize: str = "p
 
 
 def as_pair(pair: Sequence[Images], input_size: tuple[int, int, int], resize: str) -> tuple[np.ndarray, np.ndarray]:
-    """Two equally long stacks (n, h, w, c) of a pair of them, each as `as_images` takes it.
+    """Converts a pair of equally long inputs to two stacks (n, h, w, c), each as `as_images` does.
 
     Args:
         pair: two of what `as_images` takes, as a tuple, a list, or an array or tensor (2, n, h, w, c).
@@ -105,13 +105,13 @@ def check_pair_batches(data: tf.data.Dataset) -> None:
 
 
 def check_lengths(first: int, second: int) -> None:
-    """Raises an ImageError where two stacks are not equally long."""
+    """Raises an ImageError if two stacks differ in length."""
     if first != second:
         raise ImageError(f"two stacks must be equally long, one pair a row; got {first} and {second} images")
 
 
 def _as_one_array(items: list[Any]) -> np.ndarray | None:
-    """Images of one dtype and shape, or nested lists of numbers, as one array; None where they are not so alike."""
+    """Stacks images of one dtype and shape, or nested lists of numbers; returns None if they differ."""
     if not items:
         return np.zeros(0, np.uint8)
     if all(hasattr(item, "__array__") for item in items):
@@ -128,7 +128,7 @@ def _as_one_array(items: list[Any]) -> np.ndarray | None:
 
 
 def _as_single(item: Any, position: int, input_size: tuple[int, int, int], resize: str) -> np.ndarray:
-    """One image of several, (h, w, c), uint8 or float32; an error says which one."""
+    """Converts one image of several to (h, w, c), uint8 or float32; errors name its position."""
     try:
         if is_image_source(item):
             return load_image(item, *input_size, resize)

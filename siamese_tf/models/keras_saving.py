@@ -1,4 +1,4 @@
-"""The methods that Keras' own savers and loaders call, for the same files as `save_model` and `load_model`.
+"""Methods that Keras' own savers and loaders call, for the same files as `save_model` and `load_model`.
 
 Keras 2.15 unpickles weights in `.npz` and follows HDF5 links into other files, before any method of the model that it
 loads sees them. So `from_config`, which Keras calls first, looks the archive over as `load_model` does.
@@ -18,7 +18,7 @@ from siamese_tf.models.weights import read_weights, write_weights
 
 
 class KerasSaving(keras.Model):
-    """A model that is rebuilt from its config, with all weights under names of this project.
+    """Model that is rebuilt from its config and stores all weights under names of this project.
 
     Subclasses have the attributes `tower` and `head`.
     """
@@ -53,7 +53,7 @@ class KerasSaving(keras.Model):
         read_weights(self.tower, self.head, plain_store(store))
 
     def __dir__(self) -> list[str]:
-        """Leaves out the parts: Keras' savers walk these names, and every array is stored once, by `write_weights`."""
+        """Hides the parts: Keras' savers walk these names, and `write_weights` already stores every array once."""
         return [name for name in super().__dir__() if name not in ("tower", "head", "layers")]
 
 
@@ -79,7 +79,7 @@ def _archive_in_load_model() -> zipfile.ZipFile | None:
 
 
 def _is_of_archive(config: dict[str, Any], archive: zipfile.ZipFile) -> bool:
-    """Whether the archive is of this model, not of one of another class with a SiameseModel inside."""
+    """Checks that the archive holds this model and not another class that contains a SiameseModel."""
     outer = json.loads(archive.read(CONFIG))
     return not isinstance(outer, dict) or json.dumps(outer.get("config") or {}) == json.dumps(config)
 

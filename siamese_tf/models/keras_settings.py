@@ -1,4 +1,4 @@
-"""The global settings of Keras that networks are built with, whatever the user has set for other work."""
+"""Global Keras settings while networks are built, independent of the user's own settings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

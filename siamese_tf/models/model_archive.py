@@ -1,4 +1,4 @@
-"""The archive of a model file: its members and its config, checked before anything is built from them."""
+"""Archive of a model file: its members and its config, checked before anything is built from them."""
 
 import json
 import zipfile

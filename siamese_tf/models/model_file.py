@@ -1,4 +1,4 @@
-"""The model file: a `.keras` zip of three members, written whole, and read without trusting a byte of it.
+"""Model file: a `.keras` zip of three members, written atomically and read without trusting its contents.
 
 `load_model` never hands the file to a generic deserialiser: it checks the archive, reads the config against a list of
 what may stand there, builds the network with this project's builders, and copies arrays by name and shape.
@@ -31,7 +31,7 @@ from siamese_tf.printable import printable
 
 
 def save_model(model: SiameseModel, path: str | Path) -> None:
-    """Writes a model as a `.keras` file, whole or not at all.
+    """Writes a model as a `.keras` file, atomically.
 
     Raises:
         ModelFileError: the name does not end in `.keras`; or `load_model` would refuse the weights: a value is not
@@ -54,7 +54,7 @@ def save_model(model: SiameseModel, path: str | Path) -> None:
 
 
 def load_model(path: str | Path, tower: keras.Model | None = None) -> SiameseModel:
-    """Reads a model file that `save_model` wrote, on this Keras or the other.
+    """Loads a model file that `save_model` wrote, on either Keras version.
 
     Args:
         path: the `.keras` file; nothing in it is executed.
@@ -87,7 +87,7 @@ def load_model(path: str | Path, tower: keras.Model | None = None) -> SiameseMod
 
 
 def _max_arrays(config: dict[str, Any], tower: keras.Model | None) -> int:
-    """Returns how many arrays are read; a tower of the caller's own may have more than those here."""
+    """Returns the maximum number of arrays; a custom tower may have more than the built-in ones."""
     if tower is None:
         return MAX_ARRAYS
     if config["tower"] != CUSTOM:
@@ -97,7 +97,7 @@ def _max_arrays(config: dict[str, Any], tower: keras.Model | None) -> int:
 
 
 def _build(config: dict[str, Any], tower: keras.Model | None, arrays: Mapping[str, np.ndarray]) -> SiameseModel:
-    """Builds the network, if the arrays are as many numbers as it has: a small file cannot name a large tower."""
+    """Builds the network if the number of values matches: a small file must not trigger a large tower."""
     name = config["tower"]
     if name in TOWERS:
         expected = parameter_count(name, config["input_size"], config["embedding_dim"])

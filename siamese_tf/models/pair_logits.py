@@ -1,4 +1,4 @@
-"""Scores of listed pairs of embeddings."""
+"""Logits and probabilities of listed pairs of embeddings."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ PAIR_BLOCK = 65_536
 
 
 class PairLogits:
-    """Asks a head about pairs of embeddings already made, as `SiameseModel.embed` gives them."""
+    """Applies a head to listed pairs of embeddings, as returned by `SiameseModel.embed`."""
 
     def __init__(self, head: Head, embedding_dim: int):
         """Takes the head of a model, for embeddings (n, embedding_dim)."""
@@ -18,7 +18,7 @@ class PairLogits:
         self._head_block = tf.function(lambda a, b: head((a, b)), input_signature=[vectors, vectors])
 
     def __call__(self, embeddings: np.ndarray, rows1: np.ndarray, rows2: np.ndarray) -> np.ndarray:
-        """The head's answer for pairs of embeddings, in blocks, so that memory does not grow with the pairs.
+        """Computes the logits of pairs of embeddings in blocks, so that memory does not grow with the pairs.
 
         Args:
             embeddings: (n, d) float32.
@@ -34,6 +34,6 @@ class PairLogits:
 
 
 def probability(logits: np.ndarray) -> np.ndarray:
-    """Float64 logits to probabilities, without overflow at either end."""
+    """Converts float64 logits to probabilities, without overflow at either end."""
     small = np.exp(-np.abs(logits))  # in (0, 1]
     return np.where(logits >= 0, 1.0, small) / (1.0 + small)

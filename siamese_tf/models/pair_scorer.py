@@ -1,4 +1,4 @@
-"""All embeddings of one set against all of another: the matrix of scores, or of each row only the best k.
+"""Scores of all embeddings of one set against all of another: the full matrix, or the k best of each row.
 
 Both go block by block over either side, so that beyond the answer their memory does not grow with the embeddings.
 """
@@ -16,10 +16,10 @@ BLOCK = 1024  # embeddings of either side at a time
 
 
 class PairScorer:
-    """Scores of embeddings already made, as `SiameseModel.embed` gives them."""
+    """Scores embeddings that are already computed, as returned by `SiameseModel.embed`."""
 
     def __init__(self, head: Head, embedding_dim: int):
-        """Takes the head of a model, which has the last word on every pair, for embeddings (n, embedding_dim)."""
+        """Sets up scoring with the head of a model, for embeddings (n, embedding_dim)."""
         self.head = head
         self.embedding_dim = embedding_dim
         vectors = tf.TensorSpec((None, embedding_dim), tf.float32)
@@ -38,7 +38,7 @@ class PairScorer:
         )
 
     def score_matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """The score of every row of `a` with every row of `b`.
+        """Computes the score of every row of `a` with every row of `b`.
 
         Args:
             a: (n, d) float embeddings.
@@ -60,7 +60,7 @@ class PairScorer:
         return scores
 
     def top_k(self, probes: np.ndarray, gallery: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The k rows of the gallery most similar to each probe, best first.
+        """Finds the k rows of the gallery most similar to each probe, best first.
 
         The order is that of the logits, which tell apart what rounds to the same probability near 0 and 1; of equal
         ones the lower index comes first.
@@ -92,7 +92,7 @@ class PairScorer:
         return indices, scores
 
     def logit_matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """As `score_matrix`, before the sigmoid: (n, m) float32 logits, higher is more similar.
+        """Computes (n, m) float32 logits, `score_matrix` before the sigmoid; higher is more similar.
 
         Logits tell apart what rounds to the same probability near 0 and 1, and can be averaged.
         """
@@ -104,7 +104,7 @@ class PairScorer:
         return logits
 
     def prepare(self, gallery: np.ndarray) -> np.ndarray:
-        """A gallery made ready, once, for many calls of `prepared_logits`.
+        """Preprocesses a gallery once for many calls of `prepared_logits`.
 
         Args:
             gallery: (m, d) float embeddings, none of them of length 0.
@@ -121,7 +121,7 @@ class PairScorer:
         return rows / np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, np.newaxis]
 
     def prepared_logits(self, probes: np.ndarray, prepared: np.ndarray) -> np.ndarray:
-        """The logit of every probe with every row of a gallery, quickly: for few probes and a large gallery.
+        """Computes the logit of every probe with every row of a prepared gallery; fast for few probes.
 
         Args:
             probes: (n, d) float embeddings, none of them of length 0.
@@ -146,7 +146,7 @@ class PairScorer:
     def _best_of(
         self, a: tf.Tensor, b: tf.Tensor, logits: tf.Tensor, found: tf.Tensor, start: tf.Tensor, k: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Of the best before, (n, j) `logits` and `found`, and the rows of `b`, the first of which is `start`."""
+        """Merges the best so far, (n, j) `logits` and `found`, with the rows of `b`, the first of which is `start`."""
         here, position = tf.math.top_k(self.head.call_matrix(a, b), tf.minimum(k, tf.shape(b)[0]))
         # Of equal ones top_k takes the first: those before are in their order, and come before those here.
         logits, found = tf.concat([logits, here], 1), tf.concat([found, start + tf.cast(position, tf.int64)], 1)
@@ -160,5 +160,5 @@ class PairScorer:
 
 
 def row_slices(count: int, size: int) -> Iterator[slice]:
-    """Slices of `size` that cover `count` rows, the last one perhaps shorter."""
+    """Yields slices of `size` rows that cover `count` rows; the last one may be shorter."""
     return (slice(start, start + size) for start in range(0, count, size))

@@ -1,4 +1,4 @@
-"""The one rule for pixel values: integers are 0 (black) to 255 (white), floats 0 to 1; for arrays and for tensors."""
+"""Pixel values of arrays and tensors: integers are 0 (black) to 255 (white), floats are 0 to 1."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,7 +9,7 @@ TOLERANCE = 1e-3  # beyond [0, 1], for floats that were rounded on their way
 
 
 def as_pixels(images: np.ndarray) -> np.ndarray:
-    """Checks pixel values and brings them to one of two dtypes.
+    """Checks pixel values and converts them to uint8 or float32.
 
     Args:
         images: of any shape; integers of any width from 0 to 255, floats from 0 to 1, or bool (False is black).
@@ -35,14 +35,14 @@ def as_pixels(images: np.ndarray) -> np.ndarray:
 
 
 def scale_pixels(images: tf.Tensor) -> tf.Tensor:
-    """Pixels by the rule, as float32 in [0, 1], which every tower takes; their values are not checked."""
+    """Converts pixels to float32 in [0, 1], as every tower takes them; values are not checked."""
     images = tf.convert_to_tensor(images)
     pixels = tf.cast(images, tf.float32)
     return pixels / 255.0 if images.dtype.is_integer else pixels
 
 
 def valid_images(images: tf.Tensor) -> tf.Tensor:
-    """Returns (n,) bool: which images (n, h, w, c) have all their values in the range of their dtype."""
+    """Returns a bool mask (n,) of the images (n, h, w, c) whose values are all in the range of their dtype."""
     images = tf.convert_to_tensor(images)
     values = tf.cast(images, tf.float32)
     low, high = (0.0, 255.0) if images.dtype.is_integer else (-TOLERANCE, 1 + TOLERANCE)

@@ -1,4 +1,4 @@
-"""Float32 arrays from an HDF5 file, each found to lie plainly in that very file before it is read.
+"""Float32 arrays of an HDF5 file, each checked to be stored plainly in that file before it is read.
 
 HDF5 can take the numbers of an array from other files (external storage, links, virtual arrays), or make a few bytes
 stand for gigabytes (filters, fill values, many names for one array).
@@ -50,7 +50,7 @@ def read_plain_arrays(content: bytes, alone: bool = True, max_arrays: int = MAX_
 
 
 def plain_store(store: Any) -> Any:
-    """Returns the weights that Keras passes to a model, once their arrays are found to lie plainly in the file.
+    """Returns the weights that Keras passes to a model after checking that they are stored plainly in the file.
 
     Raises:
         ModelFileError: an array does not. Keras 2.15 would read it from wherever it lies; Keras 3 passes no group of
@@ -83,7 +83,7 @@ def _plain_array(group: h5py.Group, name: str) -> h5py.Dataset:
 
 
 def _inside(group: h5py.Group, name: str, kind: type) -> Any:
-    """Opens what a name stands for, once it is found not to lead elsewhere."""
+    """Opens the object of a name after checking that the name does not lead outside the file."""
     link = group.id.links.get_info(name.encode("utf-8", "surrogateescape"))
     item = group[name] if link.type == h5py.h5l.TYPE_HARD else None
     if not isinstance(item, kind):

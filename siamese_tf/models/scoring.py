@@ -1,4 +1,4 @@
-"""Embeddings and scores of images in any form: of pairs, of all pairs, of the best of a gallery."""
+"""Embeddings and scores of images: listed pairs, all pairs, and the best matches of a gallery."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ from siamese_tf.models.pair_scorer import PairScorer, row_slices
 
 
 class Scoring:
-    """The part of `SiameseModel` that embeds and scores; safe to use from several threads at once."""
+    """Embedding and scoring methods of `SiameseModel`; safe to use from several threads at once."""
 
     input_size: tuple[int, int, int]
     embedding_dim: int
@@ -21,7 +21,7 @@ class Scoring:
     _embed_float32: tf.types.experimental.PolymorphicFunction
 
     def embed(self, images: Images) -> np.ndarray:
-        """The embeddings of images.
+        """Computes the embeddings of images.
 
         Args:
             images: one image or a stack, see `as_images`.
@@ -40,7 +40,7 @@ class Scoring:
         return embeddings[0] if single else embeddings
 
     def embed_rows(self, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """(k, d) embeddings of the images (n, h, w, c) at `rows` (k,); a stack on the disk is read block by block."""
+        """Computes (k, d) embeddings of the images (n, h, w, c) at `rows` (k,); images on disk are read in blocks."""
         embeddings = np.empty((len(rows), self.embedding_dim), np.float32)
         for block in row_slices(len(rows), images_at_once(self.input_size)):
             embeddings[block] = self.embed(images[rows[block]])
@@ -72,7 +72,7 @@ class Scoring:
         return float(scores[0]) if first.ndim == second.ndim == 1 else scores
 
     def score_pairs(self, images: np.ndarray, img1: np.ndarray, img2: np.ndarray, *, check: bool = True) -> np.ndarray:
-        """The scores of many pairs among the same images; each distinct image is embedded once.
+        """Computes the scores of many pairs among the same images; each distinct image is embedded once.
 
         Args:
             images: (n, h, w, c) integers or floats, see `as_images`.
@@ -97,11 +97,11 @@ class Scoring:
         return scores
 
     def pair_logits(self, embeddings: np.ndarray, rows1: np.ndarray, rows2: np.ndarray) -> np.ndarray:
-        """(m,) float64 logits of listed pairs of embeddings, higher is more similar, see `PairLogits`."""
+        """Computes (m,) float64 logits of listed pairs of embeddings, higher is more similar, see `PairLogits`."""
         return self._pair_logits(embeddings, rows1, rows2)
 
     def score_matrix(self, images_a: Images, images_b: Images) -> np.ndarray:
-        """The scores of all images of one stack against all of another; each image is embedded once.
+        """Computes the scores of all images of one stack against all of another; each image is embedded once.
 
         Args:
             images_a, images_b: a stack each, see `as_images`; a single image is a stack of one. The same stack twice is
@@ -116,7 +116,7 @@ class Scoring:
         return self.all_pairs.score_matrix(*self._embed_both(images_a, images_b))
 
     def top_k(self, probes: Images, gallery: Images, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The k images of a gallery most similar to each probe, without the matrix of all scores.
+        """Finds the k images of a gallery most similar to each probe, without the matrix of all scores.
 
         Args:
             probes, gallery: a stack each, as for `score_matrix`.
@@ -133,6 +133,6 @@ class Scoring:
         return self.all_pairs.top_k(*self._embed_both(probes, gallery), k)
 
     def _embed_both(self, images_a: Images, images_b: Images) -> tuple[np.ndarray, np.ndarray]:
-        """(n, d) and (m, d) embeddings."""
+        """Computes the embeddings (n, d) and (m, d) of two stacks."""
         a = np.atleast_2d(self.embed(images_a))
         return a, a if images_b is images_a else np.atleast_2d(self.embed(images_b))

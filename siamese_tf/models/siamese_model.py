@@ -1,4 +1,4 @@
-"""`SiameseModel`: one tower for both images, one head, one threshold; scores any two images."""
+"""Siamese model: one tower for both images, one head, one threshold."""
 
 import json
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from siamese_tf.models.views import make_views
 
 @keras.utils.register_keras_serializable(package="siamese_tf", name="SiameseModel")
 class SiameseModel(Scoring, KerasSaving):
-    """Answers how probable it is that two images show the same thing.
+    """Keras model that returns the probability that two images show the same thing.
 
     Attributes:
         tower: `keras.Model` from (n, h, w, c) float32 images in [0, 1] to (n, d) embeddings.
@@ -51,7 +51,7 @@ class SiameseModel(Scoring, KerasSaving):
         views: str = "one",
         resize: str = "pad",
     ):
-        """Builds the network, with new weights.
+        """Builds the network with new weights.
 
         Args:
             input_size: height, width and channels of the images.
@@ -95,12 +95,12 @@ class SiameseModel(Scoring, KerasSaving):
 
     @property
     def image_format(self) -> ImageFormat:
-        """What image files are brought to."""
+        """Image format that image files are converted to."""
         return format_of_images(self.input_size, self.resize)
 
     @property
     def record(self) -> dict[str, Any]:
-        """What is known of the training: `record.json`, inside the model."""
+        """Record of the training run: the contents of `record.json`."""
         return json.loads(self._record)
 
     @record.setter
@@ -112,7 +112,7 @@ class SiameseModel(Scoring, KerasSaving):
             raise ConfigError(f"a record must hold plain values only, no NaN or infinity: {error}") from error
 
     def call(self, pair: tuple[tf.Tensor, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Two stacks of images to the probabilities that they match, pair by pair.
+        """Computes the probabilities that two stacks of images match, pair by pair.
 
         Args:
             pair: two tensors (n, h, w, c), or (n, h, w) of gray images; integers from 0 to 255 or floats from 0 to 1.
@@ -164,7 +164,7 @@ class SiameseModel(Scoring, KerasSaving):
         return scores
 
     def _embeddings(self, images: tf.Tensor, training: bool) -> tf.Tensor:
-        """(n, h, w, c) -> (n, d)."""
+        """Computes embeddings (n, d) of images (n, h, w, c)."""
         views = make_views(scale_pixels(images), self.views)
         embeddings = [tf.cast(self.tower(view, training=training), tf.float32) for view in views]
         return tf.add_n(embeddings) / len(views)

@@ -1,4 +1,4 @@
-"""The names under which a model's arrays stand in its file: our own, the same for Keras 2 and Keras 3.
+"""Names of a model's arrays in its file, independent of the Keras version.
 
 `tower.07.gamma` is weight `gamma` of the tower's eighth layer that has weights, `tower.08.kernel.1` the second `kernel`
 of its ninth; `head.scale` and `head.00.kernel` are the head's. Keras' own names for the same arrays differ between its
@@ -22,7 +22,7 @@ HEAD_SCALE = "head.scale"
 
 
 def named_weights(tower: keras.Model, head: keras.layers.Layer) -> dict[str, tf.Variable]:
-    """Every weight of tower and head by its name in the file."""
+    """Maps the name in the file to each weight of tower and head."""
     weights = {HEAD_SCALE: head.scale, "head.bias": head.bias}
     parts = {"tower": _groups(tower), "head": (layer.weights for layer in getattr(head, "layers", ()))}
     for prefix, groups in parts.items():
@@ -35,13 +35,13 @@ def named_weights(tower: keras.Model, head: keras.layers.Layer) -> dict[str, tf.
 
 
 def has_inner_layers(layer: keras.layers.Layer) -> bool:
-    """Whether a layer is made of others: a model, or one whose attribute `layers` is a list of layers."""
+    """Checks for a layer that contains others: a model, or one whose attribute `layers` is a list of layers."""
     inner = getattr(layer, "layers", None)
     return isinstance(inner, list | tuple) and all(isinstance(one, keras.layers.Layer) for one in inner)
 
 
 def plain_names(weights: Sequence[tf.Variable]) -> list[str]:
-    """What the weights of one layer are, as Keras 3 names them: `kernel`, `bias`, `gamma`, ..."""
+    """Returns the names of one layer's weights as in Keras 3: `kernel`, `bias`, `gamma`, ..."""
     names = [weight.name.split("/")[-1].split(":")[0] for weight in weights]
     if "pointwise_kernel" not in names:  # Keras 2 calls the kernel of a depthwise convolution otherwise
         names = ["kernel" if name == "depthwise_kernel" else name for name in names]
@@ -49,7 +49,7 @@ def plain_names(weights: Sequence[tf.Variable]) -> list[str]:
 
 
 def write_weights(tower: keras.Model, head: keras.layers.Layer, store: Any) -> None:
-    """Puts every weight into `store` (a mapping such as a Keras weight store) as a float32 array.
+    """Writes every weight to `store` (a mapping such as a Keras weight store) as a float32 array.
 
     Raises:
         ModelFileError: a weight has values that `read_weights` would refuse; nothing is put into `store`.
@@ -63,7 +63,7 @@ def write_weights(tower: keras.Model, head: keras.layers.Layer, store: Any) -> N
 
 
 def read_weights(tower: keras.Model, head: keras.layers.Layer, store: Mapping[str, Any]) -> None:
-    """Sets every weight from `store`, once all of them have been found to fit.
+    """Assigns every weight from `store`, after checking all of them.
 
     Raises:
         ModelFileError: an array is missing, left over, of another shape, or holds a value that is not a number.
@@ -85,7 +85,7 @@ def read_weights(tower: keras.Model, head: keras.layers.Layer, store: Mapping[st
 
 
 def check_values(name: str, array: np.ndarray) -> None:
-    """Refuses values of a weight with which all embeddings are equal, or are not numbers.
+    """Rejects values of a weight that make all embeddings equal or not finite.
 
     Args:
         name: of the weight, whatever stands before its last part: `.../moving_variance`.
@@ -110,7 +110,7 @@ def check_values(name: str, array: np.ndarray) -> None:
 
 
 def _groups(model: keras.Model) -> Iterator[list[tf.Variable]]:
-    """The weights of each layer, in the layers' order, models inside opened up; then those that are in no layer."""
+    """Returns the weights of each layer in order, inner models included, then those in no layer."""
     for layer in model.layers:
         yield from _groups(layer) if has_inner_layers(layer) else [layer.weights]
     inside = {id(weight) for layer in model.layers for weight in layer.weights}

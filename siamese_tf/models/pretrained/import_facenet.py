@@ -1,4 +1,4 @@
-"""FaceNet's published weights, from a file that the user has, as a model of this project."""
+"""Import of FaceNet's published weights from a local file."""
 
 import hashlib
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ MAX_DIMENSIONS = 4096
 
 
 def import_facenet(path: str | Path) -> SiameseModel:
-    """Reads the weights of facenet-pytorch's InceptionResnetV1.
+    """Builds a model from the weights of facenet-pytorch's InceptionResnetV1.
 
     Args:
         path: its `state_dict`, see `read_state_dict`; the layer of the classes may stand in it and is left out.
@@ -67,7 +67,7 @@ def import_facenet(path: str | Path) -> SiameseModel:
 
 
 def _check_count(path: str | Path, arrays: Mapping[str, np.ndarray], dimensions: int) -> None:
-    """Refuses arrays of another number of values than the tower has, before it is built."""
+    """Rejects arrays whose number of values differs from the tower's, before it is built."""
     found = sum(array.size for name, array in arrays.items() if _is_of_tower(name))
     expected = parameter_count(TOWER, INPUT_SIZE, dimensions)
     if found != expected:
@@ -82,7 +82,7 @@ def _is_of_tower(name: str) -> bool:
 
 
 def assign_state_dict(tower: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
-    """Sets every weight of a tower whose layers have PyTorch's names, once all arrays have been found to fit.
+    """Assigns every weight of a tower whose layers have PyTorch's names, after checking all arrays.
 
     Raises:
         ModelFileError: see `import_facenet`.
@@ -100,7 +100,7 @@ def assign_state_dict(tower: keras.Model, arrays: Mapping[str, np.ndarray]) -> N
 
 
 def torch_names(tower: keras.Model) -> dict[str, tf.Variable]:
-    """Every weight of a tower by the name it has in PyTorch, where its layer has the same name there."""
+    """Maps every weight of a tower to its name in PyTorch, for layers of the same name."""
     return {
         f"{layer.name}.{NAMES[name]}": weight
         for layer in tower.layers
@@ -121,6 +121,6 @@ def _as_keras(name: str, array: np.ndarray, variable: tf.Variable) -> np.ndarray
 
 
 def _some(names: set[str]) -> str:
-    """How many, and the first three of them; a foreign name may hold what a terminal would obey."""
+    """Returns the number of names and the first three of them, made printable."""
     first = [f"{name!r:.60}" for name in sorted(names)[:3]]
     return f"{len(names)} ({', '.join(first)}{', ...' if len(names) > 3 else ''})" if names else "none"

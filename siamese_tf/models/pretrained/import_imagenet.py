@@ -1,4 +1,4 @@
-"""ImageNet weights from a `.h5` file that the user has, as `keras.applications` publishes them, into a tower."""
+"""Import of ImageNet weights from a `.h5` file as published by `keras.applications`."""
 
 import itertools
 from pathlib import Path
@@ -22,7 +22,7 @@ BLUE_FIRST = ("resnet50", "conv1_conv/kernel")  # the tower, and its weight that
 
 
 def import_imagenet(tower: keras.Model, path: str | Path) -> None:
-    """Sets the weights of a tower from a file, but for those of its last layer, once all have been found to fit.
+    """Assigns the weights of a tower from a file, except its last layer, after checking all arrays.
 
     Args:
         tower: `mobilenet_v2` (of the width 1.0) or `resnet50`.
@@ -66,7 +66,7 @@ def import_imagenet(tower: keras.Model, path: str | Path) -> None:
 
 
 def _arrays(file: h5py.File) -> dict[str, h5py.Dataset]:
-    """What is in the file itself, by layer and weight; links that lead elsewhere are not followed."""
+    """Returns the arrays of the file by layer and weight; links to other files are not followed."""
     found: dict[str, h5py.Dataset] = {}
     visited = itertools.count(1)
 
@@ -89,7 +89,7 @@ def _arrays(file: h5py.File) -> dict[str, h5py.Dataset]:
 
 
 def _read(arrays: dict[str, h5py.Dataset], variables: dict[str, tf.Variable]) -> dict[str, np.ndarray]:
-    """The arrays as NumPy has them, each looked at before it is read."""
+    """Reads the arrays into NumPy, each checked before it is read."""
     missing, unknown = sorted(set(variables) - set(arrays)), sorted(set(arrays) - set(variables))
     if missing or unknown:
         raise ModelFileError(

@@ -1,4 +1,4 @@
-"""Arrays from a `.safetensors` file: a JSON header of names, types and places, then their bytes. Nothing is executed.
+"""Reader of `.safetensors` files: a JSON header of names, dtypes and offsets, then the data. Executes nothing.
 
 Reference:
     https://github.com/huggingface/safetensors, "Format".
@@ -21,7 +21,7 @@ HINT = "Copy or convert the file again"
 
 
 def read_safetensors(file: IO[bytes]) -> dict[str, np.ndarray]:
-    """Reads the arrays by name, once the header has been found to describe exactly the bytes that follow it.
+    """Reads the arrays by name, after checking that the header describes exactly the bytes that follow.
 
     Args:
         file: open for reading, and small enough to be read whole; the caller looks at its size.
@@ -58,7 +58,7 @@ def read_safetensors(file: IO[bytes]) -> dict[str, np.ndarray]:
 
 
 def _header(text: bytes) -> dict[str, Any]:
-    """Entries by name, each checked for itself, with the type as NumPy writes it."""
+    """Returns the entries by name, each checked, with the dtype in NumPy's notation."""
     try:
         header = json.loads(text, object_pairs_hook=_without_twins)
     except (ValueError, RecursionError) as error:
@@ -81,7 +81,7 @@ def _header(text: bytes) -> dict[str, Any]:
 
 
 def _to_int(numbers: Any, least: int, most: int) -> bool:
-    """A list of at most so many whole numbers, none below the least or above MAX_NUMBER."""
+    """Checks a list of at most `count` integers between a minimum and MAX_NUMBER."""
     if not isinstance(numbers, list) or len(numbers) > most:
         return False
     return all(type(number) is int and least <= number <= MAX_NUMBER for number in numbers)

@@ -1,4 +1,4 @@
-"""The arrays of a PyTorch `state_dict` by name, from a file of weights that came from somewhere else."""
+"""Reader of a PyTorch `state_dict` from an untrusted file of weights."""
 
 import math
 import os
@@ -24,7 +24,7 @@ HINT = "Copy or convert the file again"
 
 
 def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
-    """Reads arrays by name; nothing in the file is executed.
+    """Reads the arrays by name; nothing in the file is executed.
 
     Args:
         path: `.safetensors`, or `.npz` with an array under each name, or `.pt` or `.pth` that `torch.save` wrote of a
@@ -75,7 +75,7 @@ def _read_npz(file: IO[bytes]) -> dict[str, np.ndarray]:
 
 
 def _read_npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    """One array, whose bytes are counted before its header is believed."""
+    """Reads one array after checking its size against its header."""
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     with archive.open(member) as file:
         shape, by_columns, dtype = readers[np.lib.format.read_magic(file)](file)
@@ -110,7 +110,7 @@ def _read_torch(file: IO[bytes]) -> dict[str, np.ndarray]:
 
 
 def _from_torch(torch: Any, weights: Any) -> dict[str, np.ndarray]:
-    """Arrays of the tensors, once their sizes have been counted: a few stored numbers can stand for many."""
+    """Converts tensors to arrays after checking their sizes: few stored values can expand to many."""
     if not isinstance(weights, Mapping) or not all(isinstance(weight, torch.Tensor) for weight in weights.values()):
         raise ModelFileError("it must hold a state_dict alone, a tensor under each name. Save model.state_dict()")
     for name, weight in weights.items():
