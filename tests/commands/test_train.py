@@ -193,6 +193,14 @@ def test_resuming_in_a_mistyped_folder_is_refused_before_anything_is_done(run, t
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("folds", "name"), [("", "mse"), ("--folds 3", "mse-folds")])
+def test_resuming_looks_in_the_default_folder_of_the_run(run, tmp_path, monkeypatch, folds, name):
+    monkeypatch.chdir(tmp_path)
+    done = run(f"train --dataset digits --objective mse --resume {folds}")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"error: nothing to resume in runs/digits/{name}: it contains no run.")
+
+
 def test_a_log_file_gets_a_line_an_epoch_and_no_control_characters(trained):
     epochs = [line for line in trained.printed.splitlines() if line.startswith("epoch ")]
     assert len(epochs) == 2
