@@ -28,8 +28,7 @@ def atomic_write(path: str | Path, mode: str = "wb", *, private: bool = False) -
     killed process left of this file is removed before the next write of it.
 
     Args:
-        path: where the file shall stand; missing parent folders are made. A file that it replaces leaves it its
-            permissions.
+        path: destination; missing parent folders are created. The permissions of a replaced file are kept.
         mode: `"wb"` or `"w"` (UTF-8, newlines as written).
         private: only the owner may read the file.
 

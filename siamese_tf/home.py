@@ -58,7 +58,7 @@ def _announced_temporary_home() -> Path:
 def temporary_home() -> Path:
     """Returns a private temporary folder of this user: the same in every process if nobody else has taken it.
 
-    Its name can be guessed, so it is used only where it is a folder of this user's that nobody else may enter.
+    Its name can be guessed, so it is used only if it belongs to this user and nobody else can enter it.
     """
     uid = os.getuid() if hasattr(os, "getuid") else 0
     folder = Path(tempfile.gettempdir()) / f"siamese_tf-{uid}"

@@ -40,7 +40,7 @@ def as_images(images: Images, input_size: tuple[int, int, int], resize: str = "p
               NumPy makes an array of. Integers are 0 to 255, floats are 0 to 1, see `as_pixels`.
 
             Several are a stack of pixels (n, h, w, c) or (n, h, w), or a list, an array, a pandas column, a generator
-            or another iterable of single images, each in a form of its own. None at all are a stack of length 0.
+            or another iterable of single images, in any of these types. An empty list is a stack of length 0.
         input_size: height, width and channels the model takes.
         resize: how files and Pillow images of another size are brought to it, see `resize_image`.
 

@@ -1,7 +1,7 @@
 """Model file: a `.keras` zip of three members, written atomically and read without trusting its contents.
 
 `load_model` never hands the file to a generic deserialiser: it checks the archive, reads the config against a list of
-what may stand there, builds the network with this project's builders, and copies arrays by name and shape.
+allowed values, builds the network with this project's builders, and copies arrays by name and shape.
 """
 
 import hashlib
@@ -64,7 +64,7 @@ def load_model(path: str | Path, tower: keras.Model | None = None) -> SiameseMod
         The model, ready to score.
 
     Raises:
-        ModelFileError: missing, damaged, not one of ours, or with anything in it that ours do not have.
+        ModelFileError: missing, damaged, not written by siamese_tf, or with unexpected contents.
     """
     name = printable(str(path))
     try:

@@ -91,8 +91,7 @@ class CsvBatch:
 def csv_columns(lines: Iterable[str], name: str, required: Sequence[str]) -> list[str]:
     """Returns the names of the columns, from the first line.
 
-    They are compared as they are: in lower case and without spaces. Those in `COLUMNS` may stand there once; there may
-    be others.
+    Names are case-sensitive and not stripped. Those in `COLUMNS` may occur once; other columns are allowed.
 
     Args:
         lines: with their ends.

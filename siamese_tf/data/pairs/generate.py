@@ -61,7 +61,7 @@ def generate_pair_files(
         image_format: of a folder of image files, image format to convert them to.
 
     Raises:
-        DatasetError: the data set cannot be had, is too small to split, or has fewer pairs than requested; or a folder
+        DatasetError: the data set is missing, too small to split, or has fewer pairs than requested; or a folder
             of image files is named as a known data set.
         PairFileError: a file would be too large to be read again; none is written.
         ConfigError: an unknown split, or any for a folder that has one; a negative seed; or an image format for a data

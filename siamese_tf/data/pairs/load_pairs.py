@@ -61,7 +61,7 @@ def load_pairs(
         images_folder: of the images that a `.txt` names; None is the folder of the list.
 
     Raises:
-        DatasetError: the data set cannot be had.
+        DatasetError: the data set is not available.
         PairFileError: a file is missing, damaged, lacks the rows it is needed for, or was made from other images; or
             someone is in several of the three parts of LFW's folds.
         ConfigError: an image format for what has no image files, or `images_folder` without a `.txt`.

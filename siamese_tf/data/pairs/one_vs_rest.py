@@ -51,7 +51,7 @@ def one_vs_rest(pairs: TrainTestPairs, name: str, *, rest_is_a_class: bool, seed
         opened: pairs whose files have labels.
         name: of the class, as for `class_label`; the test file may have another number for it.
         rest_is_a_class: two images of the rest count as similar all the same, and make half of the similar pairs.
-        seed: of the pairs; each part has a generator of its own.
+        seed: of the pairs; each split has its own generator.
 
     Returns:
         Pairs in memory, labeled 1 (the class) and 0 (the rest). Every part has as many as before, or at most half of
@@ -85,7 +85,7 @@ def labels_of(pairs: PairDataset) -> np.ndarray:
     """Returns the labels (n,) of the images."""
     if pairs.labels is None:
         raise PairFileError(
-            f"{pairs.path or 'these pairs'}: there are no labels, so nobody knows which images are of a class."
+            f"{pairs.path or 'these pairs'}: there are no labels, so the class of the images is unknown."
             " Give a pair file with the array labels."
         )
     return pairs.labels

@@ -44,7 +44,7 @@ def split_images(source: Source, mode: str = "image", seed: int | np.random.Seed
 
     Args:
         source: the labeled images.
-        mode: `"image"` or `"class"`; `"given"` for a source that has a split of its own, see `Source.has_split`.
+        mode: `"image"` or `"class"`; `"given"` for a source with its own split, see `Source.has_split`.
         seed: of the generator that chooses.
 
     Raises:

@@ -52,7 +52,7 @@ def split_by_image(labels: np.ndarray, steps: Sequence[int], rng: np.random.Gene
 
 
 def _image_by_image(ordered: np.ndarray, steps: Sequence[int]) -> list[np.ndarray]:
-    """Takes one in so many; of images ordered by class, that is one in so many of every class."""
+    """Takes every n-th image; of images ordered by class, that is the same share of every class."""
     rest, taken = ordered, []
     for step in steps:
         chosen = np.arange(len(rest)) % step == step - 1

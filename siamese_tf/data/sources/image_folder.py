@@ -110,7 +110,7 @@ def _none_found(folder: str | Path, there: FoundImages) -> str:
 def _where_instead(folder: str | Path, there: FoundImages) -> str:
     where = [shown_name(f"{Path(folder, name)}") for name in _where_classes_are(there.unused)[:MAX_NAMED]]
     if not where:
-        return "move the images of each class into a sub-folder of its own, or name another folder"
+        return "move the images of each class into its own subfolder, or name another folder"
     return f"name the folder that holds the folders of the classes: {' or '.join(where)}"
 
 

@@ -23,10 +23,10 @@ class Source:
         paths: of each image, relative to the folder `origin`, with `/`; None where images are no files of their own.
         image_format: image format of image files; resolved; None where images are no files of their own.
         unreadable: one line for each image file that is left out: its relative path, and why.
-        is_validation: (n,) bool, True for the images of the folder validation, for a source with a split of its own;
+        is_validation: (n,) bool, True for the images of the folder validation, for a source with its own split;
             None for all others.
         warnings: one line for each thing that the user may not have meant, without "warning:".
-        folder: the real path of a user's folder; None for a data set with a name of its own.
+        folder: the real path of a user's folder; None for a published data set.
     """
 
     name: str

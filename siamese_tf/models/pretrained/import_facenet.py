@@ -36,7 +36,7 @@ def import_facenet(path: str | Path) -> SiameseModel:
     """Builds a model from the weights of facenet-pytorch's InceptionResnetV1.
 
     Args:
-        path: its `state_dict`, see `read_state_dict`; the layer of the classes may stand in it and is left out.
+        path: its `state_dict`, see `read_state_dict`; the classification layer is ignored.
 
     Returns:
         A model of 160x160x3 faces with the head `cosine`, not calibrated: its scores rise with the cosine of two

@@ -81,7 +81,7 @@ def _arrays(file: h5py.File) -> dict[str, h5py.Dataset]:
         if parts[0] in LAYERS_OF_CLASSES or parts[0] == "optimizer_weights":
             return
         if key in found:
-            raise ModelFileError(f"{key!r:.100} stands in it twice. {HINT}")
+            raise ModelFileError(f"{key!r:.100} occurs twice. {HINT}")
         found[key] = item
 
     file.visititems(visit)

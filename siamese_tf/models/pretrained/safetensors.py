@@ -89,5 +89,5 @@ def _to_int(numbers: Any, least: int, most: int) -> bool:
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) < len(pairs):
-        raise ValueError("a name stands there twice")
+        raise ValueError("a name occurs twice")
     return dict(pairs)

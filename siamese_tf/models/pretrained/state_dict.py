@@ -61,7 +61,7 @@ def _read_npz(file: IO[bytes]) -> dict[str, np.ndarray]:
             raise ModelFileError(f"it expands to {size:,} bytes; at most {limit:,} are read. {HINT}")
         names = [member.filename.removesuffix(".npy") for member in members]
         if len(set(names)) < len(names):
-            raise ModelFileError(f"a name stands in it twice. {HINT}")
+            raise ModelFileError(f"a name occurs twice. {HINT}")
         with zipfile.ZipFile(file) as archive:
             return {name: _read_npy(archive, member) for name, member in zip(names, members, strict=True)}
     except ZipLayoutError as error:

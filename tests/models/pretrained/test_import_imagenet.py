@@ -81,7 +81,7 @@ KERNEL, GAMMA = "Conv1/Conv1/kernel:0", "bn_Conv1/bn_Conv1/gamma:0"
     [
         ({GAMMA: None}, "1 missing ['bn_Conv1/gamma'], 0 unknown []"),
         ({"more/kernel:0": np.zeros(2)}, "0 missing [], 1 unknown ['more/kernel']"),
-        ({"Conv1/again/kernel:0": np.zeros(2)}, "'Conv1/kernel' stands in it twice"),
+        ({"Conv1/again/kernel:0": np.zeros(2)}, "'Conv1/kernel' occurs twice"),
         ({GAMMA: np.zeros(33)}, "bn_Conv1/gamma must have shape (32,); got (33,)"),
         ({KERNEL: np.zeros((3, 3, 1, 32))}, "Conv1/kernel must have shape (3, 3, 3, 32); got (3, 3, 1, 32)"),
         ({GAMMA: np.full(32, np.inf)}, "bn_Conv1/gamma must hold finite numbers"),

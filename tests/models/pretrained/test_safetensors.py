@@ -61,7 +61,7 @@ HOSTILE = {
     "nested": (packed(b'{"a":' + b"[" * 200_000), "its header is not JSON"),
     "endless number": (packed(b'{"a":' + b"1" * 9000 + b"}"), "its header is not JSON"),
     "a list": (packed([]), "must be a JSON object; it is a list"),
-    "twins": (packed(b'{"a": 1, "a": 1}'), "a name stands there twice"),
+    "twins": (packed(b'{"a": 1, "a": 1}'), "a name occurs twice"),
     "no entry": (packed({"a": 3}), "'a' must have dtype, shape and data_offsets; got 3"),
     "less": (packed({"a": {"dtype": "F32", "shape": []}}), "must have dtype, shape and data_offsets"),
     "more": (packed({"a": entry(0, 4, []) | {"b": 1}}, FOUR), "must have dtype, shape and data_offsets"),

@@ -134,7 +134,7 @@ def test_a_name_that_stands_there_twice_is_refused(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.npy", npy((1,)))
         archive.writestr("a", npy((1,)))
-    assert "a name stands in it twice" in refusal(path)
+    assert "a name occurs twice" in refusal(path)
 
 
 def test_damaged_archives_are_refused(npz):
