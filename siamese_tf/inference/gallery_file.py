@@ -134,11 +134,15 @@ class GalleryFile:
                     raise damaged(f"the index lacks {ascii(name):.100}")
             return rows_of(found, self.embedding_dim)
 
-    def all(self) -> tuple[dict[str, int], np.ndarray]:
-        """Returns the result of `counts`, and all embeddings (m, d) float32, person by person in that order."""
+    def snapshot(self) -> tuple[object, dict[str, int], np.ndarray]:
+        """Returns, as of one moment, the results of `version` and `counts`, and all embeddings.
+
+        The embeddings (m, d) float32 are person by person, in the order of the counts.
+        """
         with self._transaction() as (base, header):
+            version = self._version(header)
             people, counts = self._read_all(base, header)
-        return counts, rows_of(b"".join(people.values()), self.embedding_dim)
+        return version, counts, rows_of(b"".join(people.values()), self.embedding_dim)
 
     def version(self) -> object:
         """Returns a value that changes whenever the people or their embeddings change."""

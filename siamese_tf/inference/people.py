@@ -42,9 +42,10 @@ class PeopleCache:
     def load(self, file: GalleryFile, model: "SiameseModel") -> People:
         """Returns the people of the file, prepared for comparison by the model."""
         with self._lock:
-            version, loaded = file.version(), self._loaded
-            if loaded is None or loaded[0] != version:
-                counts, rows = file.all()
+            loaded = self._loaded
+            if loaded is None or loaded[0] != file.version():
+                # The version comes with the rows: one person removed and enrolled again gives an earlier version.
+                version, counts, rows = file.snapshot()
                 ends = np.cumsum(list(counts.values()), dtype=int)
                 loaded = self._loaded = version, People(list(counts), ends, model.all_pairs.prepare(rows))
         return loaded[1]

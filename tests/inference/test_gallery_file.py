@@ -75,7 +75,7 @@ def test_what_was_added_comes_back_bit_for_bit(path):
         assert list(file.counts().items()) == [("anna", 2), ("ben", 4)]
         np.testing.assert_array_equal(file.of("ben"), np.concatenate([ben, more]))
         assert file.of("nobody").shape == (0, 8)
-        counts, everything = file.all()
+        _, counts, everything = file.snapshot()
         assert list(counts.items()) == [("anna", 2), ("ben", 4)]
         np.testing.assert_array_equal(everything, np.concatenate([anna, ben, more]))
         assert everything.dtype == np.float32
@@ -83,7 +83,7 @@ def test_what_was_added_comes_back_bit_for_bit(path):
 
 def test_a_new_gallery_holds_nobody(file):
     assert file.counts() == {}
-    counts, everything = file.all()
+    _, counts, everything = file.snapshot()
     assert (counts, everything.shape) == ({}, (0, 8))
 
 
@@ -447,7 +447,7 @@ def test_a_gallery_cut_short_or_overwritten_is_refused(path, monkeypatch):
     for content in damaged:
         path.write_bytes(content)
         with pytest.raises(GalleryError, match=r"people\.gallery: "), GalleryFile(path) as file:
-            file.all()
+            file.snapshot()
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="rights do not bind the superuser")
@@ -489,7 +489,14 @@ def test_links_are_followed_and_those_in_a_circle_refused(path, file, tmp_path):
 def test_a_closed_gallery_raises(file, path):
     file.close()
     file.close()
-    for call in (file.counts, file.all, file.version, file.check, lambda: file.of("anna"), lambda: file.remove("anna")):
+    for call in (
+        file.counts,
+        file.snapshot,
+        file.version,
+        file.check,
+        lambda: file.of("anna"),
+        lambda: file.remove("anna"),
+    ):
         with pytest.raises(GalleryError, match="the gallery is closed. Open it again") as refused:
             call()
         assert str(refused.value).startswith(f"{path}: ")
@@ -559,7 +566,7 @@ def test_a_gallery_of_version_1_is_read_as_it_is(path):
         assert file.counts() == file.check() == {"Anna": 3, "ben": 1, "\u1160": 1}
         np.testing.assert_array_equal(file.of("Anna"), rows(5)[[0, 1, 4]])
         assert file.of("nobody").shape == (0, 8)
-        np.testing.assert_array_equal(file.all()[1], rows(5)[[0, 1, 4, 3, 2]])
+        np.testing.assert_array_equal(file.snapshot()[2], rows(5)[[0, 1, 4, 3, 2]])
         assert file.remove("nobody") == 0
     assert path.read_bytes() == before
 
@@ -598,6 +605,12 @@ def test_an_index_of_version_1_is_not_believed(path):
     index = whole.rindex(b"ben")
     path.write_bytes(whole[:index] + b"Ben" + whole[index + 3 :])
     with GalleryFile(path) as file:
-        for call in (file.counts, file.all, lambda: file.of("ben"), lambda: file.of("Ben"), lambda: file.remove("ben")):
+        for call in (
+            file.counts,
+            file.snapshot,
+            lambda: file.of("ben"),
+            lambda: file.of("Ben"),
+            lambda: file.remove("ben"),
+        ):
             with pytest.raises(GalleryError, match="missing from index"):
                 call()

@@ -43,3 +43,24 @@ def test_the_file_is_read_again_only_after_a_change(file):
     assert second.names == ["anna", "ben", "carl"]
     cache.clear()
     assert cache.load(file, MODEL) is not second
+
+
+def test_a_change_while_the_people_are_loaded_is_not_taken_for_an_earlier_version(file, monkeypatch):
+    """Anna is removed between the look at the version and the reading, and enrolled again: the version recurs."""
+    cache, before = PeopleCache(), file.version()
+    cache.load(file, MODEL)
+    file.add(["carl"], np.array([[7, 8]], np.float32))
+
+    def version(read=file.version):
+        monkeypatch.undo()
+        found = read()
+        file.remove("anna")
+        return found
+
+    monkeypatch.setattr(file, "version", version)
+    assert cache.load(file, MODEL).names == ["ben", "carl"]
+    file.add(["anna"], np.array([[3, 4]], np.float32))
+    assert cache.load(file, MODEL).names == ["anna", "ben", "carl"]
+    file.remove("carl")
+    assert file.version() == before
+    assert cache.load(file, MODEL).names == ["anna", "ben"]
