@@ -11,6 +11,7 @@ MAX_ROTATION = math.radians(12)  # to either side; also of the augmentation `aff
 SHIFT = 1 / 32  # of the longer side
 
 
+@tf.autograph.experimental.do_not_convert  # AutoGraph warns that it cannot convert the import of the function
 def make_views(images: tf.Tensor, views: str) -> list[tf.Tensor]:
     """Returns the views of each image of a batch, the images themselves first.
 

@@ -22,6 +22,7 @@ MAX_CONTRAST = MAX_SATURATION = math.log(1.3)  # of a factor, or its inverse
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue, ITU-R 601
 
 
+@tf.autograph.experimental.do_not_convert  # AutoGraph warns that it cannot convert the import of the functions
 def augment(images: tf.Tensor, augmentations: str, seed: tf.Tensor) -> tf.Tensor:
     """Changes each image of a batch independently.
 

@@ -204,7 +204,7 @@ def test_nothing_to_be_found(tmp_path):
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        (["1.png"], ["not used: 1 (1.png)", "move the images of each class into a sub-folder"]),
+        (["1.png"], ["not used: 1 (1.png)", "move the images of each class into its own subfolder"]),
         (["in/a/1.png", "in/b/1.png"], ["one sub-folder for each", "2 (in/a/1.png, in/b/1.png)", "classes: {}/in"]),
         (["train/a/1.png", "train/b/1.png"], ["classes: {}/train"]),
         (["x/y/a/1.png", "x/y/b/1.png", "x/y/b/2.png", "x/z/b/2.png"], [", ...)", "classes: {}/x/y or {}/x/z"]),
