@@ -13,6 +13,8 @@ endif
 INSTALLED := $(VENV)/.installed
 RUN := $(VENV)/bin/python
 TRAIN := $(VENV)/bin/siamese-tf train
+# Processes of pytest; a file's tests stay in one process, which shares their set-ups.
+WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 # Precision of the shipped models; float32 is faster on processors without bfloat16.
 PRECISION ?= bfloat16
 
@@ -26,7 +28,7 @@ run: $(INSTALLED) ## Train, report and save a model (main3.py)
 	@$(RUN) main3.py
 
 test: $(INSTALLED) ## Run the tests except the slow ones
-	@$(RUN) -m pytest -m "not slow" $(TESTS)
+	@$(RUN) -m pytest -m "not slow" $(WORKERS) $(TESTS)
 
 test-slow: $(INSTALLED) ## Run the slow tests
 	@$(RUN) -m pytest -m slow $(TESTS)

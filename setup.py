@@ -40,5 +40,5 @@ setup(
         "typer>=0.12.4",
         "rich>=13.0",
     ],
-    extras_require={"dev": ["pytest>=8.0", "ruff>=0.17,<0.18", "mypy>=1.11"]},
+    extras_require={"dev": ["pytest>=8.0", "pytest-xdist>=3.5", "ruff>=0.17,<0.18", "mypy>=1.11"]},
 )

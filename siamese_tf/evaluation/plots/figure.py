@@ -27,7 +27,8 @@ def new_figure(height: float, title: str) -> Figure:
 def write_png(figure: Figure, path: str | Path, *, private: bool = False) -> None:
     """Renders the figure in memory and writes it atomically; only the owner may read a `private` file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    # Figure.savefig would render twice, the first time for the layout.
+    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
     with atomic_write(path, private=private) as file:
         file.write(buffer.getvalue())
 

@@ -12,6 +12,8 @@ from siamese_tf.evaluation.plots.figure import BLUE, GRAY, ORANGE, new_figure, w
 from siamese_tf.evaluation.scored_pairs import check_scored_pairs
 
 COLUMNS = 5
+PAIR_WIDTH, MARGIN = 1.6, 0.2  # inches; five pairs and six margins are the width of a figure
+HEADING_HEIGHT, CAPTION_HEIGHT = 0.6, 0.5  # inches
 
 
 def save_sample_plot(
@@ -91,25 +93,52 @@ def _save_grid(
     private: bool,
 ) -> None:
     first, second = _checked_images(images, img1, img2, same.shape)
-    height, width = images.shape[1:3]
-    lines = max(1, math.ceil(len(rows) / COLUMNS))
-    figure = new_figure(0.7 + lines * (0.5 + 0.8 * height / width), heading)
-    figure.set_layout_engine("constrained", wspace=0.14)
-    cells = figure.subplots(lines, COLUMNS, squeeze=False).ravel()
-    for cell in cells:
-        cell.set_axis_off()
+    grid = _Grid(len(rows), images.shape[1] / images.shape[2])
+    figure = new_figure(grid.height, heading)
+    figure.set_layout_engine("none")
+    # One axes for all pairs, in inches: an axes for each pair takes twice as long to draw.
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, figure.get_figwidth()), ylim=(grid.height, 0))
+    axes.set_axis_off()
     if not len(rows):
         figure.text(0.5, 0.3, "nothing to show", ha="center", fontsize=12, color=GRAY)
-    for cell, row in zip(cells, rows, strict=False):
-        cell.imshow(_side_by_side(images[first[row]], images[second[row]]), interpolation="nearest")
-        _caption(cell, bool(same[row]), bool(scores[row] >= threshold), float(scores[row]))
+    for number, row in enumerate(rows):
+        left, top = grid.corner(number)
+        extent = (left, left + PAIR_WIDTH, top + grid.pair_height, top)
+        axes.imshow(
+            _side_by_side(images[first[row]], images[second[row]]),
+            extent=extent,
+            aspect="auto",
+            interpolation="nearest",
+        )
+        _caption(axes, left, top, bool(same[row]), bool(scores[row] >= threshold), float(scores[row]))
     write_png(figure, path, private=private)
 
 
-def _caption(cell: Axes, same: bool, called_same: bool, score: float) -> None:
+class _Grid:
+    """Positions of pairs in rows of `COLUMNS`, in inches from the upper left corner of the figure.
+
+    Attributes:
+        pair_height: height of two images side by side.
+        height: height of the figure.
+    """
+
+    def __init__(self, pairs: int, height_to_width: float) -> None:
+        self.pair_height = PAIR_WIDTH / 2 * height_to_width
+        lines = max(1, math.ceil(pairs / COLUMNS))
+        self.height = (HEADING_HEIGHT + lines * (CAPTION_HEIGHT + self.pair_height)) / 0.98  # 2% above the heading
+
+    def corner(self, number: int) -> tuple[float, float]:
+        """Returns left and top of a pair, below its caption."""
+        line, column = divmod(number, COLUMNS)
+        top = HEADING_HEIGHT + line * (CAPTION_HEIGHT + self.pair_height) + CAPTION_HEIGHT
+        return MARGIN + column * (PAIR_WIDTH + MARGIN), top
+
+
+def _caption(axes: Axes, left: float, top: float, same: bool, called_same: bool, score: float) -> None:
     words = {True: "same", False: "different"}
     text = f"score {score:.3f}: {words[called_same]}\ntruth: {words[same]}"
-    cell.set_title(text, fontsize=9, color=BLUE if called_same == same else ORANGE)
+    color = BLUE if called_same == same else ORANGE
+    axes.text(left + PAIR_WIDTH / 2, top - 0.05, text, ha="center", va="bottom", fontsize=9, color=color)
 
 
 def _side_by_side(first: np.ndarray, second: np.ndarray) -> np.ndarray:
