@@ -160,11 +160,10 @@ def test_a_compiled_model_trains_saves_loads_and_trains_on(kind, arguments, tmp_
     assert type(loaded.loss) is kind
     assert loaded.loss.get_config() == model.loss.get_config()
     loaded.save(tmp_path / "second.keras")
-    for other in (loaded, keras.models.load_model(tmp_path / "second.keras")):
-        assert other.evaluate(EMBEDDINGS, LABELS, verbose=0) == pytest.approx(
-            model.evaluate(EMBEDDINGS, LABELS, verbose=0), rel=1e-6
-        )
-        other.fit(EMBEDDINGS, LABELS, verbose=0)
+    again = keras.models.load_model(tmp_path / "second.keras")
+    expected = model.evaluate(EMBEDDINGS, LABELS, verbose=0)
+    assert again.evaluate(EMBEDDINGS, LABELS, verbose=0) == pytest.approx(expected, rel=1e-6)
+    again.fit(EMBEDDINGS, LABELS, verbose=0)
 
 
 def test_training_draws_classes_apart():
