@@ -102,10 +102,10 @@ def test_a_folder_of_images(run, tmp_path, monkeypatch):
     assert file.images.shape[1:] == (8, 6, 3)
     assert file.manifest["split"] == "class"
     for wrong, words in (
-        (f"--dataset {tmp_path}/people --image-size 8:6", "expected HEIGHTxWIDTH"),
-        (f"--dataset {tmp_path}/people --color sepia", "expected grey or rgb"),
-        (f"--dataset {tmp_path}/people --resize fit", "expected pad, crop or stretch"),
-        ("--dataset digits --resize crop", "digits is neither"),
+        (f"--dataset {tmp_path}/people --image-size 8:6", "must be HEIGHTxWIDTH"),
+        (f"--dataset {tmp_path}/people --color sepia", "must be grey or rgb"),
+        (f"--dataset {tmp_path}/people --resize fit", "must be pad, crop or stretch"),
+        ("--dataset digits --resize crop", "list of image files if image size, color or resize is set; got digits"),
         (f"--dataset {tmp_path}/out", "expected the four IDX files"),
     ):
         refused = run(f"pairs generate --out {tmp_path}/new {wrong}")

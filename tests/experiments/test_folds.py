@@ -246,7 +246,7 @@ def test_who_has_no_picture_of_their_own_is_not_counted(trained, tmp_path):
         ({"pairs": "a.npz"}, 3, ConfigError, "with a dataset alone, .*got pairs. Leave out that, or folds"),
         ({"test_pairs": "a.npz", "images": "b"}, 3, ConfigError, "got test_pairs, images. Leave out those, or folds"),
         ({"one_vs_rest": "p0"}, 3, ConfigError, "got one_vs_rest"),
-        ({"image_size": "big"}, 3, ConfigError, "image size 'big'; expected HEIGHTxWIDTH"),
+        ({"image_size": "big"}, 3, ConfigError, "image size must be HEIGHTxWIDTH"),
         ({}, 2, ConfigError, "folds is 2; expected a whole number from 3 on"),
         ({}, 4, DatasetError, "there are 7 people for 4 folds, and each fold tests 2 or more. Ask for fewer folds"),
     ],

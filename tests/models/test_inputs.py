@@ -211,7 +211,9 @@ def test_of_several_the_one_that_cannot_be_read_is_named(item, found):
 
 def test_of_several_files_the_one_that_cannot_be_read_is_named(tmp_path):
     Image.fromarray(pixels(8, 6)).save(tmp_path / "a.png")
-    with pytest.raises(ImageError, match=rf"^{tmp_path / 'b.png'}: there is no such file"):
+    with pytest.raises(
+        ImageError, match=rf"^{tmp_path / 'b.png'}: must be an image file; got a path that does not exist"
+    ):
         as_images([tmp_path / "a.png", tmp_path / "b.png"], GREY)
 
 

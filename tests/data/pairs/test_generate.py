@@ -257,7 +257,7 @@ def test_a_folder_of_image_files(people, tmp_path):
     made = generate_pair_files(str(people), out=tmp_path / "out")
     assert made.csv_path == tmp_path / "out" / "people" / "pairs.csv"
     assert made.lines()[-2] == f"wrote {made.csv_path}"
-    assert made.lines()[-1].startswith("could not be read: p0/3.png: it is no image of a known format")
+    assert made.lines()[-1].startswith("could not be read: p0/3.png: must be one of PNG, JPEG")
     assert made.note.endswith("; 1 files could not be read; split by class")
     manifest = load_pair_file(made.test_path).manifest
     assert manifest["split"] == "class"
@@ -381,5 +381,5 @@ def test_a_folder_of_images_does_not_replace_a_known_data_set(people, tmp_path):
 
 
 def test_a_form_for_digits_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="and digits is neither"):
+    with pytest.raises(ConfigError, match="got digits"):
         generate_pair_files("digits", out=tmp_path, image_format=ImageFormat((9, 9)))

@@ -502,10 +502,10 @@ def test_two_folds_are_too_few_to_train_on_but_not_to_test_with(people, place):
 
 def test_a_form_for_pair_files_is_refused(place):
     path = saved(place / "my.npz", TRAIN, VALIDATION)
-    with pytest.raises(ConfigError, match=r"my.npz is neither. Leave them out"):
+    with pytest.raises(ConfigError, match=r"my\.npz\. Omit these settings"):
         load_pairs("auto", pairs=path, image_format=ImageFormat((9, 9)))
     manifest = {"source": "mnist", "files": dict(known.PUBLISHED["mnist"].sha256)}
     saved(place / "dataset" / "mnist" / "train_pairs.npz", TRAIN, VALIDATION, manifest=manifest)
     saved(place / "dataset" / "mnist" / "test_pairs.npz", TEST, manifest=manifest)
-    with pytest.raises(ConfigError, match=r"mnist is neither"):
+    with pytest.raises(ConfigError, match=r"got mnist"):
         load_pairs("mnist", image_format=ImageFormat(resize="crop"))

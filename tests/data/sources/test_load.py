@@ -281,10 +281,10 @@ def test_the_real_path_of_a_folder_of_ones_own_is_known(place, monkeypatch):
     assert not load_source("digits").has_split
 
 
-def test_what_is_no_folder_of_image_files_takes_no_form(place):
+def test_image_options_are_refused_for_other_data_sets(place):
     folder = fill(place / "folder")
     for name in ("digits", "auto", "mnist", str(folder), str(place / "absent")):
-        with pytest.raises(ConfigError, match="is neither. Leave them out"):
+        with pytest.raises(ConfigError, match=r"must be a folder or a list of image files .* Omit these settings"):
             load_source(name, image_format=ImageFormat(color="rgb"))
 
 
