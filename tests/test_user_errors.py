@@ -1,6 +1,6 @@
 """What a user can do wrong, command by command: exit code 2, one clear message on stderr, nothing on stdout.
 
-Each line says what is typed and words the message must have: what came, what was expected, the cure.
+Each line is a command and the words its message must have: what was expected, what was received, the hint.
 """
 
 import errno
@@ -105,7 +105,7 @@ def offline(monkeypatch, tmp_path):
     monkeypatch.delenv("SIAMESE_TF_DATA", raising=False)
 
 
-# What siamese_tf refuses itself: one line that begins with "error: ".
+# Errors of siamese_tf itself: one line that starts with "error: ".
 REFUSED = [
     # the model and the images of score
     ("score none.keras a.png b.png", ["none.keras", "No such file", "Check the path"]),
@@ -142,10 +142,10 @@ REFUSED = [
     ("evaluate model.keras --pairs none.npz", ["none.npz", "No such file", "Make pair files"]),
     ("evaluate model.keras --pairs cut.npz", ["cut.npz", "cannot be read as a pair file", "make or copy it again"]),
     ("evaluate model.keras --pairs small.npz", ["(8, 8, 1)", "small.npz", "(4, 4, 1)", "Generate pairs from"]),
-    ("evaluate model.keras --dataset digts", ["'digts'", "fashion-mnist", "did you mean digits?"]),
+    ("evaluate model.keras --dataset digts", ["'digts'", "fashion-mnist", "Did you mean digits?"]),
     (
         "evaluate model.keras --dataset mnist --data-dir run",
-        ["run holds no mnist", "expected run/mnist with", "name the folder"],
+        ["run/mnist must be a folder with", "got none of these files", "Set data_dir"],
     ),
     # pairs check and pairs generate
     ("pairs check none.npz", ["none.npz", "No such file", "Make pair files"]),
@@ -153,11 +153,14 @@ REFUSED = [
     ("pairs check text.npz", ["text.npz", "cannot be read as a pair file"]),
     ("pairs check no_similarity.npz", ["no_similarity.npz", "no array 'similarity'", "images, img1, img2, similarity"]),
     ("pairs check no_labels.npz beyond.npz", ["beyond.npz", "img2 goes from 21 to 40", "expected 0 to 39"]),
-    ("pairs generate --dataset fashion --out new", ["'fashion'", "expected one of", "did you mean fashion-mnist?"]),
-    ("pairs generate --dataset ./none --out new", ["'./none'", "no such folder", "check the path"]),
-    ("pairs generate --dataset run --out new", ["run: there is no train-images-idx3-ubyte", "or name another folder"]),
-    ("pairs generate --dataset mnist --data-dir run --out new", ["run holds no mnist", "name the folder"]),
-    ("pairs generate --dataset file --out new", ["'file' is a file", "name its folder"]),
+    ("pairs generate --dataset fashion --out new", ["'fashion'", "must be one of", "Did you mean fashion-mnist?"]),
+    ("pairs generate --dataset ./none --out new", ["'./none'", "does not exist", "Check the path"]),
+    (
+        "pairs generate --dataset run --out new",
+        ["run: must have the four IDX files train-images-idx3-ubyte", "or name another folder"],
+    ),
+    ("pairs generate --dataset mnist --data-dir run --out new", ["run/mnist must be a folder with", "Set data_dir"]),
+    ("pairs generate --dataset file --out new", ["got the file 'file'", "Name its folder"]),
     ("pairs generate --dataset digits --out new --train-pairs 999999999", ["train part", "Ask for 2 to 115369"]),
     ("pairs generate --dataset digits --out new --validation-pairs 0", ["validation part: 0 pairs", "Ask for 2 to"]),
     ("pairs generate --dataset digits --out new --test-pairs -1", ["test part: -1 pairs", "Ask for 2 to"]),
@@ -215,7 +218,7 @@ REFUSED = [
     ("evaluate model.keras --pairs no_labels.npz --one-vs-rest 1", ["no_labels.npz", "no labels", "Give a pair file"]),
     ("evaluate model.keras --pairs small_labels.npz --one-vs-rest 1", ["(8, 8, 1)", "small_labels.npz", "(4, 4, 1)"]),
     # the pairs and the folder of train
-    (f"{TINY} --dataset Mnist", ["'Mnist'", "expected one of", "did you mean mnist?"]),
+    (f"{TINY} --dataset Mnist", ["'Mnist'", "must be one of", "Did you mean mnist?"]),
     (f"{TINY} --pairs none.npz", ["none.npz", "No such file", "Make pair files"]),
     (f"{TINY} --pairs cut.npz", ["cut.npz", "cannot be read as a pair file", "make or copy it again"]),
     (f"{TINY} --pairs no_labels.npz", ["no_labels.npz has no labels", "--pairs-per-step listed"]),
@@ -284,9 +287,9 @@ def test_a_data_set_by_name_without_network_says_what_was_tried_and_what_to_do(r
     assert message.count("\n") == 1
     for word in (
         "fashion-mnist was not found",
-        "looked in ",
+        " in ",
         "Temporary failure in name resolution",
-        "set SIAMESE_TF_DATA to a folder that holds fashion-mnist/",
+        "Set SIAMESE_TF_DATA to a folder that contains fashion-mnist/",
         "--dataset digits",
     ):
         assert word in message

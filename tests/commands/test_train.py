@@ -217,7 +217,7 @@ def test_a_folder_of_people_is_trained_on(of_people):
     """No person is in two splits, and the report says how the images were resized."""
     assert of_people.code == 0
     first = of_people.printed.splitlines()[0]
-    assert first.startswith("using people from people, 28 grey images of 8x8 in 7 classes; 28 had another size (crop);")
+    assert first.startswith("using people from people, 28 gray images of 8x8 in 7 classes; 28 had another size (crop);")
     assert "pairs in dataset/people (made now), split by class, seed 0, tested with test_pairs.npz" in first
     record = json.loads((of_people.folder / "run" / "record.json").read_text())
     assert (record["dataset"], record["pairs"]["split"], record["pairs"]["leaks"]) == ("people", "class", 0)

@@ -164,7 +164,7 @@ def test_the_lines_and_the_folders(people, trained, tmp_path):
     (people / "p0" / "4.png").write_text("text")
     start_run(tmp_path / "runs" / "people" / "bce-folds" / "fold-0")
     train_folds(config_of(people), 3, resume=True, quiet=True, command="typed", log=lines.append)
-    assert lines[0].startswith(f"using people from {people}, 28 grey images of 12x10 in 7 classes; 1 files could not")
+    assert lines[0].startswith(f"using people from {people}, 28 gray images of 12x10 in 7 classes; 1 files could not")
     assert lines[0].endswith("; 3 folds of 7 people")
     assert lines[1].startswith("could not be read: p0/4.png: ")
     for number, (run, line) in enumerate(zip(trained, lines[2:], strict=True)):
@@ -205,7 +205,7 @@ def test_warnings_go_to_standard_error_quiet_or_not(trained, tmp_path, capsys, q
     lines = []
     train_folds(config_of(people), 3, tmp_path / "run", quiet=quiet, log=lines.append)
     first, *of_folds = capsys.readouterr().err.splitlines()
-    assert first == "warning: image files that are not directly in the folder of a class are not used: 1 (top.png)"
+    assert first == "warning: image files that are not directly in a class folder are ignored: 1 (top.png)"
     assert [line.split(" has ")[0] for line in of_folds] == [f"warning: fold-{k}: validation" for k in range(3)]
     assert not any("not used" in line or "validation has" in line for line in lines)
     for run in trained:

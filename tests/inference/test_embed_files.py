@@ -72,7 +72,9 @@ def test_no_files_have_no_embeddings():
     assert (embeddings.shape, errors) == ((0, 1), [])
 
 
-@pytest.mark.parametrize(("names", "words"), [(["gone.png"], "file"), (["gone.png", "text.png"], "other 1 images")])
+@pytest.mark.parametrize(
+    ("names", "words"), [(["gone.png"], "Check the path"), (["gone.png", "text.png"], "other 1 images")]
+)
 def test_where_none_can_be_read_there_is_an_error(files, names, words):
     with pytest.raises(ImageError, match=f"gone.png: must be an image file; got a path that does not exist.*{words}"):
         embed_usable_files(Model(), [files / name for name in names])

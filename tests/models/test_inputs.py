@@ -197,7 +197,7 @@ def test_what_can_be_no_images_is_refused_by_its_type(images, found):
         (np.zeros((8, 6), complex), "got the dtype complex"),
         ([[1, 2], [3]], "of which NumPy makes no array"),
         (np.zeros((8, 6), object), "got the dtype object"),
-        (b"no image", "bytes of length 8: it is no image"),
+        (b"no image", "bytes of length 8: must be one of PNG"),
         (Image.new("F", (3, 3)), "32-bit"),
     ],
 )

@@ -367,9 +367,7 @@ def test_warnings_of_the_folder_and_of_the_parts(people, tmp_path):
     (people / "p0" / "0.png").rename(people / "p0" / "deep" / "0.png")
     made = generate_pair_files(str(people), out=tmp_path / "out")
     assert len(made.warnings) == 2
-    assert made.warnings[0].startswith(
-        "image files that are not directly in the folder of a class are not used: 1 (p0/"
-    )
+    assert made.warnings[0].startswith("image files that are not directly in a class folder are ignored: 1 (p0/")
     assert made.warnings[1].startswith("validation has 8 pairs to choose the threshold by")
 
 

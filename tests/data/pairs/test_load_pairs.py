@@ -376,7 +376,7 @@ def test_what_is_left_out_and_what_is_little_is_said(people, place):
     (people / "a" / "deep").mkdir()
     Image.fromarray(np.zeros((6, 5), np.uint8)).save(people / "a" / "deep" / "1.png")
     expected = (
-        "image files that are not directly in the folder of a class are not used: 1 (a/deep/1.png)",
+        "image files that are not directly in a class folder are ignored: 1 (a/deep/1.png)",
         "validation has 12 pairs to choose the threshold by, and with fewer than 20 that is a matter of luck; add"
         " images",
     )
@@ -413,7 +413,7 @@ def test_a_folder_with_train_and_test_is_the_split_that_it_is(people, place):
         for name in names:
             (people / name).rename(people / part / name)
     opened = load_pairs(str(people))
-    assert "27 grey images of 6x5 in 9 classes (train 18, validation 0, test 9)" in opened.note
+    assert "27 gray images of 6x5 in 9 classes (train 18, validation 0, test 9)" in opened.note
     assert "split by given" not in opened.note
     assert "split as given" in opened.note
     assert opened.train.manifest["split"] == "given"
