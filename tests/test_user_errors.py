@@ -133,7 +133,10 @@ REFUSED = [
     ("score model.keras --pairs no_columns.csv", ["no_columns.csv", "img1,img2", "'left,right'", "Correct it"]),
     ("score model.keras --pairs bad_similarity.csv", ["line 2", "1 (same), 0 (different)", "'maybe'", "Correct it"]),
     ("score model.keras --pairs latin.csv", ["latin.csv", "not a UTF-8 text", "Save it as one"]),
-    ("score model.keras --pairs good.csv --quiet --out file/x.csv", ["file", "It is a file", "name another folder"]),
+    (
+        "score model.keras --pairs good.csv --quiet --out file/x.csv",
+        ["file", "this path is a file", "Name another folder"],
+    ),
     ("score model.keras --pairs good.csv --quiet --out run", ["run: Is a directory", "Check the path"]),
     # the pairs of evaluate
     ("evaluate model.keras", ["--pairs FILE or --dataset NAME", "got neither"]),
@@ -166,7 +169,7 @@ REFUSED = [
     ("pairs generate --dataset digits --out new --test-pairs -1", ["test part: -1 pairs", "Ask for 2 to"]),
     ("pairs generate --dataset digits --out new --split person", ["'person'", "'image' or 'class'"]),
     ("pairs generate --dataset digits --out new --seed -1", ["seed is -1", "0 or more"]),
-    ("pairs generate --dataset digits --out file", ["file: File exists", "It is a file", "name another"]),
+    ("pairs generate --dataset digits --out file", ["file: File exists", "this path is a file", "Name another"]),
     # the settings of train
     (f"{TINY} --objective foo", ["objective", "bce, mse, contrastive, triplet", "'foo'"]),
     (f"{TINY} --tower foo", ["tower", "small_cnn, resnet, reference, tnn", "'foo'"]),
@@ -226,7 +229,10 @@ REFUSED = [
     (f"{TINY} --pairs no_labels.npz --test-pairs none.npz", ["none.npz", "No such file"]),
     (f"{TINY} --pairs no_labels.npz --test-pairs small.npz", ["small.npz has no test rows"]),
     (f"{TINY} --pairs small.npz --pairs-per-step listed --workdir built", ["reference", "at least 6x6", "got 4x4"]),
-    (f"{TINY} --pairs no_labels.npz --pairs-per-step listed --workdir file", ["file", "It is a file", "name another"]),
+    (
+        f"{TINY} --pairs no_labels.npz --pairs-per-step listed --workdir file",
+        ["file", "this path is a file", "Name another"],
+    ),
     (
         f"{TINY} --pairs no_labels.npz --pairs-per-step listed --workdir run --resume",
         [
@@ -347,7 +353,7 @@ def test_what_tensorflow_cannot_write_is_an_error_like_any_other(refused, monkey
     (tmp_path / "logs").write_text("a file where TensorBoard's folder should be")
     message = refused(WRITERS[-1].replace("OUT", str(tmp_path)))
     assert message.startswith(f"error: {tmp_path / 'logs'}")
-    assert message.endswith(": Not a directory. It is below a file where a folder is needed: name another folder\n")
+    assert message.endswith(": Not a directory. Name another folder, since a parent of this path is a file\n")
     assert message.count("\n") == 1
     (tmp_path / "logs").unlink()
     monkeypatch.setattr("siamese_tf.training.event_log.time.time", lambda: 0)
@@ -367,7 +373,7 @@ def test_a_folder_that_may_not_be_written_to(refused, tmp_path, line):
     message = refused(line.replace("OUT", str(locked)))
     assert message.startswith(f"error: {locked}")
     assert message.count("\n") == 1
-    assert "Permission denied. Check the path and its rights, or name another" in message
+    assert "Permission denied. Check the path and its permissions, or name another path" in message
 
 
 # --- what is not the user's mistake ---------------------------------------------------------------------------------
