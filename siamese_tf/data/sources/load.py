@@ -23,7 +23,7 @@ NAMES = ("auto", *PUBLISHED, "digits")
 
 
 def load_source(name: str, data_dir: str | Path | None = None, image_format: ImageFormat = NATIVE_FORMAT) -> Source:
-    """Loads a data set by name, or from a folder of four IDX files or of one subfolder of images per class.
+    """Loads a data set by name, from a folder of IDX files, or from a folder with one subfolder of images per class.
 
     Class folders in train and at least one of validation and test define a split.
 
