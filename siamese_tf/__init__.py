@@ -1,6 +1,6 @@
-"""Pairwise Siamese networks: build pairs, train, and score the probability that two images show the same thing.
+"""Pairwise Siamese networks: build pairs, train, and score the probability that two images belong to the same class.
 
-Nothing is imported until it is used, so `import siamese_tf` costs no TensorFlow.
+Public names are imported on first use, so `import siamese_tf` does not import TensorFlow.
 """
 
 from importlib import import_module
@@ -11,7 +11,7 @@ from siamese_tf.version import __version__
 
 register_with_keras()
 
-_HOMES = {
+_MODULES = {
     "ContrastiveLoss": "siamese_tf.losses.contrastive",
     "Gallery": "siamese_tf.inference.gallery",
     "SiameseError": "siamese_tf.errors",
@@ -30,13 +30,13 @@ _HOMES = {
     "train_and_evaluate": "siamese_tf.training.train",
 }
 
-__all__ = ["__version__", *_HOMES]
+__all__ = ["__version__", *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'siamese_tf' has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(import_module(_HOMES[name]), name)
+    if name not in _MODULES:
+        raise AttributeError(f"module 'siamese_tf' has no attribute {name!r}; public names: {', '.join(__all__)}")
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Frame of every command: streams, signals, quiet start of TensorFlow, errors as one message."""
+"""Runtime of the commands: standard streams, signals, error messages, and a quiet import of TensorFlow."""
 
 import errno
 import os
@@ -18,12 +18,12 @@ from siamese_tf.printable import printable
 
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 HINTS = {
-    errno.EEXIST: "It is a file where a folder is needed: name another folder",
-    errno.ENOTDIR: "It is below a file where a folder is needed: name another folder",
-    errno.EPIPE: "What read the output ended before it was written: let it read to the end",
+    errno.EEXIST: "Name another folder, since this path is a file",
+    errno.ENOTDIR: "Name another folder, since a parent of this path is a file",
+    errno.EPIPE: "Let the program that reads the output run to its end",
     errno.ENOSPC: "Free some space, or write to another disk",
 }
-HINT = "Check the path and its rights, or name another"
+HINT = "Check the path and its permissions, or name another path"
 STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # no SIGHUP on Windows
 
 
@@ -32,11 +32,11 @@ class Terminated(SystemExit):
 
 
 def run_command(command: Callable[[], None]) -> None:
-    """Runs a command; errors that a user can cause are one message on standard error and exit code 2.
+    """Runs a command; reports a user error as one message on standard error and exits with code 2.
 
-    File names are UTF-8 in every locale; a letter that the terminal's encoding has not is printed as its number. A
-    standard stream that is closed is the null device. SIGTERM and SIGHUP end the command as an exception does, so that
-    nothing half-written is left.
+    File names are UTF-8 in every locale; characters missing from the terminal's encoding are printed as escapes. Closed
+    standard streams are replaced by the null device. SIGTERM and SIGHUP raise an exception in the command, so that
+    no partial files are left.
     """
     _open_closed_streams()
     _restart_in_utf8_mode()
@@ -50,7 +50,7 @@ def run_command(command: Callable[[], None]) -> None:
             except SystemExit:
                 sys.stdout.flush()
                 raise
-            sys.stdout.flush()  # here, where it can fail with a message
+            sys.stdout.flush()  # inside try, so that a failure is reported
     except SiameseError as error:
         _fail(str(error))
     except OSError as error:
@@ -58,20 +58,19 @@ def run_command(command: Callable[[], None]) -> None:
 
 
 def _open_closed_streams() -> None:
-    """Replaces closed standard streams by the null device, so that no file gets their descriptors."""
+    """Replaces closed standard streams with the null device, so that no other file gets their descriptors."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (for the rest of the process)
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (open until exit)
 
 
 def _restart_in_utf8_mode() -> None:
     """Restarts the process in Python's UTF-8 mode if the locale's encoding is not UTF-8.
 
-    Names of files, of people and of classes are UTF-8 in all files of this project. What is printed stays in the
-    encoding of the terminal.
+    All files of this project contain names as UTF-8. Output stays in the encoding of the terminal.
     """
     if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode and sys.executable:
         environment = {**os.environ, "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace"}
@@ -80,12 +79,12 @@ def _restart_in_utf8_mode() -> None:
 
 @contextmanager
 def _terminated_by_signals() -> Iterator[None]:
-    """Raises `Terminated` at the first SIGTERM or SIGHUP, unless they are ignored (nohup)."""
+    """Raises `Terminated` on the first SIGTERM or SIGHUP; signals that are ignored (nohup) stay ignored."""
     before: dict[int, Any] = {}
 
     def terminate(number: int, frame: Any) -> None:
         for one in before:
-            signal.signal(one, signal.SIG_IGN)  # a closing terminal sends several
+            signal.signal(one, signal.SIG_IGN)  # a closing terminal sends several signals
         raise Terminated(128 + number)
 
     if threading.current_thread() is threading.main_thread():
@@ -100,7 +99,7 @@ def _terminated_by_signals() -> Iterator[None]:
 
 
 def describe_os_error(error: OSError) -> str:
-    """Describes the failed operation and the file, with a hint."""
+    """Returns the file, the reason and a hint as one message."""
     where = error.filename2 or error.filename
     return f"{f'{where}: ' if where else ''}{error.strerror or error}. {HINTS.get(error.errno or 0, HINT)}"
 
@@ -108,7 +107,7 @@ def describe_os_error(error: OSError) -> str:
 def _fail(message: str) -> None:
     try:
         print(f"error: {printable(message, keep_layout=True)}", file=sys.stderr, flush=True)
-    except OSError:  # nobody may be there to read it; the exit code stays
+    except OSError:  # the reader may be gone; the exit code is unchanged
         _discard(sys.stderr)
     try:
         sys.stdout.flush()
@@ -118,7 +117,7 @@ def _fail(message: str) -> None:
 
 
 def _discard(stream: TextIO) -> None:
-    """Redirects a stream to the null device, so that Python does not fail to flush it at exit."""
+    """Redirects a stream to the null device, so that flushing it at exit does not fail."""
     with suppress(OSError, ValueError), open(os.devnull, "wb") as null:
         os.dup2(null.fileno(), stream.fileno())
 
@@ -126,14 +125,14 @@ def _discard(stream: TextIO) -> None:
 def start_tensorflow() -> None:
     """Imports TensorFlow without its messages about GPUs and build options.
 
-    Some of them heed no log level, so the process's standard error goes to a file meanwhile; if the import fails, what
-    stands there is printed after all. Set TF_CPP_MIN_LOG_LEVEL to anything to read TensorFlow's log as it comes.
+    Some messages ignore the log level, so standard error is redirected to a temporary file during the import; its
+    content is printed if the import fails. Set TF_CPP_MIN_LOG_LEVEL to any value to print TensorFlow's log unchanged.
     """
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # Keras 3 may be set to another for other work
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # Keras 3 may be configured with another backend
     home = home_folder()
-    if home is None:  # Keras would read what others may have put into /tmp/.keras
+    if home is None:  # Keras would read /tmp/.keras, which other users can write
         os.environ.setdefault("KERAS_HOME", str(temporary_home() / "keras"))
-    if home is None or not os.access(home, os.W_OK):  # Matplotlib would warn
+    if home is None or not os.access(home, os.W_OK):  # Matplotlib would print a warning
         os.environ.setdefault("MPLCONFIGDIR", str(temporary_home() / "matplotlib"))
     if LOG_LEVEL in os.environ or "tensorflow" in sys.modules:
         return

@@ -1,4 +1,4 @@
-"""Errors that a user can cause; the command line reports each as one message with exit code 2."""
+"""Errors caused by the user; the command line reports each as one message with exit code 2."""
 
 
 class SiameseError(ValueError):
@@ -22,8 +22,8 @@ class ImageError(SiameseError):
 
 
 class ModelFileError(SiameseError):
-    """A model file is missing, damaged, hostile or not written by siamese_tf."""
+    """A model file is missing, damaged, malicious or not written by siamese_tf."""
 
 
 class GalleryError(SiameseError):
-    """A gallery is missing, damaged or of another model, or lacks a person."""
+    """A gallery is missing, damaged or from another model, or does not contain a person."""

@@ -1,6 +1,6 @@
-"""Atomic writes and safe opening of files: every write of the project goes through `atomic_write`.
+"""Atomic writes and safe reads of files.
 
-Files of a user's are opened for reading by `open_regular`.
+All files are written with `atomic_write`; files from the user are opened with `open_regular`.
 """
 
 import errno
@@ -23,14 +23,14 @@ TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}\.tmp", re.DOTALL)
 def atomic_write(path: str | Path, mode: str = "wb", *, private: bool = False) -> Iterator[IO]:
     """Opens a temporary file beside `path` that replaces `path` only if the block succeeds.
 
-    The bytes are flushed to the disk before the rename, so a reader, or a restart after a kill, finds the old file or
-    the new one, never a part. When the block raises, the old file stays and the temporary one is removed; what a
-    killed process left of this file is removed before the next write of it.
+    The data is flushed to disk before the rename, so a reader, or a restart after a kill, finds either the old or the
+    new file, never a partial one. If the block raises, the old file is unchanged and the temporary file is removed.
+    Temporary files that killed processes left for `path` are removed before the next write.
 
     Args:
-        path: destination; missing parent folders are created. The permissions of a replaced file are kept.
+        path: destination; missing parent folders are created. The permissions of a replaced file are preserved.
         mode: `"wb"` or `"w"` (UTF-8, newlines as written).
-        private: only the owner may read the file.
+        private: if True, only the owner can read the file.
 
     Yields:
         The open temporary file, seekable and readable.
@@ -52,7 +52,7 @@ def atomic_write(path: str | Path, mode: str = "wb", *, private: bool = False) -
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
         if isinstance(error, OSError) and (error.filename is None or str(error.filename).endswith(".tmp")):
-            error.filename = str(path)  # the reader of the message knows this file, not the temporary one
+            error.filename = str(path)  # the user knows this path, not the temporary one
         raise
     finally:
         if lock is not None:
@@ -60,22 +60,22 @@ def atomic_write(path: str | Path, mode: str = "wb", *, private: bool = False) -
 
 
 def _locked_temporary(path: Path) -> tuple[int, int | None, str]:
-    """Creates a file beside `path`; returns its descriptor, a second one that holds its lock, and its name."""
+    """Creates a file beside `path`; returns its descriptor, a second descriptor that holds its lock, and its name."""
     while True:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         lock = os.dup(handle) if lock_descriptor(handle, wait=True) else None
         if lock is None or os.fstat(lock).st_nlink:
             return handle, lock, name
-        for descriptor in (handle, lock):  # it was taken for a stale one before it was locked
+        for descriptor in (handle, lock):  # another process removed it as stale before it was locked
             os.close(descriptor)
 
 
 def remove_stale_temporaries(folder: str | Path, name: str | None = None) -> None:
-    """Removes temporary files of killed processes in a folder; those of running processes are locked.
+    """Removes temporary files of killed processes from a folder; those of running processes are locked and remain.
 
     Args:
-        folder: where to look.
-        name: of the file they were to become; None means any.
+        folder: folder to search.
+        name: name of the destination file; None for any.
     """
     with suppress(OSError):
         with os.scandir(folder) as entries:
@@ -97,7 +97,7 @@ def _remove_unless_locked(path: str) -> None:
 
 
 def is_private(path: str | Path) -> bool:
-    """Checks that a file or folder exists which neither its group nor others can read or search."""
+    """Returns True if the file or folder exists and neither its group nor others can read or search it."""
     try:
         return not stat.S_IMODE(os.stat(path).st_mode) & 0o055
     except (OSError, ValueError):
@@ -105,7 +105,7 @@ def is_private(path: str | Path) -> bool:
 
 
 def _permissions(path: Path, private: bool) -> int:
-    """Returns the permissions of the file that is replaced, or those of a new file."""
+    """Returns the permissions of the existing file, or the default permissions if there is none."""
     try:
         mode = stat.S_IMODE(os.stat(path).st_mode) & 0o777
     except OSError:
@@ -114,22 +114,22 @@ def _permissions(path: Path, private: bool) -> int:
 
 
 def open_regular(path: str | Path) -> BufferedReader:
-    """Opens a regular file for reading in binary mode; never waits for a FIFO or a device.
+    """Opens a regular file for reading in binary mode; never blocks on a FIFO or a device.
 
     Args:
-        path: the file; links are followed.
+        path: path of the file; links are followed.
 
     Returns:
-        The open file, at its start.
+        The open file, positioned at its start.
 
     Raises:
-        OSError: the file is missing, is not a regular file (errno EINVAL, EISDIR for a folder), or its path cannot be
-            one (it contains a null character).
+        OSError: if the file cannot be opened or is not a regular file (errno EINVAL; EISDIR for a folder), or the path
+            is invalid (EINVAL: it contains a null character or cannot be encoded).
     """
     try:
         os.fsencode(path)
     except UnicodeEncodeError as error:
-        raise OSError(errno.EINVAL, "The path contains a character that no file name has", repr(path)) from error
+        raise OSError(errno.EINVAL, "The path contains a character that cannot be encoded", repr(path)) from error
     if "\0" in os.fspath(path):
         raise OSError(errno.EINVAL, "The path contains a null character", os.fspath(path).replace("\0", "\\0"))
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))

@@ -1,4 +1,4 @@
-"""Home folder of the user, and its replacement if there is none."""
+"""Home folder of the user, and a temporary replacement if there is none."""
 
 import os
 import stat
@@ -23,22 +23,22 @@ def expanded(path: str | Path, name: str) -> Path:
     """Expands a leading `~` or `~user` to the home folder.
 
     Args:
-        path: from the user.
-        name: of the setting, for the message.
+        path: path from the user.
+        name: name of the setting, for the message.
 
     Raises:
-        SiameseError: there is no such user, or no home folder.
+        SiameseError: if there is no such user or no home folder.
     """
     found = os.path.expanduser(path)
     if found.startswith("~"):
         raise SiameseError(
-            f"{name} must be a folder, with ~ only where that user has a home folder; got {path}. Write the whole path"
+            f"{name} must be a folder, with ~ only if that user has a home folder; got {path}. Use an absolute path"
         )
     return Path(found)
 
 
 def cache_home() -> Path:
-    """Returns the default folder of caches: `~/.cache`, or `temporary_home()`, which is announced once."""
+    """Returns `~/.cache`; without a home folder, `temporary_home()`, which is announced once on standard error."""
     home = home_folder()
     return home / ".cache" if home is not None else _announced_temporary_home()
 
@@ -47,7 +47,7 @@ def cache_home() -> Path:
 def _announced_temporary_home() -> Path:
     folder = temporary_home()
     print(
-        f"There is no home folder: what is cached goes to {folder}. Set SIAMESE_TF_CACHE and KERAS_HOME to keep it.",
+        f"There is no home folder: the cache is {folder}. Set SIAMESE_TF_CACHE and KERAS_HOME to folders that persist.",
         file=sys.stderr,
         flush=True,
     )
@@ -56,9 +56,9 @@ def _announced_temporary_home() -> Path:
 
 @cache
 def temporary_home() -> Path:
-    """Returns a private temporary folder of this user: the same in every process if nobody else has taken it.
+    """Returns a private temporary folder; all processes of the user share it unless another user owns its name.
 
-    Its name can be guessed, so it is used only if it belongs to this user and nobody else can enter it.
+    The name is predictable, so the folder is used only if it belongs to this user and no other user can access it.
     """
     uid = os.getuid() if hasattr(os, "getuid") else 0
     folder = Path(tempfile.gettempdir()) / f"siamese_tf-{uid}"

@@ -1,4 +1,4 @@
-"""Locks between processes, released by the system when their holder ends."""
+"""Locks between processes; the system releases a lock when its process ends."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ from siamese_tf.errors import SiameseError
 fcntl: ModuleType | None
 try:
     fcntl = import_module("fcntl")
-except ImportError:  # Windows has none: nothing is locked there
+except ImportError:  # missing on Windows, where nothing is locked
     fcntl = None
 
 LOCK = ".lock"
@@ -22,14 +22,14 @@ BUSY = (errno.EAGAIN, errno.EACCES)
 
 
 def lock_descriptor(descriptor: int, *, wait: bool = False) -> bool | None:
-    """Takes the exclusive lock of an open file; it is released when its last descriptor is closed.
+    """Acquires the exclusive lock of an open file; it is released when the last descriptor of the file is closed.
 
     Args:
-        descriptor: of the file, open for writing.
-        wait: for another holder to release it.
+        descriptor: descriptor of the file, open for writing.
+        wait: if True, waits until the lock is released.
 
     Returns:
-        True where the lock was taken, False where another holds it, None where the file system has no locks.
+        True if the lock was acquired, False if another process holds it, None if the file system has no locks.
     """
     if fcntl is None:
         return None
@@ -42,18 +42,18 @@ def lock_descriptor(descriptor: int, *, wait: bool = False) -> bool | None:
 
 @contextmanager
 def locked_folder(folder: str | Path, busy: str, hint: str | None = None) -> Iterator[None]:
-    """Locks a folder against other processes that call this function, by a file `.lock` in it.
+    """Locks a folder with a file `.lock` in it; other callers of this function are excluded.
 
-    Where the file system has no locks, the block runs without.
+    The block runs without a lock if the file system has no locks.
 
     Args:
-        folder: made where it is missing, and removed again where it is still empty after the block.
-        busy: the sentence that says that another process holds the folder; its number is added.
-        hint: what to do then; None waits for the other process, and says so on standard error.
+        folder: folder to lock; created if missing, and then removed after the block if it is empty.
+        busy: message if the folder is locked; the process ID is appended.
+        hint: hint of the error message; if None, waits for the other process with a message on standard error.
 
     Raises:
-        SiameseError: another process, or another thread of this one, holds it, and there is a `hint`.
-        OSError: the folder cannot be made or written in.
+        SiameseError: if another process or thread holds the lock and `hint` is not None.
+        OSError: if the folder cannot be created or written.
     """
     folder = Path(folder)
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
@@ -72,10 +72,10 @@ def locked_folder(folder: str | Path, busy: str, hint: str | None = None) -> Ite
 
 
 def locked_workdir(workdir: str | Path) -> AbstractContextManager[None]:
-    """Locks the folder of a run against other runs, see `locked_folder`.
+    """Locks the folder of a run, see `locked_folder`.
 
     Raises:
-        SiameseError: another run writes to it.
+        SiameseError: if another run uses the folder.
     """
     return locked_folder(workdir, f"workdir {workdir} is in use by another run", "Wait, or name another --workdir")
 
@@ -92,8 +92,8 @@ def _open_locked(folder: Path, busy: str, hint: str | None) -> int:
                     raise SiameseError(f"{message}. {hint}")
                 print(f"{message}; waiting for it to end", file=sys.stderr, flush=True)
                 lock_descriptor(descriptor, wait=True)
-            if os.fstat(descriptor).st_nlink:  # else its holder has removed it: the name is free, or another file's
-                with suppress(OSError):  # a full disk: the lock holds without the number
+            if os.fstat(descriptor).st_nlink:  # else its holder has removed the file, and the lock is void
+                with suppress(OSError):  # on a full disk, the lock works without the process ID
                     os.ftruncate(descriptor, 0)
                     os.lseek(descriptor, 0, os.SEEK_SET)
                     os.write(descriptor, f"{os.getpid()}\n".encode())

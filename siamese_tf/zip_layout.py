@@ -1,7 +1,7 @@
-"""Checks that the two descriptions of a zip archive, its directory and its local headers, agree to the byte.
+"""Strict check that the central directory and the local headers of a zip archive agree.
 
-The checksums of a zip cover the contents of its members only: a flipped bit in a name makes a member vanish, and a
-large directory costs seconds and gigabytes before any content is read.
+The checksums of a zip archive cover only the contents of its members: a flipped bit in a name hides a member, and
+parsing a large directory takes seconds and gigabytes before any content is read.
 
 Reference:
     PKWARE, APPNOTE.TXT 6.3.10, sections 4.3 (records) and 4.5 (extra fields).
@@ -18,43 +18,43 @@ END64 = struct.Struct("<4sQ2H2L4Q")  # zip64 end of central directory record
 LOCATOR64 = struct.Struct("<4sLQL")  # zip64 end of central directory locator
 ENTRY = struct.Struct("<4s6H3L5H2L")  # central directory header of a member, before its name
 LOCAL = struct.Struct("<4s5H3L2H")  # local header of a member, before its name
-FIELD = struct.Struct("<2H")  # header of an extra field: what it is, and the size of its data
+FIELD = struct.Struct("<2H")  # header of an extra field: its ID, and the size of its data
 SIZES64 = struct.Struct("<2Q")  # data of a zip64 extra field in a local header
-DESCRIPTOR, DESCRIPTOR64 = struct.Struct("<4s3L"), struct.Struct("<4sL2Q")  # what follows the data of a streamed member
-IS_IN_ZIP64 = 0xFFFFFFFF
-MAX_ENTRY_BYTES = 1024  # of a member in the central directory, name and extra fields included
-STREAMED = 0x0008  # checksum and sizes follow the data, since the writer could not go back to the local header
+DESCRIPTOR, DESCRIPTOR64 = struct.Struct("<4s3L"), struct.Struct("<4sL2Q")  # record after the data of a streamed member
+IS_IN_ZIP64 = 0xFFFFFFFF  # marks a value that is in a zip64 record
+MAX_ENTRY_BYTES = 1024  # per member in the central directory, including name and extra fields
+STREAMED = 0x0008  # checksum and sizes follow the data, since the output was not seekable
 ALLOWED_FLAGS = 0x0806 | STREAMED  # UTF-8 name, deflate level; not encryption
 ALLOWED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-ZIP64, NTFS, TIMES, OWNER = 0x0001, 0x000A, 0x5455, 0x7875  # the extra fields that np.savez, 7-Zip and Info-ZIP write
+ZIP64, NTFS, TIMES, OWNER = 0x0001, 0x000A, 0x5455, 0x7875  # extra fields of np.savez, 7-Zip and Info-ZIP
 
 
 class ZipLayoutError(ValueError):
-    """A zip archive that is damaged, or is not laid out as common writers do. The message is one short clause."""
+    """A zip archive is damaged, or laid out differently from common writers. The message is one short clause."""
 
 
 def check_layout(file: IO[bytes], max_members: int) -> list[zipfile.ZipInfo]:
-    """Checks everything in a zip archive except the contents of its members, and reads none of those.
+    """Checks the structure of a zip archive without reading the contents of its members.
 
-    The members must lie one after the other from the first byte to the directory, each once and under a name of its
-    own, with a local header that equals its entry in the directory; nothing may precede, separate or follow them. Each
-    must be stored or deflated. The checksum of a member is compared when `zipfile` reads the member to its end.
+    Members must be contiguous from the first byte to the directory, without bytes before, between or after them. They
+    must have unique names, local headers that equal their entries in the directory, and be stored or deflated. The
+    checksum of a member is verified when `zipfile` reads the member to its end.
 
     Args:
-        file: open for reading, seekable.
-        max_members: how many members the archive may have; the directory of one with more is not parsed.
+        file: seekable file, open for binary reading.
+        max_members: maximum number of members; a larger directory is not parsed.
 
     Returns:
         The members in the order of the directory, for `ZipFile.open` and `ZipFile.read`.
 
     Raises:
-        ZipLayoutError: the archive is not laid out like that.
+        ZipLayoutError: if the archive is damaged or has another layout.
     """
     start, directory, count = _read_directory(file, max_members)
     try:
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
-    except Exception as error:  # zipfile raises a dozen kinds on damaged bytes
+    except Exception as error:  # zipfile raises many types of errors on damaged bytes
         raise ZipLayoutError(f"its directory is damaged ({type(error).__name__})") from error
     if len(members) != count or len({member.filename for member in members}) != count:
         raise ZipLayoutError("its directory does not list each member once")
@@ -66,7 +66,7 @@ def check_layout(file: IO[bytes], max_members: int) -> list[zipfile.ZipInfo]:
         entries.append((member, directory[position + 8 : position + 20], directory[position + 46 :][:name]))
         position += ENTRY.size + name + extra + comment
     if position != len(directory):
-        raise ZipLayoutError("its directory has another length than its entries")
+        raise ZipLayoutError("the length of its directory differs from that of its entries")
     end = 0
     for member, header, raw_name in sorted(entries, key=lambda entry: entry[0].header_offset):
         if member.header_offset != end:
@@ -78,25 +78,25 @@ def check_layout(file: IO[bytes], max_members: int) -> list[zipfile.ZipInfo]:
 
 
 def _read_directory(file: IO[bytes], max_members: int) -> tuple[int, bytes, int]:
-    """Returns the position of the central directory, its bytes, and the number of members it should list."""
+    """Returns the offset of the central directory, its bytes, and the declared number of members."""
     file.seek(0, os.SEEK_END)
     end = file.tell() - END.size  # TensorFlow's file objects return nothing from seek
     if end < 0:
         raise ZipLayoutError("it is too short for a zip archive")
     signature, disk, first_disk, on_disk, count, size, start, comment = END.unpack(_read(file, end, END.size))
     if signature != b"PK\x05\x06" or comment:
-        raise ZipLayoutError("it does not end as a zip archive does")
+        raise ZipLayoutError("it does not end with the end record of a zip archive")
     if end >= LOCATOR64.size and _read(file, end - LOCATOR64.size, 4) == b"PK\x06\x07":
         end, on_disk, count, size, start = _read_end64(file, end - LOCATOR64.size, (on_disk, count, size, start))
     if disk or first_disk or on_disk != count or start + size != end:
-        raise ZipLayoutError("its directory does not lie where its end says")
+        raise ZipLayoutError("its directory is not where its end record declares")
     if count > max_members or size > max_members * MAX_ENTRY_BYTES:
         raise ZipLayoutError(f"it lists {count:,} members in {size:,} bytes; at most {max_members:,} are read")
     return start, _read(file, start, size), count
 
 
 def _read_end64(file: IO[bytes], place: int, short: tuple[int, ...]) -> tuple[int, ...]:
-    """Returns the position of the zip64 end record, and the four numbers that `short` has 16 or 32 bits for."""
+    """Returns the offset of the zip64 end record, and the values that `short` has in 16 or 32 bits."""
     _, disk, end, disks = LOCATOR64.unpack(_read(file, place, LOCATOR64.size))
     if disk or disks != 1 or end + END64.size != place:
         raise ZipLayoutError("its zip64 end record is damaged")
@@ -111,20 +111,22 @@ def _read_end64(file: IO[bytes], place: int, short: tuple[int, ...]) -> tuple[in
 def _check_entry(member: zipfile.ZipInfo, comment: int) -> None:
     mode = member.external_attr >> 16
     if member.filename != member.orig_filename or member.is_dir() or stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        raise ZipLayoutError("it holds a member that is not a plain file")
+        raise ZipLayoutError("it contains a member that is not a regular file")
     if member.flag_bits & ~ALLOWED_FLAGS or member.compress_type not in ALLOWED_METHODS or comment or member.volume:
-        raise ZipLayoutError("it holds a member that is encrypted, or written in an unusual way")
+        raise ZipLayoutError("it contains a member that is encrypted or in an unsupported format")
     if member.compress_type == zipfile.ZIP_STORED and member.compress_size != member.file_size:
-        raise ZipLayoutError("it holds a stored member with two sizes")
+        raise ZipLayoutError("it contains a stored member whose two sizes differ")
     _extra_fields(member.extra)
 
 
 def _check_local_header(file: IO[bytes], member: zipfile.ZipInfo, header: bytes, raw_name: bytes) -> int:
-    """Compares a local header with the entry of the directory; returns the position where the member's data end.
+    """Compares a local header with the directory; returns the end offset of the member, with its data descriptor.
 
     Args:
-        header: of the entry, the 12 bytes from the flags to the checksum.
-        raw_name: of the entry.
+        file: seekable file, open for binary reading.
+        member: entry of the directory.
+        header: bytes of the entry from the flags to the checksum, 12 bytes.
+        raw_name: undecoded name in the entry.
     """
     local = _read(file, member.header_offset, LOCAL.size)
     signature, *_, packed, size, name, extra = LOCAL.unpack(local)
@@ -144,21 +146,21 @@ def _check_local_header(file: IO[bytes], member: zipfile.ZipInfo, header: bytes,
     return _check_descriptor(file, end, member, DESCRIPTOR64 if ZIP64 in fields else DESCRIPTOR) if streamed else end
 
 
-def _check_descriptor(file: IO[bytes], place: int, member: zipfile.ZipInfo, form: struct.Struct) -> int:
-    """Compares what follows the data of a streamed member with the directory; returns the position where it ends."""
-    expected = form.pack(b"PK\x07\x08", member.CRC, member.compress_size, member.file_size)
-    if _read(file, place, form.size) != expected:
-        raise ZipLayoutError("the description after a member differs from the directory")
-    return place + form.size
+def _check_descriptor(file: IO[bytes], place: int, member: zipfile.ZipInfo, layout: struct.Struct) -> int:
+    """Compares the data descriptor of a streamed member with the directory; returns its end offset."""
+    expected = layout.pack(b"PK\x07\x08", member.CRC, member.compress_size, member.file_size)
+    if _read(file, place, layout.size) != expected:
+        raise ZipLayoutError("a data descriptor differs from the directory")
+    return place + layout.size
 
 
 def _extra_fields(extra: bytes) -> dict[int, bytes]:
-    """Returns the data of each extra field by its number."""
+    """Returns extra field ID -> data."""
     fields: dict[int, bytes] = {}
     while extra:
         kind, size = FIELD.unpack_from(extra.ljust(FIELD.size, b"\0"))
         if kind not in (ZIP64, NTFS, TIMES, OWNER) or kind in fields or FIELD.size + size > len(extra):
-            raise ZipLayoutError("it holds a member with unknown extra fields")
+            raise ZipLayoutError("it contains a member with unknown extra fields")
         fields[kind], extra = extra[FIELD.size : FIELD.size + size], extra[FIELD.size + size :]
     return fields
 
@@ -167,5 +169,5 @@ def _read(file: IO[bytes], place: int, size: int) -> bytes:
     file.seek(place)
     content = file.read(size)
     if len(content) != size:
-        raise ZipLayoutError("it is cut short")
+        raise ZipLayoutError("it is truncated")
     return content

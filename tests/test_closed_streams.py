@@ -1,4 +1,4 @@
-"""Every command with the standard streams that Python has not: it does its work, and its exit code stays."""
+"""Every command runs with closed standard streams and has the same exit code."""
 
 import sys
 
@@ -36,7 +36,7 @@ LINES = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A model, two images, a list of them, and pairs for it, which leak."""
+    """Writes a model, two images, a list of them, and pairs with duplicates across splits."""
     folder = tmp_path_factory.mktemp("streams")
     rng = np.random.default_rng(0)
     save_model(SiameseModel((8, 8, 1), tower="reference", embedding_dim=8), folder / "m.keras")

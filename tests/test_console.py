@@ -1,4 +1,4 @@
-"""A command says what it has to say, and TensorFlow nothing, unless it is asked to or cannot start."""
+"""Output of commands: TensorFlow prints nothing unless its log is requested or its import fails."""
 
 import errno
 import os
@@ -24,13 +24,13 @@ def start(program: str, folder: Path, **environment: str) -> subprocess.Complete
     return subprocess.run(command, env={**inherited, **environment}, cwd=folder, capture_output=True, text=True)
 
 
-def test_the_start_is_silent_and_gives_standard_error_back(tmp_path: Path) -> None:
+def test_the_import_is_silent_and_restores_standard_error(tmp_path: Path) -> None:
     done = start(START, tmp_path)
     assert (done.returncode, done.stderr) == (0, "up\n")
 
 
 @pytest.mark.parametrize("log_level", [{}, {"TF_CPP_MIN_LOG_LEVEL": "0"}])
-def test_a_failing_start_speaks(tmp_path: Path, log_level: dict[str, str]) -> None:
+def test_a_failing_import_prints_its_messages(tmp_path: Path, log_level: dict[str, str]) -> None:
     (tmp_path / "tensorflow.py").write_text(BROKEN)
     done = start(f"{START}; import tensorflow", tmp_path, **log_level)
     assert done.returncode == 1
@@ -53,22 +53,22 @@ def raising(error: Exception) -> Callable[[], None]:
             OSError(errno.ENOSPC, "No space left on device", "here.npz"),
             "error: here.npz: No space left on device. Free some space, or write to another disk\n",
         ),
-        (OSError("odd"), "error: odd. Check the path and its rights, or name another\n"),
+        (OSError("odd"), "error: odd. Check the path and its permissions, or name another path\n"),
     ],
 )
-def test_what_a_user_can_cure_is_one_message_and_exit_code_2(error, message, capsys) -> None:
+def test_a_user_error_is_one_message_and_exit_code_2(error, message, capsys) -> None:
     with pytest.raises(SystemExit) as stopped:
         run_command(raising(error))
     assert stopped.value.code == 2
     assert capsys.readouterr() == ("", message)
 
 
-def test_a_fault_of_our_own_keeps_its_traceback() -> None:
+def test_an_internal_error_has_a_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         run_command(raising(ZeroDivisionError()))
 
 
-def test_keras_3_is_told_its_backend(tmp_path: Path) -> None:
+def test_the_backend_of_keras_3_is_set(tmp_path: Path) -> None:
     (tmp_path / ".keras").mkdir()
     (tmp_path / ".keras" / "keras.json").write_text('{"backend": "jax"}')
     program = f"{START}; from tensorflow import keras; print(keras.backend.backend())"
@@ -88,7 +88,7 @@ def shell(program: str, redirect: str, folder: Path) -> subprocess.CompletedProc
 
 
 @pytest.mark.parametrize("redirect", ["2>&-", "<&- >&-", "<&- >&- 2>&-"])
-def test_a_closed_stream_is_the_null_device(tmp_path: Path, redirect: str) -> None:
+def test_a_closed_stream_becomes_the_null_device(tmp_path: Path, redirect: str) -> None:
     opened = "import os; print(sorted(map(int, os.listdir('/proc/self/fd')))[:3])"
     check = f'from siamese_tf.console import run_command; run_command(lambda: exec(\\"{opened}\\"))'
     done = shell(check, redirect, tmp_path)
@@ -98,7 +98,7 @@ def test_a_closed_stream_is_the_null_device(tmp_path: Path, redirect: str) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("redirect", ["2>&-", ">&-"])
-def test_a_command_with_tensorflow_does_its_work_with_a_closed_stream(tmp_path: Path, redirect: str) -> None:
+def test_a_command_with_tensorflow_runs_with_a_closed_stream(tmp_path: Path, redirect: str) -> None:
     model = Path(__file__).resolve().parent.parent / "model" / "mnist" / "v3" / "siamese.keras"
     (tmp_path / "model.keras").symlink_to(model)
     (tmp_path / "p.csv").write_text("img1,img2\na.png,b.png\n")
@@ -112,7 +112,7 @@ def test_a_command_with_tensorflow_does_its_work_with_a_closed_stream(tmp_path: 
 
 
 @pytest.mark.parametrize("closed", [["stderr"], ["stdout"], ["stdin", "stdout", "stderr"]])
-def test_streams_that_python_has_not(monkeypatch: pytest.MonkeyPatch, closed: list[str]) -> None:
+def test_streams_that_are_none(monkeypatch: pytest.MonkeyPatch, closed: list[str]) -> None:
     for name in closed:
         monkeypatch.setattr(sys, name, None)
     ran = []
@@ -150,7 +150,7 @@ run_command(command)
 """
 
 
-def test_file_names_are_utf_8_in_a_locale_that_is_not(tmp_path: Path) -> None:
+def test_file_names_are_utf_8_in_any_locale(tmp_path: Path) -> None:
     environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     (tmp_path / "\u00e4").touch()
     command = [sys.executable, "-W", "error", "-c", NAMES, "M\u00fcller"]
@@ -176,7 +176,7 @@ run_command(command)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_ends_a_command_with_nothing_left_behind(tmp_path: Path, number: int, code: int) -> None:
+def test_a_signal_ends_a_command_without_partial_files(tmp_path: Path, number: int, code: int) -> None:
     with subprocess.Popen([sys.executable, "-c", WRITER], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "half\n"
@@ -185,7 +185,7 @@ def test_a_signal_ends_a_command_with_nothing_left_behind(tmp_path: Path, number
     assert not list(tmp_path.iterdir())
 
 
-def test_a_second_signal_does_not_stop_the_cleanup_and_the_handlers_come_back() -> None:
+def test_a_second_signal_is_ignored_and_the_handlers_are_restored() -> None:
     cleaned = []
 
     def command() -> None:
@@ -202,7 +202,7 @@ def test_a_second_signal_does_not_stop_the_cleanup_and_the_handlers_come_back() 
     assert signal.getsignal(signal.SIGTERM) == signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
 
 
-def test_a_signal_that_is_ignored_stays_so() -> None:
+def test_an_ignored_signal_stays_ignored() -> None:
     reached = []
 
     def command() -> None:

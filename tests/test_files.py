@@ -45,7 +45,7 @@ def test_bytes_and_text(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bytes", "text"]
 
 
-def test_what_was_written_can_be_read_back_and_corrected_before_it_takes_its_name(tmp_path):
+def test_the_temporary_file_can_be_read_and_rewritten(tmp_path):
     with atomic_write(tmp_path / "file") as file:
         file.write(b"0123")
         file.seek(1)
@@ -56,13 +56,13 @@ def test_what_was_written_can_be_read_back_and_corrected_before_it_takes_its_nam
     assert (tmp_path / "file").read_bytes() == b"9123"
 
 
-def test_missing_parent_folders_are_made(tmp_path):
+def test_missing_parent_folders_are_created(tmp_path):
     with atomic_write(tmp_path / "a" / "b" / "file") as file:
         file.write(b"x")
     assert (tmp_path / "a" / "b" / "file").read_bytes() == b"x"
 
 
-def test_the_old_file_stays_to_the_end_of_the_block(old):
+def test_the_old_file_is_unchanged_until_the_end_of_the_block(old):
     with atomic_write(old) as file:
         file.write(b"new")
         file.flush()
@@ -82,7 +82,7 @@ def test_a_block_that_raises_leaves_the_old_file(old, stop):
     assert_untouched(old)
 
 
-def test_a_block_that_raises_leaves_no_file_where_none_was(tmp_path):
+def test_a_block_that_raises_creates_no_file(tmp_path):
     with pytest.raises(ZeroDivisionError), atomic_write(tmp_path / "file", "w") as file:
         file.write(str(1 / 0))
     assert list(tmp_path.iterdir()) == []
@@ -115,7 +115,7 @@ def test_a_disk_that_fills_up_while_the_buffer_is_flushed_leaves_the_old_file(ol
     assert_untouched(old)
 
 
-def test_the_bytes_are_on_the_disk_before_the_file_takes_its_name(old, monkeypatch):
+def test_the_data_is_flushed_before_the_rename(old, monkeypatch):
     calls = []
     for name in ("fsync", "replace"):
         real = getattr(os, name)
@@ -138,7 +138,7 @@ def test_permissions_follow_the_umask(tmp_path, mask, expected):
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o444])
-def test_a_file_that_is_rewritten_keeps_its_permissions(old, mode):
+def test_a_replaced_file_has_the_same_permissions(old, mode):
     old.chmod(mode)
     with atomic_write(old) as file:
         file.write(b"new")
@@ -146,7 +146,7 @@ def test_a_file_that_is_rewritten_keeps_its_permissions(old, mode):
 
 
 @pytest.mark.parametrize("exists", [False, True])
-def test_a_private_file_is_its_owners_alone(old, exists):
+def test_a_private_file_is_readable_only_by_its_owner(old, exists):
     if not exists:
         old.unlink()
     with atomic_write(old, private=True) as file:
@@ -157,27 +157,27 @@ def test_a_private_file_is_its_owners_alone(old, exists):
 @pytest.mark.parametrize(
     ("mode", "private"), [(0o700, True), (0o600, True), (0o750, False), (0o701, False), (0o604, False), (0o722, True)]
 )
-def test_what_others_may_not_read_is_private(old, mode, private):
+def test_is_private(old, mode, private):
     old.chmod(mode)
     assert is_private(old) is private
     assert not is_private(old.with_name("missing"))
     assert not is_private("a\0b")
 
 
-def test_a_folder_in_the_way_is_refused_and_stays(tmp_path):
+def test_a_folder_at_the_destination_is_not_replaced(tmp_path):
     (tmp_path / "file" / "inside").mkdir(parents=True)
     with pytest.raises(OSError, match="file"), atomic_write(tmp_path / "file") as file:
         file.write(b"x")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "inside"]
 
 
-def test_a_file_where_a_folder_should_be_is_refused(old):
+def test_a_file_in_place_of_a_parent_folder_is_refused(old):
     with pytest.raises(OSError, match="file"), atomic_write(old / "below"):
         pytest.fail("the block must not run")
     assert_untouched(old)
 
 
-def test_kill_9_in_the_middle_of_a_write_leaves_the_old_file(old):
+def test_sigkill_during_a_write_leaves_the_old_file(old):
     with subprocess.Popen([sys.executable, "-c", HALF_A_WRITE, str(old)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "half\n"
@@ -213,7 +213,7 @@ def test_only_stale_temporaries_of_the_same_file_are_removed(old):
     remove_stale_temporaries(old.parent / "missing")
 
 
-def test_where_there_are_no_locks_nothing_is_removed(old, monkeypatch):
+def test_without_locks_nothing_is_removed(old, monkeypatch):
     monkeypatch.setattr(files, "lock_descriptor", lambda *_, **__: None)
     stale = old.with_name(".file.abcd_123.tmp")
     stale.touch()
@@ -223,7 +223,7 @@ def test_where_there_are_no_locks_nothing_is_removed(old, monkeypatch):
     assert old.read_bytes() == b"new"
 
 
-def test_a_temporary_that_is_taken_for_stale_before_it_is_locked_is_made_again(old, monkeypatch):
+def test_a_temporary_removed_before_it_is_locked_is_created_again(old, monkeypatch):
     real, taken = files.lock_descriptor, []
 
     def late(descriptor, **how):
@@ -248,7 +248,7 @@ def test_a_regular_file_and_a_link_to_one_are_opened_at_their_start(old):
             assert file.read() == b"the old content"
 
 
-def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path):
+def test_other_files_are_refused_without_blocking(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     for path, number in (
         (tmp_path / "fifo", errno.EINVAL),

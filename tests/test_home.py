@@ -23,7 +23,7 @@ pwd.getpwuid = pwd.getpwnam = unknown
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch, tmp_path):
-    """Of each process, the temporary home is chosen once; here for each test, among temporary files of its own."""
+    """Resets the temporary home, which is chosen once per process, and gives each test its own temporary folder."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for name in ("SIAMESE_TF_CACHE", "SIAMESE_TF_DATA", "KERAS_HOME"):
         monkeypatch.delenv(name, raising=False)
@@ -34,7 +34,7 @@ def _fresh(monkeypatch, tmp_path):
 
 @pytest.fixture
 def homeless(monkeypatch, tmp_path):
-    """HOME is not set, and the user has no entry; where the temporary home is to be."""
+    """Unsets HOME for a user without an entry; returns the path of the temporary home."""
 
     def unknown(*_):
         raise KeyError("no such user")
@@ -45,7 +45,7 @@ def homeless(monkeypatch, tmp_path):
     return tmp_path / f"siamese_tf-{os.getuid()}"
 
 
-def test_a_home_that_is_there(monkeypatch, tmp_path, capsys):
+def test_an_existing_home(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert (home_folder(), cache_home()) == (tmp_path, tmp_path / ".cache")
     assert expanded("~/data", "data_dir") == tmp_path / "data"
@@ -53,29 +53,29 @@ def test_a_home_that_is_there(monkeypatch, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("value", ["", "/nonexistent/user", "relative"])
-def test_a_home_that_is_none(monkeypatch, value):
+def test_an_invalid_home_is_none(monkeypatch, value):
     monkeypatch.setenv("HOME", value)
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert home_folder() is None
 
 
-def test_a_home_that_can_be_made_is_one(monkeypatch, tmp_path):
+def test_a_home_that_can_be_created(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path / "new"))
     assert home_folder() == tmp_path / "new"
 
 
-def test_without_a_home_caches_are_private_and_temporary_which_is_said_once(homeless, capsys):
+def test_without_a_home_the_cache_is_private_temporary_and_announced_once(homeless, capsys):
     assert home_folder() is None
     assert cache_folder() == homeless / "siamese_tf"
     assert stat.S_IMODE(homeless.stat().st_mode) == 0o700
     assert cache_home() == homeless
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith(f"There is no home folder: what is cached goes to {homeless}. Set SIAMESE_TF_CACHE")
+    assert err.startswith(f"There is no home folder: the cache is {homeless}. Set SIAMESE_TF_CACHE")
 
 
 @pytest.mark.parametrize("taken", ["readable by others", "a link", "a file", "of another user"])
-def test_a_temporary_home_that_others_may_enter_is_not_used(homeless, monkeypatch, tmp_path, taken):
+def test_a_temporary_home_that_others_can_access_is_not_used(homeless, monkeypatch, tmp_path, taken):
     if taken == "a link":
         (tmp_path / "theirs").mkdir(mode=0o700)
         homeless.symlink_to(tmp_path / "theirs")
@@ -99,14 +99,14 @@ def test_a_temporary_home_that_others_may_enter_is_not_used(homeless, monkeypatc
 
 @pytest.mark.parametrize("path", ["~", "~/data", "~nobody-of-that-name/data"])
 @pytest.mark.parametrize("setting", ["SIAMESE_TF_CACHE", "SIAMESE_TF_DATA", "KERAS_HOME", "data_dir"])
-def test_a_tilde_that_leads_nowhere_is_refused(homeless, monkeypatch, setting, path):
+def test_a_tilde_without_a_home_is_refused(homeless, monkeypatch, setting, path):
     data_dir = path if setting == "data_dir" else None
     if data_dir is None:
         monkeypatch.setenv(setting, path)
     with pytest.raises(SiameseError) as refused:
         cache_folder() if setting == "SIAMESE_TF_CACHE" else load_published("fashion-mnist", data_dir)
     assert str(refused.value) == (
-        f"{setting} must be a folder, with ~ only where that user has a home folder; got {path}. Write the whole path"
+        f"{setting} must be a folder, with ~ only if that user has a home folder; got {path}. Use an absolute path"
     )
 
 
@@ -120,7 +120,7 @@ def test_downloads_go_to_the_temporary_home(homeless, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_command_without_a_home_starts_tensorflow_and_matplotlib_without_a_word(tmp_path):
+def test_tensorflow_and_matplotlib_are_silent_without_a_home(tmp_path):
     program = FIRST_LINES + (
         "from siamese_tf.console import start_tensorflow\n"
         "start_tensorflow()\n"

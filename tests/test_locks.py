@@ -1,4 +1,4 @@
-"""Locks between processes; flock also keeps two opens of one process apart, which the tests use."""
+"""Locks between processes; the tests use that flock also separates two descriptors of one process."""
 
 import errno
 import os
@@ -22,7 +22,7 @@ with locked_folder(sys.argv[1], "in use"):
 """
 
 
-def test_a_folder_is_made_and_locked_and_the_lock_file_goes(tmp_path):
+def test_a_folder_is_created_and_locked_and_the_lock_file_removed(tmp_path):
     (tmp_path / "run").mkdir()
     with locked_folder(tmp_path / "run", "in use"):
         assert (tmp_path / "run" / LOCK).read_text() == f"{os.getpid()}\n"
@@ -30,13 +30,13 @@ def test_a_folder_is_made_and_locked_and_the_lock_file_goes(tmp_path):
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["file"]
 
 
-def test_folders_made_for_the_lock_go_where_nothing_was_written(tmp_path):
+def test_empty_folders_created_for_the_lock_are_removed(tmp_path):
     with pytest.raises(ZeroDivisionError), locked_folder(tmp_path / "a" / "b", "in use"):
         raise ZeroDivisionError
     assert not list(tmp_path.iterdir())
 
 
-def test_the_second_is_refused_with_the_number_of_the_first(tmp_path):
+def test_a_second_process_is_refused_with_the_id_of_the_first(tmp_path):
     with locked_folder(tmp_path, "in use"):
         with pytest.raises(SiameseError) as refused, locked_folder(tmp_path, f"workdir {tmp_path} is in use", "Wait"):
             pytest.fail("the block must not run")
@@ -46,7 +46,7 @@ def test_the_second_is_refused_with_the_number_of_the_first(tmp_path):
         pass
 
 
-def test_without_a_hint_the_second_waits_and_says_so(tmp_path, capsys):
+def test_without_a_hint_the_second_waits_with_a_message(tmp_path, capsys):
     order = []
 
     def second():
@@ -64,7 +64,7 @@ def test_without_a_hint_the_second_waits_and_says_so(tmp_path, capsys):
     assert said == f"the pairs are being made (process {os.getpid()}); waiting for it to end\n"
 
 
-def test_a_killed_holder_holds_nothing(tmp_path):
+def test_a_killed_process_releases_its_lock(tmp_path):
     with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
@@ -77,7 +77,7 @@ def test_a_killed_holder_holds_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, None])
-def test_without_locks_the_block_runs_all_the_same(tmp_path, monkeypatch, number):
+def test_without_locks_the_block_runs(tmp_path, monkeypatch, number):
     def refuse(*_):
         raise OSError(number, os.strerror(number))
 
@@ -90,7 +90,7 @@ def test_without_locks_the_block_runs_all_the_same(tmp_path, monkeypatch, number
     assert not list(tmp_path.iterdir())
 
 
-def test_a_lock_that_its_holder_removed_meanwhile_is_taken_anew(tmp_path, monkeypatch):
+def test_a_removed_lock_file_is_locked_again(tmp_path, monkeypatch):
     real, calls = locks.lock_descriptor, []
 
     def late(descriptor, **how):
@@ -105,7 +105,7 @@ def test_a_lock_that_its_holder_removed_meanwhile_is_taken_anew(tmp_path, monkey
         assert (tmp_path / LOCK).exists()
 
 
-def test_a_file_in_the_way_is_an_error_of_the_system(tmp_path):
+def test_a_file_in_place_of_the_folder_is_an_os_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError, match="file"):
         locked_folder(tmp_path / "file", "in use").__enter__()

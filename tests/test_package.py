@@ -1,4 +1,4 @@
-"""The package's own door: names that are resolved on first use, and a start that loads next to nothing."""
+"""Public names of the package: they are imported on first use, and the import of the package is fast."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SLOW_TO_IMPORT = {"tensorflow", "keras", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "h5py"}
 
 
-def test_every_public_name_is_what_its_home_holds():
+def test_every_public_name_is_that_of_its_module():
     assert siamese_tf.__all__[0] == "__version__"
     for name in siamese_tf.__all__[1:]:
         thing = getattr(siamese_tf, name)
@@ -31,8 +31,10 @@ def test_the_names_work_in_a_from_import():
     assert len(img1) == 2
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(AttributeError, match=r"module 'siamese_tf' has no attribute 'loadmodel'; it has .*load_model"):
+def test_the_error_for_an_unknown_name_lists_the_public_names():
+    with pytest.raises(
+        AttributeError, match=r"module 'siamese_tf' has no attribute 'loadmodel'; public names: .*load_model"
+    ):
         _ = siamese_tf.loadmodel
     assert not hasattr(siamese_tf, "tensorflow")
 
@@ -55,7 +57,7 @@ def test_dir_lists_the_public_names():
         ("command('pairs', 'check', 'none.npz')", {"numpy"}),
     ],
 )
-def test_a_start_loads_nothing_that_is_slow_to_import(start, but):
+def test_the_import_loads_no_slow_modules(start, but):
     script = (
         "import sys\n"
         "def command(*words):\n"

@@ -20,15 +20,15 @@ from siamese_tf.printable import print_lines, printable, short_reason, warn
         ("caf\udce9", "caf\\udce9"),
     ],
 )
-def test_what_could_control_a_terminal_is_escaped(text, shown):
+def test_control_characters_are_escaped(text, shown):
     assert printable(text) == shown
 
 
-def test_a_message_of_several_lines_keeps_them():
+def test_keep_layout_preserves_lines():
     assert printable("a\n\tb\x1b", keep_layout=True) == "a\n\tb\\x1b"
 
 
-def test_no_name_passes_for_a_line_of_its_own(capsys):
+def test_a_name_cannot_imitate_a_line(capsys):
     print_lines("wrote a\nerror: b\x1b", "second")
     print_lines("third", file=sys.stderr)
     assert capsys.readouterr() == ("wrote a\\nerror: b\\x1b\nsecond\n", "third\n")
@@ -47,8 +47,8 @@ def test_the_message_of_an_error_is_one_short_line():
     assert len(short_reason(ValueError("\0" * 4500), 50)) == 50
 
 
-def test_no_module_cuts_the_message_of_an_error_in_its_own_way():
-    """`{error!s:.200}` leaves control characters and line feeds in."""
+def test_every_module_shortens_errors_with_short_reason():
+    """`{error!s:.200}` does not escape control characters and line feeds."""
     by_hand = re.compile(r"error!s:\.\d|str\(error\)\[|\{error:\.\d")
     sources = Path(siamese_tf.__file__).parent.rglob("*.py")
     assert [path.name for path in sources if by_hand.search(path.read_text(encoding="utf-8"))] == []

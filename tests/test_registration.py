@@ -1,4 +1,4 @@
-"""`keras.models.load_model` opens our files once `siamese_tf` is imported, whichever of the two is imported first."""
+"""`keras.models.load_model` loads our files if `siamese_tf` is imported, before or after Keras."""
 
 import subprocess
 import sys

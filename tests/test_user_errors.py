@@ -1,6 +1,6 @@
 """What a user can do wrong, command by command: exit code 2, one clear message on stderr, nothing on stdout.
 
-Each line says what is typed and words the message must have: what came, what was expected, the cure.
+Each line is a command and the words its message must have: what was expected, what was received, the hint.
 """
 
 import errno
@@ -105,15 +105,15 @@ def offline(monkeypatch, tmp_path):
     monkeypatch.delenv("SIAMESE_TF_DATA", raising=False)
 
 
-# What siamese_tf refuses itself: one line that begins with "error: ".
+# Errors of siamese_tf itself: one line that starts with "error: ".
 REFUSED = [
     # the model and the images of score
     ("score none.keras a.png b.png", ["none.keras", "No such file", "Check the path"]),
     ("score text.keras a.png b.png", ["text.keras", "not a zip archive", "train the model again"]),
     ("score run a.png b.png", ["cannot read the model run", "Is a directory", "Check the path"]),
-    ("score model.keras none.png b.png", ["none.png", "no such file", "expected an image", "check the path"]),
-    ("score model.keras a.png text.png", ["text.png", "no image of a known format", "PNG, JPEG", "convert it"]),
-    ("score model.keras a.png run", ["run", "not a file", "check the path"]),
+    ("score model.keras none.png b.png", ["none.png", "must be an image file", "does not exist", "Check the path"]),
+    ("score model.keras a.png text.png", ["text.png", "an unknown format", "PNG, JPEG", "Convert it"]),
+    ("score model.keras a.png run", ["run", "got a folder", "Check the path"]),
     ("score model.keras", ["two image files", "--pairs FILE.csv", "got 0 image(s) and no --pairs"]),
     ("score model.keras a.png", ["two image files", "got 1 image(s)"]),
     ("score model.keras a.png b.png a.png", ["two image files", "got 3 image(s)"]),
@@ -133,7 +133,10 @@ REFUSED = [
     ("score model.keras --pairs no_columns.csv", ["no_columns.csv", "img1,img2", "'left,right'", "Correct it"]),
     ("score model.keras --pairs bad_similarity.csv", ["line 2", "1 (same), 0 (different)", "'maybe'", "Correct it"]),
     ("score model.keras --pairs latin.csv", ["latin.csv", "not a UTF-8 text", "Save it as one"]),
-    ("score model.keras --pairs good.csv --quiet --out file/x.csv", ["file", "It is a file", "name another folder"]),
+    (
+        "score model.keras --pairs good.csv --quiet --out file/x.csv",
+        ["file", "this path is a file", "Name another folder"],
+    ),
     ("score model.keras --pairs good.csv --quiet --out run", ["run: Is a directory", "Check the path"]),
     # the pairs of evaluate
     ("evaluate model.keras", ["--pairs FILE or --dataset NAME", "got neither"]),
@@ -142,10 +145,10 @@ REFUSED = [
     ("evaluate model.keras --pairs none.npz", ["none.npz", "No such file", "Make pair files"]),
     ("evaluate model.keras --pairs cut.npz", ["cut.npz", "cannot be read as a pair file", "make or copy it again"]),
     ("evaluate model.keras --pairs small.npz", ["(8, 8, 1)", "small.npz", "(4, 4, 1)", "Generate pairs from"]),
-    ("evaluate model.keras --dataset digts", ["'digts'", "fashion-mnist", "did you mean digits?"]),
+    ("evaluate model.keras --dataset digts", ["'digts'", "fashion-mnist", "Did you mean digits?"]),
     (
         "evaluate model.keras --dataset mnist --data-dir run",
-        ["run holds no mnist", "expected run/mnist with", "name the folder"],
+        ["run/mnist must be a folder with", "got none of these files", "Set data_dir"],
     ),
     # pairs check and pairs generate
     ("pairs check none.npz", ["none.npz", "No such file", "Make pair files"]),
@@ -153,17 +156,20 @@ REFUSED = [
     ("pairs check text.npz", ["text.npz", "cannot be read as a pair file"]),
     ("pairs check no_similarity.npz", ["no_similarity.npz", "no array 'similarity'", "images, img1, img2, similarity"]),
     ("pairs check no_labels.npz beyond.npz", ["beyond.npz", "img2 goes from 21 to 40", "expected 0 to 39"]),
-    ("pairs generate --dataset fashion --out new", ["'fashion'", "expected one of", "did you mean fashion-mnist?"]),
-    ("pairs generate --dataset ./none --out new", ["'./none'", "no such folder", "check the path"]),
-    ("pairs generate --dataset run --out new", ["run: there is no train-images-idx3-ubyte", "or name another folder"]),
-    ("pairs generate --dataset mnist --data-dir run --out new", ["run holds no mnist", "name the folder"]),
-    ("pairs generate --dataset file --out new", ["'file' is a file", "name its folder"]),
+    ("pairs generate --dataset fashion --out new", ["'fashion'", "must be one of", "Did you mean fashion-mnist?"]),
+    ("pairs generate --dataset ./none --out new", ["'./none'", "does not exist", "Check the path"]),
+    (
+        "pairs generate --dataset run --out new",
+        ["run: must have the four IDX files train-images-idx3-ubyte", "or name another folder"],
+    ),
+    ("pairs generate --dataset mnist --data-dir run --out new", ["run/mnist must be a folder with", "Set data_dir"]),
+    ("pairs generate --dataset file --out new", ["got the file 'file'", "Name its folder"]),
     ("pairs generate --dataset digits --out new --train-pairs 999999999", ["train part", "Ask for 2 to 115369"]),
     ("pairs generate --dataset digits --out new --validation-pairs 0", ["validation part: 0 pairs", "Ask for 2 to"]),
     ("pairs generate --dataset digits --out new --test-pairs -1", ["test part: -1 pairs", "Ask for 2 to"]),
     ("pairs generate --dataset digits --out new --split person", ["'person'", "'image' or 'class'"]),
     ("pairs generate --dataset digits --out new --seed -1", ["seed is -1", "0 or more"]),
-    ("pairs generate --dataset digits --out file", ["file: File exists", "It is a file", "name another"]),
+    ("pairs generate --dataset digits --out file", ["file: File exists", "this path is a file", "Name another"]),
     # the settings of train
     (f"{TINY} --objective foo", ["objective", "bce, mse, contrastive, triplet", "'foo'"]),
     (f"{TINY} --tower foo", ["tower", "small_cnn, resnet, reference, tnn", "'foo'"]),
@@ -215,7 +221,7 @@ REFUSED = [
     ("evaluate model.keras --pairs no_labels.npz --one-vs-rest 1", ["no_labels.npz", "no labels", "Give a pair file"]),
     ("evaluate model.keras --pairs small_labels.npz --one-vs-rest 1", ["(8, 8, 1)", "small_labels.npz", "(4, 4, 1)"]),
     # the pairs and the folder of train
-    (f"{TINY} --dataset Mnist", ["'Mnist'", "expected one of", "did you mean mnist?"]),
+    (f"{TINY} --dataset Mnist", ["'Mnist'", "must be one of", "Did you mean mnist?"]),
     (f"{TINY} --pairs none.npz", ["none.npz", "No such file", "Make pair files"]),
     (f"{TINY} --pairs cut.npz", ["cut.npz", "cannot be read as a pair file", "make or copy it again"]),
     (f"{TINY} --pairs no_labels.npz", ["no_labels.npz has no labels", "--pairs-per-step listed"]),
@@ -223,7 +229,10 @@ REFUSED = [
     (f"{TINY} --pairs no_labels.npz --test-pairs none.npz", ["none.npz", "No such file"]),
     (f"{TINY} --pairs no_labels.npz --test-pairs small.npz", ["small.npz has no test rows"]),
     (f"{TINY} --pairs small.npz --pairs-per-step listed --workdir built", ["reference", "at least 6x6", "got 4x4"]),
-    (f"{TINY} --pairs no_labels.npz --pairs-per-step listed --workdir file", ["file", "It is a file", "name another"]),
+    (
+        f"{TINY} --pairs no_labels.npz --pairs-per-step listed --workdir file",
+        ["file", "this path is a file", "Name another"],
+    ),
     (
         f"{TINY} --pairs no_labels.npz --pairs-per-step listed --workdir run --resume",
         [
@@ -284,9 +293,9 @@ def test_a_data_set_by_name_without_network_says_what_was_tried_and_what_to_do(r
     assert message.count("\n") == 1
     for word in (
         "fashion-mnist was not found",
-        "looked in ",
+        " in ",
         "Temporary failure in name resolution",
-        "set SIAMESE_TF_DATA to a folder that holds fashion-mnist/",
+        "Set SIAMESE_TF_DATA to a folder that contains fashion-mnist/",
         "--dataset digits",
     ):
         assert word in message
@@ -344,7 +353,7 @@ def test_what_tensorflow_cannot_write_is_an_error_like_any_other(refused, monkey
     (tmp_path / "logs").write_text("a file where TensorBoard's folder should be")
     message = refused(WRITERS[-1].replace("OUT", str(tmp_path)))
     assert message.startswith(f"error: {tmp_path / 'logs'}")
-    assert message.endswith(": Not a directory. It is below a file where a folder is needed: name another folder\n")
+    assert message.endswith(": Not a directory. Name another folder, since a parent of this path is a file\n")
     assert message.count("\n") == 1
     (tmp_path / "logs").unlink()
     monkeypatch.setattr("siamese_tf.training.event_log.time.time", lambda: 0)
@@ -364,7 +373,7 @@ def test_a_folder_that_may_not_be_written_to(refused, tmp_path, line):
     message = refused(line.replace("OUT", str(locked)))
     assert message.startswith(f"error: {locked}")
     assert message.count("\n") == 1
-    assert "Permission denied. Check the path and its rights, or name another" in message
+    assert "Permission denied. Check the path and its permissions, or name another path" in message
 
 
 # --- what is not the user's mistake ---------------------------------------------------------------------------------

@@ -11,6 +11,6 @@ def test_the_newest_entry_of_the_changelog_is_this_version():
 
     assert newest is not None, "CHANGELOG.md has no heading `## VERSION`."
     assert newest.group(1) == __version__, (
-        f"CHANGELOG.md begins with {newest.group(1)} and siamese_tf/version.py says {__version__}: "
+        f"CHANGELOG.md starts with {newest.group(1)} and siamese_tf/version.py says {__version__}: "
         "a new version gets its entry on top."
     )

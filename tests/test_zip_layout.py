@@ -46,7 +46,7 @@ def saved(save: Callable, **arrays: np.ndarray) -> bytes:
 
 
 class Stream(io.RawIOBase):
-    """A file that can only be written to its end, such as a pipe."""
+    """File that is not seekable, such as a pipe."""
 
     def __init__(self):
         self.content = b""
@@ -103,7 +103,7 @@ def test_a_pair_file_is_accepted(tmp_path):
 
 @pytest.mark.parametrize("limits", [{"ZIP64_LIMIT": 10}, {"ZIP_FILECOUNT_LIMIT": 1}])
 def test_an_archive_with_a_zip64_end_record_is_accepted(monkeypatch, limits):
-    """As of files above 2 GiB."""
+    """Archives above 2 GiB have such a record."""
     for name, limit in limits.items():
         monkeypatch.setattr(zipfile, name, limit)
     data = written(two_members)
@@ -127,7 +127,7 @@ def with_other_descriptor(data: bytes) -> bytes:
 
 
 def overlapping(data: bytes) -> bytes:
-    """Two entries of the directory share one local header."""
+    """Makes two entries of the directory share one local header."""
     single = written(one_member())
     start = single.find(b"PK\x01\x02")
     entry, other = single[start:-22], single[start:-22].replace(b"a.npy", b"b.npy")
@@ -146,7 +146,7 @@ def with_comment(archive: zipfile.ZipFile) -> None:
 
 
 def with_gap(data: bytes) -> bytes:
-    """Bytes between the last member and the directory, whose place is adjusted."""
+    """Inserts bytes before the directory and adjusts its offset."""
     start = data.find(b"PK\x01\x02")
     end = bytearray(data[start:])
     end[-6:-2] = struct.pack("<L", start + 4)
@@ -154,7 +154,7 @@ def with_gap(data: bytes) -> bytes:
 
 
 def with_long_last_entry(data: bytes) -> bytes:
-    """It claims four bytes of extra fields, which the directory does not have: zipfile reads none."""
+    """Declares four bytes of extra fields that the directory does not have and zipfile does not read."""
     entry = data.rindex(b"PK\x01\x02")
     return data[: entry + 30] + b"\x04\x00" + data[entry + 32 :]
 
@@ -163,25 +163,25 @@ def with_long_last_entry(data: bytes) -> bytes:
     ("change", "reason"),
     [
         (lambda data: b"", "too short"),
-        (lambda data: data[:-1], "does not end as"),
-        (lambda data: data + b"\0", "does not end as"),
+        (lambda data: data[:-1], "does not end with the end record"),
+        (lambda data: data + b"\0", "does not end with the end record"),
         (lambda data: data[:20], "too short"),
-        (lambda data: b"#!/bin/sh\n" + data, "does not lie where"),
-        (lambda data: written(with_comment), "does not end as"),
+        (lambda data: b"#!/bin/sh\n" + data, "is not where"),
+        (lambda data: written(with_comment), "does not end with the end record"),
         (with_gap, "do not end where"),
         (overlapping, "overlap"),
         (twice, "each member once"),
         (encrypted, "encrypted"),
-        (with_other_descriptor, "description after a member"),
-        (lambda data: written(one_member(compress_type=zipfile.ZIP_BZIP2)), "unusual"),
-        (lambda data: written(one_member(comment=b"hello")), "unusual"),
-        (lambda data: written(one_member(filename="folder/")), "not a plain file"),
-        (lambda data: written(one_member(external_attr=(stat.S_IFLNK | 0o777) << 16)), "not a plain file"),
-        (lambda data: data.replace(b"config.json", b"conf\0g.json"), "not a plain file"),
+        (with_other_descriptor, "data descriptor differs"),
+        (lambda data: written(one_member(compress_type=zipfile.ZIP_BZIP2)), "unsupported format"),
+        (lambda data: written(one_member(comment=b"hello")), "unsupported format"),
+        (lambda data: written(one_member(filename="folder/")), "not a regular file"),
+        (lambda data: written(one_member(external_attr=(stat.S_IFLNK | 0o777) << 16)), "not a regular file"),
+        (lambda data: data.replace(b"config.json", b"conf\0g.json"), "not a regular file"),
         (lambda data: written(one_member(extra=b"\x75\x70\x00\x00")), "extra fields|damaged"),
         (lambda data: written(one_member(extra=TIMES + TIMES)), "extra fields"),
         (lambda data: data.replace(b"config.json", b"Config.json", 1), "differs from"),
-        (with_long_last_entry, "another length"),
+        (with_long_last_entry, "differs from that of its entries"),
     ],
 )
 def test_other_archives_are_refused(change, reason):
@@ -209,7 +209,7 @@ def unchanged_or_refused(data: bytes, bit: int) -> None:
     [GOOD, saved(np.savez_compressed, a=np.zeros(2)), streamed(two_members)],
     ids=["stored", "deflated", "streamed"],
 )
-def test_no_flipped_bit_changes_what_an_archive_says(data):
+def test_no_flipped_bit_changes_the_contents(data):
     for bit in range(8 * len(data)):
         unchanged_or_refused(data, bit)
 
@@ -226,7 +226,7 @@ def test_a_large_directory_is_not_parsed():
         checked(long_name, 1)
 
 
-def test_the_message_is_short_whatever_the_name_is():
+def test_the_message_is_short_for_any_name():
     data = written(lambda archive: archive.writestr("\x1b[31m" + "a" * 900, ""))
     started = time.perf_counter()
     with pytest.raises(ZipLayoutError) as caught:

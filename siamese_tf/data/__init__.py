@@ -1,1 +1,1 @@
-"""Data sets, splits and pairs. Loads no TensorFlow."""
+"""Data sets, splits and pairs. Does not import TensorFlow."""

@@ -121,7 +121,7 @@ def test_a_folder_of_people_is_embedded_in_the_models_form(of_people, run, monke
     monkeypatch.chdir(of_people.folder)
     done = run(f"embed {MODEL} --dataset people --out {tmp_path / 'people.npz'}")
     assert done.code == 0
-    assert done.out.splitlines()[0].endswith("28 grey images of 8x8 in 7 classes; 28 had another size (crop)")
+    assert done.out.splitlines()[0].endswith("28 gray images of 8x8 in 7 classes; 28 had another size (crop)")
     files = sorted(of_people.folder.glob("people/*/*.png"))
     with np.load(tmp_path / "people.npz", allow_pickle=False) as stored:
         np.testing.assert_allclose(stored["embeddings"], of_people.model.embed(files), atol=1e-6)
@@ -135,7 +135,7 @@ def test_files_that_are_left_out_are_reported(of_people, run, monkeypatch, tmp_p
     monkeypatch.chdir(of_people.folder)
     done = run(f"embed {MODEL} --dataset {tmp_path / 'people'} --out {tmp_path / 'people.npz'}")
     assert done.out.splitlines()[1].startswith("could not be read: p0/bad.png: ")
-    assert done.err.startswith("warning: image files that are not directly in the folder of a class are not used: 1 (")
+    assert done.err.startswith("warning: image files that are not directly in a class folder are ignored: 1 (")
 
 
 def test_the_people_of_the_test_are_drawn(of_people, run, plotted, monkeypatch):

@@ -25,7 +25,7 @@ def test_where_no_image_can_be_read_nothing_is_enrolled(run, tmp_path, images):
     gallery = tmp_path / "people.gallery"
     done = run(f"enroll {gallery} --model run/siamese.keras --name anna {images}")
     assert (done.code, done.out) == (2, "")
-    assert "gone.png: there is no such file" in done.err
+    assert "gone.png: must be an image file; got a path that does not exist" in done.err
     assert not gallery.exists()
     assert run(f"enroll {gallery} --model run/siamese.keras --name anna 0.png").code == 0
     assert run(f"enroll {gallery} --model run/siamese.keras --name ben {images}").code == 2
@@ -39,7 +39,7 @@ def test_images_that_cannot_be_read_are_left_out_and_listed(run, trained, tmp_pa
     assert done.code == 0
     assert done.out == f"enrolled anna, pictures: 2. Now in {gallery}: people: 1, pictures: 2\n"
     first, second = done.err.splitlines()
-    assert first.startswith("skipped: gone.png: there is no such file")
+    assert first.startswith("skipped: gone.png: must be an image file; got a path that does not exist")
     assert second.startswith("skipped: run/record.json: ")
     with Gallery.open(gallery, load_model("run/siamese.keras")) as opened:
         both = opened.verify("anna", trained.model.embed("2.png")).score

@@ -245,7 +245,7 @@ def test_the_false_match_rate_can_be_a_limit(trained, monkeypatch, capsys):
         ("--image1 0.png --image2 1.png --rest-is-a-class", ["nothing else", "--rest-is-a-class as well"]),
         ("--image1 0.png --image2 1.png --data-dir run", ["nothing else", "--data-dir as well"]),
         ("--dataset digits --threshold-at 1e-310", ["at least 1e-300", "'1e-310'"]),
-        ("--image1 0.png --image2 none.png", ["none.png", "no such file"]),
+        ("--image1 0.png --image2 none.png", ["none.png", "a path that does not exist"]),
         ("", ["--image1 FILE and --image2 FILE", "got neither"]),
         ("--dataset digits --threshold-at best", ["accuracy, f1, eer", "such as 0.01", "'0.01 at 95%'", "'best'"]),
         ("--dataset digits --threshold-at f1 --one-vs-rest 3", ["--one-vs-rest", "leave out one"]),

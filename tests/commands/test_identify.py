@@ -95,13 +95,13 @@ def test_images_that_cannot_be_read_are_listed_and_the_others_answered(run, peop
     heads = [line.split("  ")[0] for line in done.out.splitlines() if not line.startswith(" ")]
     assert heads == ["1.png: ben", "0.png: anna"]
     first, second, last = done.err.splitlines()
-    assert first.startswith("unreadable: gone.png: there is no such file")
+    assert first.startswith("unreadable: gone.png: must be an image file; got a path that does not exist")
     assert second.startswith("unreadable: run/record.json: ")
     assert last == NO_DETECTION
     images = json.loads(run(f"identify {people} {steep} gone.png 1.png run/record.json 0.png --json").out)["images"]
     assert [image["image"] for image in images] == ["gone.png", "1.png", "run/record.json", "0.png"]
     assert [image["name"] for image in images] == [None, "ben", None, "anna"]
-    assert images[0].pop("error").startswith("gone.png: there is no such file")
+    assert images[0].pop("error").startswith("gone.png: must be an image file; got a path that does not exist")
     assert images[0] == {"image": "gone.png", "name": None, "threshold": None, "people": []}
     assert "error" in images[2]
     assert "error" not in images[1] | images[3]
@@ -111,7 +111,7 @@ def test_images_that_cannot_be_read_are_listed_and_the_others_answered(run, peop
 def test_where_no_image_can_be_read_there_is_no_answer(run, people, steep, images, words):
     done = run(f"identify {people} {steep} {images}")
     assert (done.code, done.out) == (2, "")
-    assert "gone.png: there is no such file" in done.err
+    assert "gone.png: must be an image file; got a path that does not exist" in done.err
     assert words in done.err
 
 

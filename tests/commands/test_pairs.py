@@ -97,16 +97,16 @@ def test_a_folder_of_images(run, tmp_path, monkeypatch):
     assert made.err.startswith("warning: validation has 12 pairs ")
     *_, wrote, unreadable = made.out.splitlines()
     assert wrote == f"wrote {tmp_path}/out/people/pairs.csv"
-    assert unreadable.startswith("could not be read: p3/broken.jpg: it is no image")
+    assert unreadable.startswith("could not be read: p3/broken.jpg: must be one of PNG")
     file = load_pair_file(tmp_path / "out" / "people" / "train_pairs.npz")
     assert file.images.shape[1:] == (8, 6, 3)
     assert file.manifest["split"] == "class"
     for wrong, words in (
-        (f"--dataset {tmp_path}/people --image-size 8:6", "expected HEIGHTxWIDTH"),
-        (f"--dataset {tmp_path}/people --color sepia", "expected grey or rgb"),
-        (f"--dataset {tmp_path}/people --resize fit", "expected pad, crop or stretch"),
-        ("--dataset digits --resize crop", "digits is neither"),
-        (f"--dataset {tmp_path}/out", "expected the four IDX files"),
+        (f"--dataset {tmp_path}/people --image-size 8:6", "must be HEIGHTxWIDTH"),
+        (f"--dataset {tmp_path}/people --color sepia", "must be grey or rgb"),
+        (f"--dataset {tmp_path}/people --resize fit", "must be pad, crop or stretch"),
+        ("--dataset digits --resize crop", "list of image files if image size, color or resize is set; got digits"),
+        (f"--dataset {tmp_path}/out", "must have the four IDX files"),
     ):
         refused = run(f"pairs generate --out {tmp_path}/new {wrong}")
         assert (refused.code, refused.out) == (2, "")

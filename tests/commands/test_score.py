@@ -70,7 +70,7 @@ def check_scored(text: str, trained: SimpleNamespace) -> None:
     assert [row["similarity"] for row in rows] == ["0", "1", "1"]
     assert float(rows[0]["probability"]) == pytest.approx(trained.model.score("0.png", "1.png"), abs=2e-6)
     assert (rows[1]["probability"], rows[1]["same"]) == ("", "")
-    assert "gone.png: there is no such file" in rows[1]["error"]
+    assert "gone.png: must be an image file; got a path that does not exist" in rows[1]["error"]
     assert (rows[2]["img1"], rows[2]["same"], rows[2]["error"]) == ("near.png", "1", "")
 
 
@@ -140,7 +140,7 @@ def nothing_of(model, images, value):
 
 def test_a_fifo_a_folder_and_a_url_are_refused(run, trained, tmp_path):
     os.mkfifo(tmp_path / "fifo")
-    for name, words in ((tmp_path / "fifo", "it is not a file"), (tmp_path, "a folder"), ("http://x/a.png", "a URL")):
+    for name, words in ((tmp_path / "fifo", "a FIFO"), (tmp_path, "a folder"), ("http://x/a.png", "a URL")):
         done = run(f"score run/siamese.keras 0.png {name}")
         assert (done.code, done.out) == (2, "")
         assert words in done.err

@@ -217,7 +217,7 @@ def test_a_folder_of_people_is_trained_on(of_people):
     """No person is in two splits, and the report says how the images were resized."""
     assert of_people.code == 0
     first = of_people.printed.splitlines()[0]
-    assert first.startswith("using people from people, 28 grey images of 8x8 in 7 classes; 28 had another size (crop);")
+    assert first.startswith("using people from people, 28 gray images of 8x8 in 7 classes; 28 had another size (crop);")
     assert "pairs in dataset/people (made now), split by class, seed 0, tested with test_pairs.npz" in first
     record = json.loads((of_people.folder / "run" / "record.json").read_text())
     assert (record["dataset"], record["pairs"]["split"], record["pairs"]["leaks"]) == ("people", "class", 0)
@@ -282,7 +282,9 @@ def test_folds_in_the_form_of_lfw_are_trained_on(of_people, run, monkeypatch, tm
     line = f"train --pairs folds.txt {of_people.settings} --quiet --workdir {tmp_path}"
     refused = run(line)
     assert (refused.code, refused.out) == (2, "")
-    assert refused.err.startswith("error: folds.txt: 24 of its 24 images cannot be read (p0/p0_0001: there is no such")
+    assert refused.err.startswith(
+        "error: folds.txt: 24 of its 24 images cannot be read (p0/p0_0001: must be an image file"
+    )
     assert "name another folder with --images" in refused.err
     done = run(f"{line} --images people")
     assert (done.code, done.out, done.err) == (0, "", "")
@@ -342,10 +344,10 @@ def test_folds_are_trained_with_the_settings_of_the_line(run, folded, tmp_path):
         ("--dataset people --folds 4", "there are 7 people for 4 folds"),
         ("--dataset people --folds 3 --one-vs-rest p0", "got one_vs_rest. Leave out that, or folds"),
         ("--pairs own.csv --folds 3", "got pairs. Leave out that, or folds"),
-        ("--dataset people --image-size 8x", "image size '8x'; expected HEIGHTxWIDTH, as in 112x92"),
-        ("--dataset people --color sepia", "color is 'sepia'; expected grey or rgb"),
-        ("--dataset people --resize fit", "resize is 'fit'; expected pad, crop or stretch"),
-        ("--dataset digits --image-size 9", "and digits is neither. Leave them out"),
+        ("--dataset people --image-size 8x", "image size must be HEIGHTxWIDTH, as in 112x92"),
+        ("--dataset people --color sepia", "color must be grey or rgb; got 'sepia'"),
+        ("--dataset people --resize fit", "resize must be pad, crop or stretch; got 'fit'"),
+        ("--dataset digits --image-size 9", "got digits. Omit these settings"),
         ("--images people", "images people: that is for a list in the format of LFW's pairs.txt"),
         ("--pairs people/none.csv", "cannot read the pairs people/none.csv: No such file"),
     ],

@@ -84,8 +84,8 @@ def test_an_enrolled_picture_is_the_same(run, trained, tmp_path):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("--name anna gone.png", "gone.png: there is no such file"),
-        ("--name anna run/record.json", "it is no image of a known format"),
+        ("--name anna gone.png", "gone.png: must be an image file; got a path that does not exist"),
+        ("--name anna run/record.json", "an unknown format"),
         ("--name nobody 0.png", "nobody named 'nobody' is enrolled"),
         ("--name anna 0.png --match worst", "match must be one of mean, best"),
         ("--name anna 0.png --model gone.keras", "cannot read the model gone.keras"),

@@ -164,7 +164,7 @@ def test_the_lines_and_the_folders(people, trained, tmp_path):
     (people / "p0" / "4.png").write_text("text")
     start_run(tmp_path / "runs" / "people" / "bce-folds" / "fold-0")
     train_folds(config_of(people), 3, resume=True, quiet=True, command="typed", log=lines.append)
-    assert lines[0].startswith(f"using people from {people}, 28 grey images of 12x10 in 7 classes; 1 files could not")
+    assert lines[0].startswith(f"using people from {people}, 28 gray images of 12x10 in 7 classes; 1 files could not")
     assert lines[0].endswith("; 3 folds of 7 people")
     assert lines[1].startswith("could not be read: p0/4.png: ")
     for number, (run, line) in enumerate(zip(trained, lines[2:], strict=True)):
@@ -205,7 +205,7 @@ def test_warnings_go_to_standard_error_quiet_or_not(trained, tmp_path, capsys, q
     lines = []
     train_folds(config_of(people), 3, tmp_path / "run", quiet=quiet, log=lines.append)
     first, *of_folds = capsys.readouterr().err.splitlines()
-    assert first == "warning: image files that are not directly in the folder of a class are not used: 1 (top.png)"
+    assert first == "warning: image files that are not directly in a class folder are ignored: 1 (top.png)"
     assert [line.split(" has ")[0] for line in of_folds] == [f"warning: fold-{k}: validation" for k in range(3)]
     assert not any("not used" in line or "validation has" in line for line in lines)
     for run in trained:
@@ -246,7 +246,7 @@ def test_who_has_no_picture_of_their_own_is_not_counted(trained, tmp_path):
         ({"pairs": "a.npz"}, 3, ConfigError, "with a dataset alone, .*got pairs. Leave out that, or folds"),
         ({"test_pairs": "a.npz", "images": "b"}, 3, ConfigError, "got test_pairs, images. Leave out those, or folds"),
         ({"one_vs_rest": "p0"}, 3, ConfigError, "got one_vs_rest"),
-        ({"image_size": "big"}, 3, ConfigError, "image size 'big'; expected HEIGHTxWIDTH"),
+        ({"image_size": "big"}, 3, ConfigError, "image size must be HEIGHTxWIDTH"),
         ({}, 2, ConfigError, "folds is 2; expected a whole number from 3 on"),
         ({}, 4, DatasetError, "there are 7 people for 4 folds, and each fold tests 2 or more. Ask for fewer folds"),
     ],

@@ -39,8 +39,8 @@ def test_what_can_be_read_is_embedded_at_once(files):
     assert embeddings.dtype == np.float32
     assert model.calls == [2]
     assert [error is None for error in errors] == [False, True, False, True]
-    assert "no image of a known format" in errors[0]
-    assert "there is no such file" in errors[2]
+    assert "an unknown format" in errors[0]
+    assert "does not exist" in errors[2]
     usable, reasons = embed_usable_files(model, paths)
     np.testing.assert_array_equal(usable, [[20.0], [10.0]])
     assert reasons == errors
@@ -72,7 +72,9 @@ def test_no_files_have_no_embeddings():
     assert (embeddings.shape, errors) == ((0, 1), [])
 
 
-@pytest.mark.parametrize(("names", "words"), [(["gone.png"], "file"), (["gone.png", "text.png"], "other 1 images")])
+@pytest.mark.parametrize(
+    ("names", "words"), [(["gone.png"], "Check the path"), (["gone.png", "text.png"], "other 1 images")]
+)
 def test_where_none_can_be_read_there_is_an_error(files, names, words):
-    with pytest.raises(ImageError, match=f"gone.png: there is no such file.*{words}"):
+    with pytest.raises(ImageError, match=f"gone.png: must be an image file; got a path that does not exist.*{words}"):
         embed_usable_files(Model(), [files / name for name in names])

@@ -191,7 +191,7 @@ def test_an_unreadable_image_is_reported_on_its_lines_and_shifts_nothing(model, 
         assert (row["img1"], row["img2"], row["similarity"]) == (names[one], names[two], "1")
         if bad in (one, two):
             assert (row["probability"], row["same"]) == ("", "")
-            assert "bad.png: it is no image of a known format" in row["error"]
+            assert "bad.png: must be one of PNG, JPEG" in row["error"]
         else:
             assert float(row["probability"]) == pytest.approx(expected(model, drawn, one, two), abs=2e-6)
             assert row["error"] == ""
@@ -210,14 +210,14 @@ def test_an_unreadable_image_at_the_edge_of_a_batch_shifts_nothing(model, drawn,
     found = [float(row["probability"] or "nan") for row in rows]
     np.testing.assert_allclose(np.array(found)[good], right[good], rtol=0, atol=2e-6)
     assert np.isnan(found[bad])
-    assert "missing.png: there is no such file" in rows[bad]["error"]
+    assert "missing.png: must be an image file; got a path that does not exist" in rows[bad]["error"]
     assert (summary.pairs, summary.scored) == (MANY, MANY - 1)
 
 
 def test_a_file_name_that_is_too_long_is_shortened(model, drawn, pairs_csv):
     name = "a" * 5000
     rows, summary = scored(model, pairs_csv(f"img1,img2\n./{name},1.png\n"))
-    message = f"{drawn.folder}/{name[:200]}: there is no such file; expected an image file; check the path"
+    message = f"{drawn.folder}/{name[:200]}: must be an image file; got a path that does not exist. Check the path"
     assert (rows[0]["img1"], rows[0]["error"]) == (f"./{name}", message)
     assert summary.lines()[1] == f"unreadable: {message}"
     with pytest.raises(PairFileError, match=r"got 'a{199}\. Correct it"):

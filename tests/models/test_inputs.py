@@ -197,7 +197,7 @@ def test_what_can_be_no_images_is_refused_by_its_type(images, found):
         (np.zeros((8, 6), complex), "got the dtype complex"),
         ([[1, 2], [3]], "of which NumPy makes no array"),
         (np.zeros((8, 6), object), "got the dtype object"),
-        (b"no image", "bytes of length 8: it is no image"),
+        (b"no image", "bytes of length 8: must be one of PNG"),
         (Image.new("F", (3, 3)), "32-bit"),
     ],
 )
@@ -211,7 +211,9 @@ def test_of_several_the_one_that_cannot_be_read_is_named(item, found):
 
 def test_of_several_files_the_one_that_cannot_be_read_is_named(tmp_path):
     Image.fromarray(pixels(8, 6)).save(tmp_path / "a.png")
-    with pytest.raises(ImageError, match=rf"^{tmp_path / 'b.png'}: there is no such file"):
+    with pytest.raises(
+        ImageError, match=rf"^{tmp_path / 'b.png'}: must be an image file; got a path that does not exist"
+    ):
         as_images([tmp_path / "a.png", tmp_path / "b.png"], GREY)
 
 

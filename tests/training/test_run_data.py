@@ -142,10 +142,10 @@ def test_of_three_folds_one_is_trained_on(people):
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"dataset": "people", "image_size": "5 x 4"}, ConfigError, "image size '5 x 4'; expected HEIGHTxWIDTH"),
-        ({"dataset": "people", "color": "sepia"}, ConfigError, "color is 'sepia'; expected grey or rgb"),
-        ({"dataset": "people", "resize": "fit"}, ConfigError, "resize is 'fit'; expected pad, crop or stretch"),
-        ({"dataset": "digits", "image_size": "9"}, ConfigError, "and digits is neither. Leave them out"),
+        ({"dataset": "people", "image_size": "5 x 4"}, ConfigError, "image size must be HEIGHTxWIDTH"),
+        ({"dataset": "people", "color": "sepia"}, ConfigError, "color must be grey or rgb; got 'sepia'"),
+        ({"dataset": "people", "resize": "fit"}, ConfigError, "resize must be pad, crop or stretch; got 'fit'"),
+        ({"dataset": "digits", "image_size": "9"}, ConfigError, "got digits. Omit these settings"),
         ({"dataset": "digits", "images": "people"}, ConfigError, "images people: .*as the dataset"),
         ({"pairs": "pairs.txt"}, PairFileError, r"12 of its 12 images .*expected in \., as NAME"),
         ({"pairs": "pairs.txt", "images": "none"}, PairFileError, "expected in none, as NAME/.* with --images"),

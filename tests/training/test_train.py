@@ -321,7 +321,7 @@ def test_warnings_of_a_folder_go_to_standard_error_quiet_or_not(config, tmp_path
         train(replace(config, pairs=None, dataset="people"), tmp_path / "run", quiet=quiet)
     out, err = capsys.readouterr()
     first, second = err.splitlines()
-    assert first.startswith("warning: image files that are not directly in the folder of a class are not used: 1 (top")
+    assert first.startswith("warning: image files that are not directly in a class folder are ignored: 1 (top")
     assert second.startswith("warning: validation has ")
     assert "warning" not in out
 

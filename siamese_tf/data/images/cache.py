@@ -1,7 +1,7 @@
 """Disk cache of decoded image files.
 
-A file that has the size and the time it had is not opened again; one that was moved or only touched is found again by
-its SHA-256.
+A file whose size and timestamps are unchanged is not read again. The pixels of a file that was renamed or touched are
+found by its SHA-256.
 """
 
 import errno
@@ -32,7 +32,7 @@ from siamese_tf.data.images.store import (
 from siamese_tf.errors import ImageError
 from siamese_tf.files import open_regular
 
-BLOCK = 256  # images decoded before they are written, so that no more are ever in memory; fewer if they are large
+BLOCK = 256  # images in memory before they are written; fewer if they exceed BLOCK_BYTES
 BLOCK_BYTES = 2**26
 
 
@@ -41,11 +41,11 @@ class CachedImages:
     """Decoded images of a set of files.
 
     Attributes:
-        image_format: image format they were converted to; resolved.
-        images: (k, h, w, c) uint8, memory-mapped, read-only; of the files that can be read, in the order given.
-        sha256: name -> SHA-256 (hexadecimal) of the file's bytes, of those that can be read, in the same order.
-        unreadable: name -> why, of the others.
-        resized: how many of the images had another size.
+        image_format: resolved image format of `images`.
+        images: (k, h, w, c) uint8, memory-mapped, read-only; the readable files in the given order.
+        sha256: name -> SHA-256 (hexadecimal) of the bytes of each readable file, in the same order.
+        unreadable: name -> reason for each file that cannot be read.
+        resized: number of images that were resized.
     """
 
     image_format: ImageFormat
@@ -56,23 +56,23 @@ class CachedImages:
 
 
 def block_size(shape: Sequence[int], limit: int) -> int:
-    """Returns the number of images of a shape to process at a time, at most `most`."""
+    """Returns the number of images of shape `shape` to process at a time, from 1 to `limit`."""
     return max(1, min(limit, BLOCK_BYTES // math.prod(shape)))
 
 
 def cached_images(
     about: str | Path, files: Mapping[str, Path], image_format: ImageFormat, images_folder: str | Path | None = None
 ) -> CachedImages:
-    """Decodes image files; if none changed since the last call, only the cache is read.
+    """Decodes image files; reads only the cache if no file has changed since the last call.
 
     Args:
-        about: the folder or list that the files belong to; it has one cache for each image format.
-        files: what to call each file -> where it is.
-        image_format: image format to convert the images to; what it leaves open, the readable files decide.
-        images_folder: of a list whose images may be in several folders; it has a cache for each of them.
+        about: folder or list that the files belong to; it has one cache per image format.
+        files: name -> path of each file.
+        image_format: target image format; values that are None are resolved from the readable files.
+        images_folder: image folder of a list; the list has one cache per image folder. None for a folder.
 
     Raises:
-        SiameseError: the cache cannot be written; see `in_cache`.
+        SiameseError: if the cache cannot be written, see `in_cache`.
     """
     places = [about] if images_folder is None else [about, images_folder]
     key = json.dumps([*map(os.path.realpath, places), asdict(image_format)])
@@ -93,18 +93,18 @@ def cached_images(
 def _renew(
     folder: Path, files: Mapping[str, Path], stamps: Mapping[str, Stamp], image_format: ImageFormat, old: Store | None
 ) -> Store:
-    """Reads the files that changed and writes the store again; images decoded before are copied."""
+    """Reads the changed files and rewrites the store; copies the images that are already decoded."""
     known = old.entries if old else {}
     changed = [name for name in files if name not in known or known[name].stamp != stamps[name]]
     with ThreadPoolExecutor() as pool:
-        looks = pool.map(_look, [files[name] for name in changed], [stamps[name] for name in changed])
-        looked = dict(zip(changed, looks, strict=True))
-        entries = {name: looked.get(name) or known[name] for name in files}
+        inspections = pool.map(_inspect, [files[name] for name in changed], [stamps[name] for name in changed])
+        inspected = dict(zip(changed, inspections, strict=True))
+        entries = {name: inspected.get(name) or known[name] for name in files}
         file, resolved = folder / f"images-{os.urandom(8).hex()}.npy", None
         while (
             now := image_format.resolved([entry.shape for entry in entries.values() if not entry.error])
         ) != resolved:
-            resolved = now  # a file that turns out to be damaged may have been the only one of another size
+            resolved = now  # repeated: a file found damaged while decoding may have determined the format
             needed = math.prod(resolved.shape) * sum(not entry.error for entry in entries.values())
             with in_cache(needed):
                 write_images(file, _decoded(files, entries, resolved, old, pool), resolved)
@@ -114,7 +114,7 @@ def _renew(
     return store
 
 
-def _look(path: Path, stamp: Stamp) -> Entry:
+def _inspect(path: Path, stamp: Stamp) -> Entry:
     try:
         shape = image_shape(path)
         with open_regular(path) as file:
@@ -130,7 +130,7 @@ def _decoded(
     old: Store | None,
     pool: ThreadPoolExecutor,
 ) -> Iterator[np.ndarray]:
-    """Yields the images of the files without an error; adds an error to `entries` for each that cannot be decoded."""
+    """Yields the decoded images; records an error in `entries` for each file that cannot be decoded."""
     before: dict[str, np.ndarray] = {}
     if old is not None and old.image_format == image_format:
         before = {entry.sha256: image for entry, image in zip(old.readable.values(), old.images, strict=True)}
@@ -154,9 +154,9 @@ def _decoded(
 
 
 def _failed(entry: Entry, error: Exception, path: Path) -> Entry:
-    """Returns the entry with its error; without the stamp, to be read again, if the fault may not be the file's."""
+    """Returns the entry with its error; drops the stamp, so that the file is read again, if the file may be intact."""
     cause = error.__cause__ or error
-    # Damage brings an OSError without a number, or with EINVAL.
+    # A damaged file raises an OSError without errno or with EINVAL.
     of_system = isinstance(cause, OSError) and cause.errno not in (None, errno.EINVAL)
     stamp = None if of_system or isinstance(cause, MemoryError) else entry.stamp
     return replace(entry, stamp=stamp, error=str(error).removeprefix(f"{path}: "))

@@ -1,4 +1,4 @@
-"""Location of the cache, and scratch space on the same disk for images that do not fit in memory."""
+"""Cache folder, and scratch arrays on the same disk for images that do not fit in memory."""
 
 import errno
 import math
@@ -19,10 +19,10 @@ BLOCK_BYTES = 2**20
 
 
 def cache_folder() -> Path:
-    """Returns `$SIAMESE_TF_CACHE`, else `~/.cache/siamese_tf`; without a home folder, a temporary one.
+    """Returns `$SIAMESE_TF_CACHE`, else `~/.cache/siamese_tf`, or a temporary folder if there is no home folder.
 
     Raises:
-        SiameseError: `SIAMESE_TF_CACHE` names the home of an unknown user.
+        SiameseError: if `SIAMESE_TF_CACHE` refers to the home folder of an unknown user.
     """
     named = os.environ.get("SIAMESE_TF_CACHE")
     return expanded(named, "SIAMESE_TF_CACHE") if named else cache_home() / "siamese_tf"
@@ -30,13 +30,13 @@ def cache_folder() -> Path:
 
 @contextmanager
 def in_cache(needed: int) -> Iterator[Path]:
-    """Yields the cache folder for writing; only its owner can read it, since pictures of faces are private.
+    """Yields the cache folder for writing; a new folder is readable only by its owner, since face images are private.
 
     Args:
-        needed: bytes that the block is going to write there.
+        needed: number of bytes that the `with` block writes, for the error message.
 
     Raises:
-        SiameseError: the system does not let the folder be made, or the block write there; the message has a hint.
+        SiameseError: if the folder cannot be created, or the `with` block cannot write to it.
     """
     folder = cache_folder()
     try:
@@ -46,26 +46,26 @@ def in_cache(needed: int) -> Iterator[Path]:
         why = error.strerror or error
         if error.errno in FULL:
             raise SiameseError(
-                f"the cache {folder} has no room for {needed:,} bytes of decoded images: {why}. Free as much, or set"
-                " SIAMESE_TF_CACHE to a folder on a larger disk"
+                f"the cache {folder} must have room for {needed:,} bytes of decoded images; got {why}. Free this much"
+                " space, or set SIAMESE_TF_CACHE to a folder on a larger disk"
             ) from error
         raise SiameseError(
-            f"the cache {folder} cannot be written: {why}; expected a folder that you may write in. Check its rights,"
-            " or set SIAMESE_TF_CACHE to another"
+            f"the cache {folder} must be a writable folder; got {why}. Check its permissions, or set SIAMESE_TF_CACHE"
+            " to another folder"
         ) from error
 
 
 def scratch_images(shape: tuple[int, ...]) -> np.ndarray:
-    """Allocates an array of images in an unnamed file beside the cache; it is deleted with the array.
+    """Allocates an array of images in an unnamed file in the cache folder; the file is deleted with the array.
 
     Args:
-        shape: (n, h, w, c), with no zero in it.
+        shape: (n, h, w, c), each 1 or more.
 
     Returns:
-        That shape, uint8, 0, memory-mapped and writable; the whole of it has its place on the disk.
+        uint8 array of zeros of that shape, memory-mapped and writable; its disk space is fully reserved.
 
     Raises:
-        SiameseError: as `in_cache`.
+        SiameseError: if the cache cannot be written, see `in_cache`.
     """
     size = math.prod(shape)
     with in_cache(size) as folder, tempfile.TemporaryFile(dir=folder) as file:
@@ -74,8 +74,8 @@ def scratch_images(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _reserve(file: IO[bytes], size: int) -> None:
-    """Takes the room now: a full disk kills a process that writes to a map of a file with holes."""
-    if hasattr(os, "posix_fallocate"):  # macOS has none
+    """Reserves disk space, since writing to a memory-mapped sparse file on a full disk kills the process."""
+    if hasattr(os, "posix_fallocate"):  # missing on macOS
         os.posix_fallocate(file.fileno(), 0, size)
         return
     zeros = bytes(BLOCK_BYTES)

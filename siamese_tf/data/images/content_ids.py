@@ -1,4 +1,4 @@
-"""Identity of images by content: two images are the same if their shapes and bytes are equal."""
+"""Content-based image IDs: two images are identical if their shapes and bytes are equal."""
 
 import hashlib
 
@@ -6,14 +6,14 @@ import numpy as np
 
 
 def content_ids(*stacks: np.ndarray) -> list[np.ndarray]:
-    """Numbers the different images of one or several stacks.
+    """Assigns an ID to each distinct image of one or more arrays.
 
     Args:
-        stacks: each (n, h, w, c) uint8; n and the shape may differ from stack to stack.
+        stacks: arrays of shape (n, h, w, c), uint8; the shapes may differ.
 
     Returns:
-        One (n,) int64 array for each stack. Two images have the same number if, and only if, shape and bytes are equal
-        (compared by SHA-256). Numbers start at 0, in the order of first appearance.
+        One (n,) int64 array per stack. Two images have the same ID if and only if their shapes and bytes are equal
+        (compared by SHA-256). IDs start at 0, in the order of first appearance.
     """
     numbers: dict[bytes, int] = {}
     return [

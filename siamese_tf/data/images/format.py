@@ -1,4 +1,4 @@
-"""Image format of a data set: size, color, and how images are resized."""
+"""Image format of a data set: size, color and resize mode."""
 
 import re
 from collections.abc import Collection
@@ -10,18 +10,18 @@ from siamese_tf.errors import ConfigError
 COLORS = {"grey": 1, "rgb": 3}
 RESIZES = ("pad", "crop", "stretch")
 USUAL_SIZE = (112, 112)
-MAX_SHARED_SIDE = 512  # pictures from a camera share a size that no network is for
-MAX_SIDE = 2048  # as `model_file` allows
+MAX_SHARED_SIDE = 512  # photos from one camera share a size that is too large for a network
+MAX_SIDE = 2048  # same limit as in model files
 
 
 @dataclass(frozen=True)
 class ImageFormat:
-    """Size, color and resizing that all images of a data set are converted to.
+    """Size, color and resize mode that all images of a data set are converted to.
 
     Attributes:
-        size: height and width in pixels; None is the size that all images share if no side exceeds
-            `MAX_SHARED_SIDE`, else `USUAL_SIZE`.
-        color: `"grey"` or `"rgb"`; None is grey where all images are stored as grey ones, else rgb.
+        size: (height, width) in pixels, each 1 to `MAX_SIDE`; None for the common size of all images if they have one
+            and no side exceeds `MAX_SHARED_SIDE`, else `USUAL_SIZE`.
+        color: `"grey"` or `"rgb"`; None for `"grey"` if all images are stored in gray, else `"rgb"`.
         resize: `"pad"`, `"crop"` or `"stretch"`, see `resize_image`.
     """
 
@@ -31,30 +31,30 @@ class ImageFormat:
 
     def __post_init__(self) -> None:
         if self.size is not None and not all(1 <= side <= MAX_SIDE for side in self.size):
-            raise ConfigError(f"image size {self.size}; expected a height and a width from 1 to {MAX_SIDE}")
+            raise ConfigError(f"image size must be a height and a width from 1 to {MAX_SIDE}; got {self.size}")
         if self.color not in (*COLORS, None):
-            raise ConfigError(f"color is {self.color!r}; expected {' or '.join(COLORS)}")
+            raise ConfigError(f"color must be {' or '.join(COLORS)}; got {self.color!r}")
         if self.resize not in RESIZES:
-            raise ConfigError(f"resize is {self.resize!r}; expected {', '.join(RESIZES[:-1])} or {RESIZES[-1]}")
+            raise ConfigError(f"resize must be {', '.join(RESIZES[:-1])} or {RESIZES[-1]}; got {self.resize!r}")
 
     @classmethod
     def parse(cls, image_size: str | None, color: str | None, resize: str) -> "ImageFormat":
-        """Parses an image format as typed; `image_size` is `112x92`, or `112` for a square.
+        """Parses command-line values; `image_size` is HEIGHTxWIDTH, such as `112x92`, or `112` for a square.
 
         Raises:
-            ConfigError: one of them is none.
+            ConfigError: if a value is invalid.
         """
         if image_size is None:
             return cls(None, color, resize)
         sides = image_size.lower().split("x")
         if len(sides) > 2 or not all(re.fullmatch("[0-9]{1,5}", side) for side in sides):
             raise ConfigError(
-                f"image size {image_size!r}; expected HEIGHTxWIDTH, as in 112x92, or one number for a square"
+                f"image size must be HEIGHTxWIDTH, as in 112x92, or one number for a square; got {image_size!r}"
             )
         return cls((int(sides[0]), int(sides[-1])), color, resize)
 
     def resolved(self, shapes: Collection[tuple[int, int, int]]) -> "ImageFormat":
-        """Returns the image format with no open values; `shapes` are the heights, widths and channels of all images."""
+        """Returns a copy in which no value is None; `shapes` holds the (height, width, channels) of all images."""
         sizes = {shape[:2] for shape in shapes}
         shared = len(sizes) == 1 and max(max(sizes)) <= MAX_SHARED_SIDE
         colors = {shape[2] for shape in shapes}
@@ -65,13 +65,13 @@ class ImageFormat:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns plain JSON values, for a manifest."""
+        """Returns the values as JSON types, for a manifest."""
         return {"size": self.size and [*self.size], "color": self.color, "resize": self.resize}
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of a resolved image format."""
-        assert self.size is not None  # `resolved` has set both
+        """(height, width, channels); requires a resolved image format."""
+        assert self.size is not None
         assert self.color is not None
         return *self.size, COLORS[self.color]
 
@@ -80,26 +80,30 @@ NATIVE_FORMAT = ImageFormat()
 
 
 def format_of_images(shape: tuple[int, int, int], resize: str = "pad") -> ImageFormat:
-    """Returns the image format that matches images of a given height, width and channels.
+    """Returns the image format of images of shape (height, width, channels).
 
     Raises:
-        ConfigError: neither 1 channel (grey) nor 3 (colour), which image files cannot be brought to.
+        ConfigError: if `channels` is neither 1 (gray) nor 3 (color), or a side or `resize` is invalid.
     """
     height, width, channels = shape
     colors = {count: color for color, count in COLORS.items()}
     if channels not in colors:
-        raise ConfigError(f"images cannot be brought to {channels} channels; expected 1 (gray) or 3 (color)")
+        raise ConfigError(f"channels must be 1 (gray) or 3 (color); got {channels}")
     return ImageFormat((height, width), colors[channels], resize)
 
 
 def reject_image_options(image_format: ImageFormat, what: str) -> None:
-    """Rejects an image format where there are no image files.
+    """Rejects image options for a data set without image files.
+
+    Args:
+        image_format: image format from the user.
+        what: name of the data set, for the message.
 
     Raises:
-        ConfigError: any value is set; `what` names what there is instead.
+        ConfigError: if `image_format` is not `NATIVE_FORMAT`.
     """
     if image_format != NATIVE_FORMAT:
         raise ConfigError(
-            f"image size, color and resize are for folders and lists of image files, and {what} is neither."
-            " Leave them out"
+            "the data must be a folder or a list of image files if image size, color or resize is set; got"
+            f" {what}. Omit these settings"
         )

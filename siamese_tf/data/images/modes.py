@@ -3,10 +3,10 @@
 import numpy as np
 from PIL import Image
 
-GRAY_MODES = ("1", "L", "LA", "La")  # and 16-bit gray, whose names begin with I
+GRAY_MODES = ("1", "L", "LA", "La")  # 16-bit gray has modes that start with I
 
 _ORIENTATION_TAG = 0x0112
-_UPRIGHT = {  # EXIF orientation -> what undoes it
+_UPRIGHT = {  # EXIF orientation -> operation that reverses it
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -18,32 +18,32 @@ _UPRIGHT = {  # EXIF orientation -> what undoes it
 
 
 def channels_of(image: Image.Image) -> int:
-    """Returns 1 for an image stored as gray, else 3."""
+    """Returns 1 if the image is stored in gray, else 3."""
     return 1 if image.mode in GRAY_MODES or image.mode.startswith("I") else 3
 
 
 def has_32_bits(image: Image.Image) -> bool:
-    """Returns whether the pixels are 32-bit numbers, which have no known range.
+    """Returns True if the pixels are 32-bit numbers, whose range is unknown.
 
-    Pillow gives mode "I" to the 16-bit gray of PGM and, in older releases, of PNG, too.
+    Pillow also uses mode "I" for the 16-bit gray of PGM files and, in older releases, of PNG files.
     """
     return image.mode == "F" or (image.mode == "I" and image.format not in ("PNG", "PPM"))
 
 
 def orientation_of(image: Image.Image) -> int:
-    """Returns the EXIF orientation, 1 to 8; 1 is upright, and so is a TIFF: Pillow rotates it itself."""
+    """Returns the EXIF orientation, 1 (upright) to 8; 1 for TIFF files, since Pillow rotates them itself."""
     orientation = 1 if image.format == "TIFF" else image.getexif().get(_ORIENTATION_TAG)
     return orientation if orientation in _UPRIGHT else 1
 
 
 def upright_eight_bits(image: Image.Image) -> Image.Image:
-    """Undoes the EXIF orientation and converts to 8 bits.
+    """Reverses the EXIF orientation and converts to 8 bits.
 
     Args:
-        image: of any mode but those of `has_32_bits`; mode "I" is 16-bit gray.
+        image: image without 32-bit pixels, see `has_32_bits`; mode "I" is 16-bit gray.
 
     Returns:
-        A new image of mode "L" or "RGB", 0 (black) to 255; what is transparent is black.
+        New image of mode "L" or "RGB", 0 (black) to 255; transparent pixels are black.
     """
     orientation = orientation_of(image)
     return _eight_bits(image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image)
@@ -55,7 +55,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         levels = np.asarray(image, np.uint32)
         visible = levels if transparent is None else np.where(levels == transparent, 0, levels)
         return Image.fromarray(((visible + 128) // 257).astype(np.uint8))
-    if image.mode == "La":  # premultiplied; Pillow converts it to LA alone
+    if image.mode == "La":  # premultiplied alpha; Pillow converts this mode only to LA
         image = image.convert("LA")
     mode = "L" if image.mode in GRAY_MODES else "RGB"
     if image.mode in ("LA", "PA", "RGBA", "RGBa") or transparent is not None:

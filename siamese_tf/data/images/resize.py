@@ -1,4 +1,4 @@
-"""Resizing: pad, crop or stretch."""
+"""Image resizing by padding, cropping or stretching."""
 
 from PIL import Image, ImageOps
 
@@ -7,24 +7,23 @@ from siamese_tf.errors import ImageError
 
 
 def resize_image(image: Image.Image, height: int, width: int, how: str = "pad") -> Image.Image:
-    """Brings a picture to a size, bilinearly, with antialiasing when it shrinks; one of that size stays as it is.
+    """Resizes an image with bilinear interpolation, antialiased when shrinking; returns it unchanged if the size fits.
 
     Args:
         image: Pillow image of mode `"L"` or `"RGB"`.
-        height: pixels, 1 or more.
-        width: pixels, 1 or more.
-        how: `"pad"` keeps the aspect ratio, scales until the picture just fits and puts it in the center of a black
-            canvas (where the margin is odd, the extra pixel is at the right or below); `"crop"` keeps the aspect
-            ratio, scales until the canvas is full and cuts off what is too much on both sides alike; `"stretch"`
-            scales both sides on their own.
+        height: height in pixels, 1 or more.
+        width: width in pixels, 1 or more.
+        how: `"pad"` preserves the aspect ratio and centers the largest image that fits on a black canvas (an odd margin
+            has its extra pixel on the right or at the bottom); `"crop"` preserves the aspect ratio, scales the image
+            to cover the canvas and crops the excess equally on both sides; `"stretch"` ignores the aspect ratio.
 
     Raises:
-        ImageError: `how` is none of `RESIZES`, or a side is less than 1.
+        ImageError: if `how` is not in `RESIZES`, or `height` or `width` is less than 1.
     """
     if how not in RESIZES:
-        raise ImageError(f"resize is {how!r}; expected one of {', '.join(RESIZES)}")
+        raise ImageError(f"resize must be one of {', '.join(RESIZES)}; got {how!r}")
     if height < 1 or width < 1:
-        raise ImageError(f"an image cannot be brought to {height} x {width} pixels; expected 1 or more of each")
+        raise ImageError(f"height and width must be 1 or more; got {height} x {width} pixels")
     size = width, height
     if image.size == size:
         return image

@@ -1,4 +1,4 @@
-"""Image inputs: paths, bytes and open files, and how they are opened."""
+"""Image sources: paths, bytes, open files and Pillow images."""
 
 import errno
 import io
@@ -15,28 +15,28 @@ ImageFile = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 ImageSource = ImageFile | Image.Image
 
 _TYPES = (str, bytes, bytearray, memoryview, Image.Image, os.PathLike)
-_URL = re.compile("[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # pathlib makes one slash of two
-_FOUND: dict[int | None, str] = {
-    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG), "there is no such file"),
-    errno.EISDIR: "it is a folder, not a file",
+_URL = re.compile("[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # pathlib collapses "//" into "/"
+_RECEIVED: dict[int | None, str] = {
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG), "a path that does not exist"),
+    errno.EISDIR: "a folder",
 }
 
 
 def is_image_source(value: Any) -> TypeGuard[ImageSource]:
-    """Returns whether the type of a value is one of those of `ImageSource`."""
+    """Returns True if the value is an instance of `ImageSource`."""
     return isinstance(value, _TYPES) or hasattr(value, "read")
 
 
 def open_source(source: ImageFile, max_bytes: int) -> IO[bytes]:
-    """Opens an image file, at its start.
+    """Opens an image file, positioned at its start.
 
     Args:
-        source: a path; the bytes of the file; or a file open for binary reading, which is read from its start where it
-            can be rewound, else from its current position.
-        max_bytes: the largest size.
+        source: path, bytes, or file open for binary reading; the file is read from its start if it is seekable, else
+            from its current position.
+        max_bytes: maximum size in bytes.
 
     Raises:
-        ImageError: the file cannot be opened, is no regular file, is empty or is larger than `max_bytes`.
+        ImageError: if the file cannot be opened, is not a regular file, is empty or is larger than `max_bytes`.
     """
     if isinstance(source, str | os.PathLike):
         file = _open_path(source)
@@ -48,28 +48,28 @@ def open_source(source: ImageFile, max_bytes: int) -> IO[bytes]:
         return file
     file.close()
     if size == 0:
-        raise refusal(source, "the file is empty", "an image", "save or copy it again")
-    raise refusal(source, f"the file has {size:,} bytes", f"at most {max_bytes:,}", "make it smaller")
+        raise refusal(source, "an empty file", "an image", "Save or copy it again")
+    raise refusal(source, f"{size:,} bytes", f"a file of at most {max_bytes:,} bytes", "Make it smaller")
 
 
 def refusal(source: ImageSource, found: str, expected: str, hint: str) -> ImageError:
-    """Returns the error that names the source."""
-    return ImageError(f"{_name(source)}: {found}; expected {expected}; {hint}")
+    """Returns the error `SOURCE: must be EXPECTED; got FOUND. HINT`."""
+    return ImageError(f"{_name(source)}: must be {expected}; got {found}. {hint}")
 
 
 def _open_path(path: str | os.PathLike[str]) -> IO[bytes]:
     try:
         return open_regular(os.fsdecode(path))
     except PermissionError as error:
-        raise refusal(path, "it may not be read", "a file that you may read", "check its rights") from error
-    except (OSError, ValueError) as error:  # ValueError: a path that the system cannot encode
+        raise refusal(path, "a file without read permission", "a readable file", "Check its permissions") from error
+    except (OSError, ValueError) as error:  # ValueError: the path cannot be encoded
         if _URL.match(str(path)):
-            raise refusal(path, "it is a URL", "a file on this machine", "download it first") from error
+            raise refusal(path, "a URL", "a local file", "Download it first") from error
         number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or error
-        found = _FOUND.get(number, f"it cannot be opened ({reason})")
-        if number in (errno.EINVAL, errno.ENXIO) and os.path.exists(path):  # a FIFO, a device, a socket
-            found = "it is not a file"
-        raise refusal(path, found, "an image file", "check the path") from error
+        found = _RECEIVED.get(number, f"a path that cannot be opened ({reason})")
+        if number in (errno.EINVAL, errno.ENXIO) and os.path.exists(path):
+            found = "a FIFO, a device or a socket"
+        raise refusal(path, found, "an image file", "Check the path") from error
 
 
 def _content(source: bytes | bytearray | memoryview | IO[bytes], max_bytes: int) -> bytes:
@@ -79,7 +79,7 @@ def _content(source: bytes | bytearray | memoryview | IO[bytes], max_bytes: int)
         source.seek(0)
     content = source.read(max_bytes + 1)
     if not isinstance(content, bytes):
-        raise refusal(source, "it is open for reading text", "a file open for binary reading", 'use the mode "rb"')
+        raise refusal(source, "a file open in text mode", "a file open for binary reading", 'Use the mode "rb"')
     return content
 
 

@@ -1,8 +1,8 @@
-"""Decoded images on disk: a memory-mapped array, and an index that maps its rows to files.
+"""Store of decoded images: a memory-mapped array, and an index that maps its rows to files.
 
-Both are written aside and renamed, the index last, and the index names its array and that array's size and time, and
-carries a digest of itself. So two processes at once, a kill at any moment and damage to the index leave a store that is
-whole, or one that `read_store` finds is not.
+Both files are written under a temporary name and renamed, the index last. The index contains the name, size and
+timestamps of the array, and a digest of itself. After concurrent writes, a killed process or damage to the index, the
+store is therefore either complete or rejected by `read_store`.
 """
 
 import hashlib
@@ -21,15 +21,15 @@ from siamese_tf.files import atomic_write, open_regular, remove_stale_temporarie
 
 SCHEMA = 2
 INDEX = "index.json"
-ENVELOPE = '{{"sha256": "{}", "index": {}}}'  # the index, and the digest of its JSON text
-STALE_SECONDS = 24 * 3600  # what a killed process left is removed by the next one that writes after this time
+ENVELOPE = '{{"sha256": "{}", "index": {}}}'  # SHA-256 of the JSON text of the index, and the index
+STALE_SECONDS = 24 * 3600  # age after which files of killed processes are removed
 
-Stamp = list[int] | None  # size, time of change, and time of change of the entry itself (rights, name); None: no file
+Stamp = list[int] | None  # st_size, st_mtime_ns, st_ctime_ns (changes with permissions and name too); None: no file
 
 
 @dataclass(frozen=True)
 class Entry:
-    """State of a file: its stamp; SHA-256, height, width and channels if readable; else the reason it is not."""
+    """State of a file: its stamp, and its SHA-256 and (height, width, channels) if it is readable, else the error."""
 
     stamp: Stamp
     sha256: str = ""
@@ -42,10 +42,10 @@ class Store:
     """Decoded images on disk.
 
     Attributes:
-        image_format: image format they were converted to; resolved.
-        file: the array's.
-        images: (k, h, w, c) uint8, memory-mapped, read-only: of the readable files, in the order of `entries`.
-        entries: name of a file -> what it was.
+        image_format: resolved image format of `images`.
+        file: path of the array file.
+        images: (k, h, w, c) uint8, memory-mapped, read-only; the readable files in the order of `entries`.
+        entries: file name -> state of the file when it was decoded.
     """
 
     image_format: ImageFormat
@@ -55,12 +55,12 @@ class Store:
 
     @property
     def readable(self) -> dict[str, Entry]:
-        """Entries of the files that have a row in `images`."""
+        """Entries of the readable files, which have a row in `images`."""
         return {name: entry for name, entry in self.entries.items() if not entry.error}
 
 
 def file_stamp(path: Path) -> Stamp:
-    """Returns values that change whenever the file does; None if there is no file."""
+    """Returns values that change whenever the file changes; None if there is no file."""
     try:
         found = path.stat()
     except (OSError, ValueError):
@@ -69,7 +69,7 @@ def file_stamp(path: Path) -> Stamp:
 
 
 def read_store(folder: Path) -> Store | None:
-    """Loads the store in a folder; returns None if there is none, or it is incomplete or of another version."""
+    """Loads the store of a folder; returns None if it is missing, incomplete, damaged or from another version."""
     try:
         index = _read_index(folder / INDEX)
         file = folder / Path(index["images"]).name
@@ -100,7 +100,7 @@ def _envelope(text: str) -> str:
 
 
 def write_images(file: Path, images: Iterable[np.ndarray], image_format: ImageFormat) -> None:
-    """Writes an array image by image, however many there come to be."""
+    """Writes images to an array file one by one; their number need not be known in advance."""
     with atomic_write(file) as out:
         _write_header(out, 0, image_format)
         count = 0
@@ -112,13 +112,13 @@ def write_images(file: Path, images: Iterable[np.ndarray], image_format: ImageFo
 
 
 def _write_header(out: IO[bytes], count: int, image_format: ImageFormat) -> None:
-    """Writes a header whose length does not depend on the count: NumPy leaves room for it to grow."""
+    """Writes a header whose length does not depend on `count`: NumPy pads it so that the first dimension can grow."""
     header = {"descr": "|u1", "fortran_order": False, "shape": (count, *image_format.shape)}
     np.lib.format.write_array_header_1_0(out, header)
 
 
 def write_index(folder: Path, image_format: ImageFormat, file: Path, entries: dict[str, Entry]) -> Store:
-    """Makes an array that was written the store of a folder."""
+    """Writes the index of an array file that was already written; returns the store."""
     index = {
         "schema": SCHEMA,
         "pillow": PIL.__version__,
@@ -134,7 +134,7 @@ def write_index(folder: Path, image_format: ImageFormat, file: Path, entries: di
 
 
 def remove_leftovers(folder: Path, current: Path, replaced: Path | None) -> None:
-    """Removes the array that was replaced, what was left by killed processes, and what is older than a day."""
+    """Removes the replaced array, temporary files of killed processes, and other files older than `STALE_SECONDS`."""
     remove_stale_temporaries(folder)
     for path in folder.iterdir():
         stamp = file_stamp(path)

@@ -1,7 +1,7 @@
-"""Image files of a folder, with the class and split of each from the folders it is in.
+"""Discovery of image files in a folder; the parent folders of a file determine its class and split.
 
-Either the sub-folders of the folder are the classes, or it has sub-folders train, and validation, test or both, whose
-sub-folders are.
+The subfolders are the classes, unless they are train and at least one of validation and test; then the subfolders of
+those are the classes.
 """
 
 import os
@@ -14,23 +14,23 @@ from siamese_tf.data.images.decode import SUFFIXES, is_image
 from siamese_tf.data.sources.file_names import ODD_NAME, is_unusual_name, natural_order, shown_name
 
 PARTS = ("train", "validation", "test")
-PART_OF = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}  # name of a folder, lower case -> part
+PART_OF = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}  # folder name in lower case -> split
 NOT_READ = (".heic", ".heif", ".avif", ".jp2")
 MAX_FOLDERS = 20_000
-MAX_NAMED = 3  # files or folders in a message
+MAX_NAMED = 3  # files or folders listed in a message
 
 
 @dataclass(eq=False)
 class FoundImages:
-    """Image files of a folder; none of them is decoded.
+    """Image files of a folder, not decoded.
 
     Attributes:
-        files: path relative to the folder, with `/` -> path; class by class, in natural order.
-        refused: relative path of a file or folder that cannot be used -> why.
-        unused: relative paths of image files (by suffix) that are not directly in the folder of a class.
-        has_parts: whether the files are in train/CLASS, and validation/CLASS or test/CLASS.
-        folders_left: how many more folders to open in search of unused files, so that a folder with a whole disk below
-            it does not take minutes.
+        files: relative path with `/` -> path; sorted by class and name in natural order.
+        refused: relative path of a file or folder that cannot be used -> reason.
+        unused: relative paths of image files (by suffix) that are not directly in a class folder.
+        has_parts: True if the files are in train/CLASS, and validation/CLASS or test/CLASS.
+        folders_left: number of folders that may still be searched for unused files; bounds the search of a deep folder
+            tree.
     """
 
     files: dict[str, Path] = field(default_factory=dict)
@@ -40,18 +40,18 @@ class FoundImages:
     folders_left: int = MAX_FOLDERS
 
     def unused_line(self) -> str:
-        """Returns the number of image files that are not used, and the names of the first."""
+        """Returns a warning with the number of unused image files and the first of their names."""
         count = f"{len(self.unused):,}{'' if self.folders_left > 0 else ' or more'}"
         first = ", ".join(map(shown_name, self.unused[:MAX_NAMED])) + (", ..." if len(self.unused) > MAX_NAMED else "")
-        return f"image files that are not directly in the folder of a class are not used: {count} ({first})"
+        return f"image files that are not directly in a class folder are ignored: {count} ({first})"
 
 
 def find_images(folder: str | Path) -> FoundImages:
-    """Finds the image files in the sub-folders of a folder, or in those of its folders train, validation and test.
+    """Finds the image files in the class folders of a folder.
 
-    The latter are parts of a split if there is train and another one, validation also as val or valid, and no
-    sub-folder of the folder has image files directly in it: else all sub-folders are classes, whatever their names.
-    Hidden files and folders are passed over.
+    Subfolders named train, validation (also val or valid) and test form a split if train and at least one other exist
+    and no subfolder has image files directly in it. Otherwise, all subfolders are classes. Case is ignored. Hidden
+    files and folders are skipped.
     """
     root = os.path.realpath(folder)
     found = FoundImages()
@@ -69,21 +69,21 @@ def find_images(folder: str | Path) -> FoundImages:
 
 
 def add_unused(found: FoundImages, folder: str | Path, name: str = "") -> None:
-    """Adds the image files (by suffix) in a folder and all folders in it, but hidden ones and links, to the unused.
+    """Adds the image files (by suffix) below a folder to `found.unused`, without hidden entries and linked folders.
 
-    Folders that cannot be opened are refused. No more are opened than `found.folders_left` says.
+    Folders that cannot be opened are added to `found.refused`. At most `found.folders_left` folders are searched.
 
     Args:
-        found: what it is added to.
-        folder: where to look.
-        name: what the relative paths begin with.
+        found: result that is extended.
+        folder: folder to search recursively.
+        name: prefix of the relative paths.
     """
 
     def relative(path: str) -> str:
         return "/".join(filter(None, [name, *Path(os.path.relpath(path, folder)).parts]))
 
     def refuse(error: OSError) -> None:
-        found.refused[shown_name(relative(error.filename))] = _cannot_be_opened(error)
+        found.refused[shown_name(relative(error.filename))] = _open_error(error)
 
     for above, folders, files in islice(os.walk(folder, onerror=refuse), found.folders_left):
         found.folders_left -= 1
@@ -116,7 +116,7 @@ def _is_class(entry: os.DirEntry[str]) -> bool:
 
 
 def _add_class(found: FoundImages, entry: os.DirEntry[str], name: str, root: str) -> None:
-    """Adds the image files in the folder of a class; those deeper in it, and one beside it, are unused."""
+    """Adds the image files of a class folder; adds files below it, or `entry` itself if it is an image, as unused."""
     if not _is_folder(entry) and Path(entry.name).suffix.lower() in SUFFIXES + NOT_READ:
         found.unused.append(name)
     for file in _open_folder(found, entry, name, root):
@@ -128,26 +128,26 @@ def _add_class(found: FoundImages, entry: os.DirEntry[str], name: str, root: str
                 continue
             if not _looks_like_image(file):
                 continue
-            why = _why_refused(file, root) or _why_not_read(file)
+            reason = _refusal_reason(file, root) or _format_reason(file)
         except OSError as error:
-            why = _cannot_be_opened(error)
-        if why:
-            found.refused[path] = why
+            reason = _open_error(error)
+        if reason:
+            found.refused[path] = reason
         else:
             found.files[path] = Path(file.path)
 
 
 def _open_folder(found: FoundImages, entry: os.DirEntry[str], name: str, root: str) -> list[os.DirEntry[str]]:
-    """Returns the entries of a folder; none where it is no folder, or is refused."""
+    """Returns the entries of a folder; an empty list if it is not a folder or is refused."""
     try:
         if not entry.is_dir():
             return []
-        why = _why_refused(entry, root)
-        inside = [] if why else _visible(entry.path)
+        reason = _refusal_reason(entry, root)
+        inside = [] if reason else _visible(entry.path)
     except OSError as error:
-        why, inside = _cannot_be_opened(error), []
-    if why:
-        found.refused[shown_name(name)] = why
+        reason, inside = _open_error(error), []
+    if reason:
+        found.refused[shown_name(name)] = reason
     return inside
 
 
@@ -159,22 +159,24 @@ def _visible(folder: str | Path) -> list[os.DirEntry[str]]:
         )
 
 
-def _why_refused(entry: os.DirEntry[str], root: str) -> str:
+def _refusal_reason(entry: os.DirEntry[str], root: str) -> str:
     if is_unusual_name(entry.name):
-        return f"its name {ODD_NAME}; rename it"
+        return f"name {ODD_NAME}. Rename it"
     if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
-        return "it is a link that leaves the folder; copy what it points to into the folder"
+        return "must be inside the folder; got a link to outside it. Copy the target into the folder"
     return ""
 
 
-def _cannot_be_opened(error: OSError) -> str:
-    return f"it cannot be opened ({error.strerror}); check its rights, and where it leads if it is a link"
+def _open_error(error: OSError) -> str:
+    return f"must be readable; got {error.strerror}. Check its permissions, and its target if it is a link"
 
 
 def _looks_like_image(file: os.DirEntry[str]) -> bool:
     return Path(file.name).suffix.lower() in SUFFIXES + NOT_READ or is_image(file.path)
 
 
-def _why_not_read(file: os.DirEntry[str]) -> str:
+def _format_reason(file: os.DirEntry[str]) -> str:
     suffix = Path(file.name).suffix.lower()
-    return f"{suffix} is not read; convert it to PNG or JPEG" if suffix in NOT_READ and not is_image(file.path) else ""
+    if suffix in NOT_READ and not is_image(file.path):
+        return f"must be in a supported format; got {suffix}. Convert it to PNG or JPEG"
+    return ""

@@ -13,16 +13,16 @@ PARTS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3
 
 
 def find_idx_files(folder: str | Path) -> dict[str, Path]:
-    """Finds those of the four files that are in a folder.
+    """Finds the IDX files in a folder.
 
-    A file may be plain or end in `.gz`, and be written `train-images-idx3-ubyte` or `train-images.idx3-ubyte`; the
-    plain one is taken if both exist.
+    A file may be plain or end in `.gz`, and be named `train-images-idx3-ubyte` or `train-images.idx3-ubyte`; the plain
+    file takes precedence.
 
     Args:
-        folder: where to look; it need not exist.
+        folder: folder to search; need not exist.
 
     Returns:
-        The parts that were found, of `PARTS`, and the path of each.
+        Name from `PARTS` -> path, for each file that exists.
     """
     found = {}
     for part in PARTS:
@@ -38,45 +38,47 @@ def read_idx_folder(folder: str | Path, sha256: Mapping[str, str] | None = None)
     """Reads the four files of a folder.
 
     Args:
-        folder: what holds them.
-        sha256: part -> SHA-256 (hexadecimal) its uncompressed bytes must have; None accepts any.
+        folder: folder with the files.
+        sha256: name from `PARTS` -> expected SHA-256 (hexadecimal) of the uncompressed bytes; None accepts any.
 
     Returns:
-        Part, of `PARTS` -> uint8 array as in the file.
+        Name from `PARTS` -> uint8 array, see `read_idx`.
 
     Raises:
-        DatasetError: a file is missing, damaged, or not the one expected.
+        DatasetError: if a file is missing or damaged, or has another SHA-256.
     """
     paths = find_idx_files(folder)
     missing = [part for part in PARTS if part not in paths]
     if missing:
         raise DatasetError(
-            f"{folder}: there is no {', no '.join(missing)}; expected the four IDX files {', '.join(PARTS)}, each "
-            "plain or .gz; put them there, or name another folder"
+            f"{folder}: must have the four IDX files {', '.join(PARTS)}, each plain or .gz; got no"
+            f" {', no '.join(missing)}. Add these files, or name another folder"
         )
     return {part: read_idx(path, sha256[part] if sha256 else None) for part, path in paths.items()}
 
 
 def stack_parts(parts: Mapping[str, np.ndarray], where: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Puts training and test images into one stack, the training images first.
+    """Concatenates training and test images, the training images first.
 
     Args:
-        parts: part, of `PARTS` -> uint8 array; images (n, h, w) or (n, h, w, c) with c 1 or 3, labels (n,).
-        where: what the messages call them.
+        parts: name from `PARTS` -> uint8 array; images (n, h, w) or (n, h, w, c) with c 1 or 3, labels (n,).
+        where: name of the data, for the messages.
 
     Returns:
         images (n, h, w, c) uint8; labels (n,) int64; is_test (n,) bool, True for the test images.
 
     Raises:
-        DatasetError: the shapes do not fit together, or there is no training image.
+        DatasetError: if shapes are invalid or do not match, or there are no training images.
     """
     train = _images_and_labels(parts, "train", where)
     test = _images_and_labels(parts, "t10k", where)
     if train[0].shape[1:] != test[0].shape[1:]:
-        sizes = f"the training images are {train[0].shape[1:]}, the test images {test[0].shape[1:]}"
-        raise DatasetError(f"{where}: {sizes} (height, width, channels); expected one size; bring them to one size")
+        raise DatasetError(
+            f"{where}: training and test images must have the same (height, width, channels); got {train[0].shape[1:]}"
+            f" and {test[0].shape[1:]}. Resize them to one size"
+        )
     if len(train[0]) == 0:
-        raise DatasetError(f"{where}: there are no training images; expected one or more; fill the training files")
+        raise DatasetError(f"{where}: the number of training images must be 1 or more; got 0. Add training images")
     images = np.concatenate([train[0], test[0]])
     labels = np.concatenate([train[1], test[1]]).astype(np.int64)
     return images, labels, np.arange(len(labels)) >= len(train[1])
@@ -89,12 +91,12 @@ def _images_and_labels(parts: Mapping[str, np.ndarray], prefix: str, where: str)
         images = images[..., np.newaxis]
     if images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape[1:]:
         raise DatasetError(
-            f"{which}: the images have the shape {images.shape}; expected (n, height, width), or (n, height, width, "
-            "channels) with 1 or 3 channels; write them again in that order"
+            f"{which}: images must have shape (n, height, width), or (n, height, width, channels) with 1 or 3 channels;"
+            f" got {images.shape}. Write them again in that order"
         )
     if labels.ndim != 1 or len(labels) != len(images):
         raise DatasetError(
-            f"{which}: {len(images):,} images, but labels of the shape {labels.shape}; expected one label for each "
-            "image; the two files do not belong together: fetch or write both again"
+            f"{which}: labels must have shape ({len(images)},), one label per image; got {labels.shape}."
+            " Download or write both files again"
         )
     return images, labels

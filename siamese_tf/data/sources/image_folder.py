@@ -1,4 +1,4 @@
-"""Folders with one subfolder of images per class, or with such folders in train, validation and test."""
+"""Image folders: one subfolder of images per class, optionally within train, validation and test."""
 
 import hashlib
 import os
@@ -30,14 +30,14 @@ class ImageFolder:
     Attributes:
         images: (n, h, w, c) uint8, memory-mapped, read-only.
         labels: (n,) int64, from 0.
-        class_names: the sub-folders with an image that can be read, in natural order (s2 before s10).
-        paths: of each image, relative to the folder, with `/`.
-        image_format: image format they were converted to; resolved.
-        resized: how many of them had another size.
-        unreadable: one line for each file that is left out: its path relative to the folder, and why.
-        warnings: one line if there are image files that are not directly in the folder of a class.
-        part: (n,) int64, 0 for train, 1 for validation, 2 for test; None where the folder has no such sub-folders.
-        sha256: of the paths and bytes of all files that were read, hexadecimal.
+        class_names: names of the subfolders with a readable image, in natural order (s2 before s10).
+        paths: path of each image relative to the folder, with `/`.
+        image_format: resolved image format of `images`.
+        resized: number of images that were resized.
+        unreadable: one line per skipped file or folder: its path relative to the folder, and the reason.
+        warnings: one line if image files are not directly in a class folder.
+        part: (n,) int64, 0 for train, 1 for validation, 2 for test; None if the folder has no split.
+        sha256: SHA-256 (hexadecimal) of the relative paths and the bytes of all readable files.
     """
 
     images: np.ndarray
@@ -53,33 +53,33 @@ class ImageFolder:
 
 
 def read_image_folder(folder: str | Path, image_format: ImageFormat = NATIVE_FORMAT) -> ImageFolder:
-    """Reads the images of a folder with one sub-folder for each class; what was decoded before comes from a cache.
+    """Reads the images of a folder with one subfolder per class; images that are already decoded come from the cache.
 
-    In a sub-folder, a file counts by its suffix or its content; hidden files and what is no image are passed over.
-    Files that cannot be read (as HEIC), whose names are not UTF-8 or have control characters, or that are links to
-    outside of the folder are left out, and listed in `unreadable`; image files deeper down, or beside the sub-folders,
-    are counted in `warnings`. Where the sub-folders are train, and validation, test or both, theirs are the classes,
-    and a class is the same in each of them by its name, see `find_images`.
+    A file in a class folder is an image by its suffix or its content; hidden files and other files are skipped.
+    Unreadable files (such as HEIC), names that are not UTF-8 or have control characters, and links to outside the
+    folder are skipped and listed in `unreadable`. Image files below or beside the class folders are counted in
+    `warnings`. The class folders may be in train and at least one of validation and test; folders with the same name
+    are then the same class, see `find_images`.
 
     Args:
-        folder: what holds the sub-folders.
-        image_format: image format to convert the images to; what it leaves open, they decide.
+        folder: folder that contains the subfolders.
+        image_format: target image format; values that are None are resolved from the readable images.
 
     Raises:
-        DatasetError: there are no image files in sub-folders (the message says that IDX files were looked for, too),
-            none can be read, or those that can are of one class.
+        DatasetError: if no subfolder has image files (the message also mentions IDX files), no image is readable, or
+            all readable images are of one class.
     """
-    there = find_images(folder)
-    if not there.files and not there.refused:
-        raise DatasetError(_none_found(folder, there))
-    found = cached_images(folder, there.files, image_format)
-    unreadable = tuple(f"{name}: {why}" for name, why in {**there.refused, **found.unreadable}.items())
+    listed = find_images(folder)
+    if not listed.files and not listed.refused:
+        raise DatasetError(_none_found(folder, listed))
+    found = cached_images(folder, listed.files, image_format)
+    unreadable = tuple(f"{name}: {reason}" for name, reason in {**listed.refused, **found.unreadable}.items())
     paths = tuple(found.sha256)
     classes = [path.split("/")[-2] for path in paths]
     number = {name: label for label, name in enumerate(sorted(set(classes), key=natural_order))}
     if len(number) < 2:
-        raise DatasetError(_too_few(folder, len(paths), [*number], unreadable, there))
-    parts = [PART_OF[path.split("/")[0].lower()] for path in paths] if there.has_parts else None
+        raise DatasetError(_too_few_classes(folder, len(paths), [*number], unreadable, listed))
+    parts = [PART_OF[path.split("/")[0].lower()] for path in paths] if listed.has_parts else None
     return ImageFolder(
         images=found.images,
         labels=np.array([number[name] for name in classes], np.int64),
@@ -88,36 +88,35 @@ def read_image_folder(folder: str | Path, image_format: ImageFormat = NATIVE_FOR
         image_format=found.image_format,
         resized=found.resized,
         unreadable=unreadable,
-        warnings=(there.unused_line(),) if there.unused else (),
+        warnings=(listed.unused_line(),) if listed.unused else (),
         part=None if parts is None else np.array(parts, np.int64),
         sha256=_digest(found),
     )
 
 
-def _none_found(folder: str | Path, there: FoundImages) -> str:
-    if not there.unused:
+def _none_found(folder: str | Path, listed: FoundImages) -> str:
+    if not listed.unused:
         return (
-            f"{folder}: there is no {PARTS[0]} nor another IDX file, and no image file in a sub-folder; expected the"
-            f" four IDX files {', '.join(PARTS)}, each plain or .gz, or one sub-folder for each class, with image files"
-            f" ({' '.join(SUFFIXES)}); put them there, or name another folder"
+            f"{folder}: must have the four IDX files {', '.join(PARTS)}, each plain or .gz, or one subfolder of image"
+            f" files ({' '.join(SUFFIXES)}) per class; got neither. Add these files, or name another folder"
         )
     return (
-        f"{folder}: there is no image file in a sub-folder, and no {PARTS[0]}; expected one sub-folder for each class,"
-        f" with the image files directly in it; {there.unused_line()}; {_where_instead(folder, there)}"
+        f"{folder}: must have one subfolder per class, with the image files directly in it; got no image file in a"
+        f" subfolder, and no IDX file; {listed.unused_line()}. {_suggestion(folder, listed)}"
     )
 
 
-def _where_instead(folder: str | Path, there: FoundImages) -> str:
-    where = [shown_name(f"{Path(folder, name)}") for name in _where_classes_are(there.unused)[:MAX_NAMED]]
-    if not where:
-        return "move the images of each class into its own subfolder, or name another folder"
-    return f"name the folder that holds the folders of the classes: {' or '.join(where)}"
+def _suggestion(folder: str | Path, listed: FoundImages) -> str:
+    places = [shown_name(f"{Path(folder, name)}") for name in _class_parents(listed.unused)[:MAX_NAMED]]
+    if not places:
+        return "Move the images of each class into its own subfolder, or name another folder"
+    return f"Name the folder that contains the class folders: {' or '.join(places)}"
 
 
-def _where_classes_are(unused: Sequence[str]) -> list[str]:
-    """Returns relative paths of folders that hold classes, those with the most files first.
+def _class_parents(unused: Sequence[str]) -> list[str]:
+    """Returns relative paths of folders that contain class folders, ordered by number of files, largest first.
 
-    They hold folders with image files, or they hold train and another part in which such folders are.
+    A class folder has image files directly in it; a parent with a split contains train and at least one other split.
     """
     above = Counter(os.path.dirname(os.path.dirname(path)) for path in unused if path.count("/") > 1)
     parts: dict[str, set[int]] = {}
@@ -129,16 +128,16 @@ def _where_classes_are(unused: Sequence[str]) -> list[str]:
     return [*dict.fromkeys(names)]
 
 
-def _too_few(
-    folder: str | Path, readable: int, classes: list[str], unreadable: Sequence[str], there: FoundImages
+def _too_few_classes(
+    folder: str | Path, readable: int, classes: list[str], unreadable: Sequence[str], listed: FoundImages
 ) -> str:
-    found = f"{readable:,} of {readable + len(unreadable):,} image files can be read"
+    found = f"{readable:,} readable of {readable + len(unreadable):,} image files"
     found += f", all of the class {classes[0]}" if classes else ""
-    first = f" (the first that cannot: {unreadable[0]})" if unreadable else ""
-    deeper = f"; {there.unused_line()}; {_where_instead(folder, there)}" if there.unused else ""
+    first = f" (first unreadable file: {unreadable[0]})" if unreadable else ""
+    unused = f"; {listed.unused_line()}. {_suggestion(folder, listed)}" if listed.unused else ""
     return (
-        f"{folder}: {found}{first}; expected images of two classes or more, one sub-folder for each{deeper}; add"
-        " another, or repair the files"
+        f"{folder}: must have readable images of 2 or more classes, one subfolder per class; got"
+        f" {found}{first}{unused}. Add another class, or repair the files"
     )
 
 

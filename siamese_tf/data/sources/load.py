@@ -1,4 +1,4 @@
-"""Labeled images by name: mnist, fashion-mnist, digits, or a folder of IDX files or images."""
+"""Loading of labeled images: mnist, fashion-mnist, digits, or a folder of IDX files or image files."""
 
 import difflib
 import hashlib
@@ -23,29 +23,29 @@ NAMES = ("auto", *PUBLISHED, "digits")
 
 
 def load_source(name: str, data_dir: str | Path | None = None, image_format: ImageFormat = NATIVE_FORMAT) -> Source:
-    """Loads a data set by name, or from a folder of four IDX files, or of image files in one sub-folder for each class.
+    """Loads a data set by name, from a folder of IDX files, or from a folder with one subfolder of images per class.
 
-    Sub-folders train, and validation, test or both, with the folders of the classes in them, are a split.
+    Class folders in train and at least one of validation and test define a split.
 
-    `"mnist"` and `"fashion-mnist"` are looked for in `data_dir` and nowhere else if it is given; otherwise in
-    `$SIAMESE_TF_DATA`, Debian's package, the Keras cache, and then downloaded into that cache. `"digits"` comes with
-    scikit-learn. `"auto"` is mnist if it can be had, else digits; no other name ever turns into another data set.
+    `"mnist"` and `"fashion-mnist"` are read from `data_dir` if it is given; otherwise from `$SIAMESE_TF_DATA`, the
+    Debian package or the Keras cache, into which missing files are downloaded. `"digits"` is part of scikit-learn.
+    `"auto"` is mnist if it is available, else digits. No other name falls back to another data set.
 
     Args:
-        name: one of `NAMES`, or the path of a folder with `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
-            `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, each plain or `.gz`, or with sub-folders of image
-            files, see `read_image_folder`. A name goes before a folder of the same name; write `./mnist` for the
-            folder.
-        data_dir: a folder that holds one folder per data set; only mnist and fashion-mnist are looked for there.
-        image_format: of a folder of image files, image format to convert them to.
+        name: one of `NAMES`, or path of a folder with `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
+            `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, each plain or `.gz`, or with subfolders of image
+            files, see `read_image_folder`. A name takes precedence over a folder of the same name; pass `./mnist` for
+            the folder.
+        data_dir: folder with one subfolder per data set; used only for mnist and fashion-mnist.
+        image_format: target image format; only for a folder of image files.
 
     Returns:
-        The images, labels and where they came from.
+        The labeled images and their origin.
 
     Raises:
-        DatasetError: no such data set, it cannot be found, or one of its files is damaged; image files that are damaged
-            are left out.
-        ConfigError: an image format for what is no folder of image files.
+        DatasetError: if there is no such data set, it cannot be found, or an IDX file is damaged; damaged image files
+            are skipped.
+        ConfigError: if `image_format` is set but the data set has no image files.
     """
     if name and name not in NAMES and os.path.isdir(name):
         return _from_folder(name, image_format)
@@ -61,7 +61,7 @@ def load_source(name: str, data_dir: str | Path | None = None, image_format: Ima
 
 
 def format_for(name: str, image_format: ImageFormat) -> ImageFormat:
-    """Returns the image format if the data set is a folder of image files, else NATIVE_FORMAT."""
+    """Returns `image_format` if the data set is a folder of image files, else `NATIVE_FORMAT`."""
     image_folder = name and name not in NAMES and os.path.isdir(name) and not find_idx_files(name)
     return image_format if image_folder else NATIVE_FORMAT
 
@@ -70,14 +70,12 @@ def _from_folder(folder: str, image_format: ImageFormat) -> Source:
     where = Path(folder).resolve()
     name = shown_name(where.name)
     if is_unusual_name(folder) or is_unusual_name(f"{where}"):
-        raise DatasetError(
-            f"{shown_name(f'{where}')}: its name {ODD_NAME}; expected one that can be printed; rename the folder"
-        )
+        raise DatasetError(f"{shown_name(f'{where}')}: name {ODD_NAME}. Rename the folder")
     if find_idx_files(folder):
-        reject_image_options(image_format, f"{folder}, which holds IDX files,")
+        reject_image_options(image_format, f"{folder}, which contains IDX files")
         source = _from_parts(name, read_idx_folder(folder), folder)
         add_unused(beside := FoundImages(), folder)
-        warnings = (f"the folder holds IDX files, and {beside.unused_line()}",) if beside.unused else ()
+        warnings = (f"the folder contains IDX files, and {beside.unused_line()}",) if beside.unused else ()
         return replace(source, warnings=warnings, folder=f"{where}")
     found = read_image_folder(folder, image_format)
     height, width, _ = found.image_format.shape
@@ -117,7 +115,7 @@ def _load_auto(data_dir: str | Path | None) -> Source:
 
 
 def _load_digits() -> Source:
-    from sklearn.datasets import load_digits  # takes a second to import
+    from sklearn.datasets import load_digits  # deferred, since the import takes a second
 
     bunch = load_digits()
     images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]
@@ -153,14 +151,15 @@ def _from_parts(
 
 def _note(name: str, images: np.ndarray, where: str) -> str:
     count, height, width, channels = images.shape
-    return f"using {name} from {where}, {count:,} {'grey' if channels == 1 else 'colour'} images of {height}x{width}"
+    return f"using {name} from {where}, {count:,} {'gray' if channels == 1 else 'color'} images of {height}x{width}"
 
 
 def _no_such_source(name: str) -> str:
-    known = f"expected one of {', '.join(NAMES)}, or a folder of four IDX files, or of images in one sub-folder a class"
+    expected = f"one of {', '.join(NAMES)}, or a folder with four IDX files or one subfolder of images per class"
     if os.path.exists(name):
-        return f"dataset {name!r} is a file; {known}; name its folder"
+        return f"dataset must be {expected}; got the file {name!r}. Name its folder"
     if os.sep in name:
-        return f"dataset {name!r}: there is no such folder; {known}; check the path"
+        return f"dataset must be {expected}; got {name!r}, which does not exist. Check the path"
     nearest = difflib.get_close_matches(name.lower(), NAMES, n=1)
-    return f"there is no dataset {name!r}; {known}; " + (f"did you mean {nearest[0]}?" if nearest else "check the name")
+    hint = f"Did you mean {nearest[0]}?" if nearest else "Check the name"
+    return f"dataset must be {expected}; got {name!r}. {hint}"

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: their checksums, and where they are looked for."""
+"""MNIST and Fashion-MNIST: checksums and search path."""
 
 import hashlib
 import os
@@ -20,10 +20,10 @@ _NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")  # in the order of PARTS
 
 
 class DatasetNotFoundError(DatasetError):
-    """A published data set is in none of the usual places and cannot be downloaded; `why` omits the hint."""
+    """A published data set is not found and cannot be downloaded; `why` is the message without the hint."""
 
     def __init__(self, why: str, hint: str):
-        super().__init__(f"{why}; {hint}")
+        super().__init__(f"{why}. {hint}")
         self.why = why
 
 
@@ -32,9 +32,9 @@ class PublishedDataset:
     """Checksums and class names of a published data set.
 
     Attributes:
-        class_names: what label k is called, at position k.
-        sha256: part, of `PARTS` -> SHA-256 of its uncompressed IDX bytes.
-        npz_sha256: SHA-256 of the one `.npz` that Keras keeps it in; None when Keras keeps four `.gz`.
+        class_names: name of label k at position k.
+        sha256: name from `PARTS` -> SHA-256 of the uncompressed IDX file.
+        npz_sha256: SHA-256 of the `.npz` file in the Keras cache; None if Keras caches four `.gz` files.
     """
 
     class_names: tuple[str, ...]
@@ -69,46 +69,46 @@ PUBLISHED = {
 
 
 def load_published(name: str, data_dir: str | Path | None = None) -> tuple[dict[str, np.ndarray], str]:
-    """Finds a known data set and reads it; every file is checked against its published SHA-256.
+    """Finds and reads a published data set; verifies the SHA-256 of every file.
 
-    With `data_dir`, `<data_dir>/<name>` must hold it: who names a folder wants no other. Without, the first of these
-    that holds any of its files is used: `$SIAMESE_TF_DATA/<name>`; the folder of Debian's package; the Keras cache,
-    `($KERAS_HOME or ~/.keras)/datasets`, into which what is missing is downloaded.
+    If `data_dir` is given, only `<data_dir>/<name>` is searched. Otherwise, the first of these that contains any of the
+    files is used: `$SIAMESE_TF_DATA/<name>`; the folder of the Debian package; the Keras cache,
+    `($KERAS_HOME or ~/.keras)/datasets`, into which missing files are downloaded.
 
     Args:
-        name: a key of `PUBLISHED`.
-        data_dir: a folder that holds one folder per data set.
+        name: key of `PUBLISHED`.
+        data_dir: folder with one subfolder per data set; None searches the default folders.
 
     Returns:
-        Part, of `PARTS` -> uint8 array; and where they were found.
+        Name from `PARTS` -> uint8 array; and the path where they were found.
 
     Raises:
-        DatasetNotFoundError: it is in none of the usual places and cannot be downloaded.
-        SiameseError: `data_dir`, or a folder that the environment names, is in the home of an unknown user.
-        DatasetError: `data_dir` is no folder, or a file that was found is damaged, missing beside its fellows, or not
-            the published one.
+        DatasetNotFoundError: if the data set is in none of the searched folders and cannot be downloaded.
+        SiameseError: if `data_dir` or a folder from the environment refers to the home folder of an unknown user.
+        DatasetError: if `data_dir` is not a folder, or the folder that was found has a missing, damaged or different
+            file.
     """
     sha256 = PUBLISHED[name].sha256
     if data_dir is not None and not expanded(data_dir, "data_dir").is_dir():
         raise DatasetError(
-            f"data_dir {data_dir}: there is no such folder; expected one that holds {name}/; check the path"
+            f"data_dir must be a folder with a subfolder {name}; got {data_dir}, which is not a folder. Check the path"
         )
     folders = _local_folders(name) if data_dir is None else [expanded(data_dir, "data_dir") / name]
     for folder in folders:
         if find_idx_files(folder):
             return read_idx_folder(folder, sha256), str(folder)
     if data_dir is not None:
-        why = f"{data_dir} holds no {name}: expected {folders[0]} with {', '.join(PARTS)}, each plain or .gz"
-        hint = f"name the folder that holds {name}/, or leave data_dir out to look in the usual places"
+        why = f"{folders[0]} must be a folder with {', '.join(PARTS)}, each plain or .gz; got none of these files"
+        hint = f"Set data_dir to the folder that contains {name}/, or omit data_dir to search the default folders"
         raise DatasetNotFoundError(why, hint)
 
     cache = _keras_cache()
     try:
         path = _complete_cache(name, cache)
     except DatasetError as error:
-        looked = ", ".join(map(str, [*folders, cache]))
-        why = f"{name} was not found: looked in {looked}; {error}"
-        hint = f"set SIAMESE_TF_DATA to a folder that holds {name}/ with the four IDX files, or use --dataset digits"
+        searched = ", ".join(map(str, [*folders, cache]))
+        why = f"{name} was not found in {searched}; {error}"
+        hint = f"Set SIAMESE_TF_DATA to a folder that contains {name}/ with the four IDX files, or use --dataset digits"
         raise DatasetNotFoundError(why, hint) from error
     return (read_idx_folder(path, sha256) if os.path.isdir(path) else _read_npz(name, path)), str(path)
 
@@ -127,7 +127,7 @@ def _keras_cache() -> Path:
 
 
 def _complete_cache(name: str, cache: Path) -> Path:
-    """Downloads what the Keras cache lacks; returns the `.npz`, or the folder of four files."""
+    """Downloads the missing files of the Keras cache; returns the path of the `.npz` or the folder of four files."""
     known = PUBLISHED[name]
     if known.npz_sha256 is not None:
         npz = cache / f"{name}.npz"
@@ -147,11 +147,13 @@ def _read_npz(name: str, path: Path) -> dict[str, np.ndarray]:
             found = hashlib.sha256(file.read()).hexdigest()
             if found != PUBLISHED[name].npz_sha256:
                 raise DatasetError(
-                    f"{path}: its SHA-256 is {found}; expected {PUBLISHED[name].npz_sha256}, the published file;"
-                    " remove it to have it downloaded again"
+                    f"{path}: SHA-256 must be {PUBLISHED[name].npz_sha256}, that of the published file; got {found}."
+                    " Remove the file to download it again"
                 )
             file.seek(0)
             with np.load(file, allow_pickle=False) as arrays:
                 return {part: arrays[key] for part, key in zip(PARTS, _NPZ_KEYS, strict=True)}
     except OSError as error:
-        raise DatasetError(f"{path}: it cannot be read ({error.strerror or error}); check its rights") from error
+        raise DatasetError(
+            f"{path}: must be a readable file; got {error.strerror or error}. Check its permissions"
+        ) from error

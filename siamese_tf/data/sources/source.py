@@ -1,4 +1,4 @@
-"""Labeled images and where they came from."""
+"""Labeled images and their origin."""
 
 from dataclasses import dataclass
 
@@ -13,20 +13,19 @@ class Source:
 
     Attributes:
         name: `"mnist"`, `"fashion-mnist"`, `"digits"`, or the name of the folder.
-        images: (n, h, w, c) uint8, 0 to 255, c is 1 (grey) or 3 (red, green, blue).
+        images: (n, h, w, c) uint8, 0 to 255, c is 1 (gray) or 3 (RGB).
         labels: (n,) int64, from 0.
-        is_test: (n,) bool, True for the official test images; all False where there is no official test part.
-        class_names: what label k is called, at position k.
-        origin: where it was found, in words; differs from machine to machine.
-        files: file name -> SHA-256 (hexadecimal) of its uncompressed bytes; the same wherever it was found.
-        note: one line for people: which data set is used, and why when there was a choice.
-        paths: of each image, relative to the folder `origin`, with `/`; None where images are no files of their own.
-        image_format: image format of image files; resolved; None where images are no files of their own.
-        unreadable: one line for each image file that is left out: its relative path, and why.
-        is_validation: (n,) bool, True for the images of the folder validation, for a source with its own split;
-            None for all others.
-        warnings: one line for each thing that the user may not have meant, without "warning:".
-        folder: the real path of a user's folder; None for a published data set.
+        is_test: (n,) bool, True for the official test images; all False without an official test split.
+        class_names: name of label k at position k.
+        origin: folder, file or package where the data was found; depends on the machine.
+        files: file name -> SHA-256 (hexadecimal) of its uncompressed bytes; independent of the machine.
+        note: one line for the user: the data set, and for `"auto"` why it was chosen.
+        paths: path of each image relative to the folder `origin`, with `/`; None without image files.
+        image_format: resolved image format; None without image files.
+        unreadable: one line per skipped image file: its relative path, and the reason.
+        is_validation: (n,) bool, True for images in the folder validation; None if the folders define no split.
+        warnings: one line per possible mistake of the user, without the prefix "warning:".
+        folder: real path of the user's folder; None for a named data set.
     """
 
     name: str
@@ -46,9 +45,9 @@ class Source:
 
     @property
     def has_split(self) -> bool:
-        """True if the folders train, validation and test assign each image to a split."""
+        """True if the folders train, validation and test define the split."""
         return self.is_validation is not None
 
     def lines(self) -> list[str]:
-        """Returns the note, and a line for each image file that is left out."""
+        """Returns the note, and one line per skipped image file."""
         return [self.note, *(f"could not be read: {line}" for line in self.unreadable)]

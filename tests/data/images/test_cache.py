@@ -24,7 +24,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def files(tmp_path):
-    """Six grey pictures of one size."""
+    """Writes six gray images of one size."""
     (tmp_path / "pictures").mkdir()
     paths = {f"{k}.png": tmp_path / "pictures" / f"{k}.png" for k in range(len(PICTURES))}
     for path, picture in zip(paths.values(), PICTURES, strict=True):
@@ -34,7 +34,7 @@ def files(tmp_path):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """The names of the files that are decoded from now on."""
+    """Returns a list to which the name of each decoded file is appended."""
     names = []
 
     def spy(path, *args):
@@ -58,7 +58,7 @@ def test_images_in_the_order_of_the_files(read):
     assert (found.unreadable, found.resized) == ({}, 0)
 
 
-def test_the_second_time_nothing_is_opened_but_the_cache(read, files, monkeypatch):
+def test_a_second_call_reads_only_the_cache(read, files, monkeypatch):
     first = read()
     for name in ("load_image", "image_shape", "ThreadPoolExecutor"):
         monkeypatch.setattr(image_cache, name, lambda *_: pytest.fail("a file was opened"))
@@ -68,7 +68,7 @@ def test_the_second_time_nothing_is_opened_but_the_cache(read, files, monkeypatc
     assert (second.image_format, second.sha256) == (first.image_format, first.sha256)
 
 
-def test_only_what_changed_is_decoded_anew(read, files, decoded):
+def test_only_changed_files_are_decoded_again(read, files, decoded):
     read()
     assert sorted(decoded) == sorted(files)
     decoded.clear()
@@ -92,7 +92,7 @@ def test_touched_moved_and_removed_files_are_not_decoded_again(read, files, deco
     np.testing.assert_array_equal(found.images[..., 0], PICTURES[[0, 2, 3, 4, 1]])
 
 
-def test_a_change_back_in_time_is_seen(read, files):
+def test_a_change_with_an_earlier_time_is_detected(read, files):
     read()
     before = files["0.png"].stat()
     content = bytearray(files["0.png"].read_bytes())
@@ -102,7 +102,7 @@ def test_a_change_back_in_time_is_seen(read, files):
     np.testing.assert_array_equal(read().images[0, ..., 0], PICTURES[1])
 
 
-def test_each_form_has_a_cache_of_its_own(read, decoded):
+def test_each_image_format_has_its_own_cache(read, decoded):
     read()
     small = read(ImageFormat((3, 3), "rgb", "crop"))
     assert small.images.shape == (6, 3, 3, 3)
@@ -112,22 +112,22 @@ def test_each_form_has_a_cache_of_its_own(read, decoded):
     assert len(decoded) == 12
 
 
-def test_each_image_is_as_load_image_gives_it(read, files):
+def test_each_image_equals_that_of_load_image(read, files):
     for resize in ("pad", "crop", "stretch"):
         found = read(ImageFormat((7, 9), "rgb", resize))
         for image, path in zip(found.images, files.values(), strict=True):
             np.testing.assert_array_equal(image, load_image(path, 7, 9, 3, resize))
 
 
-def test_files_that_cannot_be_read_are_left_out_by_name(read, files, tmp_path):
+def test_unreadable_files_are_listed_by_name(read, files, tmp_path):
     files["0.png"].write_text("text")
     files["3.png"].write_bytes(files["3.png"].read_bytes()[:-30])
     files["absent.png"] = tmp_path / "absent.png"
     for _ in range(2):
         found = read()
         assert [*found.unreadable] == ["0.png", "3.png", "absent.png"]
-        assert found.unreadable["0.png"].startswith("it is no image of a known format; expected")
-        assert found.unreadable["absent.png"].startswith("there is no such file")
+        assert found.unreadable["0.png"].startswith("must be one of PNG, JPEG")
+        assert found.unreadable["absent.png"].startswith("must be an image file; got a path that does not exist")
         np.testing.assert_array_equal(found.images[..., 0], PICTURES[[1, 2, 4, 5]])
     Image.fromarray(PICTURES[0]).save(files["0.png"])
     assert [*read().unreadable] == ["3.png", "absent.png"]
@@ -135,8 +135,8 @@ def test_files_that_cannot_be_read_are_left_out_by_name(read, files, tmp_path):
 
 @pytest.mark.parametrize("error", [PermissionError(13, "denied"), OSError(5, "disk"), MemoryError()])
 @pytest.mark.parametrize("reader", ["image_shape", "load_image"])
-def test_a_fault_that_may_pass_is_not_remembered(read, monkeypatch, error, reader):
-    """The file itself may be whole, and stays as it is when the fault is gone."""
+def test_a_transient_error_is_not_cached(read, monkeypatch, error, reader):
+    """The file may be intact, so it is read again once the error is gone."""
     works = getattr(image_cache, reader)
 
     def fails(path, *args):
@@ -152,24 +152,24 @@ def test_a_fault_that_may_pass_is_not_remembered(read, monkeypatch, error, reade
     np.testing.assert_array_equal(found.images[..., 0], PICTURES)
 
 
-def test_damage_is_remembered(read, files, monkeypatch):
+def test_damage_is_cached(read, files, monkeypatch):
     files["3.png"].write_bytes(files["3.png"].read_bytes()[:-30])
     first = read()
     monkeypatch.setattr(image_cache, "_renew", lambda *_: pytest.fail("it was looked at again"))
     assert read().unreadable == first.unreadable
 
 
-def test_the_cache_is_for_its_owner_alone(read, cache):
+def test_the_cache_is_readable_only_by_its_owner(read, cache):
     read()
     assert cache.stat().st_mode & 0o777 == 0o700
 
 
-def test_large_images_are_taken_fewer_at_a_time():
+def test_blocks_of_large_images_are_smaller():
     assert [block_size((side, side, 1), 256) for side in (1, 512, 1024, 2**14)] == [256, 256, 64, 1]
 
 
 def test_a_damaged_file_does_not_decide_the_size(read, files):
-    """The header of a JPEG can be read, and says another size; its pixels cannot."""
+    """The header of a JPEG is readable and declares another size, but its pixels are damaged."""
     noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
     path = files["0.png"].with_suffix(".jpg")
     Image.fromarray(noise).save(path)
@@ -203,7 +203,7 @@ def test_more_images_than_fit_in_a_block(read, monkeypatch):
 
 @pytest.mark.parametrize("name", ["index.json", "images-*.npy"])
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:-9])])
-def test_a_damaged_cache_is_made_anew(read, cache, name, damage):
+def test_a_damaged_cache_is_rebuilt(read, cache, name, damage):
     read()
     (path,) = cache.rglob(name)
     damage(path)
@@ -212,7 +212,7 @@ def test_a_damaged_cache_is_made_anew(read, cache, name, damage):
     np.testing.assert_array_equal(read().images[..., 0], PICTURES)
 
 
-def test_what_is_open_outlives_what_replaces_it(read, files, cache):
+def test_open_images_survive_their_replacement(read, files, cache):
     first = read()
     Image.fromarray(255 - PICTURES[0]).save(files["0.png"])
     read()
@@ -221,7 +221,7 @@ def test_what_is_open_outlives_what_replaces_it(read, files, cache):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_a_full_disk_is_told_with_what_it_takes(read, cache, monkeypatch):
+def test_a_full_disk_is_an_error_with_the_size_needed(read, cache, monkeypatch):
     def on_the_full_device(**kwargs):
         handle, name = make(**kwargs)
         os.dup2(full, handle)
@@ -230,16 +230,20 @@ def test_a_full_disk_is_told_with_what_it_takes(read, cache, monkeypatch):
     full = os.open("/dev/full", os.O_RDWR)
     make = tempfile.mkstemp
     monkeypatch.setattr("siamese_tf.files.tempfile.mkstemp", on_the_full_device)
-    with pytest.raises(SiameseError, match=f"{cache} has no room for 120 bytes of decoded images: No space left"):
+    with pytest.raises(
+        SiameseError, match=f"{cache} must have room for 120 bytes of decoded images; got No space left"
+    ):
         read()
     os.close(full)
     assert not [path for path in cache.rglob("*") if path.is_file()]
 
 
-def test_a_cache_that_cannot_be_made_is_told(read, tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_created_is_an_error(read, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("it is none")
     monkeypatch.setenv("SIAMESE_TF_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(SiameseError, match="file/cache cannot be written: Not a directory.*set SIAMESE_TF_CACHE"):
+    with pytest.raises(
+        SiameseError, match="file/cache must be a writable folder; got Not a directory.*set SIAMESE_TF_CACHE"
+    ):
         read()
 
 
@@ -260,7 +264,7 @@ for _ in range(20):
 
 
 def test_several_processes_at_once(tmp_path, cache):
-    """Each reads the images again and again, while one of them spoils the index after every reading."""
+    """Each process reads the images repeatedly, while one of them damages the index after every read."""
     folder = tmp_path / "pgm"
     folder.mkdir()
     for k in range(30):
@@ -273,7 +277,7 @@ def test_several_processes_at_once(tmp_path, cache):
     assert [(process.communicate()[1].decode(), process.returncode) for process in started] == [("", 0)] * 3
 
 
-def test_a_kill_while_it_is_written_leaves_the_old_one(read, files, cache, monkeypatch):
+def test_a_kill_during_a_write_leaves_the_old_cache(read, files, cache, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 

@@ -22,14 +22,14 @@ def refuses(number):
     return refuse
 
 
-def test_where_it_is(cache, monkeypatch, tmp_path):
+def test_location_of_the_cache(cache, monkeypatch, tmp_path):
     assert cache_folder() == cache
     monkeypatch.setenv("SIAMESE_TF_CACHE", "")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_folder() == tmp_path / ".cache" / "siamese_tf"
 
 
-def test_it_is_made_for_its_owner_alone(cache):
+def test_the_cache_is_readable_only_by_its_owner(cache):
     for _ in range(2):
         with in_cache(0) as folder:
             assert folder == cache
@@ -37,20 +37,20 @@ def test_it_is_made_for_its_owner_alone(cache):
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
-def test_no_room_is_told_with_how_much_it_takes(cache, number):
+def test_a_full_disk_is_an_error_with_the_size_needed(cache, number):
     with pytest.raises(SiameseError) as caught, in_cache(12_345):
         refuses(number)()
     assert str(caught.value) == (
-        f"the cache {cache} has no room for 12,345 bytes of decoded images: {os.strerror(number)}. Free as much, or set"
-        " SIAMESE_TF_CACHE to a folder on a larger disk"
+        f"the cache {cache} must have room for 12,345 bytes of decoded images; got {os.strerror(number)}. Free this"
+        " much space, or set SIAMESE_TF_CACHE to a folder on a larger disk"
     )
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
-def test_a_folder_that_may_not_be_written_is_told(cache, monkeypatch, number):
+def test_a_read_only_folder_is_an_error(cache, monkeypatch, number):
     message = (
-        f"the cache {cache} cannot be written: {os.strerror(number)}; expected a folder that you may write in. Check"
-        " its rights, or set SIAMESE_TF_CACHE to another"
+        f"the cache {cache} must be a writable folder; got {os.strerror(number)}. Check its permissions, or set"
+        " SIAMESE_TF_CACHE to another folder"
     )
     with pytest.raises(SiameseError) as caught, in_cache(1):
         refuses(number)()
@@ -62,14 +62,14 @@ def test_a_folder_that_may_not_be_written_is_told(cache, monkeypatch, number):
     assert str(caught.value) == message
 
 
-def test_a_file_where_the_folder_should_be(cache):
+def test_a_file_in_place_of_the_folder_is_an_error(cache):
     cache.write_text("it is none")
-    with pytest.raises(SiameseError, match="cannot be written: File exists; expected a folder"):
+    with pytest.raises(SiameseError, match="must be a writable folder; got File exists"):
         scratch_images((1, 2, 2, 1))
 
 
 @pytest.mark.parametrize("system", ["linux", "macos"])
-def test_scratch_images_have_their_place_and_no_name(cache, monkeypatch, system):
+def test_scratch_images_are_fully_reserved_and_unnamed(cache, monkeypatch, system):
     if system == "macos":
         monkeypatch.delattr(os, "posix_fallocate", raising=False)
     found, mapped = [], np.memmap
@@ -90,9 +90,9 @@ def test_scratch_images_have_their_place_and_no_name(cache, monkeypatch, system)
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system has no such call")
-def test_the_room_of_scratch_images_is_taken_before_they_are_mapped(cache, monkeypatch):
+def test_disk_space_is_reserved_before_scratch_images_are_mapped(cache, monkeypatch):
     monkeypatch.setattr(os, "posix_fallocate", refuses(errno.ENOSPC))
     monkeypatch.setattr(np, "memmap", lambda *_, **__: pytest.fail("it was mapped"))
-    with pytest.raises(SiameseError, match="no room for 24 bytes"):
+    with pytest.raises(SiameseError, match="must have room for 24 bytes"):
         scratch_images((2, 3, 4, 1))
     assert not [*cache.iterdir()]

@@ -34,7 +34,7 @@ def png(width, height, bits, colour_type, rows, *more):
 def refused(path, *words):
     with pytest.raises(ImageError) as caught:
         decode_image(path)
-    for word in (str(path), "expected", *words):
+    for word in (str(path), "must be ", "; got ", *words):
         assert word in str(caught.value)
 
 
@@ -42,34 +42,34 @@ def refused(path, *words):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.ppm", "a.tiff", "a.webp", "a.dat"])
-def test_colour_comes_back_as_saved(tmp_path, name):
+def test_color_round_trip(tmp_path, name):
     image = decode_image(save(tmp_path, COLORS, name, lossless=True, format="PNG" if name == "a.dat" else None))
     assert image.mode == "RGB"
     np.testing.assert_array_equal(np.asarray(image), COLORS)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.pgm", "a.tiff"])
-def test_grey_comes_back_as_saved(tmp_path, name):
+def test_gray_round_trip(tmp_path, name):
     image = decode_image(str(save(tmp_path, GREYS, name)))
     assert image.mode == "L"
     np.testing.assert_array_equal(np.asarray(image), GREYS)
 
 
-def test_jpeg_comes_back_nearly_as_saved(tmp_path):
+def test_jpeg_round_trip_is_approximate(tmp_path):
     smooth = np.tile(np.arange(0, 240, 5, dtype=np.uint8), (48, 1))
     image = decode_image(save(tmp_path, smooth, "a.jpg", quality=95))
     assert image.mode == "L"
     assert np.abs(np.asarray(image).astype(int) - smooth).max() <= 4
 
 
-def test_jpeg_with_several_pictures_gives_the_first(tmp_path):
+def test_a_jpeg_with_several_images_gives_the_first(tmp_path):
     two = [Image.new("RGB", (16, 16), color) for color in ("red", "blue")]
     path = save(tmp_path, two[0], "a.jpg", format="MPO", save_all=True, append_images=two[1:])
     assert np.abs(np.asarray(decode_image(path)).astype(int) - (255, 0, 0)).max() <= 4
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a.tiff", "a.webp"])
-def test_of_several_pictures_the_first(tmp_path, name):
+def test_several_frames_give_the_first(tmp_path, name):
     two = [Image.new("RGB", (5, 4), color) for color in ("red", "blue")]
     path = save(tmp_path, two[0], name, save_all=True, append_images=two[1:], lossless=True)
     image = decode_image(path)
@@ -79,8 +79,8 @@ def test_of_several_pictures_the_first(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tiff", "a.pgm"])
-def test_sixteen_bit_grey_keeps_its_levels(tmp_path, name):
-    """Level k of 255 is 257 k of 65535; half a step more, 128.5, decides to which side a level falls."""
+def test_16_bit_gray_is_divided_by_257(tmp_path, name):
+    """Level k of 255 is 257 k of 65535; levels are rounded at half a step, 128.5."""
     sixteen = np.array([[0, 257, 1000, 32768], [257 * 254, 65535, 128, 129]], np.uint16)
     path = tmp_path / name
     if name == "a.pgm":
@@ -118,7 +118,7 @@ def test_alpha_is_composited_on_black(tmp_path, mode):
 
 
 @pytest.mark.parametrize(("mode", "key"), [("L", 200), ("RGB", (200, 10, 20))])
-def test_a_transparent_colour_is_black(tmp_path, mode, key):
+def test_a_transparent_color_is_black(tmp_path, mode, key):
     image = Image.new(mode, (2, 1), "white")
     image.putpixel((0, 0), key)
     decoded = decode_image(save(tmp_path, image, "a.png", transparency=key))
@@ -153,7 +153,7 @@ def test_cmyk(tmp_path):
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tiff", "a.webp"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_undone(tmp_path, name, orientation):
-    """A cross-eyed check: one bright corner, top left when upright, written where that orientation stores it."""
+    """The image has one bright corner, at the top left when upright, stored where the orientation puts it."""
     upright = np.zeros((16, 32), np.uint8)
     upright[:8, :8] = 240
     stored = {
@@ -184,13 +184,13 @@ def test_exif_orientation_of_a_16_bit_palette_and_alpha_picture(tmp_path):
         assert np.asarray(decoded).tolist() == [[255], [0], [0]]
 
 
-def test_an_orientation_that_does_not_exist_is_passed_over(tmp_path):
+def test_an_invalid_orientation_is_ignored(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 77
     np.testing.assert_array_equal(np.asarray(decode_image(save(tmp_path, GREYS, "a.png", exif=exif))), GREYS)
 
 
-def test_the_result_stands_alone(tmp_path):
+def test_the_result_is_independent_of_the_file(tmp_path):
     path = save(tmp_path, GREYS, "a.png")
     image = decode_image(path)
     path.unlink()
@@ -202,8 +202,8 @@ def test_the_result_stands_alone(tmp_path):
 
 
 def test_missing_directory_empty(tmp_path):
-    refused(tmp_path / "absent.png", "no such file", "check the path")
-    refused(tmp_path, "a folder, not a file")
+    refused(tmp_path / "absent.png", "does not exist", "Check the path")
+    refused(tmp_path, "got a folder")
     refused("nul\0.png", "a null character")
     (tmp_path / "empty.png").write_bytes(b"")
     refused(tmp_path / "empty.png", "empty")
@@ -213,12 +213,12 @@ def test_missing_directory_empty(tmp_path):
 def test_not_an_image(tmp_path, content):
     path = tmp_path / "a.png"
     path.write_bytes(content)
-    refused(path, "no image of a known format", "PNG, JPEG", "convert it")
+    refused(path, "an unknown format", "PNG, JPEG", "Convert it")
 
 
 @pytest.mark.parametrize("kind", ["ICO", "PCX", "TGA", "EPS"])
 def test_formats_that_are_not_on_the_list(tmp_path, kind):
-    refused(save(tmp_path, COLORS, "a.png", format=kind), "no image of a known format")
+    refused(save(tmp_path, COLORS, "a.png", format=kind), "an unknown format")
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.bmp", "a.ppm", "a.tiff", "a.webp", "a.gif"])
@@ -236,7 +236,7 @@ def test_too_many_pixels_are_refused_before_decoding(tmp_path, monkeypatch, side
     path = tmp_path / "a.png"
     path.write_bytes(png(side, side, 8, 0, b"\0"))
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda _: pytest.fail("the pixels were decoded"))
-    refused(path, "50,000,000 pixels", "make it smaller")
+    refused(path, "50,000,000 pixels", "Make it smaller")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         refused(path, "50,000,000 pixels")
@@ -247,26 +247,26 @@ def test_too_large_a_file(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "MAX_FILE_BYTES", path.stat().st_size)
     assert decode_image(path).size == (9, 6)
     monkeypatch.setattr(images, "MAX_FILE_BYTES", path.stat().st_size - 1)
-    refused(path, f"{path.stat().st_size} bytes", "make it smaller")
+    refused(path, f"{path.stat().st_size} bytes", "Make it smaller")
 
 
 @pytest.mark.parametrize("value", [None, 7, np.zeros((8, 8)), [1, 2], {"a": 1}])
-def test_what_is_no_image_at_all(value):
+def test_other_types_are_refused(value):
     for read in (decode_image, image_shape):
-        with pytest.raises(ImageError, match=f"the path of a file, its bytes, .* got {type(value).__name__}"):
+        with pytest.raises(ImageError, match=f"a path, the bytes of a file, .* got {type(value).__name__}"):
             read(value)
 
 
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (b"just words", "bytes of length 10: it is no image of a known format"),
-        (io.BytesIO(png(8, 8, 8, 0, b"")), "BytesIO: it cannot be decoded"),
+        (b"just words", "bytes of length 10: must be one of PNG, JPEG, .*; got an unknown format"),
+        (io.BytesIO(png(8, 8, 8, 0, b"")), "BytesIO: must be a complete image; got a file that cannot be decoded"),
         (png(60_000, 60_000, 8, 0, b"\0"), "bytes of length .*at most 50,000,000 pixels"),
-        (Image.new("L", (0, 5)), "it has 0 x 5 pixels; expected at least one"),
-        (Image.new("1", (50_000, 1_001)), "it has 50000 x 1001 pixels; expected at most 50,000,000"),
-        (Image.new("F", (2, 2)), "its pixels are 32-bit numbers"),
-        (Image.new("I", (2, 2)), "its pixels are 32-bit numbers"),
+        (Image.new("L", (0, 5)), "must be an image with pixels; got 0 x 5 pixels"),
+        (Image.new("1", (50_000, 1_001)), "at most 50,000,000 pixels; got 50000 x 1001 pixels"),
+        (Image.new("F", (2, 2)), "got 32-bit pixels"),
+        (Image.new("I", (2, 2)), "got 32-bit pixels"),
     ],
 )
 def test_the_same_limits_for_bytes_streams_and_pillow_images(source, words):
@@ -274,16 +274,16 @@ def test_the_same_limits_for_bytes_streams_and_pillow_images(source, words):
         decode_image(source)
 
 
-def test_what_can_no_longer_be_read(tmp_path):
+def test_closed_files_and_images_are_refused(tmp_path):
     path = save(tmp_path, GREYS, "a.png")
     with open(path, "rb") as file, Image.open(path) as image:
         pass
     for closed in (file, image):
-        with pytest.raises(ImageError, match="it cannot be decoded"):
+        with pytest.raises(ImageError, match="a file that cannot be decoded"):
             decode_image(closed)
 
 
-def test_shape_and_kind_of_bytes_and_streams(tmp_path):
+def test_image_shape_and_is_image_of_bytes_and_streams(tmp_path):
     content = save(tmp_path, COLORS, "a.png").read_bytes()
     for source in (content, io.BytesIO(content), Image.fromarray(COLORS)):
         assert image_shape(source) == (6, 9, 3)
@@ -293,7 +293,7 @@ def test_shape_and_kind_of_bytes_and_streams(tmp_path):
 
 @pytest.mark.parametrize("dtype", [np.int32, np.float32])
 def test_32_bit_pixels_have_no_known_range(tmp_path, dtype):
-    refused(save(tmp_path, GREYS.astype(dtype), "a.tiff"), "32-bit", "8 or 16 bits", "convert it")
+    refused(save(tmp_path, GREYS.astype(dtype), "a.tiff"), "32-bit", "8 or 16 bits", "Convert it")
 
 
 def test_a_bomb_in_the_text_of_a_png(tmp_path):
@@ -325,25 +325,25 @@ def test_damaged_files_give_an_image_or_an_image_error(tmp_path, name):
     assert refusals > 0
 
 
-# --- the rule -------------------------------------------------------------------------------------------------------
+# --- load_image -------------------------------------------------------------------------------------------------------
 
 
 def test_same_size_is_untouched(tmp_path):
     loaded = load_image(save(tmp_path, COLORS, "a.png"), 6, 9, 3)
     assert loaded.dtype == np.uint8
     np.testing.assert_array_equal(loaded, COLORS)
-    loaded[0] = 0  # the caller may write into it
+    loaded[0] = 0  # the array is writable
     grey = load_image(save(tmp_path, GREYS, "b.png"), 6, 9, 1)
     np.testing.assert_array_equal(grey, GREYS[..., np.newaxis])
 
 
-def test_grey_is_luma(tmp_path):
+def test_gray_is_luma(tmp_path):
     """0.299 * 255 = 76.2, 0.587 * 255 = 149.7, 0.114 * 255 = 29.1."""
     colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 9, 9]]], np.uint8)
     assert load_image(save(tmp_path, colours, "a.png"), 1, 4, 1)[0, :, 0].tolist() == [76, 150, 29, 9]
 
 
-def test_grey_becomes_three_equal_channels(tmp_path):
+def test_gray_becomes_three_equal_channels(tmp_path):
     loaded = load_image(save(tmp_path, GREYS, "a.png"), 6, 9, 3)
     np.testing.assert_array_equal(loaded, np.repeat(GREYS[..., np.newaxis], 3, axis=2))
 
@@ -358,13 +358,13 @@ def test_grey_becomes_three_equal_channels(tmp_path):
         ((3, 3), (3, 4), (0, 3, 0, 3)),  # odd margin: the black column is at the right
         ((3, 3), (4, 3), (0, 3, 0, 3)),  # and below
         ((28, 28), (14, 14), (0, 14, 0, 14)),
-        ((1, 1000), (8, 8), (3, 4, 0, 8)),  # a thread keeps one row
+        ((1, 1000), (8, 8), (3, 4, 0, 8)),  # a thin image keeps one row
         ((1000, 1), (8, 8), (0, 8, 3, 4)),
         ((92, 112), (56, 56), (5, 51, 0, 56)),
     ],
 )
 @pytest.mark.parametrize("channels", [1, 3])
-def test_other_sizes_fit_in_the_centre_of_black(tmp_path, size, target, box, channels):
+def test_other_sizes_are_centered_on_black(tmp_path, size, target, box, channels):
     height, width = target
     loaded = load_image(save(tmp_path, np.full(size, 200, np.uint8), "a.png"), height, width, channels)
     expected = np.zeros((height, width, channels), np.uint8)
@@ -374,7 +374,7 @@ def test_other_sizes_fit_in_the_centre_of_black(tmp_path, size, target, box, cha
 
 
 def test_shrinking_is_antialiased(tmp_path):
-    """Fine stripes of 0 and 255 become middling grey; without antialiasing they would stay 0 or 255."""
+    """Fine stripes of 0 and 255 become medium gray; without antialiasing they would stay 0 or 255."""
     stripes = np.tile(np.array([0, 255], np.uint8), (64, 32))
     loaded = load_image(save(tmp_path, stripes, "a.png"), 8, 8, 1)
     assert loaded.min() > 100
@@ -382,11 +382,11 @@ def test_shrinking_is_antialiased(tmp_path):
 
 
 @pytest.mark.parametrize("channels", [0, 2, 4])
-def test_other_numbers_of_channels(tmp_path, channels):
-    with pytest.raises(ImageError, match=f"{channels} channels; expected 1 .* or 3"):
+def test_other_numbers_of_channels_are_refused(tmp_path, channels):
+    with pytest.raises(ImageError, match=f"channels must be 1 .* or 3 .*; got {channels}"):
         load_image(save(tmp_path, GREYS, "a.png"), 6, 9, channels)
 
 
 def test_load_image_refuses_what_decode_image_refuses(tmp_path):
-    with pytest.raises(ImageError, match=r"absent\.png: there is no such file"):
+    with pytest.raises(ImageError, match=r"absent\.png: must be an image file; got a path that does not exist"):
         load_image(tmp_path / "absent.png", 28, 28, 1)

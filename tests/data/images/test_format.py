@@ -9,17 +9,17 @@ from siamese_tf.errors import ConfigError
 @pytest.mark.parametrize(
     ("words", "size"), [("112x92", (112, 92)), ("112X92", (112, 92)), ("64", (64, 64)), ("1x2048", (1, 2048))]
 )
-def test_sizes_in_words(words, size):
+def test_image_sizes_are_parsed(words, size):
     assert ImageFormat.parse(words, "grey", "crop") == ImageFormat(size, "grey", "crop")
 
 
-def test_no_words_leave_it_open():
+def test_no_values_give_the_native_format():
     assert ImageFormat.parse(None, None, "pad") == NATIVE_FORMAT
 
 
 @pytest.mark.parametrize("words", ["", "x", "112x", "x92", "1x2x3", "112 x 92", "-1", "1.5", "²", "big", "9" * 5000])
-def test_other_words_are_refused(words):
-    with pytest.raises(ConfigError, match="expected HEIGHTxWIDTH, as in 112x92"):
+def test_invalid_image_sizes_are_refused(words):
+    with pytest.raises(ConfigError, match="image size must be HEIGHTxWIDTH, as in 112x92"):
         ImageFormat.parse(words, None, "pad")
 
 
@@ -28,11 +28,11 @@ def test_other_words_are_refused(words):
     [
         ({"size": (0, 5)}, "from 1 to 2048"),
         ({"size": (5, 2049)}, "from 1 to 2048"),
-        ({"color": "gray"}, "color is 'gray'; expected grey or rgb"),
-        ({"resize": "fit"}, "resize is 'fit'; expected pad, crop or stretch"),
+        ({"color": "gray"}, "color must be grey or rgb; got 'gray'"),
+        ({"resize": "fit"}, "resize must be pad, crop or stretch; got 'fit'"),
     ],
 )
-def test_what_no_form_has_is_refused(wrong, message):
+def test_invalid_values_are_refused(wrong, message):
     with pytest.raises(ConfigError, match=message):
         ImageFormat(**wrong)
 
@@ -44,24 +44,24 @@ def test_what_no_form_has_is_refused(wrong, message):
         ([(5, 7, 1), (5, 7, 3)], (5, 7), "rgb"),
         ([(5, 7, 1), (7, 5, 1)], (112, 112), "grey"),
         ([(512, 9, 3)], (512, 9), "rgb"),
-        ([(513, 9, 3), (513, 9, 3)], (112, 112), "rgb"),  # from a camera
+        ([(513, 9, 3), (513, 9, 3)], (112, 112), "rgb"),  # photos from a camera
         ([], (112, 112), "grey"),
     ],
 )
-def test_the_images_decide_what_is_left_open(shapes, size, color):
+def test_values_of_none_are_resolved_from_the_images(shapes, size, color):
     resolved = NATIVE_FORMAT.resolved(shapes)
     assert (resolved.size, resolved.color, resolved.resize) == (size, color, "pad")
     assert resolved.shape == (*size, 1 if color == "grey" else 3)
 
 
-def test_what_is_asked_for_stays():
+def test_given_values_are_not_resolved():
     image_format = ImageFormat((3, 4), "rgb", "stretch")
     assert image_format.resolved([(9, 9, 1)]) == image_format
 
 
 @pytest.mark.parametrize(("channels", "color"), [(1, "grey"), (3, "rgb")])
 @pytest.mark.parametrize("resize", ["pad", "crop", "stretch"])
-def test_the_form_of_images_brings_others_to_their_shape(channels, color, resize):
+def test_format_of_images_has_their_shape(channels, color, resize):
     image_format = format_of_images((7, 5, channels), resize)
     assert image_format == ImageFormat((7, 5), color, resize)
     assert image_format.shape == (7, 5, channels)
@@ -72,18 +72,18 @@ def test_the_form_of_images_brings_others_to_their_shape(channels, color, resize
 @pytest.mark.parametrize(
     ("shape", "resize", "message"),
     [
-        ((7, 5, 2), "pad", r"cannot be brought to 2 channels; expected 1 \(gray\) or 3 \(color\)"),
-        ((7, 5, 4), "pad", "to 4 channels"),
+        ((7, 5, 2), "pad", r"channels must be 1 \(gray\) or 3 \(color\); got 2"),
+        ((7, 5, 4), "pad", "got 4"),
         ((0, 5, 1), "pad", "from 1 to 2048"),
-        ((7, 5, 1), "fit", "resize is 'fit'; expected pad, crop or stretch"),
+        ((7, 5, 1), "fit", "resize must be pad, crop or stretch; got 'fit'"),
     ],
 )
-def test_images_that_no_file_can_be_like_have_no_form(shape, resize, message):
+def test_format_of_images_refuses_invalid_shapes(shape, resize, message):
     with pytest.raises(ConfigError, match=message):
         format_of_images(shape, resize)
 
 
-def test_as_plain_values():
+def test_as_dict_returns_json_values():
     assert json.loads(json.dumps(ImageFormat((3, 4), "rgb").as_dict())) == ImageFormat((3, 4), "rgb").as_dict()
     assert NATIVE_FORMAT.as_dict() == {"size": None, "color": None, "resize": "pad"}
 
@@ -91,7 +91,9 @@ def test_as_plain_values():
 @pytest.mark.parametrize(
     "image_format", [ImageFormat(size=(1, 1)), ImageFormat(color="rgb"), ImageFormat(resize="crop")]
 )
-def test_a_form_for_what_has_no_files_is_refused(image_format):
+def test_image_options_without_image_files_are_refused(image_format):
     reject_image_options(NATIVE_FORMAT, "mnist")
-    with pytest.raises(ConfigError, match=r"image files, and mnist is neither\. Leave them out"):
+    with pytest.raises(
+        ConfigError, match=r"must be a folder or a list of image files .*; got mnist\. Omit these settings"
+    ):
         reject_image_options(image_format, "mnist")

@@ -1,4 +1,4 @@
-"""Pillow images, as they come from Pillow's own functions and not from a file: the same pixels as their file."""
+"""Pillow images that were created in memory: they give the same pixels as the file they are saved to."""
 
 import io
 
@@ -10,7 +10,7 @@ from siamese_tf.data.images.decode import decode_image, load_image
 from siamese_tf.data.images.modes import channels_of, has_32_bits, orientation_of, upright_eight_bits
 
 COLORS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
-# Mode -> a format that stores it as it is.
+# Mode -> file format that preserves it.
 STORED = {
     "1": "PNG",
     "L": "PNG",
@@ -59,7 +59,7 @@ def test_an_image_gives_the_pixels_of_its_file(mode):
 
 
 @pytest.mark.parametrize("transparency", [1, b"\xff\x00\x80", None])
-def test_a_palette_is_its_colors_and_not_its_numbers(transparency):
+def test_a_palette_is_converted_to_its_colors(transparency):
     image = Image.fromarray(np.array([[0, 1, 2]], np.uint8), "L")
     image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
     options = {} if transparency is None else {"transparency": transparency}
@@ -88,7 +88,7 @@ def test_a_palette_is_its_colors_and_not_its_numbers(transparency):
         ("I;16B", 65535, 255),
     ],
 )
-def test_modes_pencil(mode, value, pixel):
+def test_modes_worked_example(mode, value, pixel):
     image = Image.new(mode, (1, 1), value)
     decoded = upright_eight_bits(image)
     assert np.asarray(decoded)[0, 0].tolist() == pixel
@@ -96,7 +96,7 @@ def test_modes_pencil(mode, value, pixel):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_an_image_is_upright_by_its_exif_as_its_file_is(orientation):
+def test_the_exif_orientation_is_applied_as_for_a_file(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     content = saved(Image.fromarray(COLORS), "PNG", exif=exif)
@@ -106,7 +106,7 @@ def test_an_image_is_upright_by_its_exif_as_its_file_is(orientation):
     assert expected.shape == ((6, 9, 3) if orientation < 5 else (9, 6, 3))
     for one in (image, image.copy()):
         np.testing.assert_array_equal(np.asarray(decode_image(one)), expected)
-    assert image.size == (9, 6)  # the caller's own stays as it was
+    assert image.size == (9, 6)  # the caller's image is unchanged
 
 
 @pytest.mark.parametrize(("mode", "kind", "found"), [("F", None, True), ("I", None, True), ("I;16", None, False)])
@@ -114,7 +114,7 @@ def test_32_bit_pixels_have_no_known_range(mode, kind, found):
     assert has_32_bits(Image.new(mode, (1, 1))) is found
 
 
-def test_the_result_is_the_callers_to_change():
+def test_the_result_is_a_copy():
     image = Image.new("L", (2, 1), 7)
     upright_eight_bits(image).putpixel((0, 0), 0)
     assert image.getpixel((0, 0)) == 7

@@ -27,7 +27,7 @@ def test_by_hand():
 
 @pytest.mark.parametrize("how", RESIZES)
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_the_size_asked_for_as_it_is(how, mode):
+def test_an_image_of_the_requested_size_is_unchanged(how, mode):
     image = Image.effect_noise((9, 6), 50).convert(mode)
     assert resize_image(image, 6, 9, how) is image
 
@@ -35,27 +35,27 @@ def test_the_size_asked_for_as_it_is(how, mode):
 @pytest.mark.parametrize("how", RESIZES)
 @pytest.mark.parametrize("size", [(1, 1), (1, 1000), (1000, 1), (3, 5), (64, 48)])
 @pytest.mark.parametrize("target", [(1, 1), (8, 8), (5, 12)])
-def test_an_even_picture_stays_even(how, size, target):
+def test_a_uniform_image_stays_uniform(how, size, target):
     found = resized(np.full(size, 200), *target, how)
     assert found.shape == target
     assert set(np.unique(found)) <= ({200, 0} if how == "pad" else {200})
     assert (found == 200).any()
 
 
-def test_crop_cuts_both_sides_alike():
+def test_crop_cuts_both_sides_equally():
     values = np.zeros((4, 12), np.uint8)
     values[:, :4], values[:, 4:8], values[:, 8:] = 10, 20, 30
     assert (resized(values, 4, 4, "crop") == 20).all()
     assert (resized(values.T, 4, 4, "crop") == 20).all()
 
 
-def test_another_way_is_refused():
-    with pytest.raises(ImageError, match="resize is 'fill'; expected one of pad, crop, stretch"):
+def test_an_unknown_resize_mode_is_refused():
+    with pytest.raises(ImageError, match="resize must be one of pad, crop, stretch; got 'fill'"):
         resized(WIDE, 2, 2, "fill")
 
 
 @pytest.mark.parametrize("how", RESIZES)
 @pytest.mark.parametrize(("height", "width"), [(0, 2), (2, 0), (-1, 2)])
-def test_a_size_of_nothing_is_refused(how, height, width):
-    with pytest.raises(ImageError, match=f"to {height} x {width} pixels; expected 1 or more of each"):
+def test_a_side_below_1_is_refused(how, height, width):
+    with pytest.raises(ImageError, match=f"height and width must be 1 or more; got {height} x {width} pixels"):
         resized(WIDE, height, width, how)

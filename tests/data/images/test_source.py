@@ -21,7 +21,7 @@ def path(tmp_path):
 
 
 class Elsewhere(os.PathLike):
-    """A path of another library."""
+    """Path class of another library."""
 
     def __init__(self, path):
         self.path = path
@@ -31,7 +31,7 @@ class Elsewhere(os.PathLike):
 
 
 class Once(io.RawIOBase):
-    """A stream that cannot be rewound."""
+    """Stream that is not seekable."""
 
     def read(self, size=-1):
         return CONTENT
@@ -55,7 +55,7 @@ class Once(io.RawIOBase):
         lambda _: Once(),
     ],
 )
-def test_every_form_is_opened_at_its_start(path, image_format):
+def test_every_type_of_source_is_opened_at_its_start(path, image_format):
     source = image_format(path)
     assert is_image_source(source)
     for _ in range(2):
@@ -72,7 +72,7 @@ def test_an_open_file_is_read_from_its_start_and_left_open(path):
 
 
 @pytest.mark.parametrize("value", [None, 1, 1.5, {}, set(), [], (), np.zeros(3), object()])
-def test_what_is_no_source(value):
+def test_other_types_are_not_image_sources(value):
     assert not is_image_source(value)
 
 
@@ -80,50 +80,54 @@ def test_what_is_no_source(value):
     "image_format", [lambda path: path, lambda path: path.read_bytes(), lambda path: io.BytesIO(path.read_bytes())]
 )
 @pytest.mark.parametrize(("limit", "size"), [(len(CONTENT), True), (len(CONTENT) - 1, False)])
-def test_the_limit_holds_for_every_form(path, image_format, limit, size):
+def test_the_limit_applies_to_every_type_of_source(path, image_format, limit, size):
     source = image_format(path)
     if size:
         open_source(source, limit).close()
     else:
-        with pytest.raises(ImageError, match=rf"the file has {len(CONTENT)} bytes; expected at most {limit}; make it"):
+        with pytest.raises(
+            ImageError, match=rf"must be a file of at most {limit} bytes; got {len(CONTENT)} bytes\. Make it"
+        ):
             open_source(source, limit)
 
 
 @pytest.mark.parametrize("source", [b"", io.BytesIO(), bytearray()])
-def test_an_empty_one(source):
-    with pytest.raises(ImageError, match="the file is empty; expected an image"):
+def test_an_empty_file_is_refused(source):
+    with pytest.raises(ImageError, match="must be an image; got an empty file"):
         open_source(source, LIMIT)
 
 
-def test_text_is_no_image():
+def test_a_file_open_in_text_mode_is_refused():
     for stream in (io.StringIO("text"), io.TextIOWrapper(io.BytesIO(b"text"))):
-        with pytest.raises(ImageError, match=r'open for reading text; expected .* binary reading; use the mode "rb"'):
+        with pytest.raises(
+            ImageError, match=r'open for binary reading; got a file open in text mode\. Use the mode "rb"'
+        ):
             open_source(stream, LIMIT)
 
 
-def test_a_fifo_a_device_a_folder_and_a_path_that_cannot_be_one(tmp_path):
+def test_paths_that_are_not_regular_files_are_refused(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     for source, words in (
-        (tmp_path / "fifo", "it is not a file"),
-        ("/dev/zero", "it is not a file"),
-        (tmp_path, "it is a folder, not a file"),
-        ("a\0b", "it cannot be opened (The path contains a null character)"),
-        (Path("a\0b"), "it cannot be opened (The path contains a null character)"),
-        ("", "there is no such file"),
-        (tmp_path / "absent", "there is no such file"),
-        (tmp_path / ("a" * 5000), "there is no such file"),
-        ("a.png/b.png", "there is no such file"),
+        (tmp_path / "fifo", "a FIFO, a device or a socket"),
+        ("/dev/zero", "a FIFO, a device or a socket"),
+        (tmp_path, "a folder"),
+        ("a\0b", "a path that cannot be opened (The path contains a null character)"),
+        (Path("a\0b"), "a path that cannot be opened (The path contains a null character)"),
+        ("", "a path that does not exist"),
+        (tmp_path / "absent", "a path that does not exist"),
+        (tmp_path / ("a" * 5000), "a path that does not exist"),
+        ("a.png/b.png", "a path that does not exist"),
     ):
         with pytest.raises(ImageError) as caught:
             open_source(source, LIMIT)
-        assert f"{source}: {words}; expected an image file; check the path" == str(caught.value)
+        assert f"{source}: must be an image file; got {words}. Check the path" == str(caught.value)
 
 
 @pytest.mark.parametrize(
     "url", ["http://localhost/a.png", "https://localhost/a.png", "s3://bucket/a.png", Path("http://localhost/a.png")]
 )
-def test_a_url_is_not_asked_for(url):
-    with pytest.raises(ImageError, match="it is a URL; expected a file on this machine; download it first"):
+def test_a_url_is_not_downloaded(url):
+    with pytest.raises(ImageError, match=r"must be a local file; got a URL\. Download it first"):
         open_source(url, LIMIT)
 
 
@@ -138,6 +142,6 @@ def test_a_url_is_not_asked_for(url):
     ],
 )
 def test_the_error_names_the_source(source, name):
-    assert str(refusal(source, "it is damaged", "a whole one", "copy it")) == (
-        f"{name}: it is damaged; expected a whole one; copy it"
+    assert str(refusal(source, "a damaged file", "an image", "Copy it again")) == (
+        f"{name}: must be an image; got a damaged file. Copy it again"
     )

@@ -25,15 +25,15 @@ IMAGES = np.arange(30, dtype=np.uint8).reshape(5, 3, 2, 1)
 
 @pytest.fixture
 def folder(tmp_path):
-    """A store of five images and one file that could not be read."""
+    """Writes a store of five images and one unreadable file."""
     entries = {f"{k}.png": Entry([k, k, k], f"{k}" * 64, (3, 2, 1)) for k in range(5)}
-    entries["bad.png"] = Entry(None, error="there is no such file")
+    entries["bad.png"] = Entry(None, error="a path that does not exist")
     write_images(tmp_path / "images-1.npy", iter(IMAGES), FORM)
     write_index(tmp_path, FORM, tmp_path / "images-1.npy", entries)
     return tmp_path
 
 
-def test_what_is_read_is_what_was_written(folder):
+def test_round_trip(folder):
     store = read_store(folder)
     assert store is not None
     assert (store.image_format, store.file) == (FORM, folder / "images-1.npy")
@@ -41,18 +41,18 @@ def test_what_is_read_is_what_was_written(folder):
     assert not store.images.flags.writeable
     np.testing.assert_array_equal(store.images, IMAGES)
     assert store.entries["3.png"] == Entry([3, 3, 3], "3" * 64, (3, 2, 1))
-    assert store.entries["bad.png"].error == "there is no such file"
+    assert store.entries["bad.png"].error == "a path that does not exist"
     assert [*store.readable] == [f"{k}.png" for k in range(5)]
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 1234])
-def test_an_array_of_any_length_is_one_that_numpy_reads(tmp_path, count):
+def test_numpy_reads_an_array_of_any_length(tmp_path, count):
     images = np.random.default_rng(0).integers(0, 256, (count, 3, 2, 1), np.uint8)
     write_images(tmp_path / "a.npy", iter(images), FORM)
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy", allow_pickle=False), images)
 
 
-def test_no_image_can_be_read_at_all(tmp_path):
+def test_a_store_without_readable_images(tmp_path):
     write_images(tmp_path / "a.npy", iter([]), FORM)
     write_index(tmp_path, FORM, tmp_path / "a.npy", {"bad.png": Entry(None, error="empty")})
     store = read_store(tmp_path)
@@ -60,7 +60,7 @@ def test_no_image_can_be_read_at_all(tmp_path):
     assert store.images.shape == (0, 3, 2, 1)
 
 
-def test_an_array_that_is_not_finished_leaves_nothing(tmp_path):
+def test_an_interrupted_array_leaves_no_file(tmp_path):
     def images():
         yield IMAGES[0]
         raise KeyboardInterrupt
@@ -70,7 +70,7 @@ def test_an_array_that_is_not_finished_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_there_is_none(tmp_path):
+def test_a_missing_store_is_none(tmp_path):
     assert read_store(tmp_path) is None
     assert read_store(tmp_path / "absent") is None
 
@@ -96,7 +96,7 @@ def test_a_damaged_array_is_none(folder, damage):
 
 
 def write_index_text(folder, text):
-    """With the digest that fits."""
+    """Writes an index with a valid digest."""
     digest = hashlib.sha256(text.encode()).hexdigest()
     (folder / INDEX).write_text(f'{{"sha256": "{digest}", "index": {text}}}')
 
@@ -115,14 +115,14 @@ def test_a_damaged_index_is_none(folder, text, write):
     assert read_store(folder) is None
 
 
-def test_an_index_that_is_no_file_is_none(folder):
+def test_an_index_that_is_not_a_file_is_none(folder):
     (folder / INDEX).unlink()
     os.mkfifo(folder / INDEX)
     assert read_store(folder) is None
 
 
-def test_an_index_with_the_digest_of_another_is_none(folder):
-    """One digit of one checksum, or of one stamp, would pass for an image that was decoded before."""
+def test_an_index_with_a_wrong_digest_is_none(folder):
+    """A changed digit of a checksum or stamp could pass for an image that was decoded before."""
     text = (folder / INDEX).read_text()
     (folder / INDEX).write_text(text.replace('"1.png": [[1, 1, 1]', '"1.png": [[1, 1, 3]'))
     assert (folder / INDEX).read_text() != text
@@ -143,7 +143,7 @@ def test_an_index_with_the_digest_of_another_is_none(folder):
         {"files": []},
     ],
 )
-def test_an_index_of_something_else_is_none(folder, wrong):
+def test_an_invalid_index_with_a_valid_digest_is_none(folder, wrong):
     index = index_of(folder)
     write_index_text(folder, json.dumps(index))
     assert read_store(folder) is not None
@@ -157,7 +157,7 @@ def test_a_store_of_an_earlier_release_is_none(folder):
 
 
 @pytest.mark.parametrize("cases", [150, pytest.param(2_000, marks=pytest.mark.slow)])
-def test_damaged_indexes_are_none_or_what_was_written(folder, cases):
+def test_a_damaged_index_is_none_or_unchanged(folder, cases):
     right, whole = read_store(folder), (folder / INDEX).read_bytes()
     assert right is not None
     for content in damaged(whole, cases):
@@ -166,14 +166,14 @@ def test_damaged_indexes_are_none_or_what_was_written(folder, cases):
         assert store is None or (store.image_format, store.entries) == (right.image_format, right.entries)
 
 
-def test_damaged_indexes_with_a_digest_that_fits_raise_nothing(folder):
+def test_a_damaged_index_with_a_valid_digest_raises_nothing(folder):
     whole = json.dumps(index_of(folder)).encode()
     for content in damaged(whole, 150):
         write_index_text(folder, content.decode("latin-1"))
         read_store(folder)
 
 
-def test_stamps_change_with_size_time_and_rights(tmp_path):
+def test_stamps_change_with_size_time_and_permissions(tmp_path):
     path = tmp_path / "a"
     assert file_stamp(path) is None
     assert file_stamp(tmp_path / "nul\0") is None
@@ -187,7 +187,7 @@ def test_stamps_change_with_size_time_and_rights(tmp_path):
     assert file_stamp(path) == seen[2]
 
 
-def test_left_overs_go_after_a_day_and_those_of_killed_processes_at_once(folder):
+def test_leftovers_are_removed_after_a_day_and_temporaries_at_once(folder):
     names = (
         "images-2.npy",
         "images-old.npy",

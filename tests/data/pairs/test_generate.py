@@ -257,7 +257,7 @@ def test_a_folder_of_image_files(people, tmp_path):
     made = generate_pair_files(str(people), out=tmp_path / "out")
     assert made.csv_path == tmp_path / "out" / "people" / "pairs.csv"
     assert made.lines()[-2] == f"wrote {made.csv_path}"
-    assert made.lines()[-1].startswith("could not be read: p0/3.png: it is no image of a known format")
+    assert made.lines()[-1].startswith("could not be read: p0/3.png: must be one of PNG, JPEG")
     assert made.note.endswith("; 1 files could not be read; split by class")
     manifest = load_pair_file(made.test_path).manifest
     assert manifest["split"] == "class"
@@ -367,9 +367,7 @@ def test_warnings_of_the_folder_and_of_the_parts(people, tmp_path):
     (people / "p0" / "0.png").rename(people / "p0" / "deep" / "0.png")
     made = generate_pair_files(str(people), out=tmp_path / "out")
     assert len(made.warnings) == 2
-    assert made.warnings[0].startswith(
-        "image files that are not directly in the folder of a class are not used: 1 (p0/"
-    )
+    assert made.warnings[0].startswith("image files that are not directly in a class folder are ignored: 1 (p0/")
     assert made.warnings[1].startswith("validation has 8 pairs to choose the threshold by")
 
 
@@ -381,5 +379,5 @@ def test_a_folder_of_images_does_not_replace_a_known_data_set(people, tmp_path):
 
 
 def test_a_form_for_digits_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="and digits is neither"):
+    with pytest.raises(ConfigError, match="got digits"):
         generate_pair_files("digits", out=tmp_path, image_format=ImageFormat((9, 9)))

@@ -376,7 +376,7 @@ def test_what_is_left_out_and_what_is_little_is_said(people, place):
     (people / "a" / "deep").mkdir()
     Image.fromarray(np.zeros((6, 5), np.uint8)).save(people / "a" / "deep" / "1.png")
     expected = (
-        "image files that are not directly in the folder of a class are not used: 1 (a/deep/1.png)",
+        "image files that are not directly in a class folder are ignored: 1 (a/deep/1.png)",
         "validation has 12 pairs to choose the threshold by, and with fewer than 20 that is a matter of luck; add"
         " images",
     )
@@ -413,7 +413,7 @@ def test_a_folder_with_train_and_test_is_the_split_that_it_is(people, place):
         for name in names:
             (people / name).rename(people / part / name)
     opened = load_pairs(str(people))
-    assert "27 grey images of 6x5 in 9 classes (train 18, validation 0, test 9)" in opened.note
+    assert "27 gray images of 6x5 in 9 classes (train 18, validation 0, test 9)" in opened.note
     assert "split by given" not in opened.note
     assert "split as given" in opened.note
     assert opened.train.manifest["split"] == "given"
@@ -502,10 +502,10 @@ def test_two_folds_are_too_few_to_train_on_but_not_to_test_with(people, place):
 
 def test_a_form_for_pair_files_is_refused(place):
     path = saved(place / "my.npz", TRAIN, VALIDATION)
-    with pytest.raises(ConfigError, match=r"my.npz is neither. Leave them out"):
+    with pytest.raises(ConfigError, match=r"my\.npz\. Omit these settings"):
         load_pairs("auto", pairs=path, image_format=ImageFormat((9, 9)))
     manifest = {"source": "mnist", "files": dict(known.PUBLISHED["mnist"].sha256)}
     saved(place / "dataset" / "mnist" / "train_pairs.npz", TRAIN, VALIDATION, manifest=manifest)
     saved(place / "dataset" / "mnist" / "test_pairs.npz", TEST, manifest=manifest)
-    with pytest.raises(ConfigError, match=r"mnist is neither"):
+    with pytest.raises(ConfigError, match=r"got mnist"):
         load_pairs("mnist", image_format=ImageFormat(resize="crop"))

@@ -105,19 +105,22 @@ def test_an_image_that_cannot_be_read_is_named(place):
     (place / "lfw" / "Bob" / "Bob_0003.png").write_text("text")
     with pytest.raises(PairFileError) as caught:
         csv_pairs(place / "list.csv", GREY)
-    for words in ("list.csv: 1 of its 3 images", "lfw/Bob/Bob_0003.png: it is no image", "remove their pairs"):
+    for words in ("list.csv: 1 of its 3 images", "lfw/Bob/Bob_0003.png: must be one of PNG", "remove their pairs"):
         assert words in str(caught.value)
     (place / "lfw" / "Bob" / "Bob_0001.jpg").unlink()
-    with pytest.raises(PairFileError, match=r"txt: 2 of its 5 .*Bob/Bob_0001: there is no such file.*with --images"):
+    with pytest.raises(
+        PairFileError,
+        match=r"txt: 2 of its 5 .*Bob/Bob_0001: must be an image file; got a path that does not exist.*with --images",
+    ):
         lfw_pairs(place / "pairs.txt", place / "lfw", GREY)
 
 
 def test_a_name_too_long_for_a_file_is_not_printed_whole(place):
     (place / "list.csv").write_text(f"img1,img2,similarity\nlfw/{'a' * 5000},lfw/{'b' * 5000},1\n")
-    with pytest.raises(PairFileError, match="lfw/a{196}: there is no such file.*lfw/b{196}: there is no such file"):
+    with pytest.raises(PairFileError, match="lfw/a{196}: must be an image file; .*lfw/b{196}: must be an image file"):
         csv_pairs(place / "list.csv", GREY)
     (place / "pairs.txt").write_text(f"1 1\n{'a' * 5000} 1 2\nAnn_Lee 1 Bob 1\n")
-    with pytest.raises(PairFileError, match=r"2 of its 4 .*\(a{200}: there is no such file"):
+    with pytest.raises(PairFileError, match=r"2 of its 4 .*\(a{200}: must be an image file"):
         lfw_pairs(place / "pairs.txt", place / "lfw", GREY)
 
 

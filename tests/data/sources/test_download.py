@@ -19,7 +19,7 @@ UNTIL_CLOSED = threading.Event()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers each path with its own kind of trouble."""
+    """Answers each path with a different fault."""
 
     def do_GET(self):
         answers = {"/good": CONTENT, "/good.gz": gzip.compress(CONTENT), "/half.gz": gzip.compress(CONTENT)[:-9]}
@@ -58,7 +58,7 @@ def site():
 
 @pytest.fixture(autouse=True)
 def direct(monkeypatch):
-    """No proxy of this machine stands between the tests and their own server."""
+    """Disables proxies between the tests and their server."""
     monkeypatch.setenv("no_proxy", "*")
 
 
@@ -72,7 +72,7 @@ def leaves_nothing(tmp_path, *words):
 
 
 @pytest.mark.parametrize("name", ["good", "good.gz"])
-def test_a_good_file_stands_where_asked(site, tmp_path, name):
+def test_a_valid_file_is_written(site, tmp_path, name):
     path = tmp_path / "new" / "folders" / name
     download(f"{site}/{name}", path, SHA256)
     content = path.read_bytes()
@@ -81,7 +81,7 @@ def test_a_good_file_stands_where_asked(site, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["good", "good.gz"])
-def test_another_content_is_refused(site, tmp_path, name):
+def test_content_with_another_sha256_is_refused(site, tmp_path, name):
     with leaves_nothing(tmp_path, f"{site}/{name}", SHA256, "0" * 64):
         download(f"{site}/{name}", tmp_path / "file", "0" * 64)
 
@@ -95,7 +95,7 @@ def test_a_refused_download_leaves_the_old_file(site, tmp_path):
 
 
 def test_broken_gzip(site, tmp_path):
-    with leaves_nothing(tmp_path, f"{site}/half.gz", "no whole gzip file"):
+    with leaves_nothing(tmp_path, f"{site}/half.gz", "must be a complete gzip file"):
         download(f"{site}/half.gz", tmp_path / "file", SHA256)
 
 
@@ -107,7 +107,7 @@ def test_connection_that_ends_early(site, tmp_path):
 def test_size_cap(site, tmp_path):
     download(f"{site}/good", tmp_path / "file", SHA256, max_bytes=len(CONTENT))
     (tmp_path / "file").unlink()
-    with leaves_nothing(tmp_path, "more than 19,999 bytes"):
+    with leaves_nothing(tmp_path, "at most 19,999 bytes; got more"):
         download(f"{site}/good", tmp_path / "file", SHA256, max_bytes=len(CONTENT) - 1)
 
 
@@ -116,7 +116,7 @@ def test_status_404(site, tmp_path):
         download(f"{site}/absent", tmp_path / "file", SHA256)
 
 
-def test_answer_that_is_no_http(site, tmp_path):
+def test_a_response_that_is_not_http(site, tmp_path):
     with leaves_nothing(tmp_path, f"{site}/garbled"):
         download(f"{site}/garbled", tmp_path / "file", SHA256)
 
@@ -126,7 +126,7 @@ def test_timeout(site, tmp_path):
         download(f"{site}/silent", tmp_path / "file", SHA256, timeout=0.05)
 
 
-def test_nobody_listens(tmp_path):
+def test_connection_refused(tmp_path):
     with socket.socket() as bound_but_deaf:
         bound_but_deaf.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound_but_deaf.getsockname()[1]}/file"
@@ -134,7 +134,7 @@ def test_nobody_listens(tmp_path):
             download(url, tmp_path / "file", SHA256)
 
 
-def test_no_place_to_write(site, tmp_path):
+def test_unwritable_destination(site, tmp_path):
     (tmp_path / "a-file").write_bytes(b"")
     with pytest.raises(DatasetError, match="a-file"):
         download(f"{site}/good", tmp_path / "a-file" / "below", SHA256)

@@ -7,7 +7,7 @@ from siamese_tf.data.sources.file_names import is_unusual_name, natural_order, s
 BYTES = os.fsdecode(b"\xe4.png")  # Latin-1
 
 
-def test_numbers_are_ordered_by_value_and_before_words():
+def test_numbers_are_ordered_by_value_and_before_letters():
     names = ["s10", "b", "A", "s2", "a", "10", "9", "s2a"]
     assert sorted(names, key=natural_order) == ["9", "10", "A", "a", "b", "s2", "s2a", "s10"]
 

@@ -24,7 +24,7 @@ def test_natural_order(tmp_path):
     assert not found.has_parts
 
 
-def test_what_is_deeper_or_beside_the_classes_is_unused(tmp_path):
+def test_images_below_or_beside_class_folders_are_unused(tmp_path):
     place(tmp_path, "a/1.png", "a/more/10.png", "a/more/2.JPG", "a/more/notes.txt", "a/.hidden/1.png", "a/more/.x.png")
     place(tmp_path, "top.png", "b/2", "b/deep/deeper/3.heic", "notes.txt")
     found = find_images(tmp_path)
@@ -56,15 +56,15 @@ def test_train_validation_and_test_are_parts(tmp_path, names, parts):
 
 
 @pytest.mark.parametrize("image", ["test/1.png", "train/1", "cats/1.png"])
-def test_folders_are_classes_where_one_has_images_itself(tmp_path, image):
-    """Classes may be called train and test, as of railways and of school."""
+def test_folders_are_classes_if_one_has_images(tmp_path, image):
+    """Classes may be named train and test."""
     found = find_images(place(tmp_path, "train/a/1.png", "test/a/1.png", image))
     assert (found.has_parts, [*found.files]) == (False, [image])
     assert sorted(found.unused) == ["test/a/1.png", "train/a/1.png"]
 
 
 @pytest.mark.parametrize("names", [("train/a/1.png",), ("test/a/1.png", "val/b/1.png"), ("training/a/1.png", "test/1")])
-def test_no_parts_without_train_and_another(tmp_path, names):
+def test_a_split_needs_train_and_another_folder(tmp_path, names):
     assert not find_images(place(tmp_path, *names)).has_parts
 
 
@@ -74,7 +74,7 @@ def test_images_beside_the_parts_are_unused(tmp_path):
     assert sorted(found.unused) == ["extra/a/1.png", "top.png", "train/a/b/1.png"]
 
 
-def test_a_part_that_leaves_the_folder_is_refused(tmp_path):
+def test_a_split_linked_to_outside_is_refused(tmp_path):
     place(tmp_path, "out/a/1.png", "in/train/a/1.png", "in/train/b/1.png")
     (tmp_path / "in" / "test").symlink_to(tmp_path / "out")
     found = find_images(tmp_path / "in")
@@ -82,7 +82,7 @@ def test_a_part_that_leaves_the_folder_is_refused(tmp_path):
     assert [*found.files] == ["train/a/1.png", "train/b/1.png"]
 
 
-def test_a_folder_deeper_down_that_may_not_be_opened_is_listed(tmp_path):
+def test_an_unreadable_nested_folder_is_listed(tmp_path):
     place(tmp_path, "a/1.png", "a/deep/1.png")
     (tmp_path / "a" / "deep").chmod(0)
     try:
@@ -90,7 +90,7 @@ def test_a_folder_deeper_down_that_may_not_be_opened_is_listed(tmp_path):
             pytest.skip("this user may open anything")
         found = find_images(tmp_path)
         assert [*found.refused] == ["a/deep"]
-        assert found.refused["a/deep"].startswith("it cannot be opened")
+        assert found.refused["a/deep"].startswith("must be readable; got ")
     finally:
         (tmp_path / "a" / "deep").chmod(0o755)
 
@@ -103,18 +103,18 @@ def test_folders_that_cannot_be_walked_are_listed(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "walk", walk)
     add_unused(found := FoundImages(), tmp_path, "a/deep")
     assert (found.unused, [*found.refused]) == ([], ["a/deep/x\\n/y"])
-    assert found.refused["a/deep/x\\n/y"].startswith("it cannot be opened (Permission denied)")
+    assert found.refused["a/deep/x\\n/y"].startswith("must be readable; got Permission denied. ")
 
 
-def test_the_line_of_what_is_not_used(tmp_path):
+def test_unused_line(tmp_path):
     place(tmp_path, *(f"a/deep/{k}.png" for k in range(4)))
-    line = "image files that are not directly in the folder of a class are not used: "
+    line = "image files that are not directly in a class folder are ignored: "
     assert find_images(tmp_path).unused_line() == line + "4 (a/deep/0.png, a/deep/1.png, a/deep/2.png, ...)"
     assert FoundImages(unused=["a\n.png"]).unused_line() == line + "1 (a\\n.png)"
 
 
-def test_the_search_for_what_is_not_used_comes_to_an_end(tmp_path):
-    """As in a home folder, which somebody names by mistake."""
+def test_the_search_for_unused_files_is_bounded(tmp_path):
+    """Bounds the search if, for example, the home folder is named by mistake."""
     place(tmp_path, *(f"{k}/deep/deeper/1.png" for k in range(5)))
     found = FoundImages(folders_left=3)
     add_unused(found, tmp_path)

@@ -20,7 +20,7 @@ def header(*shape, code=8, ndim=None):
 
 @pytest.fixture
 def refuse(tmp_path):
-    """Writes the content, expects the refusal to name the file and all the words, and returns the message."""
+    """Writes the content and checks that the error names the file and contains all words; returns the message."""
 
     def check(content, *words, name="hostile-idx", sha256=None):
         path = tmp_path / name
@@ -28,7 +28,7 @@ def refuse(tmp_path):
         with pytest.raises(DatasetError) as caught:
             read_idx(path, sha256)
         message = str(caught.value)
-        for word in (str(path), "expected", *words):
+        for word in (str(path), "must be ", "; got ", *words):
             assert word in message
         return message
 
@@ -36,7 +36,7 @@ def refuse(tmp_path):
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_pencil_example_plain_and_gzip(tmp_path, pack):
+def test_worked_example_plain_and_gzip(tmp_path, pack):
     path = tmp_path / "name-says-nothing"
     path.write_bytes(pack(PENCIL))
     values = read_idx(path, hashlib.sha256(PENCIL).hexdigest())
@@ -60,9 +60,11 @@ def test_idx_sha256_of_a_strided_array():
 
 
 def test_missing_file_and_directory(tmp_path):
-    with pytest.raises(DatasetError, match=r"absent: there is no such file.*check the path"):
+    with pytest.raises(
+        DatasetError, match=r"absent: must be an IDX file; got a path that does not exist.*Check the path"
+    ):
         read_idx(tmp_path / "absent")
-    with pytest.raises(DatasetError, match="not a file"):
+    with pytest.raises(DatasetError, match="a path that is not a file"):
         read_idx(tmp_path)
 
 
@@ -70,7 +72,7 @@ def test_missing_file_and_directory(tmp_path):
     "content", [b"", b"\x00", b"\x00\x00\x08", b"\x89PNG\r\n\x1a\n", b"<html>no mnist here</html>"]
 )
 def test_not_an_idx_file(refuse, content):
-    refuse(content, "begins with", "00 00 08", "fetch it again")
+    refuse(content, "starts with", "00 00 08", "Download it again")
 
 
 @pytest.mark.parametrize(("code", "name"), [(9, "int8"), (13, "float32"), (0, "unknown"), (255, "unknown")])
@@ -84,32 +86,32 @@ def test_number_of_dimensions(refuse, ndim):
 
 
 def test_header_that_ends_early(refuse):
-    refuse(PENCIL[:10], "ends after 10 bytes", "header of 16")
-    refuse(gzip.compress(PENCIL[:10]), "ends after 10 bytes", "header of 16")
+    refuse(PENCIL[:10], "got 10 bytes", "header of 16 bytes")
+    refuse(gzip.compress(PENCIL[:10]), "got 10 bytes", "header of 16 bytes")
 
 
 def test_fewer_values_than_declared(refuse):
-    refuse(PENCIL[:-1], "at most 11 bytes", "12 for the shape (2, 2, 3)")
-    refuse(gzip.compress(PENCIL[:-1]), "11 bytes of values follow", "12 for the shape (2, 2, 3)")
+    refuse(PENCIL[:-1], "at most 11 bytes", "12 bytes of values for the shape (2, 2, 3)")
+    refuse(gzip.compress(PENCIL[:-1]), "got 11 bytes", "12 bytes of values for the shape (2, 2, 3)")
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_bytes_after_the_values(refuse, pack):
-    refuse(pack(PENCIL + b"x"), "more bytes", "12 for the shape (2, 2, 3)")
+    refuse(pack(PENCIL + b"x"), "more bytes", "12 bytes of values for the shape (2, 2, 3)")
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 @pytest.mark.parametrize("shape", [(2**32 - 1, 2**10, 2**10), (2**32 - 1,) * 4, (2**16, 2**16, 2**16, 2**16), (10**9,)])
-def test_a_header_that_declares_far_too_much_takes_no_memory(refuse, pack, shape):
+def test_an_excessive_declared_size_allocates_no_memory(refuse, pack, shape):
     tracemalloc.start()
     try:
-        refuse(pack(header(*shape) + bytes(100)), "at most", str(shape), "fetch it again")
+        refuse(pack(header(*shape) + bytes(100)), "at most", str(shape), "Download it again")
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
         tracemalloc.stop()
 
 
-def test_a_small_gzip_that_goes_on_forever_is_cut(refuse):
+def test_a_gzip_bomb_is_not_unpacked_to_its_end(refuse):
     bomb = gzip.compress(header(1000) + bytes(50 * 2**20))
     tracemalloc.start()
     try:
@@ -119,40 +121,42 @@ def test_a_small_gzip_that_goes_on_forever_is_cut(refuse):
         tracemalloc.stop()
 
 
-def test_a_gzip_that_expands_too_far_or_to_another_size_is_not_unpacked(refuse, monkeypatch):
+def test_a_gzip_of_excessive_or_wrong_size_is_not_unpacked(refuse, monkeypatch):
     monkeypatch.setattr("siamese_tf.data.sources.idx._SLACK", 1000)
     monkeypatch.setattr("siamese_tf.data.sources.idx._read_header", lambda path, stream: (stream.read(8), (2_000_000,)))
     bomb = gzip.compress(header(2_000_000) + bytes(2_000_000))
-    refuse(bomb, "it can hold at most", "2,000,000")
+    refuse(bomb, "got at most", "2,000,000")
     random = np.random.default_rng(0).bytes(100_000)
-    refuse(gzip.compress(random), "ends with a size of 100,000 bytes", "8 and 2,000,000 for the shape", "gunzip")
+    refuse(
+        gzip.compress(random), "declares a total of 100,000 bytes", "8 bytes of header and 2,000,000 bytes", "gunzip"
+    )
 
 
 def test_every_truncation_of_a_gzip_is_refused(refuse):
     packed = gzip.compress(PENCIL)
     for size in range(2, len(packed)):
-        refuse(packed[:size], "gzip data is broken", "fetch it again")
+        refuse(packed[:size], "damaged gzip data", "Download it again")
 
 
 def test_wrong_checksum_and_wrong_length_in_the_gzip_tail(refuse):
     packed = gzip.compress(PENCIL)
-    refuse(packed[:-8] + b"\0\0\0\0" + packed[-4:], "gzip data is broken", "CRC")
-    refuse(packed[:-4] + b"\0\0\0\0", "gzip data is broken", "ength")
+    refuse(packed[:-8] + b"\0\0\0\0" + packed[-4:], "damaged gzip data", "CRC")
+    refuse(packed[:-4] + b"\0\0\0\0", "damaged gzip data", "ength")
 
 
 def test_garbage_after_the_gzip(refuse):
-    refuse(gzip.compress(PENCIL) + b"garbage", "gzip data is broken")
+    refuse(gzip.compress(PENCIL) + b"garbage", "damaged gzip data")
 
 
 def test_broken_deflate_stream(refuse):
     packed = gzip.compress(PENCIL)
-    refuse(packed[:10] + b"\xff" * 20 + packed[-8:], "gzip data is broken")
+    refuse(packed[:10] + b"\xff" * 20 + packed[-8:], "damaged gzip data")
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_wrong_hash(refuse, pack):
     found = hashlib.sha256(PENCIL).hexdigest()
-    refuse(pack(PENCIL), "SHA-256", found, "0" * 64, "fetch it again", sha256="0" * 64)
+    refuse(pack(PENCIL), "SHA-256", found, "0" * 64, "download it again", sha256="0" * 64)
 
 
 def test_unreadable_file(tmp_path, monkeypatch):
@@ -163,5 +167,7 @@ def test_unreadable_file(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("siamese_tf.data.sources.idx.open_regular", denied)
-    with pytest.raises(DatasetError, match=r"values: it cannot be read \(Permission denied\)"):
+    with pytest.raises(
+        DatasetError, match=r"values: must be a readable file; got Permission denied\. Check its permissions"
+    ):
         read_idx(path)

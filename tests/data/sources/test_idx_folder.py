@@ -25,7 +25,7 @@ def idx_bytes(values):
 
 @pytest.fixture
 def parts(tmp_path):
-    """Four small parts, written into tmp_path in four ways: plain or gzip, with a hyphen or a dot."""
+    """Writes the four files to tmp_path, plain or gzip, with a hyphen or a dot in the name."""
     parts = small_parts()
     ways = ["hyphen", "hyphen.gz", "dot", "dot.gz"]
     for (part, values), way in zip(parts.items(), ways, strict=True):
@@ -51,7 +51,7 @@ def test_nothing_is_found_in_other_places(tmp_path):
     assert find_idx_files(tmp_path / "absent") == {}
 
 
-def test_the_plain_file_goes_before_the_gzip(tmp_path, parts):
+def test_the_plain_file_takes_precedence_over_the_gzip(tmp_path, parts):
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx_bytes(np.zeros(5, np.uint8)))
     assert read_idx_folder(tmp_path)["train-labels-idx1-ubyte"].tolist() == [0] * 5
 
@@ -67,7 +67,7 @@ def test_hashes_are_checked(tmp_path, parts):
     sha256 = {part: idx_sha256(values) for part, values in parts.items()}
     assert tuple(read_idx_folder(tmp_path, sha256)) == PARTS
     sha256["t10k-labels-idx1-ubyte"] = "0" * 64
-    with pytest.raises(DatasetError, match=r"t10k-labels.idx1-ubyte.gz: the SHA-256"):
+    with pytest.raises(DatasetError, match=r"t10k-labels.idx1-ubyte.gz: must be the published file.* got the SHA-256"):
         read_idx_folder(tmp_path, sha256)
 
 
@@ -75,13 +75,13 @@ def test_missing_files_are_named(tmp_path, parts):
     (tmp_path / "train-images-idx3-ubyte").unlink()
     (tmp_path / "t10k-labels.idx1-ubyte.gz").unlink()
     with pytest.raises(
-        DatasetError, match=r"no train-images-idx3-ubyte, no t10k-labels-idx1-ubyte; expected"
+        DatasetError, match=r"each plain or \.gz; got no train-images-idx3-ubyte, no t10k-labels-idx1-ubyte\."
     ) as caught:
         read_idx_folder(tmp_path)
     assert str(tmp_path) in str(caught.value)
 
 
-def test_stack_pencil_example():
+def test_stack_worked_example():
     parts = {
         "train-images-idx3-ubyte": np.array([[[1, 2]], [[3, 4]]], np.uint8),
         "train-labels-idx1-ubyte": np.array([7, 0], np.uint8),
@@ -111,32 +111,32 @@ def test_stack_without_test_images():
 
 
 @pytest.mark.parametrize("size", [(), (4,), (4, 6, 2), (4, 6, 4), (0, 6), (4, 0)])
-def test_stack_refuses_shapes_that_are_no_images(size):
-    with pytest.raises(DatasetError, match=r"here, train files: the images have the shape .* expected \(n, height"):
+def test_stack_refuses_invalid_image_shapes(size):
+    with pytest.raises(DatasetError, match=r"here, train files: images must have shape \(n, height, width\), .*; got "):
         stack_parts(small_parts(size=size), "here")
 
 
 @pytest.mark.parametrize("prefix", ["train", "t10k"])
-def test_stack_refuses_labels_that_do_not_count_up(prefix):
+def test_stack_refuses_another_number_of_labels(prefix):
     parts = small_parts()
     parts[f"{prefix}-labels-idx1-ubyte"] = np.zeros(4, np.uint8)
-    with pytest.raises(DatasetError, match=rf"{prefix} files: [53] images, but labels of the shape \(4,\)"):
+    with pytest.raises(DatasetError, match=rf"{prefix} files: labels must have shape \([53],\), .*; got \(4,\)"):
         stack_parts(parts, "here")
 
 
 def test_stack_refuses_labels_with_two_dimensions():
     parts = small_parts()
     parts["train-labels-idx1-ubyte"] = np.zeros((5, 1), np.uint8)
-    with pytest.raises(DatasetError, match=r"5 images, but labels of the shape \(5, 1\)"):
+    with pytest.raises(DatasetError, match=r"labels must have shape \(5,\), .*; got \(5, 1\)"):
         stack_parts(parts, "here")
 
 
 def test_stack_refuses_two_sizes():
     parts = small_parts() | {"t10k-images-idx3-ubyte": np.zeros((3, 6, 4), np.uint8)}
-    with pytest.raises(DatasetError, match=r"training images are \(4, 6, 1\), the test images \(6, 4, 1\)"):
+    with pytest.raises(DatasetError, match=r"must have the same .*; got \(4, 6, 1\) and \(6, 4, 1\)"):
         stack_parts(parts, "here")
 
 
 def test_stack_refuses_no_training_images():
-    with pytest.raises(DatasetError, match="no training images"):
+    with pytest.raises(DatasetError, match="number of training images must be 1 or more"):
         stack_parts(small_parts(train=0), "here")

@@ -28,7 +28,7 @@ def draw(path, seed=0, size=(4, 3), mode="L"):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three people; s10 has one picture."""
+    """Draws images of three people; s10 has one image."""
     for seed, name in enumerate(("s10/1.png", "s2/10.pgm", "s2/9.png", "s1/a.bmp", "s1/b.PNG")):
         draw(tmp_path / "people" / name, seed)
     return tmp_path / "people"
@@ -46,7 +46,7 @@ def test_classes_and_files_in_natural_order(folder):
 
 
 def test_by_suffix_or_content(folder):
-    """A picture without a suffix counts, and so does a text that claims to be one; a text that does not, is none."""
+    """An image without a suffix is listed, and so is a text file with an image suffix; other text files are not."""
     draw(folder / "s1" / "c.png").tofile(folder / "s1" / "d")
     (folder / "s1" / "c.png").rename(folder / "s1" / "c")
     for name in ("Thumbs.db", "notes.txt", "list.csv", "empty"):
@@ -55,10 +55,10 @@ def test_by_suffix_or_content(folder):
     found = read_image_folder(folder)
     assert [path for path in found.paths if path.startswith("s1/")] == ["s1/a.bmp", "s1/b.PNG", "s1/c"]
     (line,) = found.unreadable
-    assert line.startswith("s1/e.jpg: it is no image of a known format; expected PNG")
+    assert line.startswith("s1/e.jpg: must be one of PNG, JPEG")
 
 
-def test_hidden_files_and_folders_and_deeper_ones_are_passed_over(folder):
+def test_hidden_and_nested_files_are_skipped(folder):
     for name in ("s1/.hidden.png", ".git/1.png", "s1/deeper/1.png", "s1/looks-like.png/1.png", "top.png"):
         draw(folder / name)
     (folder / "empty").mkdir()
@@ -67,7 +67,7 @@ def test_hidden_files_and_folders_and_deeper_ones_are_passed_over(folder):
     assert [line.split(": ")[1] for line in found.warnings] == ["3 (s1/deeper/1.png, s1/looks-like.png/1.png, top.png)"]
 
 
-def test_links_within_the_folder_count_and_those_that_leave_it_are_refused(folder, tmp_path):
+def test_links_within_the_folder_are_read_and_others_refused(folder, tmp_path):
     draw(tmp_path / "secret" / "1.png", 99)
     (folder / "s1" / "out.png").symlink_to(tmp_path / "secret" / "1.png")
     (folder / "s1" / "in.png").symlink_to(folder / "s2" / "9.png")
@@ -81,7 +81,7 @@ def test_links_within_the_folder_count_and_those_that_leave_it_are_refused(folde
     refused = dict(line.split(": ", 1) for line in found.unreadable)
     assert sorted(refused) == ["others", "s1/dangling.png", "s1/out.png", "s1/zero.png"]
     for name in ("others", "s1/out.png", "s1/zero.png"):
-        assert refused[name] == "it is a link that leaves the folder; copy what it points to into the folder"
+        assert refused[name] == "must be inside the folder; got a link to outside it. Copy the target into the folder"
 
 
 def test_the_folder_itself_may_be_a_link(folder, tmp_path):
@@ -89,71 +89,73 @@ def test_the_folder_itself_may_be_a_link(folder, tmp_path):
     assert len(read_image_folder(tmp_path / "link").paths) == 5
 
 
-def test_a_pipe_is_not_waited_for(folder):
+def test_a_fifo_does_not_block(folder):
     os.mkfifo(folder / "s1" / "pipe.png")
     os.mkfifo(folder / "s1" / "pipe")
-    assert [line.split(";")[0] for line in read_image_folder(folder).unreadable] == ["s1/pipe.png: it is not a file"]
+    assert list(read_image_folder(folder).unreadable) == [
+        "s1/pipe.png: must be an image file; got a FIFO, a device or a socket. Check the path"
+    ]
 
 
-def test_names_that_are_not_utf8_are_left_out(folder):
+def test_names_that_are_not_utf8_are_skipped(folder):
     draw(folder / "s1" / "c.png")
     try:
         os.rename(folder / "s1" / "c.png", os.path.join(os.fsencode(folder), b"s1", b"\xe4.png"))
     except OSError:
         pytest.skip("this file system has only names in UTF-8")
     found = read_image_folder(folder)
-    assert found.unreadable == ("s1/\\xe4.png: its name is not UTF-8, or has control characters; rename it",)
+    assert found.unreadable == ("s1/\\xe4.png: name must be UTF-8 without control characters. Rename it",)
     assert len(found.paths) == 5
 
 
 @pytest.mark.parametrize(("name", "shown"), [("a\n.png", r"a\n.png"), ("\x1b[1m.png", r"\x1b[1m.png"), ("\r", r"\r")])
-def test_names_with_control_characters_are_left_out(folder, name, shown):
-    """They would break the lines of a list and of a message; a narrow space, as in names of screenshots, does not."""
+def test_names_with_control_characters_are_skipped(folder, name, shown):
+    """Control characters would break lists and messages; a narrow space, as in names of screenshots, does not."""
     draw(folder / "s1" / "c\u202f1.png")
     draw(folder / "s1" / "d.png", 9)
     (folder / "s1" / "d.png").rename(folder / "s1" / name)
     (folder / "s10").rename(folder / "s1\n0")
     found = read_image_folder(folder)
     assert found.unreadable == tuple(
-        f"{where}: its name is not UTF-8, or has control characters; rename it" for where in (f"s1/{shown}", r"s1\n0")
+        f"{where}: name must be UTF-8 without control characters. Rename it" for where in (f"s1/{shown}", r"s1\n0")
     )
     assert "s1/c\u202f1.png" in found.paths
 
 
-def test_links_that_lead_to_themselves_stop_nothing(folder):
+def test_circular_links_are_skipped(folder):
     for name in ("me", "s2/me.png", "s2/me"):
         (folder / name).symlink_to(Path(name).name)
     found = read_image_folder(folder)
-    assert [line.split(" (")[0] for line in found.unreadable] == [
-        f"{name}: it cannot be opened" for name in ("me", "s2/me", "s2/me.png")
+    assert [line.split(";")[0] for line in found.unreadable] == [
+        f"{name}: must be readable" for name in ("me", "s2/me", "s2/me.png")
     ]
     assert len(found.paths) == 5
 
 
-def test_formats_that_are_not_read_are_named_with_the_cure(folder):
+def test_unsupported_formats_are_listed_with_a_hint(folder):
     for suffix in ("HEIC", "heif", "avif", "jp2"):
         (folder / "s1" / f"c.{suffix}").write_bytes(b"\0\0\0\x18ftypheic")
     draw(folder / "s1" / "c.png")
-    (folder / "s1" / "c.png").rename(folder / "s1" / "d.heic")  # a PNG, whatever its name
+    (folder / "s1" / "c.png").rename(folder / "s1" / "d.heic")  # a PNG despite its name
     found = read_image_folder(folder)
     assert found.unreadable == tuple(
-        f"s1/c.{suffix}: .{suffix.lower()} is not read; convert it to PNG or JPEG"
+        f"s1/c.{suffix}: must be in a supported format; got .{suffix.lower()}. Convert it to PNG or JPEG"
         for suffix in ("avif", "HEIC", "heif", "jp2")
     )
     assert "s1/d.heic" in found.paths
 
 
-def test_a_folder_that_may_not_be_opened(folder):
+def test_an_unreadable_folder(folder):
     (folder / "s10").chmod(0)
     try:
         if os.access(folder / "s10", os.R_OK):
             pytest.skip("this user may open anything")
-        assert read_image_folder(folder).unreadable[0].startswith("s10: it cannot be opened")
+        assert read_image_folder(folder).unreadable[0].startswith("s10: must be readable; got ")
     finally:
         (folder / "s10").chmod(0o755)
 
 
-def test_a_class_without_a_readable_image_is_none(folder):
+def test_a_folder_without_a_readable_image_is_not_a_class(folder):
     (folder / "s2" / "9.png").write_text("text")
     (folder / "s2" / "10.pgm").write_bytes(b"P5 9 9 255\n")
     found = read_image_folder(folder)
@@ -162,14 +164,14 @@ def test_a_class_without_a_readable_image_is_none(folder):
     assert [line.split(":")[0] for line in found.unreadable] == ["s2/9.png", "s2/10.pgm"]
 
 
-def test_grey_only_if_all_are(folder):
+def test_gray_only_if_all_images_are(folder):
     assert read_image_folder(folder).images.shape == (5, 4, 3, 1)
     draw(folder / "s1" / "c.png", mode="RGB")
     assert read_image_folder(folder).images.shape == (6, 4, 3, 3)
     assert read_image_folder(folder, ImageFormat(color="grey")).images.shape == (6, 4, 3, 1)
 
 
-def test_the_size_all_share_or_the_usual_one_or_the_one_asked_for(folder):
+def test_the_size_is_shared_default_or_requested(folder):
     draw(folder / "s1" / "c.png", size=(3, 4))
     found = read_image_folder(folder)
     assert (found.image_format.size, found.resized) == ((112, 112), 6)
@@ -178,7 +180,7 @@ def test_the_size_all_share_or_the_usual_one_or_the_one_asked_for(folder):
     np.testing.assert_array_equal(found.images[2], load_image(folder / "s1" / "c.png", 4, 3, 1, "crop"))
 
 
-def test_the_digest_knows_paths_and_bytes(folder, tmp_path):
+def test_the_digest_depends_on_paths_and_bytes(folder, tmp_path):
     first = read_image_folder(folder).sha256
     folder = folder.rename(tmp_path / "elsewhere")
     assert read_image_folder(folder).sha256 == first
@@ -188,13 +190,13 @@ def test_the_digest_knows_paths_and_bytes(folder, tmp_path):
     assert len({first, moved, read_image_folder(folder).sha256}) == 3
 
 
-def test_nothing_to_be_found(tmp_path):
+def test_an_empty_folder_is_an_error(tmp_path):
     (tmp_path / "folder" / "empty").mkdir(parents=True)
     with pytest.raises(DatasetError) as caught:
         read_image_folder(tmp_path / "folder")
     for word in (
-        f"{tmp_path / 'folder'}: there is no train-images",
-        "sub-folder for each class",
+        f"{tmp_path / 'folder'}: must have the four IDX files train-images",
+        "one subfolder of image files",
         ".png",
         "name another",
     ):
@@ -204,14 +206,17 @@ def test_nothing_to_be_found(tmp_path):
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        (["1.png"], ["not used: 1 (1.png)", "move the images of each class into its own subfolder"]),
-        (["in/a/1.png", "in/b/1.png"], ["one sub-folder for each", "2 (in/a/1.png, in/b/1.png)", "classes: {}/in"]),
-        (["train/a/1.png", "train/b/1.png"], ["classes: {}/train"]),
-        (["x/y/a/1.png", "x/y/b/1.png", "x/y/b/2.png", "x/z/b/2.png"], [", ...)", "classes: {}/x/y or {}/x/z"]),
-        (["all/1.png", "in/a/1.png", "in/b/1.png"], ["all of the class all", "not used: 2 (", "classes: {}/in"]),
-        (["train/x/a/1.png", "train/x/b/1.png", "test/x/a/1.png"], ["classes: {}/train/x or {}/test/x"]),
-        (["in/train/a/1.png", "in/test/a/1.png", "in/odd/a/1.png"], ["classes: {}/in"]),
-        (["train/a/1.png", "in/test/a/1.png"], ["classes: {}/in/test or {}/train"]),
+        (["1.png"], ["ignored: 1 (1.png)", "Move the images of each class into its own subfolder"]),
+        (
+            ["in/a/1.png", "in/b/1.png"],
+            ["one subfolder per class", "2 (in/a/1.png, in/b/1.png)", "class folders: {}/in"],
+        ),
+        (["train/a/1.png", "train/b/1.png"], ["class folders: {}/train"]),
+        (["x/y/a/1.png", "x/y/b/1.png", "x/y/b/2.png", "x/z/b/2.png"], [", ...)", "class folders: {}/x/y or {}/x/z"]),
+        (["all/1.png", "in/a/1.png", "in/b/1.png"], ["all of the class all", "ignored: 2 (", "class folders: {}/in"]),
+        (["train/x/a/1.png", "train/x/b/1.png", "test/x/a/1.png"], ["class folders: {}/train/x or {}/test/x"]),
+        (["in/train/a/1.png", "in/test/a/1.png", "in/odd/a/1.png"], ["class folders: {}/in"]),
+        (["train/a/1.png", "in/test/a/1.png"], ["class folders: {}/in/test or {}/train"]),
     ],
 )
 def test_folders_that_are_deeper_than_expected_are_named(tmp_path, files, words):
@@ -239,18 +244,20 @@ def test_a_folder_without_parts_has_none(folder):
     assert read_image_folder(folder).part is None
 
 
-def test_all_fail(folder):
+def test_no_readable_image_is_an_error(folder):
     for path in folder.rglob("*.*"):
         path.write_text("text")
     with pytest.raises(
-        DatasetError, match=r"0 of 5 image files can be read \(the first that cannot: s1/a.bmp: it is no"
+        DatasetError, match=r"0 readable of 5 image files \(first unreadable file: s1/a.bmp: must be one of PNG"
     ):
         read_image_folder(folder)
 
 
-def test_one_class_is_too_few(tmp_path):
+def test_one_class_is_an_error(tmp_path):
     draw(tmp_path / "folder" / "cats" / "1.png")
-    with pytest.raises(DatasetError, match=r"1 of 1 image files can be read, all of the class cats; expected .* two"):
+    with pytest.raises(
+        DatasetError, match=r"2 or more classes, .*; got 1 readable of 1 image files, all of the class cats"
+    ):
         read_image_folder(tmp_path / "folder")
 
 
@@ -269,13 +276,13 @@ def test_att_faces():
     ("name", "odd", "shown"),
     [
         ("M\u00fcller", False, "M\u00fcller"),
-        ("M\udcc3\udcbcller", False, "M\u00fcller"),  # the same bytes, as Python has them in the locale C
+        ("M\udcc3\udcbcller", False, "M\u00fcller"),  # the same bytes, as decoded in the C locale
         ("M\udcfcller", True, "M\\xfcller"),
         ("a\nb", True, "a\\nb"),
         ("a\ud800b", True, None),
     ],
 )
-def test_a_name_is_judged_by_its_bytes_whatever_the_locale(name, odd, shown):
+def test_names_are_checked_by_their_bytes_in_any_locale(name, odd, shown):
     assert is_unusual_name(name) is odd
     if shown is not None:
         assert shown_name(name) == shown

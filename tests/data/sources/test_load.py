@@ -35,7 +35,7 @@ def fill(folder):
 
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
-    """A machine that holds no data set and has no network, in which both known sets are the small one."""
+    """Simulates a machine without data sets and network; both published data sets are the small one."""
 
     def no_network(url, timeout):
         raise URLError("no network in this test")
@@ -71,7 +71,7 @@ def test_digits():
     assert not source.is_test.any()
     assert source.class_names == ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
     np.testing.assert_array_equal(source.labels, load_digits().target)
-    assert source.note == "using digits from scikit-learn, 1,797 grey images of 8x8"
+    assert source.note == "using digits from scikit-learn, 1,797 gray images of 8x8"
     assert source.files["digits-images"] == hashlib.sha256(source.images.tobytes()).hexdigest()
 
 
@@ -96,29 +96,29 @@ def test_known_set_by_name(place, name):
     assert source.class_names == ("nought", "one", "two", "three", "four")
     assert source.files == PUBLISHED[name].sha256
     assert source.origin == str(folder)
-    assert source.note == f"using {name} from {folder}, 6 grey images of 2x3"
+    assert source.note == f"using {name} from {folder}, 6 gray images of 2x3"
 
 
-def test_a_name_never_turns_into_another(place):
+def test_a_name_never_falls_back_to_another(place):
     for name in ("mnist", "fashion-mnist"):
-        with pytest.raises(DatasetError, match=f"{name} was not found.*--dataset digits"):
+        with pytest.raises(DatasetError, match=f"{name} was not found in .*--dataset digits"):
             load_source(name)
 
 
-def test_auto_is_mnist_where_it_stands(place, monkeypatch):
+def test_auto_is_mnist_if_available(place, monkeypatch):
     folder = fill(place / "environment" / "mnist")
     monkeypatch.setenv("SIAMESE_TF_DATA", str(place / "environment"))
     source = load_source("auto")
     assert source.name == "mnist"
-    assert source.note == f"auto: using mnist from {folder}, 6 grey images of 2x3"
+    assert source.note == f"auto: using mnist from {folder}, 6 gray images of 2x3"
 
 
-def test_auto_is_digits_elsewhere(place):
+def test_auto_is_digits_without_mnist(place):
     source = load_source("auto")
     assert_consistent(source)
     assert source.name == "digits"
     assert source.note.startswith(
-        "auto: using digits from scikit-learn, 1,797 grey images of 8x8, because mnist was not"
+        "auto: using digits from scikit-learn, 1,797 gray images of 8x8, because mnist was not"
     )
     assert "no network in this test" in source.note
 
@@ -127,13 +127,15 @@ def test_auto_with_a_folder_that_lacks_mnist(place):
     (place / "given").mkdir()
     source = load_source("auto", place / "given")
     assert source.name == "digits"
-    assert "given holds no mnist" in source.note
+    assert "mnist must be a folder with train-images" in source.note
 
 
-def test_auto_does_not_pass_over_a_corrupt_copy(place):
+def test_auto_does_not_skip_a_corrupt_copy(place):
     folder = fill(place / "given" / "mnist")
     (folder / "train-labels-idx1-ubyte.gz").write_bytes(b"\x1f\x8bbroken")
-    with pytest.raises(DatasetError, match=r"train-labels-idx1-ubyte.gz: its gzip data is broken"):
+    with pytest.raises(
+        DatasetError, match=r"train-labels-idx1-ubyte.gz: must be a complete gzip file; got damaged gzip data"
+    ):
         load_source("auto", place / "given")
 
 
@@ -148,7 +150,7 @@ def test_folder_of_idx_files(place):
     assert source.files == {part: idx_sha256(values) for part, values in PARTS.items()}
 
 
-def test_folder_here(place, monkeypatch):
+def test_current_folder(place, monkeypatch):
     monkeypatch.chdir(fill(place / "mnist"))
     assert load_source(".").name == "mnist"
     monkeypatch.chdir(place)
@@ -159,22 +161,22 @@ def test_folder_here(place, monkeypatch):
 
 def test_empty_folder(place):
     (place / "empty").mkdir()
-    with pytest.raises(DatasetError, match=r"empty: there is no train-images-idx3-ubyte.*expected the four IDX files"):
+    with pytest.raises(DatasetError, match=r"empty: must have the four IDX files train-images-idx3-ubyte.*got neither"):
         load_source(str(place / "empty"))
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("mnits", "did you mean mnist?"),
-        ("MNIST", "did you mean mnist?"),
-        ("fashion_mnist", "did you mean fashion-mnist?"),
-        ("digit", "did you mean digits?"),
-        ("cats", "check the name"),
-        ("", "check the name"),
-        ("no/such/folder", "no such folder"),
-        ("nul\0", "check the name"),
-        ("x" * 5000, "check the name"),
+        ("mnits", "Did you mean mnist?"),
+        ("MNIST", "Did you mean mnist?"),
+        ("fashion_mnist", "Did you mean fashion-mnist?"),
+        ("digit", "Did you mean digits?"),
+        ("cats", "Check the name"),
+        ("", "Check the name"),
+        ("no/such/folder", "which does not exist. Check the path"),
+        ("nul\0", "Check the name"),
+        ("x" * 5000, "Check the name"),
     ],
 )
 def test_unknown_name(name, words):
@@ -187,7 +189,7 @@ def test_unknown_name(name, words):
 
 def test_a_file_is_not_a_folder(place):
     (place / "mnist.npz").write_bytes(b"")
-    with pytest.raises(DatasetError, match=r"mnist.npz' is a file; .* name its folder"):
+    with pytest.raises(DatasetError, match=r"; got the file .*mnist.npz\'\. Name its folder"):
         load_source(str(place / "mnist.npz"))
 
 
@@ -223,31 +225,31 @@ def test_folder_of_image_files(place, monkeypatch):
     assert not source.is_test.any()
     assert source.image_format == ImageFormat((5, 4), "grey", "pad")
     assert [*source.files] == ["images, 5x4 grey, pad"]
-    assert source.note == f"using people from {folder}, 6 grey images of 5x4 in 2 classes"
+    assert source.note == f"using people from {folder}, 6 gray images of 5x4 in 2 classes"
     assert source.unreadable == ()
 
 
-def test_the_note_says_what_was_left_out_and_what_was_resized(place, monkeypatch):
+def test_the_note_counts_skipped_and_resized_images(place, monkeypatch):
     monkeypatch.setenv("SIAMESE_TF_CACHE", str(place / "cache"))
     folder = draw_people(place / "people")
     (folder / "p1" / "3.png").write_text("text")
     source = load_source(str(folder), image_format=ImageFormat((8, 8), "rgb", "crop"))
     assert source.images.shape == (6, 8, 8, 3)
     assert source.note.endswith(
-        "6 colour images of 8x8 in 2 classes; 6 had another size (crop); 1 files could not be read"
+        "6 color images of 8x8 in 2 classes; 6 had another size (crop); 1 files could not be read"
     )
     assert [line.split(":")[0] for line in source.unreadable] == ["p1/3.png"]
     assert source.files != load_source(str(folder), image_format=ImageFormat((8, 8), "rgb", "pad")).files
 
 
-def test_idx_files_go_before_sub_folders(place):
+def test_idx_files_take_precedence_over_subfolders(place):
     assert load_source(str(draw_people(fill(place / "both")))).paths is None
 
 
-def test_image_files_beside_idx_files_are_not_used_and_it_is_said(place):
+def test_image_files_beside_idx_files_are_ignored_with_a_warning(place):
     assert load_source(str(fill(place / "idx"))).warnings == ()
     (warning,) = load_source(str(draw_people(fill(place / "both")))).warnings
-    assert warning.startswith("the folder holds IDX files, and image files that are not directly in the folder of a cl")
+    assert warning.startswith("the folder contains IDX files, and image files that are not directly in a class folder")
     assert warning.endswith(": 6 (p0/0.png, p0/1.png, p0/2.png, ...)")
 
 
@@ -264,14 +266,14 @@ def test_a_folder_with_train_and_test(place, monkeypatch):
     assert not source.is_validation.any()
     assert source.class_names == ("p0", "p1")
     assert source.paths[0] == "train/p0/0.png"
-    assert source.note.endswith("6 grey images of 5x4 in 2 classes (train 3, validation 0, test 3)")
-    assert source.warnings == ("image files that are not directly in the folder of a class are not used: 1 (top.png)",)
+    assert source.note.endswith("6 gray images of 5x4 in 2 classes (train 3, validation 0, test 3)")
+    assert source.warnings == ("image files that are not directly in a class folder are ignored: 1 (top.png)",)
     assert source.lines() == [source.note]
     (folder / "test" / "p1" / "odd.png").write_text("text")
     assert load_source(str(folder)).lines()[1].startswith("could not be read: test/p1/odd.png: ")
 
 
-def test_the_real_path_of_a_folder_of_ones_own_is_known(place, monkeypatch):
+def test_a_source_has_the_real_path_of_its_folder(place, monkeypatch):
     monkeypatch.setenv("SIAMESE_TF_CACHE", str(place / "cache"))
     (place / "link").symlink_to(draw_people(place / "people"))
     for folder in (place / "link", place / "people"):
@@ -281,19 +283,19 @@ def test_the_real_path_of_a_folder_of_ones_own_is_known(place, monkeypatch):
     assert not load_source("digits").has_split
 
 
-def test_what_is_no_folder_of_image_files_takes_no_form(place):
+def test_image_options_are_refused_for_other_data_sets(place):
     folder = fill(place / "folder")
     for name in ("digits", "auto", "mnist", str(folder), str(place / "absent")):
-        with pytest.raises(ConfigError, match="is neither. Leave them out"):
+        with pytest.raises(ConfigError, match=r"must be a folder or a list of image files .* Omit these settings"):
             load_source(name, image_format=ImageFormat(color="rgb"))
 
 
-def test_a_form_is_for_a_folder_of_image_files_and_for_nothing_else(place, monkeypatch):
-    """What a model wants its image files brought to must not be asked of a data set that has none."""
+def test_format_for_applies_only_to_folders_of_image_files(place, monkeypatch):
+    """The image format of a model applies only to data sets with image files."""
     monkeypatch.chdir(place)
     image_format = ImageFormat((8, 8), "rgb", "crop")
     people, idx = draw_people(place / "people"), fill(place / "idx")
-    draw_people(place / "digits")  # a name goes before a folder
+    draw_people(place / "digits")  # a name takes precedence over a folder
     draw_people(place / "both")
     for part in PARTS:
         (place / "both" / f"{part}.gz").write_bytes((idx / f"{part}.gz").read_bytes())
@@ -313,6 +315,8 @@ def test_a_folder_whose_name_cannot_be_printed_is_refused(place, name, shown):
     except OSError:
         pytest.skip("this file system has only names in UTF-8")
     for folder in (place / name, place / name / "below"):
-        with pytest.raises(DatasetError, match="its name is not UTF-8, or .*rename the folder") as caught:
+        with pytest.raises(
+            DatasetError, match="name must be UTF-8 without control characters. Rename the folder"
+        ) as caught:
             load_source(str(folder))
         assert shown in str(caught.value)

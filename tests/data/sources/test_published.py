@@ -52,7 +52,7 @@ def assert_small(loaded, where):
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A machine that holds no data set and has no network, in which both known sets are the small one."""
+    """Simulates a machine without data sets and network; both published data sets are the small one."""
     sha256 = {part: idx_sha256(values) for part, values in SMALL.items()}
     npz_sha256 = hashlib.sha256(npz_bytes(tmp_path)).hexdigest()
     monkeypatch.setitem(PUBLISHED, "mnist", PublishedDataset(("zero", "one"), sha256, npz_sha256))
@@ -70,7 +70,7 @@ def no_network(url, timeout):
 
 @pytest.fixture
 def site(place, monkeypatch):
-    """The network as it should be; a file of this folder for each address."""
+    """Simulates the network: serves the files of a folder; returns the list of requested URLs."""
     folder = fill(place / "site")
     (folder / "mnist.npz").write_bytes(npz_bytes(place))
     asked = []
@@ -86,8 +86,8 @@ def site(place, monkeypatch):
     return asked
 
 
-def test_the_order_of_the_places(place, site):
-    """Filled from the last place to the first, each goes before those filled earlier."""
+def test_the_search_order(place, site):
+    """Folders are filled from last to first; each takes precedence over those filled before."""
     cached = place / "keras" / "datasets" / "fashion-mnist"
     assert_small(load_published("fashion-mnist"), cached)
     assert site == [f"{part}.gz" for part in PARTS]
@@ -109,7 +109,7 @@ def test_mnist_is_downloaded_once_as_npz(place, site):
     assert site == ["mnist.npz"]
 
 
-def test_only_what_the_cache_lacks_is_downloaded(place, site):
+def test_only_missing_files_are_downloaded(place, site):
     cached = fill(place / "keras" / "datasets" / "fashion-mnist", PARTS[:3])
     assert_small(load_published("fashion-mnist"), cached)
     assert site == [f"{PARTS[3]}.gz"]
@@ -131,13 +131,13 @@ def test_environment_not_set(place, monkeypatch, value):
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
-def test_nowhere_and_no_network(place, name):
+def test_not_found_and_no_network(place, name):
     with pytest.raises(DatasetNotFoundError) as caught:
         load_published(name)
     message = str(caught.value)
     for folder in ("environment", "debian", "keras"):
         assert str(place / folder) in message
-    for word in (name, "no network in this test", "set SIAMESE_TF_DATA", "--dataset digits"):
+    for word in (name, "no network in this test", "Set SIAMESE_TF_DATA", "--dataset digits"):
         assert word in message
     assert "\n" not in message
     assert message.startswith(caught.value.why)
@@ -147,14 +147,16 @@ def test_nowhere_and_no_network(place, name):
 def test_a_given_folder_without_the_data_set_is_an_error(place, site):
     fill(place / "environment" / "mnist")
     (place / "given").mkdir(exist_ok=True)
-    with pytest.raises(DatasetNotFoundError, match=r"given holds no mnist: expected .*given.mnist with train-images"):
+    with pytest.raises(DatasetNotFoundError, match=r"given.mnist must be a folder with train-images.* Set data_dir"):
         load_published("mnist", place / "given")
     assert site == []
 
 
-def test_a_given_folder_that_is_not_there_is_an_error_under_auto_too(place, site):
+def test_a_missing_data_dir_is_an_error_for_auto_too(place, site):
     for load in (lambda: load_published("mnist", place / "typo"), lambda: load_source("auto", place / "typo")):
-        with pytest.raises(DatasetError, match=r"typo: there is no such folder; expected one that holds mnist/"):
+        with pytest.raises(
+            DatasetError, match=r"data_dir must be a folder with a subfolder mnist; got .*typo, which is not a folder"
+        ):
             load()
     assert site == []
 
@@ -162,46 +164,46 @@ def test_a_given_folder_that_is_not_there_is_an_error_under_auto_too(place, site
 @pytest.mark.parametrize("where", ["given", "environment", "debian"])
 def test_a_folder_with_some_of_the_files_is_an_error(place, site, where):
     fill(place / where / "mnist", PARTS[:3])
-    with pytest.raises(DatasetError, match=r"there is no t10k-labels-idx1-ubyte") as caught:
+    with pytest.raises(DatasetError, match=r"got no t10k-labels-idx1-ubyte") as caught:
         load_published("mnist", place / "given" if where == "given" else None)
     assert not isinstance(caught.value, DatasetNotFoundError)
 
 
 @pytest.mark.parametrize("where", ["environment", "debian", "keras/datasets"])
-def test_a_corrupt_copy_is_not_passed_over(place, site, where):
+def test_a_corrupt_copy_is_not_skipped(place, site, where):
     folder = fill(place / where / "fashion-mnist")
     wrong = gzip.compress(idx_bytes(SMALL[PARTS[1]] + 1))
     (folder / f"{PARTS[1]}.gz").write_bytes(wrong)
-    with pytest.raises(DatasetError, match=rf"{PARTS[1]}.gz: the SHA-256") as caught:
+    with pytest.raises(DatasetError, match=rf"{PARTS[1]}.gz: must be the published file") as caught:
         load_published("fashion-mnist")
     assert not isinstance(caught.value, DatasetNotFoundError)
 
 
-def test_a_corrupt_npz_is_not_passed_over(place, site):
+def test_a_corrupt_npz_is_not_skipped(place, site):
     cached = place / "keras" / "datasets" / "mnist.npz"
     cached.parent.mkdir(parents=True)
     cached.write_bytes(b"not what Keras put here")
-    with pytest.raises(DatasetError, match=r"mnist.npz: its SHA-256 is .*; expected .*; remove it") as caught:
+    with pytest.raises(DatasetError, match=r"mnist.npz: SHA-256 must be .*; got .*\. Remove the file") as caught:
         load_published("mnist")
     assert not isinstance(caught.value, DatasetNotFoundError)
 
 
-def test_a_fifo_in_the_place_of_the_npz_is_refused_without_waiting(place):
+def test_a_fifo_in_place_of_the_npz_does_not_block(place):
     (place / "keras" / "datasets").mkdir(parents=True)
     os.mkfifo(place / "keras" / "datasets" / "mnist.npz")
-    with pytest.raises(DatasetError, match=r"mnist\.npz: it cannot be read \(Not a regular file\)"):
+    with pytest.raises(DatasetError, match=r"mnist\.npz: must be a readable file; got Not a regular file"):
         load_published("mnist")
 
 
-def test_a_download_of_something_else_counts_as_not_found(place, monkeypatch):
+def test_a_download_of_other_content_is_not_found(place, monkeypatch):
     (place / "portal").write_bytes(b"<html>Please log in</html>")
     monkeypatch.setattr("siamese_tf.data.sources.download.urlopen", lambda url, timeout: (place / "portal").open("rb"))
-    with pytest.raises(DatasetNotFoundError, match="what came has the SHA-256"):
+    with pytest.raises(DatasetNotFoundError, match="failed: SHA-256 must be "):
         load_published("mnist")
     assert not (place / "keras" / "datasets" / "mnist.npz").exists()
 
 
-def test_the_published_sets_are_described_whole():
+def test_the_published_data_sets_are_described_completely():
     for published in PUBLISHED.values():
         assert tuple(published.sha256) == PARTS
         assert len(published.class_names) == len(set(published.class_names)) == 10
