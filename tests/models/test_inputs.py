@@ -129,7 +129,7 @@ def test_a_file_of_another_shape_is_brought_to_the_models_as_it_says(tmp_path):
 @pytest.mark.parametrize("how", RESIZES)
 def test_pixels_are_never_resized(how):
     np.testing.assert_array_equal(as_images(pixels(8, 6), GREY, how)[0], as_images(pixels(8, 6), GREY)[0])
-    with pytest.raises(ImageError, match="to have it brought to that size"):
+    with pytest.raises(ImageError, match="to have it resized"):
         as_images(pixels(9, 6), GREY, how)
 
 
@@ -195,7 +195,7 @@ def test_what_can_be_no_images_is_refused_by_its_type(images, found):
         (pixels(2, 8, 6), r"must be a single image; got a stack, \(2, 8, 6\)"),
         (pixels(8, 6) * 1.0, "must lie in"),
         (np.zeros((8, 6), complex), "got the dtype complex"),
-        ([[1, 2], [3]], "of which NumPy makes no array"),
+        ([[1, 2], [3]], "which NumPy cannot convert to an array"),
         (np.zeros((8, 6), object), "got the dtype object"),
         (b"no image", "bytes of length 8: it is no image"),
         (Image.new("F", (3, 3)), "32-bit"),
@@ -242,13 +242,13 @@ def test_nested_lists_of_numbers_are_pixels():
 
 
 def test_symbolic_tensors_are_refused_by_their_type():
-    with pytest.raises(ImageError, match="got KerasTensor, of which NumPy makes no array"):
+    with pytest.raises(ImageError, match="got KerasTensor, which NumPy cannot convert to an array"):
         as_images(keras.Input((8, 6, 1)), GREY)
     found = []
 
     @tf.function
     def graph(images):
-        with pytest.raises(ImageError, match="of which NumPy makes no array") as caught:
+        with pytest.raises(ImageError, match="which NumPy cannot convert to an array") as caught:
             as_images(images, GREY)
         found.append(caught)
         return images
@@ -261,7 +261,7 @@ def test_a_pair_is_two_equally_long_stacks(tmp_path):
     Image.fromarray(pixels(8, 6)).save(tmp_path / "a.png")
     first, second = as_pair((tmp_path / "a.png", pixels(8, 6)), GREY, "pad")
     np.testing.assert_array_equal(first, second)
-    with pytest.raises(ImageError, match="equally long, one pair a row; got 2 and 3 images"):
+    with pytest.raises(ImageError, match="same length, one pair per row; got 2 and 3 images"):
         as_pair((pixels(2, 8, 6), pixels(3, 8, 6)), GREY, "pad")
     with pytest.raises(ImageError, match="a pair of stacks.*; got 3"):
         as_pair([pixels(2, 8, 6)] * 3, GREY, "pad")
@@ -273,9 +273,9 @@ def test_a_pair_can_be_one_array(kind, size):
     both = pixels(2, 5, *size)
     for given, expected in zip(as_pair(kind(both), size, "pad"), both, strict=True):
         np.testing.assert_array_equal(given, expected)
-    with pytest.raises(ImageError, match="images must come as a pair of stacks, .*; got 3 of them"):
+    with pytest.raises(ImageError, match="images must be a pair of stacks, .*; got 3 stacks"):
         as_pair(kind(pixels(3, 5, *size)), size, "pad")
-    with pytest.raises(ImageError, match="images must come as a pair of stacks"):
+    with pytest.raises(ImageError, match="images must be a pair of stacks"):
         as_pair(kind(pixels(2, *size)), size, "pad")
 
 

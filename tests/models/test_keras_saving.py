@@ -78,9 +78,9 @@ def test_a_folder_or_another_format_is_refused(small, path, tmp_path):
 def test_the_error_names_our_loader(path, tmp_path):
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("extra", "")
-    with pytest.raises(ModelFileError, match="and nothing else.*siamese_tf.load_model"):
+    with pytest.raises(ModelFileError, match="must contain exactly.*siamese_tf.load_model"):
         keras.models.load_model(path)
-    with pytest.raises(ModelFileError, match="and nothing else"):
+    with pytest.raises(ModelFileError, match="must contain exactly"):
         load_model(path)
 
 
@@ -123,5 +123,5 @@ def test_weights_that_are_pickled_are_refused_beside_a_model_inside_another(draw
     with zipfile.ZipFile(tmp_path / "a.keras") as archive, zipfile.ZipFile(tmp_path / "b.keras", "w") as changed:
         for name in archive.namelist():
             changed.writestr(name.replace(".h5", ".npz"), archive.read(name))
-    with pytest.raises((ModelFileError, ValueError), match="must be in HDF5|npz"):
+    with pytest.raises((ModelFileError, ValueError), match="must be HDF5|npz"):
         keras.models.load_model(tmp_path / "b.keras")

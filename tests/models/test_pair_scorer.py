@@ -140,7 +140,7 @@ def test_other_floats_and_no_rows(pairs):
 
 @pytest.mark.parametrize(("k", "rows"), [(0, 4), (-1, 4), (5, 4), (1, 0), (2.0, 4), (True, 4), (None, 4)])
 def test_more_than_the_gallery_or_less_than_one_is_refused(pairs, k, rows):
-    with pytest.raises(ConfigError, match=f"a whole number from 1 to the {rows} images of the gallery; got {k}"):
+    with pytest.raises(ConfigError, match=f"an integer from 1 to {rows}, the size of the gallery; got {k}"):
         pairs.top_k(embeddings(3, seed=1), embeddings(rows, seed=2), k)
 
 
@@ -180,9 +180,9 @@ def test_a_prepared_gallery_may_be_empty(pairs):
 def test_embeddings_of_another_shape_are_refused(pairs, shape):
     right, wrong = embeddings(3, seed=1), np.zeros(shape, np.float32)
     for a, b in ((right, wrong), (wrong, right)):
-        with pytest.raises(ImageError, match=r"embeddings have the shape \(n, 5\); got \("):
+        with pytest.raises(ImageError, match=r"embeddings must have shape \(n, 5\) for this model; got \("):
             pairs.score_matrix(a, b)
-        with pytest.raises(ImageError, match="Take those that its own embed gives"):
+        with pytest.raises(ImageError, match="Compute them with model.embed"):
             pairs.top_k(a, b, 1)
-        with pytest.raises(ImageError, match="Take those that its own embed gives"):
+        with pytest.raises(ImageError, match="Compute them with model.embed"):
             pairs.prepared_logits(a, b)

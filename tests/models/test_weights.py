@@ -203,10 +203,10 @@ def test_a_list_of_layers_keeps_the_names_it_has_in_files():
 @pytest.mark.parametrize(
     ("name", "value", "finding"),
     [
-        ("tower.01.moving_variance", -1e-3, "must hold variances from 0 on; got -0.001"),
-        ("tower.01.moving_variance.2", -1.0, "must hold variances from 0 on"),
-        ("tower.00.variance", -1.0, "must hold variances from 0 on"),
-        ("last_bn.running_var", -1.0, "must hold variances from 0 on"),
+        ("tower.01.moving_variance", -1e-3, "must hold variances >= 0; got -0.001"),
+        ("tower.01.moving_variance.2", -1.0, "must hold variances >= 0"),
+        ("tower.00.variance", -1.0, "must hold variances >= 0"),
+        ("last_bn.running_var", -1.0, "must hold variances >= 0"),
         ("head.scale", 0.0, "head.scale must be a number above 0; got 0"),
         ("head.scale", -5.0, "head.scale must be a number above 0; got -5"),
         ("head.bias", np.nan, "head.bias must hold finite numbers"),
@@ -241,6 +241,6 @@ def test_a_model_with_a_negative_variance_is_refused_and_changes_nothing():
     tower, head = keras.Sequential([image, *layers]), build_head("cosine", 2)
     store = stored(tower, head)
     store["tower.00.moving_variance"] = -store["tower.00.moving_variance"]
-    with pytest.raises(ModelFileError, match="tower.00.moving_variance must hold variances from 0 on; got -1"):
+    with pytest.raises(ModelFileError, match="tower.00.moving_variance must hold variances >= 0; got -1"):
         read_weights(tower, head, store)
     assert tower.layers[0].moving_variance.numpy() == 1

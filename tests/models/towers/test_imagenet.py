@@ -40,7 +40,7 @@ def test_it_has_the_parameters_its_docstring_says(built):
     count = {"mobilenet_v2": mobilenet_v2_parameters, "resnet50": resnet50_parameters}[tower.name]
     assert count((32, 40, 3), DIMENSIONS) == tower.count_params()
     docstring = {"mobilenet_v2": mobilenet_v2, "resnet50": resnet50}[tower.name].__doc__
-    assert f"{features:,} averages: {parameters:,} parameters before that layer" in docstring
+    assert f"{features:,} pooled features: {parameters:,} parameters before that layer" in docstring
 
 
 def test_an_image_becomes_an_embedding(built):
@@ -81,5 +81,5 @@ def test_the_order_of_its_weights_in_a_model_file_is_the_same_on_every_stack(bui
 def test_images_too_small_or_gray_are_refused(build):
     with pytest.raises(ConfigError, match=f"tower {build.__name__} needs images of at least 32x32 pixels; got 31x40"):
         build((31, 40, 3), 2)
-    with pytest.raises(ConfigError, match=f"tower {build.__name__} needs color images, of 3 channels; got 1"):
+    with pytest.raises(ConfigError, match=f"tower {build.__name__} needs color images with 3 channels; got 1"):
         build((32, 32, 1), 2)
