@@ -37,7 +37,7 @@ def scores(model: keras.Model) -> np.ndarray:
 
 
 def own_tower(width: int = 3) -> keras.Model:
-    """Like `small_cnn` in small: its moving statistics decide the score, too."""
+    """A small variant of `small_cnn`, whose moving statistics also affect the score."""
     layers = [keras.layers.Conv2D(width, 3, use_bias=False), keras.layers.BatchNormalization(), keras.layers.ReLU()]
     return keras.Sequential([keras.Input(SIZE), *layers, keras.layers.Flatten(), keras.layers.Dense(4)])
 
@@ -68,7 +68,7 @@ BUILT = {
     "mobilenet_v2 euclidean": ((32, 33, 3), "mobilenet_v2", 4, "euclidean"),
     "resnet50 cosine": ((33, 32, 3), "resnet50", 4, "cosine"),
 }
-LARGE = ("inception_resnet_v1", "mobilenet_v2", "resnet50")  # which take seconds to build
+LARGE = ("inception_resnet_v1", "mobilenet_v2", "resnet50")  # take seconds to build
 
 
 def test_every_tower_and_head_is_among_those_that_come_back():
@@ -220,7 +220,7 @@ def test_a_tower_for_a_file_that_names_its_own_is_refused(small, tmp_path):
 @pytest.mark.parametrize("stack", ["keras2", "keras3"])
 @pytest.mark.parametrize("name", ["cosine", "euclidean", "concat", "own"])
 def test_a_file_of_either_stack_gives_the_scores_it_gave_there(stack, name):
-    """`fixtures/make.py` wrote the files and the scores, once on each stack."""
+    """The files and scores were written by `fixtures/make.py` under each Keras version."""
     made = runpy.run_path(str(FIXTURES / "make.py"))
     expected = json.loads((FIXTURES / f"{stack}.json").read_text(encoding="utf-8"))["scores"][name]
     assert np.ptp(expected) > 0.3
@@ -235,7 +235,7 @@ Members = dict[str, bytes]
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory) -> bytes:
-    """The bytes of a model file that loads."""
+    """The bytes of a valid model file."""
     path = tmp_path_factory.mktemp("good") / "a.keras"
     save_model(SiameseModel(SIZE, "reference", 4, record={"seed": 1}), path)
     load_model(path)
@@ -244,7 +244,7 @@ def good(tmp_path_factory) -> bytes:
 
 @pytest.fixture
 def refused(tmp_path) -> Callable[[bytes, str], None]:
-    """A function (content, finding) that fails unless a file of that content is refused for that."""
+    """A function (content, finding) that asserts that a file with the content is rejected for the reason."""
 
     def check(content: bytes, finding: str) -> None:
         path = tmp_path / "hostile.keras"
@@ -274,7 +274,7 @@ def packed(*members: tuple[str, bytes], deflated: str = "") -> bytes:
 
 
 def with_config(archive: bytes, old: str | None, new: str) -> bytes:
-    """The archive with a part of the text of its config, or all of it, replaced."""
+    """Returns the archive with a part of its config text, or all of it, replaced."""
     members = unpacked(archive)
     text = members[CONFIG].decode()
     assert old is None or text.count(old) == 1
@@ -282,7 +282,7 @@ def with_config(archive: bytes, old: str | None, new: str) -> bytes:
 
 
 class Payload:
-    """What a pickle may do when it is read: here it makes a folder."""
+    """An object whose unpickling runs code: it creates a folder."""
 
     def __init__(self, marker: Path):
         self.marker = marker
@@ -341,7 +341,7 @@ def test_a_member_twice_or_not_at_all_is_refused(refused, good, name):
 
 @pytest.mark.parametrize("instead", [True, False])
 def test_a_pickle_is_not_read(refused, good, tmp_path, instead):
-    """Keras 2.15 runs the pickle in this member, in its safe mode too."""
+    """Keras 2.15 executes the pickle in this member, even in safe mode."""
     marker, npz = tmp_path / "the-pickle-ran", io.BytesIO()
     np.savez(npz, vars=np.array([Payload(marker)], object))
     np.load(io.BytesIO(npz.getvalue()), allow_pickle=True)["vars"]
@@ -358,13 +358,13 @@ def test_a_zip_bomb_is_refused(refused, good):
     bomb = packed(*{**members, WEIGHTS: bytes(2**26)}.items(), deflated=WEIGHTS)
     assert len(bomb) < 2**17
     refused(bomb, "must be uncompressed; it is compressed")
-    entry = bomb.rindex(WEIGHTS.encode()) - 46  # the directory, made to say that it holds no more than it takes
+    entry = bomb.rindex(WEIGHTS.encode()) - 46  # directory entry, changed so that both sizes are equal
     refused(bomb[: entry + 24] + bomb[entry + 20 : entry + 24] + bomb[entry + 28 :], "differs from the directory")
 
 
 @pytest.mark.parametrize("size", [2**31, 2**29])
 def test_a_size_that_lies_is_refused(refused, good, size):
-    # In the directory at the end both sizes stand 20 and 24 bytes after the mark of the entry, the name at 46.
+    # In a directory entry, the sizes are at offsets 20 and 24, the name at 46.
     entry = good.rindex(WEIGHTS.encode()) - 46
     assert good[entry : entry + 4] == b"PK\x01\x02"
     local = good.index(WEIGHTS.encode()) - 30
@@ -396,7 +396,7 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "finding"),
     [
-        # None stands for the whole config.
+        # None replaces the entire config.
         (None, "", "config.json is not JSON"),
         (None, "{", "config.json is not JSON"),
         (None, "\x00" * 50, "config.json is not JSON"),
@@ -490,7 +490,7 @@ Change = Callable[[h5py.Group, Path], None]
 
 
 def replaced(**dataset) -> Change:
-    """Another array where the last bias stood."""
+    """Replaces the last bias with another array."""
 
     def change(group: h5py.Group, folder: Path) -> None:
         del group[BIAS]
@@ -500,7 +500,7 @@ def replaced(**dataset) -> Change:
 
 
 def linked(link: Callable[[Path], object], name: str = f"vars/{BIAS}") -> Change:
-    """A link where the last bias stood, or another name; an honest `target.h5` stands beside the model file."""
+    """Replaces the last bias, or another name, with a link; a valid `target.h5` is next to the model file."""
 
     def change(group: h5py.Group, folder: Path) -> None:
         file = group.file
@@ -527,7 +527,7 @@ def virtual(group: h5py.Group, folder: Path) -> None:
 
 
 def crowd(group: h5py.Group, folder: Path) -> None:
-    """A thousand names for one array: each is small, together they are not."""
+    """Adds a thousand names for one array, which is small, but not a thousand times."""
     group["big"] = np.zeros(2000, np.float32)
     for number in range(1000):
         group[f"big.{number}"] = group["big"]
@@ -563,8 +563,8 @@ def subgroup(group: h5py.Group, folder: Path) -> None:
         (replaced(data=np.zeros(4, np.float32), chunks=(4,), compression="gzip"), "not a plain float32 array"),
         (replaced(data=np.zeros(4, np.float32), chunks=(4,)), "not a plain float32 array"),
         (replaced(shape=(2**40,), dtype="f4", chunks=(2**20,), compression="gzip"), "not a plain float32 array"),
-        (replaced(shape=(2**40,), dtype="f4"), "not a plain float32 array"),  # 4 TiB, of which nothing is stored
-        (replaced(shape=(4,), dtype="f4"), "not a plain float32 array"),  # likewise, in small
+        (replaced(shape=(2**40,), dtype="f4"), "not a plain float32 array"),  # 4 TiB without stored data
+        (replaced(shape=(4,), dtype="f4"), "not a plain float32 array"),  # without stored data
         (external_storage, "not a plain float32 array"),
         (virtual, "not a plain float32 array"),
         (crowd, "declares more values than it contains"),
@@ -597,7 +597,7 @@ def test_weights_that_are_no_whole_h5_file_are_refused(refused, good, part):
 
 def test_an_address_beyond_all_files_is_refused(refused, good):
     weights = unpacked(good)[WEIGHTS]
-    lost = weights[:120] + b"\xff" * 8 + weights[128:]  # where the list of names begins: h5py answers OverflowError
+    lost = weights[:120] + b"\xff" * 8 + weights[128:]  # start of the list of names: h5py raises OverflowError
     refused(packed(*{**unpacked(good), WEIGHTS: lost}.items()), "the weights file is damaged")
 
 
@@ -606,7 +606,7 @@ def test_bytes_damaged_at_random_are_refused_or_do_no_harm(good, tmp_path):
     weights = unpacked(good)[WEIGHTS]
     for _ in range(40):
         damaged = bytearray(weights)
-        for at in rng.integers(0, 3000, 4):  # the headers stand at the beginning
+        for at in rng.integers(0, 3000, 4):  # the headers are at the start
             damaged[at] = rng.integers(256)
         path.write_bytes(packed(*{**unpacked(good), WEIGHTS: bytes(damaged)}.items()))
         try:

@@ -1,4 +1,4 @@
-"""What every door of a model refuses, and that all of them take the same input for the same."""
+"""Invalid inputs that every scoring method of a model rejects, and inputs that all of them treat alike."""
 
 import io
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +40,7 @@ DOORS = {
 
 
 def linear(*, bias: float | None = None) -> SiameseModel:
-    """Its embedding of a black image is 0, or with a bias that of every image as soon as it is large and negative."""
+    """A model whose embedding of a black image is 0; with a large negative bias, that of every image."""
     image = keras.Input((8, 8, 1))
     x = keras.layers.Flatten()(image)
     x = keras.layers.Dense(4, activation="relu", kernel_initializer="orthogonal", use_bias=bias is not None)(x)
@@ -75,7 +75,7 @@ def test_every_door_takes_integers_to_255_and_floats_to_1_for_the_same_pixels(mo
     ids=["floats to 255", "floats from -1", "NaN", "16 bits"],
 )
 def test_every_door_refuses_pixels_that_cannot_be(model, door, wrong):
-    """A data set given to `predict` cannot be looked at before: there it is the score that is refused."""
+    """`predict` cannot check a data set in advance, so it rejects the score instead."""
     a = wrong(A.astype(np.uint16))
     with pytest.raises(ImageError, match="must lie in|scores must be finite"):
         DOORS[door](model, a.astype(np.uint16 if a.dtype.kind == "i" else a.dtype), B)
@@ -120,7 +120,7 @@ def test_a_data_set_that_gives_no_pairs_is_refused_by_its_shape(model, batches):
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("number", [-1e6, np.nan, np.inf], ids=["zero", "nan", "inf"])
 def test_no_door_gives_a_score_from_an_embedding_of_nothing(door, number):
-    """But `call`, whose NaN is below every threshold."""
+    """The exception is `call`, which returns NaN, below every threshold."""
     broken = linear(bias=number)
     if door.startswith("call"):
         scores = DOORS[door](broken, A, B)
@@ -172,7 +172,7 @@ def test_embeddings_of_nothing_are_refused_where_a_gallery_of_them_is_given(mode
 
 
 class Column:
-    """As of pandas: NumPy makes an array of objects of it."""
+    """Like a pandas column, which NumPy converts to an array of objects."""
 
     def __init__(self, values):
         self.values = values
@@ -229,7 +229,7 @@ def test_every_form_gives_the_same_scores(model, tmp_path, image_format):
 
 def test_an_open_file_is_read_again_each_time(model):
     stream = io.BytesIO()
-    Image.fromarray(A[0, ..., 0]).save(stream, "PNG")  # and stands at its end
+    Image.fromarray(A[0, ..., 0]).save(stream, "PNG")  # the position is at the end
     for _ in range(2):
         assert model.score(stream, stream) == pytest.approx(model.score(A[0], A[0]))
     np.testing.assert_allclose(model.score_matrix([stream], [stream]), [[model.score(A[0], A[0])]], atol=1e-6)
@@ -262,7 +262,7 @@ def test_none_give_nothing(model):
 
 @pytest.mark.slow
 def test_sixteen_threads_at_once_get_the_scores_of_one():
-    """From the first call on, in which all of them trace."""
+    """Includes the first call, in which all threads trace."""
     model, barrier = linear(), Barrier(16)
 
     def score(_):

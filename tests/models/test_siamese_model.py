@@ -17,7 +17,7 @@ from siamese_tf.models.views import make_views
 
 
 def images(count: int, seed: int = 1) -> np.ndarray:
-    """8x8 grey images, each of four even squares: a tower without training tells these apart, and not pure noise."""
+    """8x8 gray images of four uniform squares each, which an untrained tower distinguishes better than noise."""
     squares = np.random.default_rng(seed).integers(0, 256, (count, 2, 2, 1), dtype=np.uint8)
     return squares.repeat(4, axis=1).repeat(4, axis=2)
 
@@ -41,7 +41,7 @@ def test_a_score_is_the_same_both_ways_round(each):
 
 
 def test_a_score_does_not_depend_on_the_others_in_its_stack(small):
-    """700 images are more than go through the tower at once."""
+    """700 images are more than one batch."""
     a, b = images(700, seed=1), images(700, seed=2)
     scores = small.score(a, b)
     assert np.ptp(scores) > 0.1
@@ -132,7 +132,7 @@ def test_embeddings_of_one_of_many_and_of_none(small):
 
 @pytest.fixture
 def embedded(monkeypatch) -> list[int]:
-    """How many images went into each call of `embed`."""
+    """The number of images in each call of `embed`."""
     counts, embed = [], SiameseModel.embed
 
     def count(self, stack):
@@ -285,7 +285,7 @@ def test_call_and_predict_give_the_score(each):
 
 
 def test_in_training_both_sides_share_one_batch_statistic(drawn):
-    """Two passes would put one side's statistic under each half, and the score would depend on the order."""
+    """With two passes, each half would have the statistics of one side, and the score would depend on the order."""
     model = drawn(SiameseModel((8, 8, 1), "small_cnn", 6))
     dark, bright = images(6, seed=1) // 4, 255 - images(6, seed=2) // 4
     scores = model((dark, bright), training=True)
@@ -358,7 +358,7 @@ def nested() -> keras.Model:
 
 
 def wrapped() -> keras.Model:
-    """Of a class that does not know its shapes, inside a model that does."""
+    """A subclassed model without known shapes, inside a functional model."""
     image = keras.Input((8, 8, 1))
     return keras.Model(image, unknown()(image))
 

@@ -1,4 +1,4 @@
-"""The import, against what facenet-pytorch itself has: its names and shapes, and its embeddings.
+"""Compares the import with facenet-pytorch: its names and shapes, and its embeddings.
 
 `fixtures/facenet_pytorch.json` lists the arrays of its `state_dict`, without the counters; EXPECTED is what its network
 gives for `waves()` with the arrays of `drawn()`.
