@@ -112,7 +112,7 @@ def test_a_path_is_read_as_an_image_of_the_models_size(tmp_path, kind, size):
 
 
 def test_a_file_of_another_shape_is_brought_to_the_models_as_it_says(tmp_path):
-    """From dark to bright, twice as wide as the model's: padded it gets black above, cropped it loses its sides."""
+    """The image is a gradient, twice as wide as the input: padding adds black above, cropping removes the sides."""
     Image.fromarray(np.tile(np.linspace(100, 250, 24).astype(np.uint8), (16, 1))).save(tmp_path / "a.png")
     stacks = {how: as_images(tmp_path / "a.png", GREY, how)[0][0, ..., 0] for how in RESIZES}
     assert (stacks["pad"][0] == 0).all()
@@ -224,7 +224,7 @@ def test_images_of_several_sizes_are_brought_to_one_as_files_and_refused_as_arra
 
 
 def test_each_of_several_keeps_the_range_of_its_own_dtype():
-    """A nearly black image of bytes beside one of floats: 1 is 1/255."""
+    """A nearly black uint8 image is combined with a float image: 1 becomes 1/255."""
     dark, half, mask = np.ones((8, 6), np.uint8), np.full((8, 6), 0.5), np.ones((8, 6), bool)
     stack, _ = as_images([dark, half, mask, dark.astype(int)], GREY)
     assert stack.dtype == np.float32

@@ -1,4 +1,4 @@
-"""More kinds of arrays that are no plain ones are in `tests/attack_corpus.py`."""
+"""Reading plain arrays; more invalid arrays are in `tests/attack_corpus.py`."""
 
 import io
 from collections.abc import Callable

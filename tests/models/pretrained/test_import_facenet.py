@@ -25,7 +25,7 @@ EXPECTED = [  # the first six of the 512 numbers of each embedding, L2-normalise
 
 
 def drawn() -> dict[str, np.ndarray]:
-    """Weights and statistics by PyTorch's names, such that images stay apart."""
+    """Weights and statistics by PyTorch names, scaled so that different images have different embeddings."""
     rng, arrays = np.random.default_rng(11), {}
     for name, shape in SHAPES.items():
         if len(shape) > 1:
@@ -39,7 +39,7 @@ def drawn() -> dict[str, np.ndarray]:
 
 
 def waves() -> np.ndarray:
-    """Four 160x160 images of wavy colour, (4, 160, 160, 3) uint8, by arithmetic alone."""
+    """Four 160x160 images of color waves, (4, 160, 160, 3) uint8, computed without random numbers."""
     row, column = np.mgrid[:160, :160][..., np.newaxis]
     angles = [row * (0.05 + 0.03 * n) + column * (0.19 - 0.04 * n) + n + np.arange(3) for n in range(4)]
     return np.uint8(np.round(127.5 + 127.5 * np.sin(angles)))

@@ -18,7 +18,7 @@ def tower() -> keras.Model:
 
 
 def arrays_for(tower) -> dict[str, np.ndarray]:
-    """By the names the published files have, for all but the last layer."""
+    """Arrays by their names in the published files, for all layers except the last."""
     rng, arrays = np.random.default_rng(3), {}
     for layer in tower.layers[:-1]:
         for name, weight in zip(plain_names(layer.weights), layer.weights, strict=True):
@@ -35,7 +35,7 @@ def arrays(tower):
 
 @pytest.fixture
 def write(arrays, tmp_path):
-    """A file of these arrays with changes, below a folder of it; None leaves one out."""
+    """A function that writes the arrays with changes to a file, below a group; None omits an array."""
 
     def write_file(changes=None, below="", arrays=arrays):
         with h5py.File(tmp_path / "weights.h5", "w") as file:

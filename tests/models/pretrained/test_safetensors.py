@@ -12,7 +12,7 @@ from siamese_tf.models.pretrained.safetensors import read_safetensors
 
 
 def packed(header: object, data: bytes = b"") -> bytes:
-    """A file with this header: text as it is, anything else as JSON."""
+    """Returns the bytes of a file with a header: bytes unchanged, other values as JSON."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + data
 
@@ -23,12 +23,12 @@ def entry(begin: int, stop: int, shape: list, dtype: object = "F32") -> dict:
 
 @pytest.fixture
 def read():
-    """Reads a file of this content."""
+    """A function that reads a file with the given content."""
     return lambda content: read_safetensors(io.BytesIO(content))
 
 
 def test_two_arrays_by_hand(read):
-    """The second stands first in the header; spaces fill the header up, as its writers have it."""
+    """The second array comes first in the header, which is padded with spaces as by the reference writer."""
     header = json.dumps({"b": entry(8, 20, [3, 1]), "__metadata__": {"format": "pt"}, "a": entry(0, 8, [], "I64")})
     arrays = read(packed(header.encode() + b"   ", struct.pack("<q3f", -7, 0.5, 1.5, -2.5)))
     assert set(arrays) == {"a", "b"}

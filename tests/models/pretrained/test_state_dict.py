@@ -19,7 +19,7 @@ ARRAYS = {
 
 @pytest.fixture
 def npz(tmp_path):
-    """A file of ARRAYS, and what else is given."""
+    """A function that writes a file with ARRAYS and additional arrays."""
 
     def write(**more: np.ndarray):
         np.savez(tmp_path / "weights.npz", **ARRAYS, **more)
@@ -170,7 +170,7 @@ class Tensor:
 
 @pytest.fixture
 def torch(tmp_path, monkeypatch):
-    """A PyTorch whose `load` gives `answer`, and a file for it."""
+    """A fake PyTorch whose `load` returns `answer`, and a file to load."""
     path = tmp_path / "weights.pt"
     path.write_bytes(b"only torch knows")
 

@@ -34,7 +34,7 @@ def called():
 
 
 class WithLayers(keras.layers.Layer):
-    """Its `layers` are a number, not layers."""
+    """A layer whose attribute `layers` is a number."""
 
     def __init__(self, layers=3):
         super().__init__()

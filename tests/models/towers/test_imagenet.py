@@ -22,7 +22,7 @@ VARIANCES = {
 
 @pytest.fixture(scope="module", params=FACTS, ids=lambda build: build.__name__)
 def built(request):
-    """A tower and its facts; its statistics are drawn, so that they are not 0 and 1."""
+    """A tower and its numbers; its moving statistics are random instead of 0 and 1."""
     keras.utils.set_random_seed(0)
     tower = request.param((32, 40, 3), DIMENSIONS)
     rng = np.random.default_rng(0)
@@ -70,7 +70,7 @@ def test_statistics_follow_in_short_runs_too(built):
 
 
 def test_the_order_of_its_weights_in_a_model_file_is_the_same_on_every_stack(built):
-    """A file numbers the layers; Keras chooses the order of parallel branches."""
+    """The names in a model file number the layers, and Keras chooses the order of parallel branches."""
     tower, (_, _, count, digest) = built
     names = [layer.name for layer in tower.layers if layer.weights]
     assert len(names) == count
