@@ -89,7 +89,7 @@ def test_without_its_row_it_is_refused(trained):
 @pytest.mark.usefixtures("_registered")
 def test_its_file_is_checked_against_the_count_of_its_row(trained, monkeypatch):
     monkeypatch.setattr("toy_catalog.toy_dense_parameters", lambda size, dimensions: 196)
-    with pytest.raises(ModelFileError, match="has 196 numbers; the file holds 195"):
+    with pytest.raises(ModelFileError, match="must have 196 weights .*; the file has 195"):
         load_model(trained[0] / "siamese.keras")
 
 

@@ -1,1 +1,1 @@
-"""Experiments made of several runs: comparing objectives, and cross-validation."""
+"""Experiments with several runs: comparison of objectives, and cross-validation."""

@@ -1,4 +1,4 @@
-"""Training budgets: the images that pass through the tower, and configs with equal budgets."""
+"""Training budgets: the number of images that pass through the tower, and configs with equal budgets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,13 +13,13 @@ from siamese_tf.training.run_data import RunData
 
 @dataclass(frozen=True)
 class Budget:
-    """The cost of a training run.
+    """Cost of a training run.
 
     Attributes:
         epochs: number of epochs.
         steps: number of steps per epoch.
-        images_per_step: images that pass through the tower in a step.
-        images: images that pass through the tower in all steps of the run.
+        images_per_step: number of images that pass through the tower in a step.
+        images: number of images that pass through the tower in the run.
     """
 
     epochs: int
@@ -29,7 +29,7 @@ class Budget:
 
 
 def with_one_budget(configs: Sequence[TrainConfig], pairs: RunData) -> list[ResolvedConfig]:
-    """Returns the resolved configs, with the number of epochs that brings each closest to the same number of images.
+    """Resolves configs and sets their numbers of epochs so that all train on about the same number of images.
 
     The reference is the first config that trains on batches of pairs, or the first config if there is none.
     """
@@ -46,13 +46,13 @@ def budget(config: ResolvedConfig, pairs: RunData) -> Budget:
 
 
 def tower_parameters(config: ResolvedConfig, pairs: RunData) -> int:
-    """Returns the number of parameters of the tower of a resolved config, for these images."""
+    """Returns the number of parameters of the tower of a resolved config for the images of a run."""
     height, width, channels = pairs.task.train.images.shape[1:]
     return build_tower(config.tower, (height, width, channels), config.embedding_dim).count_params()
 
 
 def budget_lines(tower: str, parameters: int, budgets: Mapping[str, Budget]) -> list[str]:
-    """Describes what all objectives share, and the budget of each with its difference from the first one."""
+    """Returns the report as lines: the shared tower, and the budget of each objective relative to the first one."""
     first = next(iter(budgets.values()))
     lines = [
         f"same pairs and tower for all objectives ({tower}, {parameters:,} parameters)",

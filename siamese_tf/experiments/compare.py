@@ -1,4 +1,4 @@
-"""Compares objectives: each is trained with the same seeds, on the same pairs, with the same tower and budget."""
+"""Comparison of objectives, trained with the same seeds, pairs, tower and budget."""
 
 import json
 import time
@@ -51,16 +51,16 @@ def compare_objectives(
 ) -> dict[str, Any]:
     """Trains every objective with the seeds 0, 1, ..., and compares their test accuracies.
 
-    Finished runs in the folder are not repeated, unfinished ones are resumed. The global state of Keras is cleared
+    Finished runs in the folder are not repeated; unfinished ones are resumed. The global state of Keras is cleared
     after each run.
 
     Args:
-        configs: one config per objective, with the same pairs and tower; their seeds are ignored. All get the same
-            number of training images, see `with_one_budget`.
+        configs: one config per objective, with the same pairs and tower; their seeds are ignored, and their epochs are
+            replaced so that all have about the same number of training images, see `with_one_budget`.
         seeds: number of seeds, at least 1.
         workdir: folder for the runs, in `<objective>/<seed>/`, and for `comparison.json` and `comparison.png`. None
             means `runs/<dataset>/compare`.
-        pictures: write the plots (PNG files) of the runs and of the comparison.
+        pictures: writes the plots (PNG files) of the runs and of the comparison.
         command: command line that repeats the comparison, for the records.
         log: receives the budgets, and a line after each run.
 
@@ -69,13 +69,16 @@ def compare_objectives(
         `configs` by objective; and the result of `compare_records`.
 
     Raises:
-        ConfigError: the configs cannot be compared, or the folder holds a run with other settings or pairs.
+        ConfigError: if the configs cannot be compared, or the folder contains a run with other settings or pairs.
+        PairFileError: if there are no test pairs.
         SiameseError: see `train_and_evaluate`.
     """
     _check(configs, seeds)
     pairs = load_run_data(configs[0])
     if pairs.task.test is None:
-        raise PairFileError(f"{pairs.task.train.path} has no test pairs to compare on. Set --test-pairs")
+        raise PairFileError(
+            f"{pairs.task.train.path} must have test pairs for a comparison; it has none. Set --test-pairs"
+        )
     configs = with_one_budget(configs, pairs)
     parameters = tower_parameters(configs[0], pairs)
     budgets = {config.objective: budget(config, pairs) for config in configs}
@@ -110,7 +113,7 @@ def _save_plot(comparison: dict[str, Any], workdir: Path) -> None:
 
 
 def _shareable_settings(config: TrainConfig) -> dict[str, Any]:
-    """Returns the settings, with each path shortened to its last part since folders may name people or clients."""
+    """Returns the settings with each path shortened to its last part, since folders may name people or clients."""
     settings = config.to_dict()
     shortened = {name: last_part(settings[name]) for name in MAY_BE_PATHS if settings[name] is not None}
     return {**settings, **shortened}
@@ -119,7 +122,7 @@ def _shareable_settings(config: TrainConfig) -> dict[str, Any]:
 def _check(configs: Sequence[TrainConfig], seeds: int) -> None:
     names = [config.objective for config in configs]
     if not names or len(set(names)) < len(names):
-        raise ConfigError(f"objectives must be one or more names, each at most once; got {', '.join(names) or 'none'}")
+        raise ConfigError(f"objectives must be one or more distinct names; got {', '.join(names) or 'none'}")
     if seeds < 1:
         raise ConfigError(f"seeds must be at least 1; got {seeds}")
     for name in SHARED_SETTINGS:
@@ -131,7 +134,7 @@ def _check(configs: Sequence[TrainConfig], seeds: int) -> None:
 def _run_all(
     configs: Sequence[TrainConfig], seeds: int, pairs: RunData, workdir: Path, pictures: bool, command: str, log: Log
 ) -> dict[str, list[dict[str, Any]]]:
-    """Trains the missing runs, all objectives with the first seed first; returns the records by objective and seed."""
+    """Trains the missing runs, one seed after another; returns the records by objective, in the order of the seeds."""
     runs = [replace(config, seed=seed) for seed in range(seeds) for config in configs]
     folders = [workdir / config.objective / str(config.seed) for config in runs]
     finished = [finished_record(config, pairs, folder) for config, folder in zip(runs, folders, strict=True)]

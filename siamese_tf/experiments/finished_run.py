@@ -1,4 +1,4 @@
-"""Reads the record of a finished run, after a check that it is a run of the same settings and pairs."""
+"""Reader of the record of a finished run, which must have the same settings and pairs."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ def finished_record(config: TrainConfig, pairs: RunData, folder: Path) -> dict[s
     """Returns the record of the run in a folder, or None if it is missing or unfinished.
 
     Raises:
-        ConfigError: the run has other settings or pairs, or its record cannot be read.
+        ConfigError: if the run has other settings or pairs, or its record cannot be read.
     """
     if not (folder / CONFIG).exists():
         return None
@@ -28,7 +28,7 @@ def finished_record(config: TrainConfig, pairs: RunData, folder: Path) -> dict[s
     changed = [name for name in now if name not in PATH_SETTINGS and now[name] != before[name]]
     if changed:
         changes = ", ".join(f"{name} was {before[name]!r} and is now {now[name]!r}" for name in changed)
-        raise ConfigError(f"{folder} holds another run: {changes}. Choose another --workdir, or remove that folder")
+        raise ConfigError(f"{folder} contains another run: {changes}. Choose another --workdir, or remove that folder")
     return record
 
 

@@ -1,4 +1,4 @@
-"""The data of cross-validation over people: the images of each fold, and the pairs drawn from them."""
+"""Data of cross-validation over people: the images of each fold, and the pairs drawn from them."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ from siamese_tf.data.sampling.split_sizes import split_warnings
 from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import DatasetError
 
-MAX_PAIRS = 500_000  # test pairs of a fold; with more, the balanced pairs of its test split are enough
-IMAGES_AT_ONCE = 1024  # bounds the memory for hashing
+MAX_PAIRS = 500_000  # if a fold has more test pairs, the balanced pairs of its test split are used instead
+IMAGES_AT_ONCE = 1024  # limits the memory for hashing
 
 
 def fold_splits(source: Source, folds: int, seed: int) -> list[ImageSplit]:
     """Splits the distinct images of a source into train, validation and test for each fold, see `people_folds`.
 
     Raises:
-        DatasetError: a split of a fold has no two images of one person, so that no pair is similar.
+        DatasetError: if a split of a fold has no two images of one person and therefore no similar pairs.
     """
     distinct, duplicates = distinct_images(source)
     images = np.flatnonzero(distinct)
@@ -42,14 +42,14 @@ def fold_splits(source: Source, folds: int, seed: int) -> list[ImageSplit]:
 
 
 def fold_pairs(source: Source, split: ImageSplit, seed: int) -> TrainTestPairs:
-    """Draws the pairs of a fold, with a SHA-256, so that a run is not resumed on other pairs."""
+    """Draws the pairs of a fold, with a SHA-256 that prevents resuming a run with other pairs."""
     train, test = (_with_sha256(pairs) for pairs in pairs_of_split(source, split, "class", seed))
     leaks, warnings = audit_pairs([train, test]).leaks, tuple(split_warnings(train.manifest))
     return TrainTestPairs(train, test, source.name, source.note, leaks, warnings=warnings)
 
 
 def with_all_pairs(test: PairDataset) -> PairDataset:
-    """Returns all pairs of the test images of a fold; if these exceed MAX_PAIRS, the given ones."""
+    """Returns all pairs of the test images of a fold, or `test` unchanged if there are more than MAX_PAIRS."""
     assert test.labels is not None  # folds have labels
     if sum(existing_pairs(test.labels)) > MAX_PAIRS:
         return test
@@ -58,7 +58,7 @@ def with_all_pairs(test: PairDataset) -> PairDataset:
 
 
 def people_names(source: Source, images: np.ndarray) -> Sequence[str]:
-    """Returns the names of the people on the given images, in the order of their labels."""
+    """Returns the names of the people in the given images, in the order of their labels."""
     return [source.class_names[label] for label in np.unique(source.labels[images])]
 
 

@@ -1,4 +1,4 @@
-"""Cross-validation over people: one model per fold, tested on people that it was not trained on."""
+"""Cross-validation over people: one model per fold, tested on people outside its training data."""
 
 import json
 import statistics
@@ -47,18 +47,18 @@ def train_folds(
 ) -> dict[str, Any]:
     """Trains and tests one model per fold of the people of a data set, see `people_folds`.
 
-    The threshold of each model is chosen on the validation people of its fold; the rates are those over all pairs of
-    its test images, see `verification_report`.
+    The threshold of each model is chosen on the validation people of its fold; the rates are computed on all pairs of
+    its test images, see `with_all_pairs` and `verification_report`.
 
     Args:
         config: config with a data set that has classes, and without pairs.
         folds: number of folds, at least 3.
         workdir: folder for `fold-<number>/` with one run each and its `verification/`, and for `folds.json`. None
             means `runs/<dataset>/<objective>-folds`.
-        resume: continue an interrupted call: finished folds are not trained again.
-        quiet: show neither progress nor report of the runs.
-        pictures: write the plots (PNG files) of the runs; those of the verification are always written.
-        command: command line that repeats this, for the records.
+        resume: continues an interrupted call; finished folds are not trained again.
+        quiet: shows neither progress nor report of the runs.
+        pictures: writes the plots (PNG files) of the runs; those of the verification are always written.
+        command: command line that repeats the cross-validation, for the records.
         log: receives a line after each fold.
 
     Returns:
@@ -67,13 +67,13 @@ def train_folds(
         RATES over the folds.
 
     Raises:
-        ConfigError: the config has pairs or one class against the rest, there are too few folds, or nothing to resume.
-        DatasetError: the data cannot be loaded, or have too few people, or too few with two images.
+        ConfigError: if the config has pairs or a one-vs-rest task, there are too few folds, or nothing to resume.
+        DatasetError: if the data cannot be loaded, or have too few people, or too few people with two images.
         SiameseError: see `train_and_evaluate`.
     """
     if given := [name for name in UNSUPPORTED if getattr(config, name) is not None]:
         raise ConfigError(
-            f"folds must be used with a dataset alone, whose people they split; got {', '.join(given)}. Leave out"
+            f"folds must be used with a dataset only, whose people they split; got {', '.join(given)}. Leave out"
             f" {'that' if len(given) == 1 else 'those'}, or folds"
         )
     run = f"{config.objective}-folds"
@@ -110,12 +110,12 @@ def _train_all(
     options: dict[str, Any],
     log: Log,
 ) -> list[dict[str, Any]]:
-    """Trains and verifies all folds; returns a row of `folds` in the report for each."""
+    """Trains and verifies all folds; returns the `folds` rows of the report."""
     note, *unreadable = source.lines()
     people = sum(len(people_names(source, split.test)) for split in splits)
     for line in (f"{note}; {len(splits)} folds of {people:,} people", *unreadable):
         log(line)
-    ignored = "the folders train, validation and test are not used as a split; the folds are drawn from all people"
+    ignored = "the folders train, validation and test do not define the split; the folds are drawn from all people"
     warn(*source.warnings, *([] if source.is_validation is None else [ignored]))
     rows = []
     for number, split in enumerate(splits):

@@ -1,1 +1,1 @@
-"""Towers, distances, heads, the Siamese model and its file."""
+"""Towers, distances, heads, the Siamese model and its file format."""

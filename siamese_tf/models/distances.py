@@ -1,12 +1,12 @@
 """Distances between embeddings: >= 0, lower is more similar.
 
-Each distance has two forms: row by row, for listed pairs, and as a matrix, for every row of one array against every row
-of another.
+Each distance has two variants: one for corresponding rows of two arrays (listed pairs) and one for all pairs of rows
+(a matrix).
 """
 
 import tensorflow as tf
 
-# The gradient of sqrt is infinite at 0. Squared distances are clamped to this value, where the gradient is 0, not NaN.
+# The gradient of sqrt is infinite at 0. Squared distances are clamped from below, so that the gradient is 0, not NaN.
 SMALLEST_SQUARE = 1e-12
 
 
@@ -23,7 +23,7 @@ def euclidean_distance(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 
 
 def squared_euclidean_distance_matrix(a: tf.Tensor, b: tf.Tensor | None = None) -> tf.Tensor:
-    """Returns |a|^2 - 2ab + |b|^2 for every pair of rows: one matrix product, without an (n, m, d) array.
+    """Returns |a|^2 - 2ab + |b|^2 for every pair of rows, from one matrix product and without an (n, m, d) array.
 
     Args:
         a: (n, d) float embeddings.
@@ -39,7 +39,7 @@ def squared_euclidean_distance_matrix(a: tf.Tensor, b: tf.Tensor | None = None) 
 
 
 def euclidean_distance_matrix(a: tf.Tensor, b: tf.Tensor | None = None) -> tf.Tensor:
-    """Returns the Euclidean distance of every row of `a` to every row of `b`.
+    """Returns the Euclidean distance between every row of `a` and every row of `b`.
 
     Args:
         a: (n, d) float embeddings.
@@ -65,7 +65,7 @@ def cosine_distance(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 
 
 def cosine_distance_matrix(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    """Returns 1 - cos of every row of `a` against every row of `b`, for rows of unit length.
+    """Returns 1 - cos(a, b) for every pair of rows of unit length.
 
     Args:
         a: (n, d) float embeddings, L2-normalized.

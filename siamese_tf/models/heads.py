@@ -1,7 +1,7 @@
-"""Heads: layers from two embeddings to a distance and a logit. The sign changes here and nowhere else.
+"""Heads: layers that map two embeddings to a distance and a logit. The sign changes only in this module.
 
-A distance is lower for a more similar pair; a logit, and the probability `sigmoid(logit)`, is higher. Every objective
-on pairs can train every head: the contrastive loss reads the distance, bce and mse read the logit.
+A distance is lower for a more similar pair; a logit, and the probability `sigmoid(logit)`, is higher. Every pair
+objective can train every head: the contrastive loss uses the distance, bce and mse use the logit.
 """
 
 import tensorflow as tf
@@ -21,15 +21,15 @@ from siamese_tf.models.keras_settings import keras_settings
 
 
 class Head(keras.layers.Layer):
-    """Base class of heads: logit = bias - scale * distance, with a trained scale and bias.
+    """Base class of heads: logit = bias - scale * distance, with a trainable scale and bias.
 
-    A subclass defines the distance. After training, `calibrate` sets scale and bias so that `sigmoid(logit)` is the
-    probability of a match. Every subclass is built from `embedding_dim` alone, the `d` of its (n, d) inputs;
-    symmetric heads ignore it.
+    Subclasses define the distance. After training, `calibrate` adjusts scale and bias so that `sigmoid(logit)` is the
+    probability of a match. The only constructor argument of a subclass is `embedding_dim`, the size d of its (n, d)
+    inputs; symmetric heads ignore it.
 
     Attributes:
-        symmetric: the logits of (a, b) and (b, a) are equal.
-        normalizes: embeddings are compared after L2 normalization.
+        symmetric: True if the logits of (a, b) and (b, a) are equal.
+        normalizes: True if embeddings are compared after L2 normalization.
     """
 
     symmetric = True
@@ -47,35 +47,35 @@ class Head(keras.layers.Layer):
         )
 
     def distance(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        """Returns (n,) distances of the rows of two (n, d) arrays, >= 0, lower is more similar."""
+        """Returns (n,) distances between corresponding rows of two (n, d) arrays; >= 0, lower is more similar."""
         raise NotImplementedError
 
     def distance_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        """Returns (n, m) distances of every row of `a`, (n, d), to every row of `b`, (m, d)."""
+        """Returns (n, m) distances between every row of `a`, (n, d), and every row of `b`, (m, d)."""
         raise NotImplementedError
 
     def distance_of_cosine(self, cosines: tf.Tensor) -> tf.Tensor:
-        """Returns the distances of embeddings from their cosine similarities, any shape; for normalizing heads only."""
+        """Converts cosine similarities of any shape to distances; defined for normalizing heads only."""
         raise NotImplementedError
 
     def logit(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        """Returns (n,) logits of the rows of two (n, d) arrays, higher is more similar."""
+        """Returns (n,) logits of corresponding rows of two (n, d) arrays; higher is more similar."""
         return self.bias - self.scale * self.distance(a, b)
 
     def logit_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        """Returns (n, m) float32 logits of every row of `a`, (n, d), with every row of `b`, (m, d)."""
+        """Returns (n, m) float32 logits for every row of `a`, (n, d), and every row of `b`, (m, d)."""
         return self.bias - self.scale * tf.cast(self.distance_matrix(a, b), tf.float32)
 
     def call(self, pair: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        """Returns (n,) logits of two (n, d) arrays; the mean over both orders where the head is asymmetric."""
+        """Returns (n,) logits of two (n, d) arrays, averaged over both orders if the head is asymmetric."""
         a, b = pair
         if self.symmetric:
             return self.logit(a, b)
         return (self.logit(a, b) + self.logit(b, a)) / 2.0
 
     def call_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        """Returns (n, m) float32 logits of `call` for every row of `a`, (n, d), with every row of `b`, (m, d)."""
-        if self.symmetric:  # in float64: the distances of close embeddings cancel in float32
+        """Returns the (n, m) float32 logits of `call` for every row of `a`, (n, d), and every row of `b`, (m, d)."""
+        if self.symmetric:  # in float64, because small distances suffer from cancellation in float32
             return self.logit_matrix(tf.cast(a, tf.float64), tf.cast(b, tf.float64))
         return (self.logit_matrix(a, b) + tf.transpose(self.logit_matrix(b, a))) / 2.0
 
@@ -118,10 +118,11 @@ class EuclideanHead(Head):
 
 
 class ConcatHead(Head):
-    """The head of the reference network: concatenated embeddings, Dense 16, Dense 4, one logit.
+    """Head of the reference network: concatenated embeddings, Dense 16, Dense 4, one logit.
 
-    It is asymmetric, so `call` averages both orders. Its distance is -log(probability of a match), >= 0 and unbounded,
-    so that it can exceed the margin of the contrastive loss (1 - probability cannot, and would give squared error).
+    The head is asymmetric, so `call` averages both orders. Its distance is -log(probability of a match), which is
+    >= 0 and unbounded, so it can exceed the margin of the contrastive loss; 1 - probability cannot, and would turn that
+    loss into a squared error.
     """
 
     symmetric = False
@@ -153,7 +154,8 @@ class ConcatHead(Head):
 
     def logit_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         first, *others = self.layers
-        left, right = tf.split(tf.convert_to_tensor(first.kernel), 2)  # (d, 16) each, without an (n * m, 2d) array
+        # Splitting the kernel avoids an (n * m, 2d) array of concatenated embeddings.
+        left, right = tf.split(tf.convert_to_tensor(first.kernel), 2)  # (d, 16) each
         rows, columns = tf.matmul(a, left), tf.matmul(b, right)  # (n, 16), (m, 16)
         x = first.activation(rows[:, tf.newaxis] + columns[tf.newaxis, :] + first.bias)  # (n, m, 16)
         for layer in others:
@@ -166,10 +168,14 @@ def _unit(embeddings: tf.Tensor) -> tf.Tensor:
 
 
 def build_head(head: str, embedding_dim: int) -> keras.layers.Layer:
-    """Builds a head of the catalog for (n, embedding_dim) embeddings.
+    """Builds a head from the catalog.
+
+    Args:
+        head: a key of `siamese_tf.config.catalog.HEADS`.
+        embedding_dim: size d of the (n, d) embeddings that the head takes.
 
     Raises:
-        ConfigError: the name is unknown.
+        ConfigError: if the name is unknown.
     """
     if head not in HEADS:
         raise ConfigError(f"head must be one of {', '.join(HEADS)}; got {head!r:.100}")

@@ -1,4 +1,4 @@
-"""Conversion of images in any accepted type to the array that a tower takes."""
+"""Conversion of images of any accepted type to the array that a tower takes."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ FORMS = (
 
 
 def images_at_once(input_size: tuple[int, int, int]) -> int:
-    """Returns the number of images to embed at a time; fewer if they are large, to bound memory."""
+    """Returns the number of images to embed per batch; lower for large images, to limit memory."""
     return max(1, min(EMBED_BATCH, EMBED_PIXELS // (input_size[0] * input_size[1])))
 
 
@@ -35,20 +35,20 @@ def as_images(images: Images, input_size: tuple[int, int, int], resize: str = "p
     Args:
         images: one image or several. One image is
 
-            - an image file or a Pillow image as `decode_image` takes it, which `load_image` brings to the model's size;
-            - an array (h, w, c), or (h, w) where the model takes gray images: of NumPy, TensorFlow, or anything that
-              NumPy makes an array of. Integers are 0 to 255, floats are 0 to 1, see `as_pixels`.
+            - an image file or Pillow image that `decode_image` accepts; `load_image` resizes it to the model's size;
+            - an array of shape (h, w, c), or (h, w) for a model of gray images: a NumPy array, a tensor, or anything
+              that NumPy can convert. Integers from 0 to 255, floats from 0 to 1, see `as_pixels`.
 
-            Several are a stack of pixels (n, h, w, c) or (n, h, w), or a list, an array, a pandas column, a generator
-            or another iterable of single images, in any of these types. An empty list is a stack of length 0.
-        input_size: height, width and channels the model takes.
-        resize: how files and Pillow images of another size are brought to it, see `resize_image`.
+            Several images are a stack of pixels (n, h, w, c) or (n, h, w), or a list, array, pandas column, generator
+            or other iterable of single images of these types. An empty list is a stack of length 0.
+        input_size: height, width and channels that the model takes.
+        resize: method to resize files and Pillow images of other sizes, see `resize_image`.
 
     Returns:
-        The images, (n, h, w, c), uint8 from 0 to 255 or float32 in [0, 1]; and whether a single image came.
+        The images, (n, h, w, c), uint8 from 0 to 255 or float32 in [0, 1]; and True if a single image was passed.
 
     Raises:
-        ImageError: another type, shape, dtype or range, or a file that cannot be read.
+        ImageError: if the type, shape, dtype or range is invalid, or a file cannot be read.
     """
     if isinstance(images, np.ndarray) and images.dtype.kind not in "OUST":
         return _as_stack(images, input_size)
@@ -74,40 +74,40 @@ def as_images(images: Images, input_size: tuple[int, int, int], resize: str = "p
 
 
 def as_pair(pair: Sequence[Images], input_size: tuple[int, int, int], resize: str) -> tuple[np.ndarray, np.ndarray]:
-    """Converts a pair of equally long inputs to two stacks (n, h, w, c), each as `as_images` does.
+    """Converts a pair of inputs of equal length to two stacks (n, h, w, c) with `as_images`.
 
     Args:
-        pair: two of what `as_images` takes, as a tuple, a list, or an array or tensor (2, n, h, w, c).
+        pair: two inputs of `as_images` in a tuple or list, or an array or tensor (2, n, h, w, c).
         input_size, resize: see `as_images`.
 
     Raises:
-        ImageError: not two, of different lengths, or as `as_images`.
+        ImageError: if there are not two inputs, their lengths differ, or `as_images` rejects one of them.
     """
     if getattr(pair, "ndim", None) == 5:
         pair = list(_as_array(pair))
     if not isinstance(pair, tuple | list) or len(pair) != 2:
-        found = f"{len(pair)} of them" if isinstance(pair, tuple | list) else type(pair).__name__
-        raise ImageError(f"images must come as a pair of stacks, (img1, img2); got {found}. Pass a tuple of two")
+        found = f"{len(pair)} stacks" if isinstance(pair, tuple | list) else type(pair).__name__
+        raise ImageError(f"images must be a pair of stacks, (img1, img2); got {found}. Pass a tuple of two")
     first, second = (as_images(images, input_size, resize)[0] for images in pair)
     check_lengths(len(first), len(second))
     return first, second
 
 
 def check_pair_batches(data: tf.data.Dataset) -> None:
-    """Raises an ImageError for a data set whose batches Keras would not pass on as pairs."""
+    """Raises an ImageError if Keras would not pass the batches of a data set to the model as pairs."""
     batch = data.element_spec
     pair = batch[0] if isinstance(batch, tuple) else batch
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise ImageError(
-            f"a data set must give batches ((img1, img2),), since Keras takes the second of two for labels; got"
-            f" {batch!r:.200}. Zip the pair once more: tf.data.Dataset.zip((pairs,))"
+            "a data set must yield batches ((img1, img2),), since Keras takes the second element of a tuple for labels;"
+            f" got {batch!r:.200}. Zip it once more: tf.data.Dataset.zip((pairs,))"
         )
 
 
 def check_lengths(first: int, second: int) -> None:
     """Raises an ImageError if two stacks differ in length."""
     if first != second:
-        raise ImageError(f"two stacks must be equally long, one pair a row; got {first} and {second} images")
+        raise ImageError(f"two stacks must have the same length, one pair per row; got {first} and {second} images")
 
 
 def _as_one_array(items: list[Any]) -> np.ndarray | None:
@@ -122,13 +122,13 @@ def _as_one_array(items: list[Any]) -> np.ndarray | None:
         return None
     try:
         array = np.asarray(items)
-    except (TypeError, ValueError):  # of several shapes
+    except (TypeError, ValueError):  # the shapes differ
         return None
     return array if array.dtype.kind in "biuf" else None
 
 
 def _as_single(item: Any, position: int, input_size: tuple[int, int, int], resize: str) -> np.ndarray:
-    """Converts one image of several to (h, w, c), uint8 or float32; errors name its position."""
+    """Converts one image of a sequence to (h, w, c), uint8 or float32; errors include its position."""
     try:
         if is_image_source(item):
             return load_image(item, *input_size, resize)
@@ -138,7 +138,7 @@ def _as_single(item: Any, position: int, input_size: tuple[int, int, int], resiz
         stack, single = _as_stack(array, input_size)
     except ImageError as error:
         if isinstance(item, str | os.PathLike):
-            raise  # the message names the file
+            raise  # the message already names the file
         raise ImageError(f"images[{position}]: {error}") from error
     if not single:
         raise ImageError(f"images[{position}] must be a single image; got a stack, {array.shape}. Concatenate stacks")
@@ -148,9 +148,9 @@ def _as_single(item: Any, position: int, input_size: tuple[int, int, int], resiz
 def _as_array(images: Any) -> np.ndarray:
     try:
         return np.asarray(images)
-    except Exception as error:  # symbolic tensors, tensors of another device, lists of several lengths
+    except Exception as error:  # symbolic tensors, tensors on another device, ragged lists
         raise _wrong_type(
-            f"{type(images).__name__}, of which NumPy makes no array ({short_reason(error, 100)})"
+            f"{type(images).__name__}, which NumPy cannot convert to an array ({short_reason(error, 100)})"
         ) from error
 
 
@@ -167,9 +167,9 @@ def _as_stack(array: np.ndarray, input_size: tuple[int, int, int]) -> tuple[np.n
         raise _wrong_type(f"a single {array.dtype}")
     stacks = f"({height}, {width}, {channels}) or (n, {height}, {width}, {channels})"
     raise ImageError(
-        f"this model takes images of shape {stacks}{', the last axis optional' if gray else ''}; got {array.shape}."
-        " Pass an image file or PIL.Image.fromarray(image), or use siamese_tf.load_image(path, height, width,"
-        " channels), to have it brought to that size"
+        f"images must have shape {stacks}{', the last axis optional' if gray else ''} for this model; got"
+        f" {array.shape}. Pass an image file or PIL.Image.fromarray(image), or use siamese_tf.load_image(path, height,"
+        " width, channels), to have it resized"
     )
 
 

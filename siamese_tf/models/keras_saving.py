@@ -1,7 +1,7 @@
-"""Methods that Keras' own savers and loaders call, for the same files as `save_model` and `load_model`.
+"""Methods called by the savers and loaders of Keras, for the same files as `save_model` and `load_model`.
 
-Keras 2.15 unpickles weights in `.npz` and follows HDF5 links into other files, before any method of the model that it
-loads sees them. So `from_config`, which Keras calls first, looks the archive over as `load_model` does.
+Keras 2.15 unpickles weights in `.npz` and follows HDF5 links into other files before it passes weights to the model.
+So `from_config`, which Keras calls first, checks the archive in the same way as `load_model`.
 """
 
 import inspect
@@ -18,33 +18,33 @@ from siamese_tf.models.weights import read_weights, write_weights
 
 
 class KerasSaving(keras.Model):
-    """Model that is rebuilt from its config and stores all weights under names of this project.
+    """Model that is rebuilt from its config and stores its weights under the names of `named_weights`.
 
     Subclasses have the attributes `tower` and `head`.
     """
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: object = None) -> Self:
-        """Builds a model, with new weights.
+        """Builds a model with new weights.
 
         Raises:
-            ModelFileError: `keras.models.load_model` reads a file that `siamese_tf.load_model` would refuse.
+            ModelFileError: if `keras.models.load_model` is reading a file that `siamese_tf.load_model` would reject.
         """
         archive = _archive_in_load_model()
         if archive is not None and _is_of_archive(config, archive):
             _check_archive(archive)
         elif archive is not None and any(name.endswith(".npz") for name in archive.namelist()):
             raise ModelFileError(
-                "the weights of a model that contains a SiameseModel must be in HDF5; got .npz, which Keras unpickles."
+                "the weights of a model that contains a SiameseModel must be HDF5; got .npz, which Keras unpickles."
                 " Save the model again"
             )
         return cls(**config)
 
     def build_from_config(self, config: dict[str, Any]) -> None:
-        """Does nothing: the constructor has built the model."""
+        """Does nothing: the constructor builds the model."""
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Does nothing: a loss or a metric from a file can be any object that Keras can import. Compile it again."""
+        """Does nothing, since a loss or metric in a file can be any object that Keras can import. Compile again."""
 
     def save_own_variables(self, store: Any) -> None:
         write_weights(self.tower, self.head, store)
@@ -53,17 +53,17 @@ class KerasSaving(keras.Model):
         read_weights(self.tower, self.head, plain_store(store))
 
     def __dir__(self) -> list[str]:
-        """Hides the parts: Keras' savers walk these names, and `write_weights` already stores every array once."""
+        """Hides tower, head and layers: Keras saves all attributes, and `write_weights` already stores every array."""
         return [name for name in super().__dir__() if name not in ("tower", "head", "layers")]
 
 
 def _archive_in_load_model() -> zipfile.ZipFile | None:
-    """Returns the archive that `keras.models.load_model` is reading, from the call stack; None outside of it.
+    """Returns the archive that `keras.models.load_model` is reading; None outside of that function.
 
-    Keras hands a class nothing but its config.
+    Searches the call stack, because Keras passes only the config to a class.
 
     Raises:
-        ModelFileError: Keras reads something else, such as a folder.
+        ModelFileError: if Keras is not reading an archive but, for example, a folder.
     """
     loads, frame = False, inspect.currentframe()
     while frame is not None:
@@ -79,7 +79,7 @@ def _archive_in_load_model() -> zipfile.ZipFile | None:
 
 
 def _is_of_archive(config: dict[str, Any], archive: zipfile.ZipFile) -> bool:
-    """Checks that the archive holds this model and not another class that contains a SiameseModel."""
+    """Returns True if the archive contains this model itself, not another model with a SiameseModel inside."""
     outer = json.loads(archive.read(CONFIG))
     return not isinstance(outer, dict) or json.dumps(outer.get("config") or {}) == json.dumps(config)
 
@@ -93,4 +93,4 @@ def _check_archive(archive: zipfile.ZipFile) -> None:
         read_config(members[CONFIG])
         read_plain_arrays(members[WEIGHTS], alone=False)
     except ModelFileError as error:
-        raise ModelFileError(f"{error}. This is what siamese_tf.load_model refuses, too") from error
+        raise ModelFileError(f"{error}. siamese_tf.load_model would reject this file as well") from error

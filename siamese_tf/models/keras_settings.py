@@ -1,4 +1,4 @@
-"""Global Keras settings while networks are built, independent of the user's own settings."""
+"""Fixed global Keras settings for building networks, independent of the user's settings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,14 +8,14 @@ from tensorflow import keras
 
 @contextmanager
 def keras_settings(policy: str = "float32") -> Iterator[None]:
-    """Sets channels_last images, float32 weights and a dtype policy, and restores what was set before.
+    """Sets channels_last images, float32 weights and a dtype policy, and restores the previous settings afterwards.
 
-    A `keras.json`, `set_image_data_format`, `set_floatx` or a global `mixed_float16` policy so neither changes what a
-    network by name is made of nor what it computes. Works as a decorator, too. The settings are those of the process:
-    where they are as wanted already, nothing is set, and threads do not meet.
+    A `keras.json`, `set_image_data_format`, `set_floatx` or a global `mixed_float16` policy therefore changes neither
+    the layers of a built-in network nor its results. Also works as a decorator. The settings are global to the process;
+    if they already have the required values, nothing is set, so that threads do not interfere.
 
     Args:
-        policy: the dtype policy of the layers built meanwhile.
+        policy: dtype policy of the layers that are built in the context.
     """
     wanted, before, policy_before = (
         ("channels_last", "float32", policy),

@@ -1,4 +1,4 @@
-"""Archive of a model file: its members and its config, checked before anything is built from them."""
+"""Archive of a model file: members and config, checked before a model is built from them."""
 
 import json
 import zipfile
@@ -13,25 +13,28 @@ from siamese_tf.zip_layout import ZipLayoutError, check_layout
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 MAX_BYTES = {CONFIG: 2**20, METADATA: 2**16, WEIGHTS: 2**30}
-MAX_MEMBERS = 16  # of an archive that is looked at, so that a message can name what does not belong in it
+MAX_MEMBERS = 16  # more than the three required, so that the message can name unexpected members
 IDENTITY = {
     "module": "siamese_tf.models.siamese_model",
     "class_name": "SiameseModel",
     "registered_name": "siamese_tf>SiameseModel",
 }
-# Keras writes the last two, of a model that was called or compiled; they are not read.
+# Keras writes the last two for a model that was called or compiled; they are ignored.
 OUTER_KEYS = {*IDENTITY, "config", "build_config", "compile_config"}
-HINT = "Only load model files that siamese_tf saved; train the model again, or copy the file again"
+HINT = "Only load model files saved by siamese_tf; train the model again, or copy the file again"
 
 
 def read_members(file: IO[bytes]) -> dict[str, bytes]:
     """Reads the three members of a model file.
 
     Args:
-        file: open for reading, at its start.
+        file: binary file, open for reading at position 0.
+
+    Returns:
+        Content of each member by name.
 
     Raises:
-        ModelFileError: damaged, or an archive of other members.
+        ModelFileError: if the archive is damaged or has other members.
     """
     if file.read(4) != b"PK\x03\x04":
         raise ModelFileError(f"it is not a zip archive. {HINT}")
@@ -41,7 +44,7 @@ def read_members(file: IO[bytes]) -> dict[str, bytes]:
         raise ModelFileError(f"the archive is damaged: {error}. {HINT}") from error
     names = sorted(member.filename for member in members)
     if names != sorted(MAX_BYTES):
-        raise ModelFileError(f"it must hold {', '.join(MAX_BYTES)} and nothing else; it holds {names!r:.200}. {HINT}")
+        raise ModelFileError(f"it must contain exactly {', '.join(MAX_BYTES)}; got {names!r:.200}. {HINT}")
     for member in members:
         _check_member(member)
     try:
@@ -49,23 +52,29 @@ def read_members(file: IO[bytes]) -> dict[str, bytes]:
             return {member.filename: archive.read(member) for member in members}
     except OSError:
         raise
-    except Exception as error:  # zipfile raises a dozen kinds on damaged bytes
+    except Exception as error:  # zipfile raises many exception types on damaged data
         raise ModelFileError(f"the archive is damaged: {short_reason(error)}. {HINT}") from error
 
 
 def _check_member(member: zipfile.ZipInfo) -> None:
     if member.compress_type != zipfile.ZIP_STORED:
-        raise ModelFileError(f"{member.filename} is compressed, which model files are not. {HINT}")
+        raise ModelFileError(f"{member.filename} must be uncompressed; it is compressed. {HINT}")
     limit = MAX_BYTES[member.filename]
     if member.file_size > limit:
-        raise ModelFileError(f"{member.filename} has {member.file_size:,} bytes; at most {limit:,} are read. {HINT}")
+        raise ModelFileError(f"{member.filename} must have at most {limit:,} bytes; got {member.file_size:,}. {HINT}")
 
 
 def read_config(text: bytes) -> dict[str, Any]:
-    """Reads the config of a SiameseModel; every value in it is plain and within its range.
+    """Reads the config of a SiameseModel and checks the type and range of every value.
+
+    Args:
+        text: content of `config.json`.
+
+    Returns:
+        Constructor arguments of a SiameseModel.
 
     Raises:
-        ModelFileError: it is not JSON, describes another object, or holds anything that ours do not.
+        ModelFileError: if the text is not JSON, describes another class, or has missing, unknown or invalid entries.
     """
     try:
         outer = json.loads(
@@ -75,43 +84,43 @@ def read_config(text: bytes) -> dict[str, Any]:
         raise ModelFileError(f"{CONFIG} is not JSON: {short_reason(error)}. {HINT}") from error
     if not isinstance(outer, dict) or any(outer.get(key) != name for key, name in IDENTITY.items()):
         found = outer.get("class_name") if isinstance(outer, dict) else type(outer).__name__
-        raise ModelFileError(f"{CONFIG} must describe a SiameseModel; it describes {found!r:.100}. {HINT}")
+        raise ModelFileError(f"{CONFIG} must describe a SiameseModel; got {found!r:.100}. {HINT}")
     if not set(outer) <= OUTER_KEYS:
         unknown = sorted(set(outer) - OUTER_KEYS)
-        raise ModelFileError(f"{CONFIG} must have {sorted(OUTER_KEYS)} alone; got {unknown!r:.100}. {HINT}")
+        raise ModelFileError(f"{CONFIG} must have only the keys {sorted(OUTER_KEYS)}; got {unknown!r:.100}. {HINT}")
     config = outer.get("config")
     expected = {"input_size", "tower", "embedding_dim", "head", "threshold", "record", "views", "resize"}
     if isinstance(config, dict):
-        config = {"views": "one", "resize": "pad", **config}  # the first files had no such entries
+        config = {"views": "one", "resize": "pad", **config}  # absent from the first files
     if not isinstance(config, dict) or set(config) != expected:
-        raise ModelFileError(f"the config must have {sorted(expected)}; got {config!r:.200}. {HINT}")
+        raise ModelFileError(f"the config must have the keys {sorted(expected)}; got {config!r:.200}. {HINT}")
     _check_values(config)
     return config
 
 
 def _check_values(config: Mapping[str, Any]) -> None:
     size = config["input_size"]
-    for name, right in (
-        ("input_size", isinstance(size, list) and len(size) == 3 and all(_to_int(side, 1, 2048) for side in size)),
+    for name, valid in (
+        ("input_size", isinstance(size, list) and len(size) == 3 and all(_is_int(side, 1, 2048) for side in size)),
         ("tower", isinstance(config["tower"], str)),
-        ("embedding_dim", _to_int(config["embedding_dim"], 1, 4096)),
+        ("embedding_dim", _is_int(config["embedding_dim"], 1, 4096)),
         ("head", isinstance(config["head"], str)),
         ("threshold", type(config["threshold"]) in (int, float) and 0 <= config["threshold"] <= 1),
         ("record", isinstance(config["record"], dict)),
         ("views", config["views"] in tuple(VIEWS)),
         ("resize", config["resize"] in RESIZES),
     ):
-        if not right:
+        if not valid:
             raise ModelFileError(f"{name} in the config cannot be {config[name]!r:.100}. {HINT}")
 
 
-def _to_int(value: Any, low: int, high: int) -> bool:
+def _is_int(value: Any, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) < len(pairs):
-        raise ValueError("an object has a key twice")
+        raise ValueError("an object has a duplicate key")
     return dict(pairs)
 
 

@@ -1,7 +1,7 @@
-"""Model file: a `.keras` zip of three members, written atomically and read without trusting its contents.
+"""Model file: a `.keras` zip archive of three members, written atomically and read without trusting its contents.
 
-`load_model` never hands the file to a generic deserialiser: it checks the archive, reads the config against a list of
-allowed values, builds the network with this project's builders, and copies arrays by name and shape.
+`load_model` never passes the file to a generic deserializer: it checks the archive, validates the config against a list
+of allowed values, builds the network with this project's builders, and copies arrays by name and shape.
 """
 
 import hashlib
@@ -34,8 +34,8 @@ def save_model(model: SiameseModel, path: str | Path) -> None:
     """Writes a model as a `.keras` file, atomically.
 
     Raises:
-        ModelFileError: the name does not end in `.keras`; or `load_model` would refuse the weights: a value is not
-            finite, a variance is negative, the head's scale is not above 0.
+        ModelFileError: if the name does not end in `.keras`, or `load_model` would reject the weights: a value is not
+            finite or too large, a variance is negative, or the head's scale is not above 0.
     """
     if Path(path).suffix != ".keras":
         raise ModelFileError(f"a model file must be named *.keras; got {str(path)!r}")
@@ -54,17 +54,17 @@ def save_model(model: SiameseModel, path: str | Path) -> None:
 
 
 def load_model(path: str | Path, tower: keras.Model | None = None) -> SiameseModel:
-    """Loads a model file that `save_model` wrote, on either Keras version.
+    """Loads a model file written by `save_model` under Keras 2 or Keras 3.
 
     Args:
         path: the `.keras` file; nothing in it is executed.
-        tower: a model like the one it was trained with, for a file whose tower was its maker's own.
+        tower: for a file with a custom tower, a model with the architecture of that tower.
 
     Returns:
-        The model, ready to score.
+        The model, ready for inference.
 
     Raises:
-        ModelFileError: missing, damaged, not written by siamese_tf, or with unexpected contents.
+        ModelFileError: if the file is missing, damaged, not written by siamese_tf, or has unexpected contents.
     """
     name = printable(str(path))
     try:
@@ -82,29 +82,31 @@ def load_model(path: str | Path, tower: keras.Model | None = None) -> SiameseMod
     except SiameseError as error:
         raise ModelFileError(f"{name} is not a model this version can load: {error}") from error
     except RecursionError as error:
-        raise ModelFileError(f"{name} is not a model this version can load: {CONFIG} is nested too deep") from error
+        raise ModelFileError(f"{name} is not a model this version can load: {CONFIG} is nested too deeply") from error
     return model
 
 
 def _max_arrays(config: dict[str, Any], tower: keras.Model | None) -> int:
-    """Returns the maximum number of arrays; a custom tower may have more than the built-in ones."""
+    """Returns the maximum number of arrays in the file; a custom tower may have more than a built-in one."""
     if tower is None:
         return MAX_ARRAYS
     if config["tower"] != CUSTOM:
-        raise ModelFileError(f"its tower is {config['tower']!r}, which is built by name; leave the argument tower out")
+        raise ModelFileError(
+            f"tower must be None for a file with a built-in tower; this file has {config['tower']!r}. Omit the argument"
+        )
     height, width, channels = config["input_size"]
     return MAX_ARRAYS + len(build_tower(tower, (height, width, channels), config["embedding_dim"]).weights)
 
 
 def _build(config: dict[str, Any], tower: keras.Model | None, arrays: Mapping[str, np.ndarray]) -> SiameseModel:
-    """Builds the network if the number of values matches: a small file must not trigger a large tower."""
+    """Builds the network if the number of weights matches: a small file must not cause a large tower to be built."""
     name = config["tower"]
     if name in TOWERS:
         expected = parameter_count(name, config["input_size"], config["embedding_dim"])
         found = sum(array.size for key, array in arrays.items() if key.startswith("tower."))
         if found != expected:
             raise ModelFileError(
-                f"the weights do not belong to this tower: {name} for images of {config['input_size']} and"
-                f" {config['embedding_dim']} dimensions has {expected:,} numbers; the file holds {found:,}. {HINT}"
+                f"tower {name} must have {expected:,} weights for images of size {config['input_size']} and"
+                f" {config['embedding_dim']} dimensions; the file has {found:,}. {HINT}"
             )
     return SiameseModel(**{**config, "tower": tower or name})

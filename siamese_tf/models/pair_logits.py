@@ -13,16 +13,16 @@ class PairLogits:
     """Applies a head to listed pairs of embeddings, as returned by `SiameseModel.embed`."""
 
     def __init__(self, head: Head, embedding_dim: int):
-        """Takes the head of a model, for embeddings (n, embedding_dim)."""
+        """Compiles the head of a model for (n, embedding_dim) embeddings."""
         vectors = tf.TensorSpec((None, embedding_dim), tf.float32)
         self._head_block = tf.function(lambda a, b: head((a, b)), input_signature=[vectors, vectors])
 
     def __call__(self, embeddings: np.ndarray, rows1: np.ndarray, rows2: np.ndarray) -> np.ndarray:
-        """Computes the logits of pairs of embeddings in blocks, so that memory does not grow with the pairs.
+        """Computes the logits of pairs of embeddings in blocks, to limit memory.
 
         Args:
             embeddings: (n, d) float32.
-            rows1, rows2: (m,) integers, rows of `embeddings`.
+            rows1, rows2: (m,) integer row indices into `embeddings`.
 
         Returns:
             (m,) float64 logits, higher is more similar.
@@ -34,6 +34,6 @@ class PairLogits:
 
 
 def probability(logits: np.ndarray) -> np.ndarray:
-    """Converts float64 logits to probabilities, without overflow at either end."""
+    """Converts float64 logits to probabilities, without overflow for large positive or negative logits."""
     small = np.exp(-np.abs(logits))  # in (0, 1]
     return np.where(logits >= 0, 1.0, small) / (1.0 + small)

@@ -1,6 +1,6 @@
-"""Scores of all embeddings of one set against all of another: the full matrix, or the k best of each row.
+"""Scores of all embeddings of one set against all of another: the full matrix, or the k best per row.
 
-Both go block by block over either side, so that beyond the answer their memory does not grow with the embeddings.
+Both are computed in blocks of rows and columns, so that only the result grows with the number of embeddings.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from siamese_tf.errors import ConfigError
 from siamese_tf.models.embeddings import as_embeddings, check_comparable, check_scores
 from siamese_tf.models.heads import Head
 
-BLOCK = 1024  # embeddings of either side at a time
+BLOCK = 1024  # rows and columns of a block
 
 
 class PairScorer:
     """Scores embeddings that are already computed, as returned by `SiameseModel.embed`."""
 
     def __init__(self, head: Head, embedding_dim: int):
-        """Sets up scoring with the head of a model, for embeddings (n, embedding_dim)."""
+        """Sets up scoring with the head of a model for (n, embedding_dim) embeddings."""
         self.head = head
         self.embedding_dim = embedding_dim
         vectors = tf.TensorSpec((None, embedding_dim), tf.float32)
@@ -45,10 +45,10 @@ class PairScorer:
             b: (m, d) float embeddings.
 
         Returns:
-            (n, m) float32 probabilities in [0, 1], higher is more similar; those of `SiameseModel.score`.
+            (n, m) float32 probabilities in [0, 1], as from `SiameseModel.score`; higher is more similar.
 
         Raises:
-            ImageError: embeddings of another shape, zero or not finite.
+            ImageError: if embeddings have the wrong shape, are zero or are not finite.
         """
         a, b = self._checked(a, "a"), self._checked(b, "b")
         scores = np.empty((len(a), len(b)), np.float32)
@@ -60,27 +60,27 @@ class PairScorer:
         return scores
 
     def top_k(self, probes: np.ndarray, gallery: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Finds the k rows of the gallery most similar to each probe, best first.
+        """Finds the k gallery rows most similar to each probe, best first.
 
-        The order is that of the logits, which tell apart what rounds to the same probability near 0 and 1; of equal
-        ones the lower index comes first.
+        Rows are ordered by logit, since different logits can round to the same probability near 0 and 1; ties are
+        ordered by index.
 
         Args:
             probes: (n, d) float embeddings.
             gallery: (m, d) float embeddings.
-            k: from 1 to m.
+            k: number of rows per probe, from 1 to m.
 
         Returns:
-            Rows of the gallery, (n, k) int64, and their scores, (n, k) float32 probabilities.
+            Row indices into the gallery, (n, k) int64, and their scores, (n, k) float32 probabilities.
 
         Raises:
-            ConfigError: another k.
-            ImageError: embeddings of another shape, zero or not finite.
+            ConfigError: if k is out of range.
+            ImageError: if embeddings have the wrong shape, are zero or are not finite.
         """
         probes, gallery = self._checked(probes, "probes"), self._checked(gallery, "gallery")
-        whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
-        if not whole or not 1 <= k <= len(gallery):
-            raise ConfigError(f"k must be a whole number from 1 to the {len(gallery)} images of the gallery; got {k!r}")
+        is_integer = isinstance(k, int | np.integer) and not isinstance(k, bool)
+        if not is_integer or not 1 <= k <= len(gallery):
+            raise ConfigError(f"k must be an integer from 1 to {len(gallery)}, the size of the gallery; got {k!r}")
         indices, scores = np.empty((len(probes), k), np.int64), np.empty((len(probes), k), np.float32)
         for rows in row_slices(len(probes), BLOCK):
             block = probes[rows]
@@ -92,9 +92,9 @@ class PairScorer:
         return indices, scores
 
     def logit_matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Computes (n, m) float32 logits, `score_matrix` before the sigmoid; higher is more similar.
+        """Computes (n, m) float32 logits, the values of `score_matrix` before the sigmoid; higher is more similar.
 
-        Logits tell apart what rounds to the same probability near 0 and 1, and can be averaged.
+        Different logits can round to the same probability near 0 and 1. Logits can be averaged.
         """
         a, b = self._checked(a, "a"), self._checked(b, "b")
         logits = np.empty((len(a), len(b)), np.float32)
@@ -107,13 +107,13 @@ class PairScorer:
         """Preprocesses a gallery once for many calls of `prepared_logits`.
 
         Args:
-            gallery: (m, d) float embeddings, none of them of length 0.
+            gallery: (m, d) float embeddings, not zero.
 
         Returns:
-            (m, d) float32, of length 1 where the head compares such; scores do not change by it.
+            (m, d) float32; L2-normalized if the head normalizes embeddings, which does not change the scores.
 
         Raises:
-            ImageError: embeddings of another shape, zero or not finite.
+            ImageError: if embeddings have the wrong shape, are zero or are not finite.
         """
         rows = self._checked(gallery, "gallery")
         if not self.head.normalizes:
@@ -124,15 +124,15 @@ class PairScorer:
         """Computes the logit of every probe with every row of a prepared gallery; fast for few probes.
 
         Args:
-            probes: (n, d) float embeddings, none of them of length 0.
-            prepared: (m, d), what `prepare` gave.
+            probes: (n, d) float embeddings, not zero.
+            prepared: (m, d) gallery returned by `prepare`.
 
         Returns:
-            (n, m) float32 logits, higher is more similar. Where the head compares by an angle they come from float32
-            cosines: a Euclidean distance is wrong by up to 1e-3 near 0, as in `euclidean_distance_matrix`.
+            (n, m) float32 logits, higher is more similar. For a normalizing head they are computed from float32
+            cosines: a Euclidean distance near 0 has errors of up to 1e-3, as in `euclidean_distance_matrix`.
 
         Raises:
-            ImageError: embeddings of another shape, zero or not finite.
+            ImageError: if embeddings have the wrong shape, are zero or are not finite.
         """
         probes, prepared = self.prepare(probes), as_embeddings(prepared, self.embedding_dim)
         if self.head.normalizes:
@@ -146,10 +146,10 @@ class PairScorer:
     def _best_of(
         self, a: tf.Tensor, b: tf.Tensor, logits: tf.Tensor, found: tf.Tensor, start: tf.Tensor, k: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Merges the best so far, (n, j) `logits` and `found`, with the rows of `b`, the first of which is `start`."""
-        here, position = tf.math.top_k(self.head.call_matrix(a, b), tf.minimum(k, tf.shape(b)[0]))
-        # Of equal ones top_k takes the first: those before are in their order, and come before those here.
-        logits, found = tf.concat([logits, here], 1), tf.concat([found, start + tf.cast(position, tf.int64)], 1)
+        """Merges the best rows so far, (n, j) `logits` and `found`, with the rows of `b`; `start` is its first row."""
+        block, position = tf.math.top_k(self.head.call_matrix(a, b), tf.minimum(k, tf.shape(b)[0]))
+        # top_k orders ties by position, so earlier rows must come first in the concatenation.
+        logits, found = tf.concat([logits, block], 1), tf.concat([found, start + tf.cast(position, tf.int64)], 1)
         logits, order = tf.math.top_k(logits, tf.minimum(k, tf.shape(logits)[1]))
         return logits, tf.gather(found, order, batch_dims=1)
 
@@ -160,5 +160,5 @@ class PairScorer:
 
 
 def row_slices(count: int, size: int) -> Iterator[slice]:
-    """Yields slices of `size` rows that cover `count` rows; the last one may be shorter."""
+    """Yields slices of `size` rows that cover `count` rows; the last slice may be shorter."""
     return (slice(start, start + size) for start in range(0, count, size))

@@ -1,24 +1,24 @@
-"""Pixel values of arrays and tensors: integers are 0 (black) to 255 (white), floats are 0 to 1."""
+"""Pixel values of arrays and tensors: integers from 0 (black) to 255 (white), floats from 0 to 1."""
 
 import numpy as np
 import tensorflow as tf
 
 from siamese_tf.errors import ImageError
 
-TOLERANCE = 1e-3  # beyond [0, 1], for floats that were rounded on their way
+TOLERANCE = 1e-3  # accepted outside [0, 1], for rounding errors of floats
 
 
 def as_pixels(images: np.ndarray) -> np.ndarray:
     """Checks pixel values and converts them to uint8 or float32.
 
     Args:
-        images: of any shape; integers of any width from 0 to 255, floats from 0 to 1, or bool (False is black).
+        images: array of any shape; integers of any width from 0 to 255, floats from 0 to 1, or bool (False is black).
 
     Returns:
         uint8 from 0 to 255 for integers and bool, float32 in [0, 1] for floats.
 
     Raises:
-        ImageError: another dtype, or a value out of range; NaN is one.
+        ImageError: if the dtype is another one, or a value is out of range or NaN.
     """
     if images.dtype == np.uint8:
         return images
@@ -35,14 +35,14 @@ def as_pixels(images: np.ndarray) -> np.ndarray:
 
 
 def scale_pixels(images: tf.Tensor) -> tf.Tensor:
-    """Converts pixels to float32 in [0, 1], as every tower takes them; values are not checked."""
+    """Converts pixels to float32 in [0, 1], the input range of every tower; values are not checked."""
     images = tf.convert_to_tensor(images)
     pixels = tf.cast(images, tf.float32)
     return pixels / 255.0 if images.dtype.is_integer else pixels
 
 
 def valid_images(images: tf.Tensor) -> tf.Tensor:
-    """Returns a bool mask (n,) of the images (n, h, w, c) whose values are all in the range of their dtype."""
+    """Returns an (n,) bool mask of the (n, h, w, c) images whose values are all in the range of their dtype."""
     images = tf.convert_to_tensor(images)
     values = tf.cast(images, tf.float32)
     low, high = (0.0, 255.0) if images.dtype.is_integer else (-TOLERANCE, 1 + TOLERANCE)

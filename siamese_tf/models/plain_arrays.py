@@ -1,7 +1,7 @@
-"""Float32 arrays of an HDF5 file, each checked to be stored plainly in that file before it is read.
+"""Float32 arrays of an HDF5 file, read only after checking that each is stored contiguously in that file.
 
-HDF5 can take the numbers of an array from other files (external storage, links, virtual arrays), or make a few bytes
-stand for gigabytes (filters, fill values, many names for one array).
+In HDF5, the data of an array can come from other files (external storage, links, virtual arrays), and a few bytes can
+expand to gigabytes (filters, fill values, many names for one array).
 """
 
 import io
@@ -13,8 +13,8 @@ import numpy as np
 from siamese_tf.errors import ModelFileError
 from siamese_tf.printable import short_reason
 
-GROUP = "vars"  # as Keras calls it
-MAX_ARRAYS = 2048  # half a second; the largest tower here has 602
+GROUP = "vars"  # the name in files of Keras
+MAX_ARRAYS = 2048  # takes half a second to read; the largest built-in tower has 602
 MAX_GROUPS = 64
 HINT = "Train the model again, or copy the file again"
 
@@ -23,38 +23,40 @@ def read_plain_arrays(content: bytes, alone: bool = True, max_arrays: int = MAX_
     """Reads the arrays of the group `vars`.
 
     Args:
-        content: of the HDF5 file.
-        alone: refuses other groups beside it; otherwise they must lie in the file, and are not read.
-        max_arrays: how many arrays may be in the group.
+        content: bytes of the HDF5 file.
+        alone: rejects other groups; otherwise they must be stored in the file, and are not read.
+        max_arrays: maximum number of arrays in the group.
 
     Returns:
-        Float32 arrays by name, with no more bytes in all than `content`.
+        Float32 arrays by name, with no more bytes in total than `content`.
 
     Raises:
-        ModelFileError: damaged, or with anything but plain arrays.
+        ModelFileError: if the content is damaged, or the group contains anything but contiguous float32 arrays.
     """
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             _check_groups(file, alone)
             group = file[GROUP]
             if len(group) > max_arrays:
-                raise ModelFileError(f"the weights have {len(group):,} names; at most {max_arrays:,} are read. {HINT}")
+                raise ModelFileError(f"the weights must be at most {max_arrays:,} arrays; got {len(group):,}. {HINT}")
             arrays = {name: _plain_array(group, name) for name in group}
             if sum(array.nbytes for array in arrays.values()) > len(content):
-                raise ModelFileError(f"the file of weights announces more numbers than it holds. {HINT}")
+                raise ModelFileError(f"the weights file declares more values than it contains. {HINT}")
             return {name: array[()] for name, array in arrays.items()}
     except ModelFileError:
         raise
-    except Exception as error:  # h5py raises a dozen kinds on damaged bytes
-        raise ModelFileError(f"the file of weights is damaged: {short_reason(error)}. {HINT}") from error
+    except Exception as error:  # h5py raises many exception types on damaged data
+        raise ModelFileError(f"the weights file is damaged: {short_reason(error)}. {HINT}") from error
 
 
 def plain_store(store: Any) -> Any:
-    """Returns the weights that Keras passes to a model after checking that they are stored plainly in the file.
+    """Checks that the weights which Keras passes to a model are stored contiguously in the file, and returns them.
+
+    Keras 2.15 passes an `h5py.Group`, whose arrays could be stored in another file. Keras 3 passes its own type of
+    store after checking it.
 
     Raises:
-        ModelFileError: an array does not. Keras 2.15 would read it from wherever it lies; Keras 3 passes no group of
-            h5py, but one that it checks.
+        ModelFileError: if an array is not stored as contiguous float32 in the file.
     """
     if isinstance(store, h5py.Group):
         for name in store:
@@ -64,7 +66,7 @@ def plain_store(store: Any) -> Any:
 
 def _check_groups(file: h5py.File, alone: bool) -> None:
     if len(file) > (1 if alone else MAX_GROUPS) or GROUP not in list(file):
-        raise ModelFileError(f"the file of weights must hold the group {GROUP!r} alone. {HINT}")
+        raise ModelFileError(f"the weights file must contain the group {GROUP!r} only. {HINT}")
     for name in file:
         _inside(file, name, h5py.Group)
 
@@ -83,7 +85,7 @@ def _plain_array(group: h5py.Group, name: str) -> h5py.Dataset:
 
 
 def _inside(group: h5py.Group, name: str, kind: type) -> Any:
-    """Opens the object of a name after checking that the name does not lead outside the file."""
+    """Opens the object with a name after checking that it is not a link to another object or file."""
     link = group.id.links.get_info(name.encode("utf-8", "surrogateescape"))
     item = group[name] if link.type == h5py.h5l.TYPE_HARD else None
     if not isinstance(item, kind):

@@ -1,4 +1,4 @@
-"""Embeddings and scores of images: listed pairs, all pairs, and the best matches of a gallery."""
+"""Embeddings and scores of images: listed pairs, all pairs, and the best matches in a gallery."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ from siamese_tf.models.pair_scorer import PairScorer, row_slices
 
 
 class Scoring:
-    """Embedding and scoring methods of `SiameseModel`; safe to use from several threads at once."""
+    """Mixin with the embedding and scoring methods of `SiameseModel`, which are thread-safe."""
 
     input_size: tuple[int, int, int]
     embedding_dim: int
@@ -27,10 +27,10 @@ class Scoring:
             images: one image or a stack, see `as_images`.
 
         Returns:
-            (n, d) float32, one row an image, as the tower gives them; (d,) for a single image.
+            (n, d) float32 embeddings, one row per image, not normalized; (d,) for a single image.
 
         Raises:
-            ImageError: images of another type, shape, dtype or range.
+            ImageError: if the images have an invalid type, shape, dtype or range.
         """
         stack, single = as_images(images, self.input_size, self.resize)
         embeddings = np.empty((len(stack), self.embedding_dim), np.float32)
@@ -40,7 +40,12 @@ class Scoring:
         return embeddings[0] if single else embeddings
 
     def embed_rows(self, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Computes (k, d) embeddings of the images (n, h, w, c) at `rows` (k,); images on disk are read in blocks."""
+        """Computes the (k, d) embeddings of `images[rows]`, reading memory-mapped images in blocks.
+
+        Args:
+            images: (n, h, w, c) integers or floats, see `as_images`.
+            rows: (k,) integer indices into `images`.
+        """
         embeddings = np.empty((len(rows), self.embedding_dim), np.float32)
         for block in row_slices(len(rows), images_at_once(self.input_size)):
             embeddings[block] = self.embed(images[rows[block]])
@@ -50,14 +55,15 @@ class Scoring:
         """Computes the probability that two images match.
 
         Args:
-            img1, img2: one image or a stack each, see `as_images`. One image is compared with all of a stack.
+            img1, img2: one image or a stack each, see `as_images`. A single image is compared with every image of a
+                stack.
 
         Returns:
             (n,) float64 probabilities in [0, 1], higher is more similar; a float for a single pair.
 
         Raises:
-            ImageError: images of another type, shape, dtype or range, two stacks of different length, or an embedding
-                that is zero or not finite.
+            ImageError: if images have an invalid type, shape, dtype or range, two stacks differ in length, or an
+                embedding is zero or not finite.
         """
         first, second = self.embed(img1), self.embed(img2)
         a, b = np.atleast_2d(first), np.atleast_2d(second)
@@ -72,19 +78,20 @@ class Scoring:
         return float(scores[0]) if first.ndim == second.ndim == 1 else scores
 
     def score_pairs(self, images: np.ndarray, img1: np.ndarray, img2: np.ndarray, *, check: bool = True) -> np.ndarray:
-        """Computes the scores of many pairs among the same images; each distinct image is embedded once.
+        """Computes the scores of many pairs of images from one array; each distinct image is embedded once.
 
         Args:
             images: (n, h, w, c) integers or floats, see `as_images`.
-            img1, img2: (m,) integers, positions in `images`.
-            check: False, for a network in training, compares embeddings of length 0 like any other, and gives NaN
-                where an embedding is not finite.
+            img1, img2: (m,) integer indices into `images`.
+            check: rejects embeddings that are zero or not finite. If False, as for a network in training, a pair with a
+                zero embedding is scored like any other, and one with a non-finite embedding gets NaN.
 
         Returns:
             (m,) float64 probabilities in [0, 1], higher is more similar.
 
         Raises:
-            ImageError: images of another shape, dtype or range; with `check`, an embedding is zero or not finite.
+            ImageError: if images have an invalid shape, dtype or range, or, with `check`, an embedding is zero or not
+                finite.
         """
         used = np.flatnonzero(np.bincount(np.concatenate([img1, img2])))
         embeddings = np.empty((len(images), self.embedding_dim), np.float32)
@@ -97,42 +104,42 @@ class Scoring:
         return scores
 
     def pair_logits(self, embeddings: np.ndarray, rows1: np.ndarray, rows2: np.ndarray) -> np.ndarray:
-        """Computes (m,) float64 logits of listed pairs of embeddings, higher is more similar, see `PairLogits`."""
+        """Computes (m,) float64 logits of listed pairs of embeddings; higher is more similar; see `PairLogits`."""
         return self._pair_logits(embeddings, rows1, rows2)
 
     def score_matrix(self, images_a: Images, images_b: Images) -> np.ndarray:
         """Computes the scores of all images of one stack against all of another; each image is embedded once.
 
         Args:
-            images_a, images_b: a stack each, see `as_images`; a single image is a stack of one. The same stack twice is
-                embedded once.
+            images_a, images_b: one stack each, see `as_images`; a single image counts as a stack of one. If both are
+                the same object, it is embedded once.
 
         Returns:
-            (n, m) float32 probabilities in [0, 1], higher is more similar; row i is `images_a[i]`.
+            (n, m) float32 probabilities in [0, 1], higher is more similar; row i belongs to `images_a[i]`.
 
         Raises:
-            ImageError: as `score`.
+            ImageError: see `score`.
         """
         return self.all_pairs.score_matrix(*self._embed_both(images_a, images_b))
 
     def top_k(self, probes: Images, gallery: Images, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Finds the k images of a gallery most similar to each probe, without the matrix of all scores.
+        """Finds the k gallery images most similar to each probe, without computing the full score matrix.
 
         Args:
-            probes, gallery: a stack each, as for `score_matrix`.
-            k: from 1 to the images of the gallery.
+            probes, gallery: one stack each, see `score_matrix`.
+            k: number of images per probe, from 1 to the size of the gallery.
 
         Returns:
-            Positions in the gallery, (n, k) int64, and their scores, (n, k) float32; best first, by the logit, and of
-            equal ones the lower position.
+            Indices into the gallery, (n, k) int64, and their scores, (n, k) float32; sorted by logit, best first, ties
+            by index.
 
         Raises:
-            ConfigError: another k.
-            ImageError: as `score`.
+            ConfigError: if k is out of range.
+            ImageError: see `score`.
         """
         return self.all_pairs.top_k(*self._embed_both(probes, gallery), k)
 
     def _embed_both(self, images_a: Images, images_b: Images) -> tuple[np.ndarray, np.ndarray]:
-        """Computes the embeddings (n, d) and (m, d) of two stacks."""
+        """Computes the (n, d) and (m, d) embeddings of two stacks."""
         a = np.atleast_2d(self.embed(images_a))
         return a, a if images_b is images_a else np.atleast_2d(self.embed(images_b))

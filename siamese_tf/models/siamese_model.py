@@ -27,17 +27,18 @@ from siamese_tf.models.views import make_views
 
 @keras.utils.register_keras_serializable(package="siamese_tf", name="SiameseModel")
 class SiameseModel(Scoring, KerasSaving):
-    """Keras model that returns the probability that two images show the same thing.
+    """Keras model that returns the probability that two images belong to the same class.
 
     Attributes:
-        tower: `keras.Model` from (n, h, w, c) float32 images in [0, 1] to (n, d) embeddings.
-        head: layer from two (n, d) embeddings to (n,) logits.
-        all_pairs: `score_matrix` and `top_k` of embeddings already made; a gallery is so embedded once.
-        threshold: a pair with score >= threshold is called the same.
-        views: the embedding of an image is the mean over these, at as many times the work, see `make_views`.
-        resize: how image files of another size are brought to the model's, see `resize_image`.
-        record: what is known of the training, plain values, a copy at each reading; `{}` before it.
-        file_sha256: of the file that `load_model` read the model from, in hexadecimal; None for one that has no file.
+        tower: `keras.Model` that maps (n, h, w, c) float32 images in [0, 1] to (n, d) embeddings.
+        head: layer that maps two (n, d) arrays of embeddings to (n,) logits.
+        all_pairs: `score_matrix` and `top_k` for precomputed embeddings, so that a gallery is embedded only once.
+        threshold: decision threshold; a pair with score >= threshold counts as a match.
+        views: name of the views over which embeddings are averaged; the cost is proportional to their number; see
+            `make_views`.
+        resize: method to resize image files of other sizes, see `resize_image`.
+        record: plain values that describe the training, copied on each access; `{}` before training.
+        file_sha256: hexadecimal SHA-256 of the file that the model was loaded from; None if it was not loaded.
     """
 
     def __init__(
@@ -55,18 +56,19 @@ class SiameseModel(Scoring, KerasSaving):
 
         Args:
             input_size: height, width and channels of the images.
-            tower: a key of `siamese_tf.config.catalog.TOWERS`, or a `keras.Model` of your own.
-            embedding_dim: d, the numbers in an embedding; read from the tower when you give your own.
+            tower: a key of `siamese_tf.config.catalog.TOWERS`, or a custom `keras.Model`.
+            embedding_dim: size d of an embedding; ignored for a custom tower, whose output shape defines it.
             head: a key of `siamese_tf.config.catalog.HEADS`.
-            threshold: in [0, 1].
-            record: see above.
+            threshold: decision threshold in [0, 1].
+            record: plain values that describe the training.
             views: a key of `siamese_tf.config.catalog.VIEWS`.
-            resize: a name of RESIZES.
+            resize: a name in `siamese_tf.data.images.format.RESIZES`.
 
         Raises:
-            ConfigError: an unknown name, a tower that does not turn (n, h, w, c) into (n, d), a threshold no score has.
+            ConfigError: if a name is unknown, the tower does not map (n, h, w, c) to (n, d), the threshold is not in
+                [0, 1], or the record has other than plain values.
         """
-        super().__init__(name="siamese_model", dtype="float32")  # whatever the global policy
+        super().__init__(name="siamese_model", dtype="float32")  # independent of the global policy
         if not 0 <= threshold <= 1:
             raise ConfigError(f"threshold must lie in [0, 1], as scores do; got {threshold}")
         height, width, channels = input_size
@@ -95,35 +97,35 @@ class SiameseModel(Scoring, KerasSaving):
 
     @property
     def image_format(self) -> ImageFormat:
-        """Image format that image files are converted to."""
+        """Image format to which image files are converted."""
         return format_of_images(self.input_size, self.resize)
 
     @property
     def record(self) -> dict[str, Any]:
-        """Record of the training run: the contents of `record.json`."""
+        """Record of the training run, the contents of `record.json`."""
         return json.loads(self._record)
 
     @record.setter
     def record(self, record: Mapping[str, Any]) -> None:
-        # As text: Keras wraps every container it is given to look for layers in it.
+        # Stored as text, because Keras wraps every container attribute to track layers in it.
         try:
             self._record = json.dumps(record, allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise ConfigError(f"a record must hold plain values only, no NaN or infinity: {error}") from error
+            raise ConfigError(f"record must contain plain values only, no NaN or infinity; got {error}") from error
 
     def call(self, pair: tuple[tf.Tensor, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Computes the probabilities that two stacks of images match, pair by pair.
+        """Computes the probability of a match for each pair of images.
 
         Args:
             pair: two tensors (n, h, w, c), or (n, h, w) of gray images; integers from 0 to 255 or floats from 0 to 1.
-            training: uses batch statistics, and compares embeddings of length 0 like any other.
+            training: uses batch statistics, and scores zero embeddings like any other.
 
         Returns:
-            (n,) probabilities in [0, 1], higher is more similar. NaN, which is below every threshold, where an
-            embedding is zero or not finite, or, in a graph, where pixels are out of range.
+            (n,) probabilities in [0, 1], higher is more similar. NaN, which is below every threshold, for pairs with an
+            embedding that is zero or not finite or, in graph mode, with pixels out of range.
 
         Raises:
-            ImageError: run eagerly, pixels out of range.
+            ImageError: in eager mode, if pixels are out of range.
         """
         if tf.executing_eagerly():
             for images in pair:
@@ -142,15 +144,15 @@ class SiameseModel(Scoring, KerasSaving):
         """Scores pairs of images in batches, like `keras.Model.predict`.
 
         Args:
-            x: a pair (img1, img2) of equally long stacks, see `as_images`; or a `tf.data.Dataset` or generator of
-                batches ((img1, img2),) of such pairs as `call` takes them.
-            *args, **kwargs: as for `keras.Model.predict`.
+            x: a pair (img1, img2) of stacks of equal length, see `as_images`; or a `tf.data.Dataset` or generator of
+                batches ((img1, img2),) of inputs to `call`.
+            *args, **kwargs: see `keras.Model.predict`.
 
         Returns:
             (n,) float32 probabilities in [0, 1], higher is more similar.
 
         Raises:
-            ImageError: images of another shape, dtype or range, stacks of different length, or an embedding that is
+            ImageError: if images have an invalid shape, dtype or range, the stacks differ in length, or an embedding is
                 zero or not finite.
         """
         if isinstance(x, tuple | list | Mapping) or hasattr(x, "__array__") or is_image_source(x):
@@ -164,7 +166,7 @@ class SiameseModel(Scoring, KerasSaving):
         return scores
 
     def _embeddings(self, images: tf.Tensor, training: bool) -> tf.Tensor:
-        """Computes embeddings (n, d) of images (n, h, w, c)."""
+        """Computes the (n, d) embeddings of (n, h, w, c) images."""
         views = make_views(scale_pixels(images), self.views)
         embeddings = [tf.cast(self.tower(view, training=training), tf.float32) for view in views]
         return tf.add_n(embeddings) / len(views)

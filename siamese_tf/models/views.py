@@ -1,4 +1,4 @@
-"""Views: variants of an image whose embeddings a model averages, which is test-time augmentation."""
+"""Views: variants of an image whose embeddings the model averages (test-time augmentation)."""
 
 import math
 
@@ -7,13 +7,13 @@ import tensorflow as tf
 from siamese_tf.config.builders import load_builder
 from siamese_tf.config.catalog import VIEWS
 
-MAX_ROTATION = math.radians(12)  # to either side; also of the augmentation `affine`
-SHIFT = 1 / 32  # of the longer side
+MAX_ROTATION = math.radians(12)  # in either direction; also used by the augmentation `affine`
+SHIFT = 1 / 32  # fraction of the longer side
 
 
-@tf.autograph.experimental.do_not_convert  # AutoGraph warns that it cannot convert the import of the function
+@tf.autograph.experimental.do_not_convert  # AutoGraph warns that it cannot convert the import in load_builder
 def make_views(images: tf.Tensor, views: str) -> list[tf.Tensor]:
-    """Returns the views of each image of a batch, the images themselves first.
+    """Returns the views of a batch of images; the first view is the original images.
 
     Args:
         images: (n, h, w, c) float32 in [0, 1], with static h, w and c.
@@ -26,7 +26,7 @@ def make_views(images: tf.Tensor, views: str) -> list[tf.Tensor]:
 
 
 def one(images: tf.Tensor) -> list[tf.Tensor]:
-    """Returns the images alone."""
+    """Returns the images only."""
     return [images]
 
 
@@ -36,14 +36,14 @@ def mirror(images: tf.Tensor) -> list[tf.Tensor]:
 
 
 def turn(images: tf.Tensor) -> list[tf.Tensor]:
-    """Returns the images, and the images rotated by 12 degrees to either side."""
+    """Returns the images, and the images rotated by 12 degrees in either direction."""
     return [images, _rotated(images, MAX_ROTATION), _rotated(images, -MAX_ROTATION)]
 
 
 def shift(images: tf.Tensor) -> list[tf.Tensor]:
-    """Returns the images, shifted in four directions by a thirty-second of the longer side, and all five mirrored.
+    """Returns the images, their shifts in four directions by 1/32 of the longer side, and all five mirrored.
 
-    What moves in from outside is the reflection at the edge.
+    Borders are filled by reflection.
     """
     shifted = [images, *_shifted(images)]
     return [*shifted, *(tf.reverse(view, axis=[2]) for view in shifted)]
@@ -56,11 +56,11 @@ def rotation_about_center(
 
     Args:
         images: (n, h, w, c) float, with static h, w and c.
-        x_from, y_from: two (n,) tensors each. In coordinates relative to the center, the pixel (x, y) of the result is
-            read at (x_from[0] x + x_from[1] y, y_from[0] x + y_from[1] y).
+        x_from, y_from: two (n,) tensors each. In coordinates relative to the center, the output pixel (x, y) is sampled
+            at (x_from[0] x + x_from[1] y, y_from[0] x + y_from[1] y) in the input.
 
     Returns:
-        The images, same shape and dtype.
+        The transformed images, of the same shape and dtype.
     """
     height, width = images.shape[1:3]
     x, y = (width - 1) / 2, (height - 1) / 2

@@ -1,1 +1,1 @@
-"""One training run: resolving the config, building the trainer, fitting, and finalizing the model."""
+"""Training runs: resolving the config, building the trainer, fitting, and finalizing the model."""

@@ -1,7 +1,7 @@
-"""Random changes of training images that keep what they show; stateless functions of a seed.
+"""Random augmentations of training images, which preserve their class; stateless functions of a seed.
 
-The function of each augmentation takes images, (n, h, w, c) float in [0, 1] with static h, w and c, and a seed, (2,)
-int32, and returns images of the same shape and dtype. What moves in from outside is black.
+Each function takes images, (n, h, w, c) float in [0, 1] with static h, w and c, and a seed, (2,) int32, and returns
+images of the same shape and dtype. Exposed borders are filled with black.
 """
 
 import math
@@ -14,26 +14,26 @@ from siamese_tf.models.views import MAX_ROTATION, rotation_about_center
 
 MAX_SHEAR = 0.2  # horizontal displacement per unit of height
 MAX_ZOOM = math.log(1.15)
-ERASED_SHARE = 0.5  # of the images
-ERASED_AREA = (0.02, 0.33)  # of the image
-MAX_ERASED_RATIO = 3.3  # of height to width, or width to height
+ERASED_SHARE = 0.5  # fraction of the images
+ERASED_AREA = (0.02, 0.33)  # range of the fraction of an image
+MAX_ERASED_RATIO = 3.3  # height to width, or width to height
 MAX_BRIGHTNESS = 0.2  # added or subtracted
-MAX_CONTRAST = MAX_SATURATION = math.log(1.3)  # of a factor, or its inverse
-LUMA = (0.299, 0.587, 0.114)  # of red, green and blue, ITU-R 601
+MAX_CONTRAST = MAX_SATURATION = math.log(1.3)  # logarithm of the factor or its inverse
+LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue, ITU-R 601
 
 
-@tf.autograph.experimental.do_not_convert  # AutoGraph warns that it cannot convert the import of the functions
+@tf.autograph.experimental.do_not_convert  # AutoGraph warns that it cannot convert the import in load_builder
 def augment(images: tf.Tensor, augmentations: str, seed: tf.Tensor) -> tf.Tensor:
-    """Changes each image of a batch independently.
+    """Augments each image of a batch independently.
 
     Args:
         images: (n, h, w, c) float in [0, 1], with static h, w and c.
         augmentations: keys of `siamese_tf.config.catalog.AUGMENTATIONS` joined by hyphens, in any order, as in
             `shift-flip`; or `none`. They are applied in the order of the catalog.
-        seed: (2,) int32; the same seed makes the same changes.
+        seed: (2,) int32; equal seeds give equal results.
 
     Returns:
-        The changed images, same shape and dtype.
+        The augmented images, of the same shape and dtype.
     """
     names = augmentations.split("-")
     for name, row in AUGMENTATIONS.items():
@@ -43,19 +43,19 @@ def augment(images: tf.Tensor, augmentations: str, seed: tf.Tensor) -> tf.Tensor
 
 
 def flip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Mirrors half of the images."""
+    """Mirrors each image with probability 0.5."""
     draws = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed=seed)
     return tf.where(draws < 0.5, tf.reverse(images, axis=[2]), images)
 
 
 def vflip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Turns half of the images upside down."""
+    """Flips each image vertically with probability 0.5."""
     draws = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed + [0, 6])
     return tf.where(draws < 0.5, tf.reverse(images, axis=[1]), images)
 
 
 def shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Shifts each image by up to a tenth of each side, in whole pixels."""
+    """Shifts each image by an integer number of pixels, up to a tenth of its height and width."""
     height, width = images.shape[1:3]
     down, right = round(0.1 * height), round(0.1 * width)
     framed = tf.pad(images, [[0, 0], [down, down], [right, right], [0, 0]])
@@ -67,7 +67,7 @@ def shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Rotates each image by up to 12 degrees, shears and zooms it about its center, with bilinear interpolation."""
+    """Rotates each image by up to 12 degrees and shears and zooms it about its center, with bilinear interpolation."""
     draws = tf.random.stateless_uniform([4, tf.shape(images)[0]], seed + [0, 3], -1.0, 1.0)
     angle, shear, wide, high = (
         MAX_ROTATION * draws[0],
@@ -82,7 +82,7 @@ def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Changes brightness, contrast about the mean of each image and, of RGB images, saturation."""
+    """Changes the brightness, the contrast about the mean of each image and, for RGB images, the saturation."""
     draws = tf.random.stateless_uniform([3, tf.shape(images)[0], 1, 1, 1], seed + [0, 7], -1.0, 1.0, images.dtype)
     if images.shape[3] == 3:
         gray = tf.tensordot(images, tf.constant(LUMA, images.dtype), axes=1)[..., tf.newaxis]
@@ -93,7 +93,7 @@ def color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def erase(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Covers a random rectangle of half of the images with noise.
+    """Fills a random rectangle of each image with noise, with probability 0.5.
 
     Reference:
         Zhong et al. 2020, "Random erasing data augmentation".

@@ -1,4 +1,4 @@
-"""Builds the Trainer of a run, ready for its first step."""
+"""Builder of the Trainer of a run."""
 
 import tensorflow as tf
 from tensorflow import keras
@@ -19,17 +19,18 @@ from siamese_tf.training.whitening import feature_extractor
 def build_trainer(
     config: ResolvedConfig, pairs: RunData, tower: keras.Model | None, *, resumed: bool = False
 ) -> Trainer:
-    """Builds and compiles the Trainer of a run; every call with the same arguments gives the same weights.
+    """Builds and compiles the Trainer of a run; calls with the same arguments give the same weights.
 
     Args:
         config: resolved config.
         pairs: data of the run.
         tower: custom tower; None builds the one that the config names.
-        resumed: do not load the weights of `start_from`, since a checkpoint replaces them; the file may be gone.
+        resumed: skips `start_from`, whose weights a checkpoint will replace and whose file may no longer exist.
 
     Raises:
-        ConfigError: the tower does not accept these images, differs from that of `start_from`, or cannot be whitened.
-        ModelFileError: the file `start_from` cannot be read.
+        ConfigError: if the tower does not accept the images, differs from the tower of `start_from`, or cannot be
+            whitened.
+        ModelFileError: if the file `start_from` cannot be read.
     """
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
@@ -38,7 +39,7 @@ def build_trainer(
     name_or_tower = config.tower if tower is None else tower
     trained = build_tower(name_or_tower, size, config.embedding_dim, config.precision)
     model = SiameseModel(size, trained, config.embedding_dim, config.head)
-    # A named tower is built again, in float32; a custom one cannot be copied in general, so both models share it.
+    # A named tower is built again, in float32. A custom one cannot be copied in general, so both models share it.
     ema_model = SiameseModel(
         size, name_or_tower, config.embedding_dim, config.head, views=config.views, resize=image_format.resize
     )

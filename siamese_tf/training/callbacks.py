@@ -20,10 +20,10 @@ from siamese_tf.training.workdir import HISTORY
 
 
 class ValidationCheckpoint(keras.callbacks.Callback):
-    """Validates the averaged weights after each epoch, and saves the best ones, the history and the checkpoint.
+    """Callback that validates the averaged weights after each epoch and saves the history and the checkpoint.
 
-    The validation accuracy is the highest that any threshold reaches; each validation image is embedded once. Stops the
-    training without a checkpoint if the loss or a score is not finite.
+    The validation accuracy is the maximum over all thresholds; each validation image is embedded once. Training stops
+    without a new checkpoint if the loss or a score is not finite.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ValidationCheckpoint(keras.callbacks.Callback):
 
         Args:
             pairs: pairs with a validation split.
-            state: state of the run; extended after every epoch.
+            state: state of the run; updated after every epoch, including the best weights.
             workdir: folder of the run.
             metrics: names of the training metrics in the history, the loss first.
         """
@@ -58,7 +58,7 @@ class ValidationCheckpoint(keras.callbacks.Callback):
             weights = ema_model.get_weights()
         if not (np.isfinite(logs["loss"]) and np.isfinite(scores).all()):
             self.model.stop_training = True
-            return  # leaves the checkpoint of the last finite epoch
+            return  # so that the checkpoint of the last finite epoch remains
         accuracy = float(np.mean((scores >= max_accuracy_threshold(self.similarity, scores)) == self.similarity))
         logs["validation_accuracy"] = accuracy
         state, optimizer = self.state, self.model.optimizer
@@ -80,16 +80,16 @@ class ValidationCheckpoint(keras.callbacks.Callback):
 
 
 def _storable(variable: tf.Variable | np.ndarray) -> np.ndarray:
-    """Returns an array of a dtype that the NPY format supports: bfloat16 becomes float32, which is exact."""
+    """Returns an array with a dtype that the NPY format supports: bfloat16 is converted to float32 without loss."""
     array = np.asarray(variable)
     return array.astype(np.float32) if array.dtype == tf.bfloat16.as_numpy_dtype else array
 
 
 class ReseedEachEpoch(keras.callbacks.Callback):
-    """Resets the random generator of TensorFlow at the start of each epoch, so that a resumed run draws the same.
+    """Callback that resets the random generator of TensorFlow before each epoch, so that resumed runs are reproducible.
 
-    On Keras 2, dropout keeps its counter inside TensorFlow, where a checkpoint cannot reach; setting the seed resets
-    it. Keras 3 keeps the counter in a variable, which the checkpoint includes.
+    In Keras 2, the counter of dropout is internal to TensorFlow and cannot be saved in a checkpoint; setting the seed
+    resets it. In Keras 3, the counter is a variable, which the checkpoint includes.
     """
 
     def __init__(self, seed: int):
@@ -101,9 +101,9 @@ class ReseedEachEpoch(keras.callbacks.Callback):
 
 
 class HalveLROnPlateau(keras.callbacks.Callback):
-    """Sets the learning rate before each epoch with `plateau_rate`, which depends on the history alone.
+    """Callback that sets the learning rate before each epoch with `plateau_rate`.
 
-    A resumed run therefore continues with the same rate.
+    The rate depends only on the history, so a resumed run continues with the same rate.
     """
 
     def __init__(self, config: ResolvedConfig, state: RunState):
@@ -116,7 +116,7 @@ class HalveLROnPlateau(keras.callbacks.Callback):
 
 
 def write_history(history: list[dict[str, float]], path: Path) -> None:
-    """Writes one row per epoch as CSV, with a header."""
+    """Writes the history as CSV: a header and one row per epoch."""
     with atomic_write(path, "w") as file:
         writer = csv.DictWriter(file, fieldnames=list(history[0]))
         writer.writeheader()

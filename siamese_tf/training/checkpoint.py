@@ -1,4 +1,4 @@
-"""The checkpoint of a run: everything needed to resume it with the same result as without a break."""
+"""Checkpoint of a run: everything needed to resume it with the same result as without an interruption."""
 
 import hashlib
 import json
@@ -26,15 +26,15 @@ HINT = "Resume with the original settings, or start a new run without --resume"
 
 @dataclass
 class RunState:
-    """The state of a run between two epochs.
+    """State of a run between two epochs.
 
     Attributes:
-        run: settings and SHA-256 of the pair files; a run can only be resumed with the same ones.
+        run: settings and SHA-256 of the pair files, which must be equal to resume the run.
         history: one row per finished epoch: `epoch` (from 1), `loss` and the other metrics of the objective,
             `validation_accuracy`, `learning_rate`, `seconds`.
-        best_epoch: epoch with the highest validation accuracy so far, the first one of ties; 0 before the first epoch.
-        environment: see `environment`, as of the last epoch; empty in checkpoints of early versions.
-        learning_rates: [epoch, rate] pairs, each rate set for the epochs from there on; empty if it never changed.
+        best_epoch: first epoch with the highest validation accuracy so far; 0 before the first epoch.
+        environment: result of `environment` in the last epoch; empty in checkpoints of early versions.
+        learning_rates: [epoch, rate] pairs, each rate applying from that epoch; empty if it never changed.
         whitening_seconds: duration of whitening, after the last epoch.
         variables, optimizer, best: arrays of the trainer, of its optimizer, and of the model after `best_epoch`.
     """
@@ -86,7 +86,7 @@ def load_checkpoint(workdir: Path, run: dict[str, Any], may_change: Collection[s
         The state, with `run` as saved; None if the run has not finished an epoch.
 
     Raises:
-        ConfigError: the file is damaged, or belongs to a run with other settings or pairs.
+        ConfigError: if the file is damaged, or belongs to a run with other settings or pairs.
     """
     path = workdir / CHECKPOINT
     if not path.exists():
@@ -95,7 +95,7 @@ def load_checkpoint(workdir: Path, run: dict[str, Any], may_change: Collection[s
         with open_regular(path) as stream, warnings.catch_warnings():
             warnings.simplefilter("error")  # NumPy only warns about some damaged headers
             state = _read(stream)
-    except Exception as error:  # zipfile and NumPy raise a dozen kinds of errors on damaged files
+    except Exception as error:  # zipfile and NumPy raise many exception types on damaged files
         raise ConfigError(f"{path} cannot be read: {short_reason(error)}. Train without --resume") from error
     now = json.loads(json.dumps(run))
     finished = state.epochs_done >= now.get("epochs", 0)
@@ -108,13 +108,13 @@ def load_checkpoint(workdir: Path, run: dict[str, Any], may_change: Collection[s
 
 
 def check_config(workdir: Path, run: dict[str, Any], may_change: Collection[str] = ()) -> None:
-    """Raises an error if the `config.json` of a run without a checkpoint has other settings.
+    """Checks that the `config.json` of a run without a checkpoint has the current settings.
 
     Args:
         workdir, run, may_change: see `load_checkpoint`.
 
     Raises:
-        ConfigError: the settings differ, or the file cannot be read.
+        ConfigError: if the settings differ, or the file cannot be read.
     """
     path = workdir / CONFIG
     before, now = TrainConfig.load(path).to_dict(), json.loads(json.dumps(run))
@@ -124,14 +124,14 @@ def check_config(workdir: Path, run: dict[str, Any], may_change: Collection[str]
 
 
 def check_resumable(workdir: Path, folds: int | None = None) -> None:
-    """Raises an error if there is no run to resume; reads no data and creates no files.
+    """Checks that there is a run to resume; reads no data and creates no files.
 
     Args:
         workdir: folder of a run, or of several folds.
         folds: number of folds; None for a single run.
 
     Raises:
-        ConfigError: there is nothing to resume.
+        ConfigError: if there is nothing to resume.
     """
     folders = [workdir] if folds is None else [workdir / f"fold-{number}" for number in range(folds)]
     if not any(contains_run(folder) for folder in folders):
@@ -153,12 +153,12 @@ def _read(stream: IO[bytes]) -> RunState:
         raise ValueError("two arrays have the same name")
     facts = json.loads(str(stored.pop(FACTS)[()]))
     digest = facts.pop(DIGEST, None)
-    if digest is not None and digest != _digest(facts, stored):  # early versions wrote none
+    if digest is not None and digest != _digest(facts, stored):  # absent in checkpoints of early versions
         raise ValueError("its contents do not match its SHA-256")
     counts = facts.pop("arrays")
     expected = {f"{group}.{number}" for group in GROUPS for number in range(counts[group])}
     if set(stored) != expected:
-        raise ValueError(f"it contains {len(stored)} arrays, not the {len(expected)} that it lists")
+        raise ValueError(f"it must contain the {len(expected)} arrays that it lists; got {len(stored)}")
     groups: dict[str, Any] = {
         group: [stored[f"{group}.{number}"] for number in range(counts[group])] for group in GROUPS
     }

@@ -1,4 +1,4 @@
-"""Detects embeddings that have collapsed to one point, from which a triplet loss rarely recovers."""
+"""Detection of embeddings that have collapsed to one point, from which a triplet loss rarely recovers."""
 
 import math
 import sys
@@ -9,16 +9,17 @@ from tensorflow import keras
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.training.trainer import Trainer
 
-STEPS = 30  # in a row, so that a loss that crosses the margin raises no alarm
-MAX_LOSS_GAP = 1e-3  # or a tenth of the margin, so that a loss near 0 is not close to a tiny margin
+STEPS = 30  # consecutive steps, so that a loss that only crosses the margin causes no warning
+MAX_LOSS_GAP = 1e-3  # or a tenth of the margin, so that a loss near 0 does not count as close to a tiny margin
 MIN_SPREAD = 1e-2  # mean distance of images of different classes; embeddings have length 1
 
 
 class CollapseMonitor(keras.callbacks.Callback):
-    """Prints one line to standard error when the embeddings have collapsed.
+    """Callback that prints one line to standard error when the embeddings have collapsed.
 
-    They have when, for 30 steps in a row, the loss is within 0.001 (or a tenth of the margin, if smaller) of its value
-    at d(a, p) = d(a, n), the margin, or the mean distance of images of different classes is below 0.01.
+    The criterion, for 30 consecutive steps: the loss is within 0.001 (or a tenth of the margin, if smaller) of its
+    value at d(a, p) = d(a, n), which is the margin (log 2 if it is soft), or the mean distance between images of
+    different classes is below 0.01.
     """
 
     def __init__(self, trainer: Trainer, config: TrainConfig):

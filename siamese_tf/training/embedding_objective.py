@@ -1,4 +1,4 @@
-"""The training step of objectives on labeled embeddings."""
+"""Training step of objectives on labeled embeddings."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from siamese_tf.models.heads import Head
 
 
 class EmbeddingObjective:
-    """Computes the loss of an objective that reads L2-normalized embeddings and the labels of their classes.
+    """Training step of an objective whose loss depends on L2-normalized embeddings and their class labels.
 
     Attributes:
         names: names of the metrics, `loss` first.
@@ -20,7 +20,7 @@ class EmbeddingObjective:
     names: tuple[str, ...] = ("loss",)
 
     def __init__(self, config: TrainConfig, head: Head):
-        """Sets up the step.
+        """Creates the step.
 
         Args:
             config: resolved config of the run.
@@ -35,7 +35,7 @@ class EmbeddingObjective:
 
 
 def distinct_labels(labels: tf.Tensor) -> tf.Tensor:
-    """Gives each image without a known class, label -1, a negative label of its own; other labels stay."""
+    """Replaces the label -1 of each image without a known class with a unique negative label."""
     return tf.where(labels < 0, -1 - tf.range(tf.size(labels, labels.dtype)), labels)
 
 

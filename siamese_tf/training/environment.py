@@ -1,4 +1,4 @@
-"""The properties of a machine that the exact weights of a training run depend on."""
+"""Properties of the machine that affect the exact weights of a training run."""
 
 import os
 from importlib.metadata import version

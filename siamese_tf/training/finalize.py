@@ -1,4 +1,4 @@
-"""The end of a run: calibration on the validation pairs, evaluation on all splits, and the files it writes."""
+"""Finalization of a run: calibration on the validation pairs, evaluation on all splits, and its output files."""
 
 import json
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def finalize_run(
         workdir: folder to write to.
         command: command line that repeats this run.
         log: receives the lines of the report.
-        pictures: write the plots (PNG files).
+        pictures: writes the plots (PNG files).
     """
     task = pairs.task
     embedded = EmbeddedPairs(model, task.train)
@@ -73,28 +73,28 @@ def finalize_run(
 
 
 def calibrate(model: SiameseModel, embedded: EmbeddedPairs) -> bool:
-    """Fits the probability and the threshold of a model to the validation pairs alone.
+    """Calibrates the probabilities of a model and chooses its threshold, both on the validation pairs only.
 
     Returns:
         True if the model ranks these pairs better than chance.
     """
     rows = embedded.pairs.rows(VALIDATION)
     similarity = embedded.pairs.similarity[rows]
-    # A distance is lower for more similar pairs, so a model file never holds a negative scale.
+    # A model file must have a positive scale, since the distance is lower for more similar pairs.
     if (scale := float(model.head.scale)) <= 0:
         model.head.scale.assign(abs(scale) or 1.0)
     slope, intercept = fit_logistic(similarity, embedded.logits(VALIDATION))
     model.head.calibrate(slope, intercept)
-    # A threshold above every score, which calls no pair the same, may exceed 1 by rounding.
+    # A threshold above every score, for which no pair matches, can exceed 1 by rounding.
     model.threshold = min(1.0, max_accuracy_threshold(similarity, embedded.scored(VALIDATION).scores))
     return slope > MIN_SLOPE
 
 
 def _image_report(model: SiameseModel, config: ResolvedConfig, pairs: RunData, log: Log) -> dict[str, Any]:
-    """Returns and logs the parts of the record about images: metrics of embeddings, membership in one class."""
+    """Returns and logs the parts of the record about single images: embedding metrics and one-vs-rest membership."""
     report: dict[str, Any] = {}
     test = pairs.original.test
-    labeled = pairs.task.test if config.rest_is_a_class else test  # labels of two classes, or of all
+    labeled = pairs.task.test if config.rest_is_a_class else test  # labels of two classes, or of all classes
     reports_embeddings = OBJECTIVES[config.objective].reports_embeddings
     if reports_embeddings and test is not None and labeled is not None and labeled.labels is not None:
         images = test.images_of(TEST)

@@ -1,4 +1,4 @@
-"""The epochs of a run: `fit` with its callbacks, up to the last epoch or the first loss that is not finite."""
+"""Training loop of a run: `fit` with its callbacks, up to the last epoch or the first loss that is not finite."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -21,17 +21,17 @@ from siamese_tf.training.workdir import LOGS
 
 
 def fit_trainer(trainer: Trainer, pairs: RunData, state: RunState, workdir: Path, quiet: bool) -> None:
-    """Runs the remaining epochs, and gives `trainer.ema_model` the weights of the best one.
+    """Runs the remaining epochs, and sets `trainer.ema_model` to the weights of the best epoch.
 
     Args:
         trainer: compiled trainer, with the variables of `state`.
         pairs: data of the run.
         state: state of the run; extended by every epoch.
         workdir: folder for the checkpoint, the history and the logs.
-        quiet: show no progress.
+        quiet: shows no progress.
 
     Raises:
-        SiameseError: the loss became NaN or infinite before the first epoch was finished.
+        SiameseError: if the loss became NaN or infinite in the first epoch.
     """
     config = trainer.config
     steps = training_steps(pairs, config)

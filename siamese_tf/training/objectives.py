@@ -1,4 +1,4 @@
-"""Builds the training step of an objective: the computation from the embeddings of a batch to the loss."""
+"""Builder of the training step of an objective: the computation from the embeddings of a batch to the loss."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -18,7 +18,7 @@ STEPS = {
 
 
 class Step(Protocol):
-    """The computation of a training step, made from a resolved config and the head of the model.
+    """Protocol of a training step, which is built from a resolved config and the head of the model.
 
     Attributes:
         names: names of the metrics, `loss` first.
@@ -27,7 +27,7 @@ class Step(Protocol):
     names: tuple[str, ...]
 
     def __call__(self, embeddings: tf.Tensor, batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Returns the metrics, scalars, of the (n, d) embeddings of a batch of `training_batches`."""
+        """Returns scalar metrics of the (n, d) embeddings of a batch of `training_batches`."""
 
 
 def build_step(config: TrainConfig, head: Head) -> Step:

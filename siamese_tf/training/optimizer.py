@@ -1,4 +1,4 @@
-"""The optimizer of a run and its learning-rate schedule."""
+"""Optimizer of a run and its learning-rate schedule."""
 
 import math
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from tensorflow import keras
 from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.models.siamese_model import SiameseModel
 
-WARMUP = 0.05  # fraction of the steps in which the learning rate rises to its peak
+WARMUP = 0.05  # fraction of the steps during which the learning rate rises to its peak
 MOMENTUM = 0.9
-STEP_DECAY = {0.5: 0.1, 0.75: 0.01}  # fraction of the steps done -> multiplier of the rate from there on
-PATIENCE = 5  # epochs without a higher validation accuracy after which `plateau` halves the rate
+STEP_DECAY = {0.5: 0.1, 0.75: 0.01}  # fraction of finished steps -> multiplier of the learning rate afterwards
+PATIENCE = 5  # epochs without a higher validation accuracy before `plateau` halves the learning rate
 
 
 def build_optimizer(config: ResolvedConfig, model: SiameseModel, steps_per_epoch: int) -> keras.optimizers.Optimizer:
@@ -38,9 +38,9 @@ def kernels(model: SiameseModel) -> list[tf.Variable]:
 
 
 def plateau_rate(config: ResolvedConfig, accuracies: Sequence[float]) -> float:
-    """Returns the learning rate of the schedule `plateau` for the next epoch, given the accuracies of all earlier ones.
+    """Returns the learning rate of the schedule `plateau` for the next epoch, given all earlier validation accuracies.
 
-    The rate halves whenever `PATIENCE` epochs in a row do not exceed the best validation accuracy before them.
+    The rate is halved whenever `PATIENCE` consecutive epochs do not exceed the best validation accuracy before them.
     """
     best, waited, halved = -1.0, 0, 0
     for accuracy in accuracies:

@@ -1,4 +1,4 @@
-"""The training step of objectives on pairs: the mean loss over the pairs of a batch."""
+"""Training step of objectives on pairs: the mean loss over the pairs of a batch."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from siamese_tf.models.heads import Head
 
 
 class PairObjective:
-    """Computes the loss of an objective that reads the distance or the logit of pairs.
+    """Training step of an objective whose loss depends on the distance or the logit of a pair.
 
     Attributes:
         names: names of the metrics, `loss` first.
@@ -21,7 +21,7 @@ class PairObjective:
     names: tuple[str, ...] = ("loss",)
 
     def __init__(self, config: TrainConfig, head: Head):
-        """Sets up the step.
+        """Creates the step.
 
         Args:
             config: resolved config of the run.
@@ -44,16 +44,16 @@ class PairObjective:
         """Returns the loss of each pair.
 
         Args:
-            similarity: 1 for the same class, 0 for different classes, any shape.
-            values: distances or logits, same shape.
+            similarity: 1 for the same class, 0 for different classes; any shape.
+            values: distances or logits, of the same shape.
         """
         return self._loss(similarity, values, *self._margin)
 
     def _all_pairs(self, embeddings: tf.Tensor, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Returns the loss over all pairs of two images of the batch, similar and dissimilar pairs weighted alike."""
+        """Returns the mean loss over all pairs of images of the batch, weighting both similarities equally."""
         labels, index = batch["labels"], batch["index"]
         similar = labels[:, tf.newaxis] == labels[tf.newaxis, :]  # (n, n)
-        # Two images without a known class (label -1) may be similar or not.
+        # Two images without a known class (label -1) may or may not be of the same class.
         known = tf.logical_or(labels[:, tf.newaxis] >= 0, labels[tf.newaxis, :] >= 0)
         distinct = index[:, tf.newaxis] != index[tf.newaxis, :]
         similarity = tf.cast(similar, tf.float32)

@@ -1,4 +1,4 @@
-"""The input pipeline: batches of a pair data set, with uint8 images, for every step of a run."""
+"""Input pipeline: batches of a pair data set, with uint8 images, for every step of a run."""
 
 import itertools
 import math
@@ -19,14 +19,14 @@ Batches = Iterator[dict[str, np.ndarray]]
 
 
 def training_steps(pairs: RunData, config: TrainConfig) -> int:
-    """Returns the steps of an epoch: whole batches in one pass over the listed pairs, or over the images."""
+    """Returns the steps per epoch: the number of full batches in one pass over the listed pairs, or over the images."""
     if config.uses_class_batches:
         return max(1, len(pairs.train_images) // _images_per_step(pairs, config))
     return steps_per_epoch(len(pairs.task.train.rows(TRAIN)), config.batch_pairs)
 
 
 def images_per_epoch(pairs: RunData, config: TrainConfig) -> int:
-    """Returns the images that pass through the tower in an epoch; repeated images count every time."""
+    """Returns the number of images that pass through the tower in an epoch; repeated images count every time."""
     return training_steps(pairs, config) * _images_per_step(pairs, config)
 
 
@@ -37,18 +37,18 @@ def _images_per_step(pairs: RunData, config: TrainConfig) -> int:
 
 
 def training_batches(pairs: RunData, config: TrainConfig, epochs: range) -> tf.data.Dataset:
-    """Returns the batches of consecutive epochs; a batch depends on the seed, its epoch and its step alone.
+    """Returns the batches of consecutive epochs; a batch depends only on the seed, its epoch and its step.
 
     Args:
         pairs: pairs of the run, with training rows.
         config: resolved config of the run.
-        epochs: numbers of the epochs, starting at 0.
+        epochs: epoch numbers, starting at 0.
 
     Returns:
         A data set of dicts: `images` (n, h, w, c) uint8; `index` (n,) int32, the row of each image in the data set;
-        `labels` (n,) int64, -1 for an image known only to belong to no other class; `seed` (2,) int32 for the
+        `labels` (n,) int64, -1 for an unknown class that is none of the known ones; `seed` (2,) int32 for the
         augmentation. Batches of listed pairs have n = 2m, the first images of the m pairs followed by the second ones,
-        and `similarity` (m,) float32. Batches of classes have n = P * K, grouped by class.
+        and also `similarity` (m,) float32. Batches of classes have n = P * K, grouped by class.
     """
     file = pairs.task.train
     labels = known_labels(pairs, config)
@@ -67,13 +67,13 @@ def training_batches(pairs: RunData, config: TrainConfig, epochs: range) -> tf.d
         **extra,
     }
     options = tf.data.Options()
-    # At its end, `fit` would wait for the sleeping autotune thread.
+    # With autotune, `fit` would wait at the end for the sleeping autotune thread.
     options.autotune.enabled = False
     return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2).with_options(options)
 
 
 def known_labels(pairs: RunData, config: TrainConfig) -> np.ndarray:
-    """Returns the (n,) known class of each image, -1 for unknown; images of the rest keep their own classes."""
+    """Returns the (n,) class of each image, -1 if unknown; one-vs-rest images of the rest have their original class."""
     task, labels = pairs.task.train.labels, pairs.original.train.labels
     if task is None or labels is None:
         return np.full(len(pairs.task.train.images), -1)
@@ -81,7 +81,7 @@ def known_labels(pairs: RunData, config: TrainConfig) -> np.ndarray:
         return task
     rest = task == REST
     rest_images = pairs.train_images[rest[pairs.train_images]]
-    single_label = len(np.unique(labels[rest_images])) == 1  # such as "others", which does not make two images similar
+    single_label = len(np.unique(labels[rest_images])) == 1  # such as "others", which does not imply similarity
     return np.where(rest, -1, labels) if single_label else labels
 
 
@@ -97,7 +97,7 @@ def _pair_batches(pairs: PairDataset, labels: np.ndarray, config: TrainConfig, e
 def _class_batches(pairs: RunData, labels: np.ndarray, config: TrainConfig, epochs: range) -> Batches:
     steps, train_images = training_steps(pairs, config), pairs.train_images
     groups = pairs.task.train.labels
-    assert groups is not None  # `resolve_config` has checked it
+    assert groups is not None  # checked by `resolve_config`
     draws = class_batches(groups[train_images], *config.batch_shape, config.seed)
     draws = itertools.islice(draws, epochs.start * steps, None)  # skip the batches of earlier epochs
     for epoch in epochs:

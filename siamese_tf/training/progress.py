@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from tensorflow import keras
 
-FORMATS = {  # near and far: mean distance between images of one class, and of different classes
+FORMATS = {  # near and far: mean distance between images of the same class and of different classes
     "loss": "loss {:.4f}",
     "active_fraction": "active {:.1%}",
     "positive_distance": "near {:.2f}",
@@ -27,7 +27,7 @@ def shows_bar(console: Console) -> bool:
 
 @contextmanager
 def training_progress(steps: int, epochs: int, first_epoch: int) -> Iterator[keras.callbacks.Callback]:
-    """Yields the callback that reports the progress of `fit` on standard output, as a bar or as lines."""
+    """Yields a callback that reports the progress of `fit` on standard output, as a bar or as lines."""
     if not shows_bar(Console()):
         yield EpochLines(epochs)
         return
@@ -37,7 +37,7 @@ def training_progress(steps: int, epochs: int, first_epoch: int) -> Iterator[ker
 
 
 class EpochLines(keras.callbacks.Callback):
-    """Prints a line after each epoch: its number, training metrics, validation accuracy and seconds."""
+    """Callback that prints a line after each epoch: its number, training metrics, validation accuracy and seconds."""
 
     def __init__(self, epochs: int):
         super().__init__()
@@ -54,9 +54,9 @@ class EpochLines(keras.callbacks.Callback):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows one line of 80 columns for the whole run: metrics of the epoch, last validation accuracy, time left.
+    """Callback that shows a single line of 80 columns: metrics of the epoch, last validation accuracy, time left.
 
-    `with progress.bar:` around `fit` shows it, and restores the terminal however `fit` ends.
+    Call `fit` inside `with progress.bar:`, which restores the terminal even if `fit` fails.
     """
 
     def __init__(self, steps: int, epochs: int, first_epoch: int):
@@ -68,7 +68,7 @@ class ProgressBar(keras.callbacks.Callback):
             TaskProgressColumn(),
             TextColumn("{task.fields[metrics]} val {task.fields[accuracy]}"),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-            console=Console(),  # the shared console of Rich does not notice a new width
+            console=Console(),  # the shared console of Rich does not follow changes of the terminal width
         )
 
     def on_train_begin(self, logs: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""`record.json`: the settings, the data and the results of a run, as plain values."""
+"""Record of a run, `record.json`: its settings, data and results as plain values."""
 
 import os
 import re
@@ -36,13 +36,13 @@ def build_record(
         pairs: data of the run.
         state: state of the finished run.
         threshold: threshold of the model, chosen on the validation pairs.
-        reports: name of a split -> result of `split_report`.
+        reports: results of `split_report` by name of the split.
         command: command line that repeats the run; recorded `without_folders`.
 
     Returns:
-        Plain values. The objective triplet adds `triplet` (mining and batches). Under `training`, whitening adds
-        `whitened`; a run resumed with another learning rate `learning_rates`, see `RunState`; and a run whose loss
-        became NaN after the first epoch `stopped_at_nan`, the number of that epoch.
+        Plain values. The triplet objective adds `triplet` (mining and batches). Optional entries of `training` are
+        `whitened`, if the model was whitened; `learning_rates`, if the run was resumed with another learning rate, see
+        `RunState`; and `stopped_at_nan`, the epoch in which the loss became NaN, if it was not the first.
     """
     return {
         "schema": SCHEMA,
@@ -72,7 +72,7 @@ def build_record(
 
 
 def without_folders(command: str) -> str:
-    """Shortens each path in a command line to its last part; models are shared, and folders may name people or clients.
+    """Shortens each path in a command line to its last part: models are shared, and folders may name people or clients.
 
     `siamese-tf train --dataset /home/ann/acme/faces` becomes `siamese-tf train --dataset faces`.
     """

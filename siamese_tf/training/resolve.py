@@ -1,4 +1,4 @@
-"""Resolves a config: fills in the settings it leaves open from the catalog and the pairs of the run."""
+"""Resolution of a config: unset settings are filled in from the catalog and the pairs of the run."""
 
 from dataclasses import replace
 
@@ -28,22 +28,22 @@ from siamese_tf.training.triplets import losses_from
 
 
 def resolve_config(config: TrainConfig, run: RunData, tower: keras.Model | None) -> ResolvedConfig:
-    """Fills in the settings that a config leaves open, and checks that the pairs provide what they need.
+    """Fills in the unset settings of a config, and checks that the pairs are suitable for the settings.
 
     Args:
         config: config of the run.
         run: pairs of the run.
-        tower: custom tower; None where the config names one of the catalog.
+        tower: custom tower; None if the config names one from the catalog.
 
     Returns:
-        The config with every setting that the run reads; resolving it again changes nothing.
+        The config with every setting that the run uses; resolving it again changes nothing.
 
     Raises:
-        PairFileError: a split has no rows or rows of one similarity only, or the labels are missing that
-            `pairs_per_step="all"`, `whiten` or the objective needs.
-        ConfigError: the tower is `custom` and none is given; the custom tower is invalid (see `check_tower`), has no
-            trainable weights, or comes with `precision` or `start_from`; a batch needs more classes than there are;
-            or the implementation of the loss is not available (see `losses_from`).
+        PairFileError: if a split has no rows or rows of one similarity only, or there are no labels although
+            `pairs_per_step="all"`, `whiten` or the objective requires them.
+        ConfigError: if the tower is `custom` and none is passed; the custom tower is invalid (see `check_tower`), has
+            no trainable weights, or is combined with `precision` or `start_from`; a batch requires more classes than
+            exist; or the implementation of the loss is not available (see `losses_from`).
     """
     _check_tower(config, tower, run)
     _check_pairs(config, run)
@@ -67,7 +67,7 @@ def resolve_config(config: TrainConfig, run: RunData, tower: keras.Model | None)
     if row.batches == "classes":
         config = _resolve_batch_shape(config, run)
     if config.uses_class_batches:
-        class_batches(_train_labels(run), *config.batch_shape, config.seed)  # raises where no batch can be drawn
+        class_batches(_train_labels(run), *config.batch_shape, config.seed)  # raises an error if no batch can be drawn
     return ResolvedConfig.from_config(
         config,
         head=head,
@@ -93,7 +93,7 @@ def _views(augment: str) -> str:
 
 def _whiten(config: TrainConfig, pairs: PairDataset, default: bool) -> bool:
     if config.whiten and pairs.labels is None:
-        raise PairFileError(f"{pairs.path} has no labels, and whiten needs the classes of its images. Leave whiten out")
+        raise PairFileError(f"{pairs.path} must have labels for whiten; it has none. Leave whiten out")
     if config.whiten is not None:
         return config.whiten
     return default and pairs.labels is not None
@@ -108,7 +108,7 @@ def _resolve_batch_shape(config: TrainConfig, run: RunData) -> TrainConfig:
 
 def _train_labels(run: RunData) -> np.ndarray:
     labels = run.task.train.labels
-    assert labels is not None  # `_check_pairs` has checked it
+    assert labels is not None  # checked by `_check_pairs`
     return labels[run.train_images]
 
 
@@ -139,11 +139,11 @@ def _check_pairs(config: TrainConfig, run: RunData) -> None:
         return
     if OBJECTIVES[config.objective].batches == "classes":
         raise PairFileError(
-            f"{train.path} has no labels, and the objective {config.objective} needs them. Use another objective"
+            f"{train.path} must have labels for the objective {config.objective}; it has none. Use another objective"
         )
     if config.pairs_per_step == "all":
         raise PairFileError(
-            f"{train.path} has no labels, and pairs_per_step 'all' needs them. Use --pairs-per-step listed"
+            f"{train.path} must have labels for pairs_per_step 'all'; it has none. Use --pairs-per-step listed"
         )
 
 
@@ -151,7 +151,7 @@ def _check_split(pairs: PairDataset, split: int, name: str) -> None:
     similarities = np.unique(pairs.similarity[pairs.rows(split)])
     if not len(similarities):
         raise PairFileError(
-            f"{pairs.path} must have {name} pairs (split {split}); it has none. Make a file that has some:"
+            f"{pairs.path} must have {name} pairs (split {split}); it has none. Generate a file with"
             " siamese-tf pairs generate"
         )
     if len(similarities) == 1:

@@ -1,4 +1,4 @@
-"""Resuming a run from its checkpoint."""
+"""Resumption of a run from its checkpoint."""
 
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -15,11 +15,11 @@ from siamese_tf.training.environment import environment, environment_changes
 from siamese_tf.training.run_data import RunData
 from siamese_tf.training.trainer import Trainer
 
-PATH_SETTINGS = ("data_dir", "pairs", "test_pairs", "images")  # the same data may move to another place
+PATH_SETTINGS = ("data_dir", "pairs", "test_pairs", "images")  # may differ, since the same data can be moved
 
 
 def run_identity(config: TrainConfig, pairs: RunData) -> dict[str, Any]:
-    """Returns what must be equal to resume a run: the resolved settings except paths, and the SHA-256 of the pairs."""
+    """Returns the values that must match to resume a run: resolved settings except paths, and SHA-256 of the pairs."""
     original = pairs.original
     settings = {name: value for name, value in config.to_dict().items() if name not in PATH_SETTINGS}
     hashes = {"train_sha256": original.train.sha256, "test_sha256": original.test and original.test.sha256}
@@ -33,15 +33,15 @@ def resumed_state(
 
     Args:
         workdir: folder of the run.
-        run: see `run_identity`.
-        may_change: names of settings that may differ; the state takes those of `run`.
+        run: result of `run_identity` for the current settings.
+        may_change: names of settings that may differ; the state gets their values from `run`.
         log: receives the epoch to resume from, and a changed learning rate.
 
     Returns:
         The state; a new one if no epoch was finished.
 
     Raises:
-        ConfigError: the folder contains no run; or see `load_checkpoint`.
+        ConfigError: if the folder contains no run; or see `load_checkpoint`.
     """
     check_resumable(workdir)
     state = load_checkpoint(workdir, run, may_change)
@@ -64,19 +64,19 @@ def restore(trainer: Trainer, state: RunState, workdir: Path) -> None:
     """Sets the variables of a trainer and its optimizer to those of a state.
 
     Raises:
-        ConfigError: their shapes differ.
+        ConfigError: if their shapes differ.
     """
     _assign(trainer.state, state.variables, workdir)
     _assign(trainer.optimizer.variables, state.optimizer, workdir)
-    if trainer.config.schedule in ("constant", "plateau"):  # the variables include the rate before the break
+    if trainer.config.schedule in ("constant", "plateau"):  # the variables include the rate of the last epoch
         trainer.optimizer.learning_rate = trainer.config.learning_rate
 
 
 def _assign(variables: list[tf.Variable], values: list[np.ndarray], workdir: Path) -> None:
     if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
         raise ConfigError(
-            f"{workdir / CHECKPOINT} holds weights with other shapes than those of this tower. Resume with the original"
-            " tower, or start a new run without --resume"
+            f"{workdir / CHECKPOINT} must have weights with the shapes of this tower; they differ. Resume with the"
+            " original tower, or start a new run without --resume"
         )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(tf.cast(value, variable.dtype))  # a bfloat16 variable is stored as float32

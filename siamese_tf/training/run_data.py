@@ -1,4 +1,4 @@
-"""The data of a run: its pairs as stored in their files, and as the run uses them."""
+"""Data of a run: its pairs as stored in their files, and as used for training."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ from siamese_tf.data.sampling.class_batches import short_classes
 
 @dataclass(frozen=True, eq=False)
 class RunData:
-    """The pairs and images of a run.
+    """Pairs and images of a run.
 
     Attributes:
         original: pairs as stored in their files, with the labels of all classes.
-        task: pairs that the run trains on: `original`, or pairs of one class against the rest, with labels 1 and 0.
-        train_images: (k,) int64, indices into the images of `task.train` that class batches are drawn from.
+        task: pairs that the run trains on: `original`, or one-vs-rest pairs with labels 1 and 0.
+        train_images: (k,) int64 indices into the images of `task.train`, from which class batches are drawn.
     """
 
     original: TrainTestPairs
@@ -28,7 +28,7 @@ class RunData:
     train_images: np.ndarray
 
     def lines(self, config: TrainConfig) -> list[str]:
-        """Returns a description of the data, one string per line; `config` is resolved."""
+        """Returns a description of the data for a resolved config, one string per line."""
         if not config.uses_class_batches:
             return self.task.lines()
         classes, images = config.batch_shape
@@ -38,13 +38,13 @@ class RunData:
         return [*self.task.lines(), batches]
 
     def short_classes(self, config: TrainConfig) -> int:
-        """Returns the number of classes with fewer training images than a class batch takes of each."""
-        assert self.task.train.labels is not None  # `resolve_config` has looked
+        """Returns the number of classes with fewer training images than a class batch contains per class."""
+        assert self.task.train.labels is not None  # checked by `resolve_config`
         return short_classes(self.task.train.labels[self.train_images], config.batch_shape[1])
 
 
 def load_run_data(config: TrainConfig) -> RunData:
-    """Loads the pairs of a config, and derives the pairs of one class against the rest if it sets `one_vs_rest`.
+    """Loads the pairs of a config, and derives one-vs-rest pairs from them if it sets `one_vs_rest`.
 
     Raises:
         SiameseError: see `load_pairs` and `one_vs_rest`.

@@ -45,29 +45,29 @@ def train_and_evaluate(
     """Trains a model, restores its best epoch, calibrates and evaluates it, and writes the results to a folder.
 
     Makes TensorFlow deterministic for this process and seeds the generators of Python, NumPy and TensorFlow: the same
-    config on the same machine gives the same weights, whether or not the run was stopped and resumed in between.
+    config on the same machine gives the same weights, even if the run was interrupted and resumed.
 
     Args:
         config: settings of the run.
         workdir: folder for `siamese.keras`, `record.json`, `config.json`, `history.csv`, the plots, `logs/` and
             `checkpoint.npz`. A run that only fits a whitening layer writes no `history.csv`, `accuracy.png`, `logs/`
             or checkpoint. None means `runs/<dataset>/<objective>`, where the name of the data set includes the class
-            if the task is one class against the rest.
+            for a one-vs-rest task.
         tower: custom tower, see `SiameseModel`. Build a new one for every run, also to resume.
-        pairs: data of the config, if already loaded, so that several runs share them; the caller prints their warnings.
-        resume: continue the run in `workdir` after its last finished epoch, or from the start if it has none. The
-            settings must be those of the run, except `learning_rate`: a new value applies from there on.
-        quiet: print no progress and no report; warnings go to standard error in any case.
-        pictures: write the plots (PNG files).
+        pairs: loaded data of the config, to share them between runs; the caller prints their warnings.
+        resume: continues the run in `workdir` after its last finished epoch, or from the start if it has none. The
+            settings must be those of the run, except `learning_rate`, whose new value applies to the remaining epochs.
+        quiet: prints neither progress nor report; warnings still go to standard error.
+        pictures: writes the plots (PNG files).
         command: command line that repeats this run, for the record.
 
     Returns:
         The trained, calibrated model with its record.
 
     Raises:
-        SiameseError: the data cannot be loaded or lack rows; the settings do not fit them; the loss became NaN in the
-            first epoch (later, the model of the best epoch is returned); `resume` finds no run, or one with other
-            settings; or another run is writing to `workdir`.
+        SiameseError: if the data cannot be loaded or lack rows, or the settings do not fit the data; the loss became
+            NaN in the first epoch (in a later one, the model of the best epoch is returned); `resume` finds no run, or
+            a run with other settings; or another run is writing to `workdir`.
     """
     if resume and (expected := workdir or expected_workdir(config, config.objective)):
         check_resumable(Path(expected))
@@ -112,8 +112,8 @@ def _train(
         config: resolved config.
         tower: custom tower, or None.
         pairs: data of the run.
-        resume_with: settings that may differ from those of the run to resume; None starts a new run.
-        quiet: show no progress.
+        resume_with: names of settings that may differ when resuming a run; None starts a new run.
+        quiet: shows no progress.
         log: receives status lines.
 
     Returns:
@@ -122,7 +122,7 @@ def _train(
     run = run_identity(config, pairs)
     state = RunState(run) if resume_with is None else resumed_state(workdir, run, resume_with, log)
     state.environment = environment()
-    # Building and whitening may fail, so they come before an earlier run is replaced.
+    # Building and whitening may fail, so they must come before an earlier run is replaced.
     trainer = build_trainer(config, pairs, tower, resumed=state.epochs_done > 0)
     model = trainer.ema_model
     closed_form = config.whiten and only_embedding_layer_trains(trainer.model.tower)

@@ -1,4 +1,4 @@
-"""The Keras model that `fit` drives: one step embeds all images of a batch, then minimizes the objective."""
+"""Keras model for `fit`: a training step embeds all images of a batch, then minimizes the loss of the objective."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,16 +18,16 @@ from siamese_tf.training.transfer import lr_multipliers
 
 
 class Trainer(keras.Model):
-    """Trains a SiameseModel on the batches of `training_batches`, and averages its weights.
+    """Keras model that trains a SiameseModel on the batches of `training_batches`, and averages its weights.
 
-    A custom tower may add losses: regularizers, activity regularizers and `add_loss`. A step minimizes them together
-    with the loss of the objective; like the `l2` penalty, they are not part of the reported `loss`.
+    A custom tower may add losses: regularizers, activity regularizers and `add_loss`. A step minimizes their sum with
+    the loss of the objective; like the `l2` penalty, they are not part of the reported `loss`.
 
     Attributes:
         model: model that is trained.
         ema_model: model that is validated and saved, see `ema_weights`.
         ema_variables: exponential moving averages of the variables of `model`, in the same order.
-        lr_multipliers: factor of the learning rate for each trainable variable, see `transfer.lr_multipliers`.
+        lr_multipliers: learning-rate factor of each trainable variable, see `transfer.lr_multipliers`.
         last_metrics: metrics of the last step, by name; `fit` reports their means over the epoch so far.
     """
 
@@ -55,12 +55,12 @@ class Trainer(keras.Model):
 
     @property
     def state(self) -> list[tf.Variable]:
-        """All variables that a step changes, except those of the optimizer."""
+        """All variables that a training step updates, except those of the optimizer."""
         return [*self.model.variables, *self.ema_variables]
 
     @contextmanager
     def ema_weights(self) -> Iterator[SiameseModel]:
-        """Yields `ema_model` with the averaged weights, and restores its own ones afterwards."""
+        """Yields `ema_model` with the averaged weights, and restores its previous weights afterwards."""
         before = [np.asarray(variable).copy() for variable in self.ema_model.variables]
         _assign(self.ema_model.variables, self.ema_variables)
         try:
@@ -81,7 +81,7 @@ class Trainer(keras.Model):
             if self.has_losses:
                 loss += sum(tf.cast(tf.reduce_sum(added), tf.float32) for added in self.model.tower.losses)
         gradients = tape.gradient(loss, variables)
-        # An objective on distances has no gradient for the scale and bias of the head; calibration sets them.
+        # Objectives on distances have no gradient for the scale and bias of the head; calibration sets them.
         self._apply([pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None])
         self._update_averages()
         for name, mean in self.means.items():
@@ -90,7 +90,7 @@ class Trainer(keras.Model):
         return {name: mean.result() for name, mean in self.means.items()}
 
     def _apply(self, gradients_and_variables: list[tuple[tf.Tensor, tf.Variable]]) -> None:
-        """Takes one step of the optimizer, and scales the change of each variable by its multiplier."""
+        """Applies one optimizer step, and scales the change of each variable by its multiplier."""
         scaled = [
             (variable, multiplier)
             for variable, multiplier in zip(self.model.trainable_variables, self.lr_multipliers, strict=True)
@@ -102,10 +102,10 @@ class Trainer(keras.Model):
             variable.assign(value + multiplier * (tf.convert_to_tensor(variable) - value))
 
     def _embed(self, images: tf.Tensor) -> tf.Tensor:
-        """Embeds a batch (n, h, w, c) as (n, d) float32, in two halves if no image depends on the others.
+        """Embeds a batch (n, h, w, c) as (n, d) float32, in two halves if the images are processed independently.
 
-        The halves run in parallel on a CPU. Batch normalization needs all images for its statistics, and a loss of
-        the tower may be a sum over all of them.
+        The halves run in parallel on a CPU. The batch is not split if the tower has batch normalization, whose
+        statistics need all images, or losses, which may be sums over all images.
         """
         tower = self.model.tower
         if tower.non_trainable_variables or self.has_losses or images.shape[0] % 2:
@@ -114,18 +114,18 @@ class Trainer(keras.Model):
         return tf.cast(tf.concat(halves, axis=0), tf.float32)
 
     def _update_averages(self) -> None:
-        """Updates the moving averages, with a lower decay in the first steps, while the weights are still poor."""
+        """Updates the moving averages, with a lower decay in the first steps, when the weights change quickly."""
         step = tf.cast(self.optimizer.iterations, tf.float32)  # 1 after the first step
         decay = tf.minimum(self.config.average, (step - 1.0) / (step + 9.0))
         for average, variable in zip(self.ema_variables, self.model.variables, strict=True):
             value = tf.convert_to_tensor(variable)
-            if value.dtype.is_floating:  # Keras 3 has integer variables, too: the states of random generators
+            if value.dtype.is_floating:  # in Keras 3, the states of random generators are integer variables
                 value += tf.cast(decay, value.dtype) * (average - value)
             average.assign(value)
 
 
 def _adds_losses(model: SiameseModel) -> bool:
-    """Returns True if a training pass through the tower adds losses; traces it, which updates no variable."""
+    """Returns True if the tower adds losses in training; traces it, which does not update variables."""
 
     def losses(images: tf.Tensor) -> list[tf.Tensor]:
         model.tower(images, training=True)

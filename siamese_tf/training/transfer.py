@@ -21,13 +21,13 @@ def load_initial_weights(tower: keras.Model, path: str) -> None:
     """Loads the initial weights of a tower from a file.
 
     Args:
-        tower: one of the named towers.
+        tower: tower from the catalog.
         path: model (`.keras`) whose tower has the same name, image size and embedding size; or ImageNet weights
             (`.h5`), see `import_imagenet`.
 
     Raises:
-        ConfigError: the model has another tower, or the file is of neither kind.
-        ModelFileError: the file cannot be read.
+        ConfigError: if the model has another tower, or the file has another suffix.
+        ModelFileError: if the file cannot be read.
     """
     if Path(path).suffix == ".h5":
         import_imagenet(tower, path)
@@ -47,12 +47,12 @@ def load_initial_weights(tower: keras.Model, path: str) -> None:
 
 
 def freeze_all_but_last(model: SiameseModel, count: int) -> None:
-    """Freezes all blocks of the tower but the last `count`, see `_blocks`; the head is not affected.
+    """Freezes all blocks of the tower except the last `count`, see `_blocks`; the head is not affected.
 
     Frozen batch normalization does not update its statistics.
 
     Raises:
-        ConfigError: the tower has fewer blocks.
+        ConfigError: if the tower has fewer blocks.
     """
     blocks = _blocks(model.tower)
     if count > len(blocks):
@@ -64,10 +64,10 @@ def freeze_all_but_last(model: SiameseModel, count: int) -> None:
 
 
 def lr_multipliers(model: SiameseModel, config: TrainConfig) -> list[float]:
-    """Returns the factor of the learning rate for each trainable variable of a model, in their order.
+    """Returns the learning-rate factors of the trainable variables of a model, in their order.
 
-    It is 1 for the head and the last block of the tower, see `_blocks`, and `layer_decay` times that of the next block
-    for every other one.
+    The factor is 1 for the head and the last block of the tower, see `_blocks`; each earlier block has `layer_decay`
+    times the factor of the block after it.
     """
     decay = config.layer_decay or 1.0
     depth = {
@@ -82,8 +82,8 @@ def lr_multipliers(model: SiameseModel, config: TrainConfig) -> list[float]:
 def _blocks(tower: keras.Model) -> list[list[keras.layers.Layer]]:
     """Returns the layers with weights, in order and grouped into blocks.
 
-    Consecutive layers whose names start with the same BLOCK form one block, whatever branches it has. Among other
-    layers, one with a kernel starts a block; those that follow it, such as batch normalization, belong to it.
+    Consecutive layers whose names start with the same BLOCK form one block, including its branches. Among all other
+    layers, a layer with a kernel starts a block, and layers without one, such as batch normalization, extend it.
     """
     blocks: list[list[keras.layers.Layer]] = []
     last = None
@@ -101,7 +101,7 @@ def _blocks(tower: keras.Model) -> list[list[keras.layers.Layer]]:
 
 
 def _layers(network: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Yields the layers in order; a nested network is replaced by its layers if these hold all its weights."""
+    """Yields the layers in order; a nested network is replaced by its layers if they have all its weights."""
     for layer in network.layers:
         if isinstance(layer, keras.Model) and len(layer.weights) == sum(len(inner.weights) for inner in layer.layers):
             yield from _layers(layer)

@@ -1,4 +1,4 @@
-"""The training step of the triplet objective."""
+"""Training step of the triplet objective."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -14,7 +14,7 @@ from siamese_tf.training.triplets import triplet_metric
 
 
 class TripletObjective(EmbeddingObjective):
-    """Computes the triplet loss, and metrics that show how the embeddings spread.
+    """Training step that computes the triplet loss, and metrics of the distances between embeddings.
 
     Attributes:
         names: names of the metrics, `loss` first.
@@ -32,11 +32,12 @@ class TripletObjective(EmbeddingObjective):
         """Computes the metrics of the (n, d) embeddings of a batch of `training_batches`.
 
         Returns:
-            Scalars: `loss`; `active_fraction`, the share of active triplets among all triplets of the batch, mined or
-            not; `positive_distance` and `negative_distance`, mean distances of two images of one class and of two.
+            Scalars: `loss`; `active_fraction`, the fraction of active triplets among all valid triplets of the batch,
+            mined or not; `positive_distance` and `negative_distance`, the mean distances between images of the same
+            class and of different classes.
         """
         labels = batch["labels"]
-        # Two images without a known class (label -1) may be of one class or of two.
+        # Two images without a known class (label -1) may or may not be of the same class.
         known = tf.logical_or(labels[:, tf.newaxis] >= 0, labels[tf.newaxis, :] >= 0)
         labels = distinct_labels(labels)
         normalized = unit(embeddings)

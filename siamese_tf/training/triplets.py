@@ -1,4 +1,4 @@
-"""Selects the triplet loss of a config and its implementation."""
+"""Selection of the triplet loss of a config and of its implementation."""
 
 import importlib.util
 import warnings
@@ -26,10 +26,10 @@ ADDONS = "tensorflow_addons"
 def losses_from(config: TrainConfig) -> str:
     """Returns the implementation of a triplet loss: `native` or `addons`.
 
-    Without a setting, TensorFlow Addons is used where it is installed and has the loss.
+    If the config does not set `losses`, TensorFlow Addons is used if it is installed and has the loss.
 
     Raises:
-        ConfigError: the config asks for `addons`, which is not installed or does not have the loss.
+        ConfigError: if the config sets `addons`, which is not installed or does not have the loss.
     """
     installed = importlib.util.find_spec(ADDONS) is not None
     missing = _missing_from_addons(config)
@@ -43,14 +43,14 @@ def losses_from(config: TrainConfig) -> str:
 
 
 def triplet_metric(config: TrainConfig) -> str:
-    """Returns the name that the triplet losses have for the distance of the head of a resolved config."""
+    """Returns the `distance_metric` argument of the triplet losses for the head of a resolved config."""
     metric = HEADS[str(config.head)].triplet_metric
     assert metric is not None  # the objective allows no other head
     return metric
 
 
 def triplet_loss(config: TrainConfig) -> TripletLoss:
-    """Returns the loss of a resolved config: a function of (n,) labels and (n, d) unit embeddings to a scalar."""
+    """Returns the loss of a resolved config: a function from (n,) labels and (n, d) unit embeddings to a scalar."""
     metric, soft, margin = triplet_metric(config), config.soft, config.numeric_margin
     if config.losses == "addons":
         return _addons_loss(config.mining, margin, soft, metric)
@@ -102,7 +102,7 @@ def _addons_loss(mining: str, margin: float, soft: bool, metric: str) -> Triplet
 def _known_anchors_hard_loss(
     labels: tf.Tensor, embeddings: tf.Tensor, margin: float, soft: bool, metric: str
 ) -> tf.Tensor:
-    """Averages over the anchors of known class alone, because the positives of the others are unknown."""
+    """Computes the mean loss over anchors of known class only, because the positives of the others are unknown."""
     costs = triplet_hard_costs(labels, embeddings, margin, soft, metric)
     known = tf.cast(labels >= 0, costs.dtype)
     return tf.math.divide_no_nan(tf.reduce_sum(costs * known), tf.reduce_sum(known))

@@ -1,7 +1,7 @@
-"""Whitening: an embedding layer in closed form that equalizes the variance within classes in all directions.
+"""Whitening: a closed-form embedding layer that equalizes the within-class variance in all directions.
 
-Directions in which images of one class vary much are scaled down, those in which they agree are scaled up. The layer
-follows from a formula, so it cannot memorize the training classes as a trained layer can.
+Directions with a large within-class variance are scaled down, those with a small one are scaled up. The layer is
+computed by a formula, so it cannot memorize the training classes as a trained layer can.
 
 Reference:
     Hatch, Kajarekar and Stolcke 2006, "Within-class covariance normalization for SVM-based speaker recognition".
@@ -20,8 +20,8 @@ from siamese_tf.models.pixels import scale_pixels
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.views import make_views
 
-# Few classes determine the covariance within classes poorly in some directions. It is therefore mixed with the total
-# covariance and with the identity; these are their weights, after all three are scaled to the same trace.
+# With few classes, the within-class covariance is poorly estimated in some directions. It is therefore mixed with the
+# total covariance and the identity; these are their weights after all three are scaled to the same trace.
 TOTAL_WEIGHT, IDENTITY_WEIGHT = 0.1, 0.05
 ROUNDING = 1e-10  # variances below this fraction of the largest one, or of the squared mean, are rounding errors
 MAX_FEATURES = 4096  # a float64 covariance matrix of this size takes 128 MiB
@@ -32,9 +32,9 @@ class FeatureMoments:
     """Mean and covariances of features.
 
     Attributes:
-        mean: (f,), over all images.
-        total: (f, f) covariance, over all images.
-        within: (f, f) covariance about the class means, over images of a known class.
+        mean: (f,) mean over all images.
+        total: (f, f) covariance over all images.
+        within: (f, f) covariance about the class means, over images of known class.
     """
 
     mean: np.ndarray
@@ -43,10 +43,10 @@ class FeatureMoments:
 
 
 def embedding_layer(tower: keras.Model) -> keras.layers.Dense:
-    """Returns the layer of a tower that whitening sets: its last one.
+    """Returns the last layer of a tower, the one that whitening sets.
 
     Raises:
-        ConfigError: the last layer is not a Dense layer with a bias and no activation, or has too many inputs.
+        ConfigError: if the last layer is not a Dense layer with a bias and no activation, or has too many inputs.
     """
     layer = tower.layers[-1]
     if problem := _why_not_linear(layer):
@@ -67,7 +67,8 @@ def feature_extractor(tower: keras.Model) -> keras.Model:
     """Returns the part of a tower before the layer that whitening sets: (n, h, w, c) -> (n, f).
 
     Raises:
-        ConfigError: see `embedding_layer`; or the output of the tower is not that of its last layer, applied once.
+        ConfigError: if the output of the tower is not the result of applying its last layer once; or see
+            `embedding_layer`.
     """
     layer = embedding_layer(tower)
     image = np.random.default_rng(0).random((1, *tower.input_shape[1:]), np.float32)
@@ -86,7 +87,7 @@ def feature_extractor(tower: keras.Model) -> keras.Model:
 
 
 def only_embedding_layer_trains(tower: keras.Model) -> bool:
-    """Returns True if the only trainable weights of a tower are those of the layer that whitening sets."""
+    """Returns True if the last layer of a tower, the one that whitening sets, is its only trainable layer."""
     return len(tower.trainable_weights) == len(embedding_layer(tower).trainable_weights)
 
 
@@ -100,11 +101,11 @@ def whiten(model: SiameseModel, images: np.ndarray, rows: np.ndarray, labels: np
     Args:
         model: model whose last layer is set; the other layers do not change.
         images: (n, h, w, c) uint8.
-        rows: (k,) integers, the rows of `images` to use.
+        rows: (k,) integers, indices of the images to use.
         labels: (n,) integers, the class of each image; -1 if unknown.
 
     Raises:
-        ConfigError: see `feature_extractor`; or no two images of the same class differ.
+        ConfigError: if no two images of the same class differ; or see `feature_extractor`.
     """
     extractor, layer = feature_extractor(model.tower), embedding_layer(model.tower)
     accumulator = _MomentAccumulator(layer.kernel.shape[0], labels[rows])
@@ -117,14 +118,14 @@ def whiten(model: SiameseModel, images: np.ndarray, rows: np.ndarray, labels: np
 
 
 def whitening(moments: FeatureMoments, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
-    """Computes the kernel (f, d) and the bias (d,) of the whitening layer, see `whiten`.
+    """Computes the (f, d) kernel and the (d,) bias of the whitening layer, see `whiten`.
 
     Args:
-        moments: moments of the features (f,).
-        dimensions: d, at least 1.
+        moments: moments of the features.
+        dimensions: embedding size d, at least 1.
 
     Raises:
-        ConfigError: the features have no variance within classes.
+        ConfigError: if the features have no variance within classes.
     """
     variances, axes = np.linalg.eigh(moments.total)
     negligible = ROUNDING * max(variances[-1], moments.mean @ moments.mean)
@@ -153,7 +154,7 @@ def _why_not_linear(layer: keras.layers.Layer) -> str | None:
 
 
 class _MomentAccumulator:
-    """Accumulates the sums that the moments of features (f,) follow from, batch by batch."""
+    """Sums over batches of features (f,), from which their moments are computed."""
 
     def __init__(self, features: int, labels: np.ndarray):
         self.classes = np.unique(labels[labels >= 0])
@@ -163,7 +164,7 @@ class _MomentAccumulator:
         self.sum, self.count = np.zeros(features), 0
 
     def add(self, features: np.ndarray, labels: np.ndarray) -> None:
-        """Adds features (m, f) with labels (m,), -1 if unknown."""
+        """Adds (m, f) features with (m,) labels, -1 if unknown."""
         features = features.astype(np.float64)
         known = labels >= 0
         self.sum += features.sum(axis=0)

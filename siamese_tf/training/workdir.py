@@ -1,4 +1,4 @@
-"""The folder of a run: its default path, the names of its files, and what a new run removes from it."""
+"""Folder of a run: its default path, the names of its files, and the removal of an earlier run."""
 
 import shutil
 from collections.abc import Callable
@@ -18,23 +18,23 @@ def default_workdir(dataset: str, run: str) -> Path:
     """Returns `runs/<dataset>/<run>`.
 
     Args:
-        dataset: name of the data set, such as "mnist" or that of a folder of images.
-        run: an objective, or the name of a set of runs, such as "compare".
+        dataset: name of the data set, such as "mnist" or the name of an image folder.
+        run: name of an objective, or of a set of runs, such as "compare".
     """
     return Path("runs") / dataset / run
 
 
 def expected_workdir(config: TrainConfig, run: str) -> Path | None:
-    """Returns the default folder of a run before its data are loaded, or None if its name depends on the data."""
+    """Returns the default folder of a run without loading its data, or None if the name depends on the data."""
     if config.dataset == "auto" or config.pairs is not None or config.one_vs_rest is not None:
         return None
     return default_workdir(Path(config.dataset).resolve().name, run)
 
 
 def clear_workdir(workdir: Path, log: Callable[[str], None]) -> None:
-    """Removes those files of an earlier run that the next one may not overwrite, and logs that the run is replaced.
+    """Removes the files of an earlier run that a new run might not overwrite, and logs that it is replaced.
 
-    Does nothing in a folder without a run.
+    Does nothing if the folder contains no run.
     """
     if (workdir / CHECKPOINT).exists():
         log(f"Replacing the run in {workdir} (--resume would have continued it).")

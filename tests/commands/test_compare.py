@@ -105,10 +105,10 @@ def test_one_seed_is_not_enough_to_compare(type_in):
     ("line", "words"),
     [
         ("compare --objectives bce,l2", ["objective must be one of bce, mse", "got 'l2'"]),
-        ("compare --objectives bce,bce", ["each at most once", "got bce, bce"]),
+        ("compare --objectives bce,bce", ["one or more distinct names", "got bce, bce"]),
         ("compare --recipe none", ["recipe must be one of quick", "got 'none'"]),
         ("compare --recipe tnn", ["recipe tnn", "objective triplet only"]),
-        (LINE.replace("--epochs 1", "--epochs 2"), ["holds another run: epochs was 1 and is now 2", "--workdir"]),
+        (LINE.replace("--epochs 1", "--epochs 2"), ["contains another run: epochs was 1 and is now 2", "--workdir"]),
     ],
 )
 @pytest.mark.usefixtures("no_training")

@@ -53,7 +53,7 @@ def test_the_threshold_it_speaks_of_is_that_of_a_new_model():
     ("file", "out", "finding"),
     [
         ("gone.npz", "a.keras", "gone.npz: No such file"),
-        ("weights.bin", "a.keras", "weights are read from .safetensors, .npz, .pt, .pth"),
+        ("weights.bin", "a.keras", "weights must be a .safetensors, .npz, .pt, .pth file"),
         ("gone.npz", "a.h5", "a model file must be named *.keras; got"),
     ],
 )

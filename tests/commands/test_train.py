@@ -261,7 +261,7 @@ def test_a_list_of_ones_own_is_trained_on(of_people, run, monkeypatch, tmp_path)
     line = f"train --pairs own.csv {of_people.settings} --quiet --workdir {tmp_path}"
     refused = run(line)
     assert (refused.code, refused.out) == (2, "")
-    assert refused.err.endswith("has no labels, and pairs_per_step 'all' needs them. Use --pairs-per-step listed\n")
+    assert refused.err.endswith("must have labels for pairs_per_step 'all'; it has none. Use --pairs-per-step listed\n")
     done = run(f"{line} --pairs-per-step listed")
     assert (done.code, done.out, done.err) == (0, "", "")
     record = json.loads((tmp_path / "record.json").read_text())

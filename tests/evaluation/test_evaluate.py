@@ -239,7 +239,7 @@ def test_the_pictures_show_the_last_split_and_the_curves_all(pairs, tmp_path, mo
 @pytest.mark.parametrize("nothing", [0.0, np.nan])
 def test_a_model_without_embeddings_is_not_evaluated(pairs, model, monkeypatch, tmp_path, nothing):
     monkeypatch.setattr(model, "embed", lambda images: np.full((len(images), 8), nothing, np.float32))
-    with pytest.raises(ImageError, match="no embedding that can be compared for 23 of the 23 images of the pairs"):
+    with pytest.raises(ImageError, match="not all zero; got 23 invalid ones for the 23 images of the pairs"):
         evaluate_model(model, TrainTestPairs(pairs, None, "noise", ""), tmp_path / "report")
     assert not (tmp_path / "report").exists()
     EmbeddedPairs(model, pairs)  # training looks at them, too

@@ -157,5 +157,5 @@ def test_images_of_another_size_are_refused(model):
 @pytest.mark.parametrize("nothing", [0.0, np.nan])
 def test_a_model_without_embeddings_is_not_verified(model, monkeypatch, nothing):
     monkeypatch.setattr(model, "embed", lambda images: np.full((len(images), 8), nothing, np.float32))
-    with pytest.raises(ImageError, match="no embedding that can be compared for"):
+    with pytest.raises(ImageError, match="embeddings must be finite and not all zero; got"):
         verify_model(model, train_test_of(VALIDATION, TEST))

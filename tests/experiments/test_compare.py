@@ -193,7 +193,7 @@ def test_a_folder_with_other_settings_is_refused_before_anything_is_trained(trai
     trainings.clear()
     longer = [replace(config, epochs=3) for config in configs]
     with pytest.raises(
-        ConfigError, match=r"bce.0 holds another run: epochs was 2 and is now 3\. Choose another --workdir"
+        ConfigError, match=r"bce.0 contains another run: epochs was 2 and is now 3\. Choose another --workdir"
     ):
         compare_quickly(longer, 2, tmp_path)
     (tmp_path / "bce" / "0" / "record.json").unlink()  # nor may an unfinished one be taken over
@@ -209,7 +209,7 @@ def test_a_folder_with_other_pairs_is_refused(trainings, configs, digit_pairs, t
     save_pair_file(tmp_path / "other.npz", replace(pairs, manifest={**pairs.manifest, "seed": 99}))
     test_pairs = str(digit_pairs.with_name("test_pairs.npz"))
     others = [replace(config, pairs=str(tmp_path / "other.npz"), test_pairs=test_pairs) for config in configs]
-    with pytest.raises(ConfigError, match="holds another run: sha256 was"):
+    with pytest.raises(ConfigError, match="contains another run: sha256 was"):
         compare_quickly(others, 1, tmp_path / "runs")
     assert trainings == []
 
@@ -217,8 +217,8 @@ def test_a_folder_with_other_pairs_is_refused(trainings, configs, digit_pairs, t
 @pytest.mark.parametrize(
     ("change", "seeds", "words"),
     [
-        (lambda bce, triplet: [], 1, "objectives must be one or more names, each at most once; got none"),
-        (lambda bce, triplet: [bce, bce], 1, "objectives must be one or more names, each at most once; got bce, bce"),
+        (lambda bce, triplet: [], 1, "objectives must be one or more distinct names; got none"),
+        (lambda bce, triplet: [bce, bce], 1, "objectives must be one or more distinct names; got bce, bce"),
         (lambda bce, triplet: [bce, triplet], 0, "seeds must be at least 1; got 0"),
         (
             lambda bce, triplet: [bce, replace(triplet, tower="small_cnn")],
@@ -241,6 +241,6 @@ def test_what_cannot_be_compared_is_refused(trainings, configs, tmp_path, change
 def test_without_test_pairs_there_is_nothing_to_compare(trainings, configs, digit_pairs, tmp_path):
     pairs = load_pair_file(digit_pairs)
     save_pair_file(tmp_path / "alone.npz", pairs)
-    with pytest.raises(PairFileError, match=r"alone.npz has no test pairs to compare on.*--test-pairs"):
+    with pytest.raises(PairFileError, match=r"alone.npz must have test pairs .*; it has none.*--test-pairs"):
         compare_quickly([replace(configs[0], pairs=str(tmp_path / "alone.npz"))], 1, tmp_path / "runs")
     assert trainings == []

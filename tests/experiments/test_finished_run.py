@@ -47,12 +47,12 @@ def test_a_run_with_other_settings_is_refused(run, folder, finished):
     with pytest.raises(ConfigError) as caught:
         finished_record(replace(CONFIG, epochs=3), run, folder)
     assert str(caught.value) == (
-        f"{folder} holds another run: epochs was 2 and is now 3. Choose another --workdir, or remove that folder"
+        f"{folder} contains another run: epochs was 2 and is now 3. Choose another --workdir, or remove that folder"
     )
 
 
 def test_a_run_on_other_pairs_is_refused(quarters, run_of, folder):
-    with pytest.raises(ConfigError, match="holds another run: sha256 was .*'ab'.* and is now .*'cd'"):
+    with pytest.raises(ConfigError, match="contains another run: sha256 was .*'ab'.* and is now .*'cd'"):
         finished_record(CONFIG, run_of(replace(quarters, sha256="cd")), folder)
 
 

@@ -243,7 +243,7 @@ def test_who_has_no_picture_of_their_own_is_not_counted(trained, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "count", "error", "message"),
     [
-        ({"pairs": "a.npz"}, 3, ConfigError, "with a dataset alone, .*got pairs. Leave out that, or folds"),
+        ({"pairs": "a.npz"}, 3, ConfigError, "with a dataset only, .*got pairs. Leave out that, or folds"),
         ({"test_pairs": "a.npz", "images": "b"}, 3, ConfigError, "got test_pairs, images. Leave out those, or folds"),
         ({"one_vs_rest": "p0"}, 3, ConfigError, "got one_vs_rest"),
         ({"image_size": "big"}, 3, ConfigError, "image size must be HEIGHTxWIDTH"),

@@ -36,7 +36,7 @@ def test_every_number_is_the_models(model):
 @pytest.mark.parametrize("bad", [0.0, np.nan])
 def test_an_embedding_of_nothing_is_refused(model, monkeypatch, bad):
     monkeypatch.setattr(model, "embed", lambda image: np.full(8, bad, np.float32))
-    with pytest.raises(ImageError, match="an embedding is 0 or not finite"):
+    with pytest.raises(ImageError, match="embeddings must be finite and not zero"):
         compare_images(model, *IMAGES)
 
 
@@ -72,5 +72,5 @@ def test_image_files_are_read_and_bad_ones_refused(model, tmp_path):
 
 def test_logits_that_are_no_numbers_are_refused(model, monkeypatch):
     monkeypatch.setattr(model, "pair_logits", lambda *_: np.array([np.nan]))
-    with pytest.raises(ImageError, match="no finite number for 1 of 1 pairs"):
+    with pytest.raises(ImageError, match="got NaN or infinity for 1 of 1 pairs"):
         compare_images(model, *IMAGES)

@@ -75,7 +75,7 @@ def test_images_of_another_size_are_refused(model, source):
 def test_a_model_without_embeddings_is_refused_and_a_few_zeros_are_not(model, source, monkeypatch, nothing):
     embeddings = np.full((9, 6), nothing, np.float32)
     monkeypatch.setattr(model, "embed", lambda images: embeddings)
-    with pytest.raises(ImageError, match="no embedding that can be compared for 9 of the 9 images of shapes"):
+    with pytest.raises(ImageError, match="not all zero; got 9 invalid ones for the 9 images of shapes"):
         embed_source(model, source)
     embeddings[1:] = 1
     embeddings[0] = 0

@@ -154,7 +154,7 @@ def test_the_number_of_weights(name, trained, all_weights):
 
 @pytest.mark.parametrize("form", ["rows", "matrix"])
 def test_zero_embeddings_have_finite_logits_and_gradients(head, form):
-    """The tower `reference` ends in a ReLU and can return them."""
+    """The tower `reference` ends in a ReLU and can return zero embeddings."""
     e = tf.Variable(tf.zeros((3, 5)))
     with tf.GradientTape() as tape:
         logits = head.logit(e, e) if form == "rows" else head.logit_matrix(e, e)

@@ -112,7 +112,7 @@ def test_a_path_is_read_as_an_image_of_the_models_size(tmp_path, kind, size):
 
 
 def test_a_file_of_another_shape_is_brought_to_the_models_as_it_says(tmp_path):
-    """From dark to bright, twice as wide as the model's: padded it gets black above, cropped it loses its sides."""
+    """The image is a gradient, twice as wide as the input: padding adds black above, cropping removes the sides."""
     Image.fromarray(np.tile(np.linspace(100, 250, 24).astype(np.uint8), (16, 1))).save(tmp_path / "a.png")
     stacks = {how: as_images(tmp_path / "a.png", GREY, how)[0][0, ..., 0] for how in RESIZES}
     assert (stacks["pad"][0] == 0).all()
@@ -129,7 +129,7 @@ def test_a_file_of_another_shape_is_brought_to_the_models_as_it_says(tmp_path):
 @pytest.mark.parametrize("how", RESIZES)
 def test_pixels_are_never_resized(how):
     np.testing.assert_array_equal(as_images(pixels(8, 6), GREY, how)[0], as_images(pixels(8, 6), GREY)[0])
-    with pytest.raises(ImageError, match="to have it brought to that size"):
+    with pytest.raises(ImageError, match="to have it resized"):
         as_images(pixels(9, 6), GREY, how)
 
 
@@ -195,7 +195,7 @@ def test_what_can_be_no_images_is_refused_by_its_type(images, found):
         (pixels(2, 8, 6), r"must be a single image; got a stack, \(2, 8, 6\)"),
         (pixels(8, 6) * 1.0, "must lie in"),
         (np.zeros((8, 6), complex), "got the dtype complex"),
-        ([[1, 2], [3]], "of which NumPy makes no array"),
+        ([[1, 2], [3]], "which NumPy cannot convert to an array"),
         (np.zeros((8, 6), object), "got the dtype object"),
         (b"no image", "bytes of length 8: must be one of PNG"),
         (Image.new("F", (3, 3)), "32-bit"),
@@ -226,7 +226,7 @@ def test_images_of_several_sizes_are_brought_to_one_as_files_and_refused_as_arra
 
 
 def test_each_of_several_keeps_the_range_of_its_own_dtype():
-    """A nearly black image of bytes beside one of floats: 1 is 1/255."""
+    """A nearly black uint8 image is combined with a float image: 1 becomes 1/255."""
     dark, half, mask = np.ones((8, 6), np.uint8), np.full((8, 6), 0.5), np.ones((8, 6), bool)
     stack, _ = as_images([dark, half, mask, dark.astype(int)], GREY)
     assert stack.dtype == np.float32
@@ -244,13 +244,13 @@ def test_nested_lists_of_numbers_are_pixels():
 
 
 def test_symbolic_tensors_are_refused_by_their_type():
-    with pytest.raises(ImageError, match="got KerasTensor, of which NumPy makes no array"):
+    with pytest.raises(ImageError, match="got KerasTensor, which NumPy cannot convert to an array"):
         as_images(keras.Input((8, 6, 1)), GREY)
     found = []
 
     @tf.function
     def graph(images):
-        with pytest.raises(ImageError, match="of which NumPy makes no array") as caught:
+        with pytest.raises(ImageError, match="which NumPy cannot convert to an array") as caught:
             as_images(images, GREY)
         found.append(caught)
         return images
@@ -263,7 +263,7 @@ def test_a_pair_is_two_equally_long_stacks(tmp_path):
     Image.fromarray(pixels(8, 6)).save(tmp_path / "a.png")
     first, second = as_pair((tmp_path / "a.png", pixels(8, 6)), GREY, "pad")
     np.testing.assert_array_equal(first, second)
-    with pytest.raises(ImageError, match="equally long, one pair a row; got 2 and 3 images"):
+    with pytest.raises(ImageError, match="same length, one pair per row; got 2 and 3 images"):
         as_pair((pixels(2, 8, 6), pixels(3, 8, 6)), GREY, "pad")
     with pytest.raises(ImageError, match="a pair of stacks.*; got 3"):
         as_pair([pixels(2, 8, 6)] * 3, GREY, "pad")
@@ -275,9 +275,9 @@ def test_a_pair_can_be_one_array(kind, size):
     both = pixels(2, 5, *size)
     for given, expected in zip(as_pair(kind(both), size, "pad"), both, strict=True):
         np.testing.assert_array_equal(given, expected)
-    with pytest.raises(ImageError, match="images must come as a pair of stacks, .*; got 3 of them"):
+    with pytest.raises(ImageError, match="images must be a pair of stacks, .*; got 3 stacks"):
         as_pair(kind(pixels(3, 5, *size)), size, "pad")
-    with pytest.raises(ImageError, match="images must come as a pair of stacks"):
+    with pytest.raises(ImageError, match="images must be a pair of stacks"):
         as_pair(kind(pixels(2, *size)), size, "pad")
 
 

@@ -28,7 +28,7 @@ def now():
 
 @pytest.fixture(params=OTHER_WORK)
 def other_work(request):
-    """Keras as a user has set it for other work."""
+    """Global Keras settings of a user that differ from the required ones."""
     with keras_settings():
         OTHER_WORK[request.param]()
         if request.param in ("float16", "float64"):  # as keras.json has it, which is read before a policy is made

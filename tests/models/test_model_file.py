@@ -37,7 +37,7 @@ def scores(model: keras.Model) -> np.ndarray:
 
 
 def own_tower(width: int = 3) -> keras.Model:
-    """Like `small_cnn` in small: its moving statistics decide the score, too."""
+    """A small variant of `small_cnn`, whose moving statistics also affect the score."""
     layers = [keras.layers.Conv2D(width, 3, use_bias=False), keras.layers.BatchNormalization(), keras.layers.ReLU()]
     return keras.Sequential([keras.Input(SIZE), *layers, keras.layers.Flatten(), keras.layers.Dense(4)])
 
@@ -68,7 +68,7 @@ BUILT = {
     "mobilenet_v2 euclidean": ((32, 33, 3), "mobilenet_v2", 4, "euclidean"),
     "resnet50 cosine": ((33, 32, 3), "resnet50", 4, "cosine"),
 }
-LARGE = ("inception_resnet_v1", "mobilenet_v2", "resnet50")  # which take seconds to build
+LARGE = ("inception_resnet_v1", "mobilenet_v2", "resnet50")  # take seconds to build
 
 
 def test_every_tower_and_head_is_among_those_that_come_back():
@@ -194,9 +194,9 @@ def test_a_tower_of_ones_own_comes_back_into_one_like_it(drawn, tmp_path):
 @pytest.mark.parametrize(
     ("tower", "finding"),
     [
-        (None, "has a custom tower, which the file does not hold; pass load_model(path, tower=...)"),
+        (None, "for a custom tower, which the file does not contain. Use load_model(path, tower=...)"),
         (own_tower(width=5), "must have shape (3, 3, 1, 5); got (3, 3, 1, 3)"),
-        (keras.Sequential([keras.Input(SIZE), keras.layers.Flatten(), keras.layers.Dense(4)]), "do not belong to this"),
+        (keras.Sequential([keras.Input(SIZE), keras.layers.Flatten(), keras.layers.Dense(4)]), "do not match this"),
         (keras.Sequential([keras.Input((9, 8, 1)), keras.layers.Flatten()]), "must map (n, 8, 8, 1) images"),
         (keras.Sequential([keras.layers.Flatten()]), "must be a keras.Model with known shapes"),
     ],
@@ -210,7 +210,7 @@ def test_another_tower_or_none_is_refused(tmp_path, tower, finding):
 
 def test_a_tower_for_a_file_that_names_its_own_is_refused(small, tmp_path):
     save_model(small, tmp_path / "a.keras")
-    with pytest.raises(ModelFileError, match="its tower is 'small_cnn', which is built by name; leave .* out"):
+    with pytest.raises(ModelFileError, match="tower must be None .* file has 'small_cnn'. Omit"):
         load_model(tmp_path / "a.keras", tower=own_tower())
 
 
@@ -220,7 +220,7 @@ def test_a_tower_for_a_file_that_names_its_own_is_refused(small, tmp_path):
 @pytest.mark.parametrize("stack", ["keras2", "keras3"])
 @pytest.mark.parametrize("name", ["cosine", "euclidean", "concat", "own"])
 def test_a_file_of_either_stack_gives_the_scores_it_gave_there(stack, name):
-    """`fixtures/make.py` wrote the files and the scores, once on each stack."""
+    """The files and scores were written by `fixtures/make.py` under each Keras version."""
     made = runpy.run_path(str(FIXTURES / "make.py"))
     expected = json.loads((FIXTURES / f"{stack}.json").read_text(encoding="utf-8"))["scores"][name]
     assert np.ptp(expected) > 0.3
@@ -235,7 +235,7 @@ Members = dict[str, bytes]
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory) -> bytes:
-    """The bytes of a model file that loads."""
+    """The bytes of a valid model file."""
     path = tmp_path_factory.mktemp("good") / "a.keras"
     save_model(SiameseModel(SIZE, "reference", 4, record={"seed": 1}), path)
     load_model(path)
@@ -244,7 +244,7 @@ def good(tmp_path_factory) -> bytes:
 
 @pytest.fixture
 def refused(tmp_path) -> Callable[[bytes, str], None]:
-    """A function (content, finding) that fails unless a file of that content is refused for that."""
+    """A function (content, finding) that asserts that a file with the content is rejected for the reason."""
 
     def check(content: bytes, finding: str) -> None:
         path = tmp_path / "hostile.keras"
@@ -274,7 +274,7 @@ def packed(*members: tuple[str, bytes], deflated: str = "") -> bytes:
 
 
 def with_config(archive: bytes, old: str | None, new: str) -> bytes:
-    """The archive with a part of the text of its config, or all of it, replaced."""
+    """Returns the archive with a part of its config text, or all of it, replaced."""
     members = unpacked(archive)
     text = members[CONFIG].decode()
     assert old is None or text.count(old) == 1
@@ -282,7 +282,7 @@ def with_config(archive: bytes, old: str | None, new: str) -> bytes:
 
 
 class Payload:
-    """What a pickle may do when it is read: here it makes a folder."""
+    """An object whose unpickling runs code: it creates a folder."""
 
     def __init__(self, marker: Path):
         self.marker = marker
@@ -323,7 +323,7 @@ def test_a_flipped_byte_is_refused(refused, good, name):
 
 @pytest.mark.parametrize("name", ["extra.txt", "../evil.py", "/etc/evil", "assets/a", "CONFIG.JSON"])
 def test_one_more_member_is_refused(refused, good, tmp_path, name):
-    refused(packed(*unpacked(good).items(), (name, b"")), f"and nothing else; it holds .*{re.escape(name)}")
+    refused(packed(*unpacked(good).items(), (name, b"")), f"must contain exactly .*; got .*{re.escape(name)}")
     assert [path.name for path in tmp_path.iterdir()] == ["hostile.keras"]
 
 
@@ -336,12 +336,12 @@ def test_a_thousand_members_are_refused_in_a_few_words(refused, good):
 def test_a_member_twice_or_not_at_all_is_refused(refused, good, name):
     members = unpacked(good)
     refused(packed(*members.items(), (name, members[name])), "does not list each member once")
-    refused(packed(*(member for member in members.items() if member[0] != name)), "and nothing else")
+    refused(packed(*(member for member in members.items() if member[0] != name)), "must contain exactly")
 
 
 @pytest.mark.parametrize("instead", [True, False])
 def test_a_pickle_is_not_read(refused, good, tmp_path, instead):
-    """Keras 2.15 runs the pickle in this member, in its safe mode too."""
+    """Keras 2.15 executes the pickle in this member, even in safe mode."""
     marker, npz = tmp_path / "the-pickle-ran", io.BytesIO()
     np.savez(npz, vars=np.array([Payload(marker)], object))
     np.load(io.BytesIO(npz.getvalue()), allow_pickle=True)["vars"]
@@ -349,7 +349,7 @@ def test_a_pickle_is_not_read(refused, good, tmp_path, instead):
     members = unpacked(good)
     if instead:
         del members[WEIGHTS]
-    refused(packed(*members.items(), ("model.weights.npz", npz.getvalue())), "it holds .*'model.weights.npz'")
+    refused(packed(*members.items(), ("model.weights.npz", npz.getvalue())), "got .*'model.weights.npz'")
     assert not marker.exists()
 
 
@@ -357,14 +357,14 @@ def test_a_zip_bomb_is_refused(refused, good):
     members = unpacked(good)
     bomb = packed(*{**members, WEIGHTS: bytes(2**26)}.items(), deflated=WEIGHTS)
     assert len(bomb) < 2**17
-    refused(bomb, "is compressed, which model files are not")
-    entry = bomb.rindex(WEIGHTS.encode()) - 46  # the directory, made to say that it holds no more than it takes
+    refused(bomb, "must be uncompressed; it is compressed")
+    entry = bomb.rindex(WEIGHTS.encode()) - 46  # directory entry, changed so that both sizes are equal
     refused(bomb[: entry + 24] + bomb[entry + 20 : entry + 24] + bomb[entry + 28 :], "differs from the directory")
 
 
 @pytest.mark.parametrize("size", [2**31, 2**29])
 def test_a_size_that_lies_is_refused(refused, good, size):
-    # In the directory at the end both sizes stand 20 and 24 bytes after the mark of the entry, the name at 46.
+    # In a directory entry, the sizes are at offsets 20 and 24, the name at 46.
     entry = good.rindex(WEIGHTS.encode()) - 46
     assert good[entry : entry + 4] == b"PK\x01\x02"
     local = good.index(WEIGHTS.encode()) - 30
@@ -376,7 +376,7 @@ def test_a_size_that_lies_is_refused(refused, good, size):
 
 def test_a_model_of_other_making_is_refused(refused, tmp_path):
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "other.keras")
-    refused((tmp_path / "other.keras").read_bytes(), "must describe a SiameseModel; it describes 'Sequential'")
+    refused((tmp_path / "other.keras").read_bytes(), "must describe a SiameseModel; got 'Sequential'")
 
 
 def test_a_lambda_is_not_run(refused, good, tmp_path):
@@ -396,19 +396,23 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "finding"),
     [
-        # None stands for the whole config.
+        # None replaces the entire config.
         (None, "", "config.json is not JSON"),
         (None, "{", "config.json is not JSON"),
         (None, "\x00" * 50, "config.json is not JSON"),
-        (None, "[]", "must describe a SiameseModel; it describes 'list'"),
-        (None, "null", "must describe a SiameseModel; it describes 'NoneType'"),
+        (None, "[]", "must describe a SiameseModel; got 'list'"),
+        (None, "null", "must describe a SiameseModel; got 'NoneType'"),
         (None, "NaN", "config.json is not JSON: NaN is not a number"),
-        (None, "{}", "must describe a SiameseModel; it describes None"),
+        (None, "{}", "must describe a SiameseModel; got None"),
         ("siamese_tf>SiameseModel", "builtins>eval", "must describe a SiameseModel"),
         ('"registered_name"', '"name"', "must describe a SiameseModel"),
-        ('"config": {', '"config": {}, "config": {', "config.json is not JSON: an object has a key twice"),
-        ('"config": {', '"other": {}, "config": {', "config.json must have .* alone; got .'other'"),
-        ('"config": {', '"config": [], "build_config": {', r"the config must have \['embedding_dim', .*\]; got \[\]"),
+        ('"config": {', '"config": {}, "config": {', "config.json is not JSON: an object has a duplicate key"),
+        ('"config": {', '"other": {}, "config": {', "config.json must have only .*; got .'other'"),
+        (
+            '"config": {',
+            '"config": [], "build_config": {',
+            r"the config must have the keys \['embedding_dim', .*\]; got \[\]",
+        ),
         ('"head": "euclidean"', '"tail": "euclidean"', "the config must have"),
         ('"head": "euclidean"', '"head": "euclidean", "run": "rm"', "the config must have"),
         (
@@ -420,10 +424,10 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
         ('"tower": "reference"', '"tower": "vgg"', "tower must be one of small_cnn, resnet, .*; got 'vgg'"),
         ('"tower": "reference"', f'"tower": "{"x" * 9_000}"', "tower must be one of small_cnn, .*; got 'xxx"),
         ('"head": "euclidean"', f'"head": "{"x" * 9_000}"', "head must be one of cosine, .*; got 'xxx"),
-        ('"tower": "reference"', '"tower": "small_cnn"', "small_cnn for images of .* has 168,420 numbers; .* 1,508"),
-        ('"tower": "reference"', '"tower": "custom"', "a custom tower, which the file does not hold; pass"),
+        ('"tower": "reference"', '"tower": "small_cnn"', "small_cnn must have 168,420 weights for images .* 1,508"),
+        ('"tower": "reference"', '"tower": "custom"', "a custom tower, which the file does not contain"),
         ('"tower": "reference"', '"tower": {"class_name": "Lambda"}', "tower in the config cannot be .*Lambda"),
-        ('"head": "euclidean"', '"head": "concat"', "do not belong .* missing .'head.00.bias'"),
+        ('"head": "euclidean"', '"head": "concat"', "do not match .* missing .'head.00.bias'"),
         ('"views": "one"', '"views": "all"', "views in the config cannot be 'all'"),
         ('"views": "one"', '"views": ["one"]', "views in the config cannot be"),
         ('"views": "one"', '"views": "auto"', "views in the config cannot be 'auto'"),
@@ -431,9 +435,9 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
         ('"resize": "pad"', '"resize": null', "resize in the config cannot be None"),
         ('"resize": "pad"', '"resize": ["pad"]', r"resize in the config cannot be \['pad'\]"),
         ('"resize": "pad"', '"resize": {"pad": 1}', "resize in the config cannot be"),
-        ("[8, 8, 1]", "[12, 8, 1]", r"has 1,764 numbers; .* holds 1,508"),
-        ("[8, 8, 1]", "[8, 8, 3]", "has 1,652 numbers; .* holds 1,508"),
-        ("[8, 8, 1]", "[5, 5, 1]", "has 1,252 numbers; .* holds 1,508"),
+        ("[8, 8, 1]", "[12, 8, 1]", "must have 1,764 weights .* has 1,508"),
+        ("[8, 8, 1]", "[8, 8, 3]", "must have 1,652 weights .* has 1,508"),
+        ("[8, 8, 1]", "[5, 5, 1]", "must have 1,252 weights .* has 1,508"),
         ("[8, 8, 1]", "[8, 8]", r"input_size in the config cannot be \[8, 8\]"),
         ("[8, 8, 1]", "[8, 8, 0]", "input_size in the config cannot be"),
         ("[8, 8, 1]", "[8, 8, true]", "input_size in the config cannot be"),
@@ -441,8 +445,8 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
         ("[8, 8, 1]", "[-8, 8, 1]", "input_size in the config cannot be"),
         ("[8, 8, 1]", '"881"', "input_size in the config cannot be"),
         ("[8, 8, 1]", "[2049, 8, 1]", "input_size in the config cannot be"),
-        ("[8, 8, 1]", "[2048, 2048, 2048]", "has 66,995,612 numbers; .* holds 1,508"),
-        ('"embedding_dim": 4', '"embedding_dim": 4096', "has 267,488 numbers; .* holds 1,508"),
+        ("[8, 8, 1]", "[2048, 2048, 2048]", "must have 66,995,612 weights .* has 1,508"),
+        ('"embedding_dim": 4', '"embedding_dim": 4096', "must have 267,488 weights .* has 1,508"),
         ('"embedding_dim": 4', '"embedding_dim": 0', "embedding_dim in the config cannot be 0"),
         ('"embedding_dim": 4', '"embedding_dim": "4"', "embedding_dim in the config cannot be '4'"),
         ('"embedding_dim": 4', '"embedding_dim": 1e3', "embedding_dim in the config cannot be 1000.0"),
@@ -478,7 +482,7 @@ def test_a_config_that_ours_would_not_write_is_refused(refused, good, old, new, 
 )
 def test_a_config_nested_without_end_is_refused(refused, good, old, new, depth):
     nested = "[" * depth + '{"a": 1e999}' + "]" * depth
-    refused(with_config(good, old, new.format(nested)), "nested too deep|describes 'list'|must have|head in|too large")
+    refused(with_config(good, old, new.format(nested)), "nested too deeply|got 'list'|must have|head in|too large")
 
 
 BIAS = "tower.02.bias"
@@ -486,7 +490,7 @@ Change = Callable[[h5py.Group, Path], None]
 
 
 def replaced(**dataset) -> Change:
-    """Another array where the last bias stood."""
+    """Replaces the last bias with another array."""
 
     def change(group: h5py.Group, folder: Path) -> None:
         del group[BIAS]
@@ -496,7 +500,7 @@ def replaced(**dataset) -> Change:
 
 
 def linked(link: Callable[[Path], object], name: str = f"vars/{BIAS}") -> Change:
-    """A link where the last bias stood, or another name; an honest `target.h5` stands beside the model file."""
+    """Replaces the last bias, or another name, with a link; a valid `target.h5` is next to the model file."""
 
     def change(group: h5py.Group, folder: Path) -> None:
         file = group.file
@@ -523,7 +527,7 @@ def virtual(group: h5py.Group, folder: Path) -> None:
 
 
 def crowd(group: h5py.Group, folder: Path) -> None:
-    """A thousand names for one array: each is small, together they are not."""
+    """Adds a thousand names for one array, which is small, but not a thousand times."""
     group["big"] = np.zeros(2000, np.float32)
     for number in range(1000):
         group[f"big.{number}"] = group["big"]
@@ -537,13 +541,13 @@ def subgroup(group: h5py.Group, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "finding"),
     [
-        (lambda group, folder: group.pop(BIAS) and None, "has 1,508 numbers; the file holds 1,504"),
+        (lambda group, folder: group.pop(BIAS) and None, "must have 1,508 weights .*; the file has 1,504"),
         (lambda group, folder: group.update({"extra": np.zeros(1, np.float32)}), r"unknown \['extra'\]"),
         (lambda group, folder: group.update({"x" * 9_000: np.zeros(1, np.float32)}), "missing none, unknown ..xxx"),
         (lambda group, folder: group.create_group("x" * 9_000), "is not a plain dataset"),
-        (lambda group, folder: group.file.create_group("layers"), "must hold the group 'vars' alone"),
-        (lambda group, folder: group.file.move("vars", "variables"), "must hold the group 'vars' alone"),
-        (replaced(data=np.zeros(5, np.float32)), "has 1,508 numbers; the file holds 1,509"),
+        (lambda group, folder: group.file.create_group("layers"), "must contain the group 'vars' only"),
+        (lambda group, folder: group.file.move("vars", "variables"), "must contain the group 'vars' only"),
+        (replaced(data=np.zeros(5, np.float32)), "must have 1,508 weights .*; the file has 1,509"),
         (replaced(data=np.zeros((4, 1), np.float32)), r"must have shape \(4,\); got \(4, 1\)"),
         (replaced(data=np.float32([0, np.nan, 0, 0])), "must hold finite numbers"),
         (replaced(data=np.float32([0, np.inf, 0, 0])), "must hold finite numbers"),
@@ -559,11 +563,11 @@ def subgroup(group: h5py.Group, folder: Path) -> None:
         (replaced(data=np.zeros(4, np.float32), chunks=(4,), compression="gzip"), "not a plain float32 array"),
         (replaced(data=np.zeros(4, np.float32), chunks=(4,)), "not a plain float32 array"),
         (replaced(shape=(2**40,), dtype="f4", chunks=(2**20,), compression="gzip"), "not a plain float32 array"),
-        (replaced(shape=(2**40,), dtype="f4"), "not a plain float32 array"),  # 4 TiB, of which nothing is stored
-        (replaced(shape=(4,), dtype="f4"), "not a plain float32 array"),  # likewise, in small
+        (replaced(shape=(2**40,), dtype="f4"), "not a plain float32 array"),  # 4 TiB without stored data
+        (replaced(shape=(4,), dtype="f4"), "not a plain float32 array"),  # without stored data
         (external_storage, "not a plain float32 array"),
         (virtual, "not a plain float32 array"),
-        (crowd, "announces more numbers than it holds"),
+        (crowd, "declares more values than it contains"),
         (subgroup, f"'{BIAS}' in the weights is not a plain dataset"),
         (linked(lambda folder: h5py.SoftLink("/vars/tower.01.bias")), "is not a plain dataset"),
         (linked(lambda folder: h5py.SoftLink("/nowhere")), "is not a plain dataset"),
@@ -587,14 +591,14 @@ def test_arrays_that_ours_would_not_write_are_refused(refused, good, tmp_path, c
 def test_weights_that_are_no_whole_h5_file_are_refused(refused, good, part):
     members = unpacked(good)
     cut = members[WEIGHTS][: int(part * len(members[WEIGHTS]))]
-    refused(packed(*{**members, WEIGHTS: cut}.items()), "the file of weights is damaged")
-    refused(packed(*{**members, WEIGHTS: b"junk" + members[WEIGHTS]}.items()), "the file of weights is damaged")
+    refused(packed(*{**members, WEIGHTS: cut}.items()), "the weights file is damaged")
+    refused(packed(*{**members, WEIGHTS: b"junk" + members[WEIGHTS]}.items()), "the weights file is damaged")
 
 
 def test_an_address_beyond_all_files_is_refused(refused, good):
     weights = unpacked(good)[WEIGHTS]
-    lost = weights[:120] + b"\xff" * 8 + weights[128:]  # where the list of names begins: h5py answers OverflowError
-    refused(packed(*{**unpacked(good), WEIGHTS: lost}.items()), "the file of weights is damaged")
+    lost = weights[:120] + b"\xff" * 8 + weights[128:]  # start of the list of names: h5py raises OverflowError
+    refused(packed(*{**unpacked(good), WEIGHTS: lost}.items()), "the weights file is damaged")
 
 
 def test_bytes_damaged_at_random_are_refused_or_do_no_harm(good, tmp_path):
@@ -602,7 +606,7 @@ def test_bytes_damaged_at_random_are_refused_or_do_no_harm(good, tmp_path):
     weights = unpacked(good)[WEIGHTS]
     for _ in range(40):
         damaged = bytearray(weights)
-        for at in rng.integers(0, 3000, 4):  # the headers stand at the beginning
+        for at in rng.integers(0, 3000, 4):  # the headers are at the start
             damaged[at] = rng.integers(256)
         path.write_bytes(packed(*{**unpacked(good), WEIGHTS: bytes(damaged)}.items()))
         try:

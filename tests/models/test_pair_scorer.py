@@ -17,7 +17,7 @@ def sigmoid(logits) -> np.ndarray:
 
 
 def twin(head, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The head's answer of one row against one other, again and again."""
+    """Computes the head for one pair of rows at a time."""
     return np.array([[sigmoid(head((x[np.newaxis], y[np.newaxis])))[0] for y in b] for x in a])
 
 
@@ -28,7 +28,7 @@ def pairs(head) -> PairScorer:
 
 @pytest.fixture
 def seen(pairs, monkeypatch) -> list[tuple[int, ...]]:
-    """Blocks of 7, and how many rows came to each: of either side, and of the best before."""
+    """Uses blocks of 7; returns the number of rows per block, on both sides and among the best so far."""
     monkeypatch.setattr(pair_scorer, "BLOCK", 7)
     shapes = []
 
@@ -76,7 +76,7 @@ def test_the_size_of_the_blocks_makes_no_difference_to_the_matrix(pairs, request
 
 @pytest.mark.parametrize("k", [1, 3, 10, 16])
 def test_top_k_are_the_first_of_all_sorted(pairs, seen, k):
-    """10 are more than a block holds, 16 are all."""
+    """10 is more than a block, 16 is all rows."""
     probes, gallery = embeddings(10, seed=1), embeddings(16, seed=2)
     matrix = pairs.score_matrix(probes, gallery)
     indices, scores = pairs.top_k(probes, gallery, k)
@@ -97,7 +97,7 @@ def test_nothing_top_k_holds_at_a_time_grows_with_the_gallery(pairs, seen):
 
 @pytest.mark.parametrize("name", ["cosine", "euclidean"])
 def test_of_equal_ones_the_lower_index_comes_first(name, monkeypatch):
-    """Wherever in whatever block: a product of matrices must not round one of two equal rows otherwise."""
+    """Equal rows must get equal scores in any position of any block, whatever the rounding of a matrix product."""
     pairs = PairScorer(build_head(name, 30), 30)
     five = embeddings(5, seed=1, dim=30)
     probes, gallery = embeddings(40, seed=2, dim=30), np.tile(five, (4, 1))  # 0, 5, 10 and 15 are one embedding
@@ -140,7 +140,7 @@ def test_other_floats_and_no_rows(pairs):
 
 @pytest.mark.parametrize(("k", "rows"), [(0, 4), (-1, 4), (5, 4), (1, 0), (2.0, 4), (True, 4), (None, 4)])
 def test_more_than_the_gallery_or_less_than_one_is_refused(pairs, k, rows):
-    with pytest.raises(ConfigError, match=f"a whole number from 1 to the {rows} images of the gallery; got {k}"):
+    with pytest.raises(ConfigError, match=f"an integer from 1 to {rows}, the size of the gallery; got {k}"):
         pairs.top_k(embeddings(3, seed=1), embeddings(rows, seed=2), k)
 
 
@@ -180,9 +180,9 @@ def test_a_prepared_gallery_may_be_empty(pairs):
 def test_embeddings_of_another_shape_are_refused(pairs, shape):
     right, wrong = embeddings(3, seed=1), np.zeros(shape, np.float32)
     for a, b in ((right, wrong), (wrong, right)):
-        with pytest.raises(ImageError, match=r"embeddings have the shape \(n, 5\); got \("):
+        with pytest.raises(ImageError, match=r"embeddings must have shape \(n, 5\) for this model; got \("):
             pairs.score_matrix(a, b)
-        with pytest.raises(ImageError, match="Take those that its own embed gives"):
+        with pytest.raises(ImageError, match="Compute them with model.embed"):
             pairs.top_k(a, b, 1)
-        with pytest.raises(ImageError, match="Take those that its own embed gives"):
+        with pytest.raises(ImageError, match="Compute them with model.embed"):
             pairs.prepared_logits(a, b)

@@ -82,7 +82,7 @@ def test_no_pixels_at_all_are_fine(dtype):
     ],
 )
 def test_which_images_are_valid(dtype, good, bad):
-    """Each value in an image of its own, beside others of 0; inside a graph."""
+    """Each value is in a separate image, with all other pixels 0, in graph mode."""
     images = np.zeros((len(good) + len(bad), 2, 2, 1), dtype)
     images[:, 1, 0, 0] = [*good, *bad]
     found = tf.function(valid_images)(tf.constant(images)).numpy()

@@ -1,4 +1,4 @@
-"""More kinds of arrays that are no plain ones are in `tests/attack_corpus.py`."""
+"""Reading plain arrays; more invalid arrays are in `tests/attack_corpus.py`."""
 
 import io
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def test_arrays_come_back_by_name():
 def test_other_groups_are_passed_over_where_they_may_be():
     content = hdf5(lambda file: file.create_group("optimizer"))
     assert set(read_plain_arrays(content, alone=False)) == {"a", "größe"}
-    with pytest.raises(ModelFileError, match="must hold the group 'vars' alone"):
+    with pytest.raises(ModelFileError, match="must contain the group 'vars' only"):
         read_plain_arrays(content)
 
 
@@ -47,11 +47,11 @@ def test_other_groups_are_passed_over_where_they_may_be():
         (lambda file: file["vars"].create_dataset("b", (3,), "f8"), "weight 'b' is not a plain float32 array"),
         (lambda file: file["vars"].create_dataset("b", data=np.zeros(2, "f4"), chunks=(1,)), "'b' is not a plain"),
         (lambda file: file["vars"].create_group("b"), "'b' in the weights is not a plain dataset"),
-        (lambda file: file.move("vars", "other"), "must hold the group 'vars' alone"),
-        (crowd, "announces more numbers than it holds"),
+        (lambda file: file.move("vars", "other"), "must contain the group 'vars' only"),
+        (crowd, "declares more values than it contains"),
         (
             lambda file: [file["vars"].__setitem__(str(i), h5py.SoftLink("/a")) for i in range(MAX_ARRAYS)],
-            f"have {MAX_ARRAYS + 2:,} names; at most {MAX_ARRAYS:,} are read",
+            f"at most {MAX_ARRAYS:,} arrays; got {MAX_ARRAYS + 2:,}",
         ),
     ],
 )
@@ -63,11 +63,11 @@ def test_anything_else_is_refused(change, finding):
 def test_a_large_tower_of_ones_own_may_have_more():
     content = hdf5(lambda file: [file["vars"].__setitem__(str(i), np.float32(i)) for i in range(5)])
     assert len(read_plain_arrays(content, max_arrays=7)) == 7
-    with pytest.raises(ModelFileError, match="have 7 names; at most 6 are read"):
+    with pytest.raises(ModelFileError, match="at most 6 arrays; got 7"):
         read_plain_arrays(content, max_arrays=6)
 
 
 def test_the_message_of_a_library_is_cut():
-    with pytest.raises(ModelFileError, match="the file of weights is damaged") as caught:
+    with pytest.raises(ModelFileError, match="the weights file is damaged") as caught:
         read_plain_arrays(hdf5()[:300])
     assert len(str(caught.value)) < 400

@@ -1,4 +1,4 @@
-"""What every door of a model refuses, and that all of them take the same input for the same."""
+"""Invalid inputs that every scoring method of a model rejects, and inputs that all of them treat alike."""
 
 import io
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +40,7 @@ DOORS = {
 
 
 def linear(*, bias: float | None = None) -> SiameseModel:
-    """Its embedding of a black image is 0, or with a bias that of every image as soon as it is large and negative."""
+    """A model whose embedding of a black image is 0; with a large negative bias, that of every image."""
     image = keras.Input((8, 8, 1))
     x = keras.layers.Flatten()(image)
     x = keras.layers.Dense(4, activation="relu", kernel_initializer="orthogonal", use_bias=bias is not None)(x)
@@ -75,9 +75,9 @@ def test_every_door_takes_integers_to_255_and_floats_to_1_for_the_same_pixels(mo
     ids=["floats to 255", "floats from -1", "NaN", "16 bits"],
 )
 def test_every_door_refuses_pixels_that_cannot_be(model, door, wrong):
-    """A data set given to `predict` cannot be looked at before: there it is the score that is refused."""
+    """`predict` cannot check a data set in advance, so it rejects the score instead."""
     a = wrong(A.astype(np.uint16))
-    with pytest.raises(ImageError, match="must lie in|no finite number"):
+    with pytest.raises(ImageError, match="must lie in|scores must be finite"):
         DOORS[door](model, a.astype(np.uint16 if a.dtype.kind == "i" else a.dtype), B)
 
 
@@ -110,7 +110,7 @@ def test_in_a_graph_pixels_out_of_range_have_no_score(model):
     ids=["labels", "dicts", "one side"],
 )
 def test_a_data_set_that_gives_no_pairs_is_refused_by_its_shape(model, batches):
-    with pytest.raises(ImageError, match=r"must give batches \(\(img1, img2\),\)"):
+    with pytest.raises(ImageError, match=r"must yield batches \(\(img1, img2\),\)"):
         model.predict(batches(A, B), verbose=0)
 
 
@@ -120,14 +120,14 @@ def test_a_data_set_that_gives_no_pairs_is_refused_by_its_shape(model, batches):
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("number", [-1e6, np.nan, np.inf], ids=["zero", "nan", "inf"])
 def test_no_door_gives_a_score_from_an_embedding_of_nothing(door, number):
-    """But `call`, whose NaN is below every threshold."""
+    """The exception is `call`, which returns NaN, below every threshold."""
     broken = linear(bias=number)
     if door.startswith("call"):
         scores = DOORS[door](broken, A, B)
         assert np.isnan(scores).all()
         assert not (scores >= 0).any()
         return
-    with pytest.raises(ImageError, match="an embedding is 0 or not finite"):
+    with pytest.raises(ImageError, match="embeddings must be finite and not zero|an embedding is 0 or not finite"):
         DOORS[door](broken, A, B)
 
 
@@ -142,7 +142,7 @@ def test_the_image_without_an_embedding_is_named(model):
         model.top_k(B, black, 1)
     with pytest.raises(ImageError, match=r"images\[3\], of 2"):
         model.score_pairs(black, np.array([3]), np.array([1]))
-    with pytest.raises(ImageError, match="no finite number for 1 of 5 pairs"):
+    with pytest.raises(ImageError, match="got NaN or infinity for 1 of 5 pairs"):
         model.predict((black, B), verbose=0)
     scores = np.asarray(model((black, B)))
     assert np.isnan(scores).tolist() == [False, False, False, True, False]
@@ -161,10 +161,10 @@ def test_embeddings_of_nothing_are_refused_where_a_gallery_of_them_is_given(mode
     pairs = model.all_pairs
     for a, b in ((right, wrong), (wrong, right)):
         for refused in (pairs.score_matrix, pairs.logit_matrix, lambda a, b: pairs.top_k(a, b, 1)):
-            with pytest.raises(ImageError, match=r"0 or not finite, .*\[1\], of 3"):
+            with pytest.raises(ImageError, match=r"finite and not zero; .*\[1\], of 3"):
                 refused(a, b)
     for refused in (lambda: pairs.prepare(wrong), lambda: pairs.prepared_logits(wrong, right)):
-        with pytest.raises(ImageError, match="0 or not finite"):
+        with pytest.raises(ImageError, match="must be finite and not zero"):
             refused()
 
 
@@ -172,7 +172,7 @@ def test_embeddings_of_nothing_are_refused_where_a_gallery_of_them_is_given(mode
 
 
 class Column:
-    """As of pandas: NumPy makes an array of objects of it."""
+    """Like a pandas column, which NumPy converts to an array of objects."""
 
     def __init__(self, values):
         self.values = values
@@ -229,7 +229,7 @@ def test_every_form_gives_the_same_scores(model, tmp_path, image_format):
 
 def test_an_open_file_is_read_again_each_time(model):
     stream = io.BytesIO()
-    Image.fromarray(A[0, ..., 0]).save(stream, "PNG")  # and stands at its end
+    Image.fromarray(A[0, ..., 0]).save(stream, "PNG")  # the position is at the end
     for _ in range(2):
         assert model.score(stream, stream) == pytest.approx(model.score(A[0], A[0]))
     np.testing.assert_allclose(model.score_matrix([stream], [stream]), [[model.score(A[0], A[0])]], atol=1e-6)
@@ -262,7 +262,7 @@ def test_none_give_nothing(model):
 
 @pytest.mark.slow
 def test_sixteen_threads_at_once_get_the_scores_of_one():
-    """From the first call on, in which all of them trace."""
+    """Includes the first call, in which all threads trace."""
     model, barrier = linear(), Barrier(16)
 
     def score(_):

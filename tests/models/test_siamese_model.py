@@ -17,7 +17,7 @@ from siamese_tf.models.views import make_views
 
 
 def images(count: int, seed: int = 1) -> np.ndarray:
-    """8x8 grey images, each of four even squares: a tower without training tells these apart, and not pure noise."""
+    """8x8 gray images of four uniform squares each, which an untrained tower distinguishes better than noise."""
     squares = np.random.default_rng(seed).integers(0, 256, (count, 2, 2, 1), dtype=np.uint8)
     return squares.repeat(4, axis=1).repeat(4, axis=2)
 
@@ -41,7 +41,7 @@ def test_a_score_is_the_same_both_ways_round(each):
 
 
 def test_a_score_does_not_depend_on_the_others_in_its_stack(small):
-    """700 images are more than go through the tower at once."""
+    """700 images are more than one batch."""
     a, b = images(700, seed=1), images(700, seed=2)
     scores = small.score(a, b)
     assert np.ptp(scores) > 0.1
@@ -83,7 +83,7 @@ def test_one_image_a_stack_and_one_against_a_stack(small):
 
 @pytest.mark.parametrize(("first", "second"), [(3, 2), (1, 3), (3, 1), (0, 2)])
 def test_stacks_of_unequal_length_are_refused(small, first, second):
-    with pytest.raises(ImageError, match=f"equally long.* got {first} and {second} images"):
+    with pytest.raises(ImageError, match=f"same length.* got {first} and {second} images"):
         small.score(images(first), images(second))
 
 
@@ -132,7 +132,7 @@ def test_embeddings_of_one_of_many_and_of_none(small):
 
 @pytest.fixture
 def embedded(monkeypatch) -> list[int]:
-    """How many images went into each call of `embed`."""
+    """The number of images in each call of `embed`."""
     counts, embed = [], SiameseModel.embed
 
     def count(self, stack):
@@ -267,7 +267,7 @@ def test_a_single_image_is_a_stack_of_one_and_none_give_nothing(small, tmp_path)
     assert small.score_matrix(b[:0], b).shape == (0, 3)
     assert small.score_matrix(b, b[:0]).shape == (3, 0)
     assert [found.shape for found in small.top_k(b[:0], b, 2)] == [(0, 2)] * 2
-    with pytest.raises(ConfigError, match="from 1 to the 0 images of the gallery; got 1"):
+    with pytest.raises(ConfigError, match="from 1 to 0, the size of the gallery; got 1"):
         small.top_k(b, b[:0], 1)
 
 
@@ -285,7 +285,7 @@ def test_call_and_predict_give_the_score(each):
 
 
 def test_in_training_both_sides_share_one_batch_statistic(drawn):
-    """Two passes would put one side's statistic under each half, and the score would depend on the order."""
+    """With two passes, each half would have the statistics of one side, and the score would depend on the order."""
     model = drawn(SiameseModel((8, 8, 1), "small_cnn", 6))
     dark, bright = images(6, seed=1) // 4, 255 - images(6, seed=2) // 4
     scores = model((dark, bright), training=True)
@@ -333,7 +333,7 @@ def test_the_record_is_a_plain_copy():
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), np.float32(1), {1, 2}])
 def test_a_record_of_other_than_plain_values_is_refused(value):
-    with pytest.raises(ConfigError, match="a record must hold plain values only"):
+    with pytest.raises(ConfigError, match="record must contain plain values only"):
         SiameseModel((8, 8, 1), "reference", 4, record={"accuracy": value})
 
 
@@ -358,7 +358,7 @@ def nested() -> keras.Model:
 
 
 def wrapped() -> keras.Model:
-    """Of a class that does not know its shapes, inside a model that does."""
+    """A subclassed model without known shapes, inside a functional model."""
     image = keras.Input((8, 8, 1))
     return keras.Model(image, unknown()(image))
 
@@ -411,7 +411,7 @@ def two_images() -> keras.Model:
         (lambda: keras.Sequential([keras.layers.Flatten()]), "must be a keras.Model with known shapes"),
         (lambda: None, "must be a keras.Model; got an object of type NoneType"),
         (lambda: "vgg", "tower must be one of small_cnn, resnet, .*, or a keras.Model; got 'vgg'"),
-        (lambda: "custom", "a custom tower, which the file does not hold; pass"),
+        (lambda: "custom", "a custom tower, which the file does not contain"),
     ],
 )
 def test_a_tower_that_cannot_be_one_is_refused(tower, finding):

@@ -13,7 +13,7 @@ HEAD = {"head.scale", "head.bias"}
 
 
 def own_weight_model() -> keras.Model:
-    """A model of a class of its own, with a weight that is in none of its layers."""
+    """A subclassed model with a weight outside its layers."""
 
     class Scaled(keras.Model):
         def __init__(self):
@@ -28,7 +28,7 @@ def own_weight_model() -> keras.Model:
 
 
 def nested_tower() -> keras.Model:
-    """Models in models, one of them of its own class, and layers with many weights."""
+    """Nested models, one of them subclassed, and layers with many weights."""
     inner = keras.Sequential([keras.Input((6, 4)), keras.layers.LSTM(2, return_sequences=True), keras.layers.Flatten()])
     image = keras.Input((4, 6, 1))
     x = keras.layers.Reshape((6, 4))(keras.layers.BatchNormalization()(image))
@@ -70,7 +70,7 @@ def test_so_are_those_of_a_tower_of_many_parts(parts):
 
 
 def test_so_are_those_of_depthwise_convolutions(parts):
-    """Which Keras 2 and 3 name differently."""
+    """Layers whose weights have different names in Keras 2 and 3."""
     layers = [keras.layers.DepthwiseConv2D(3, use_bias=False), keras.layers.SeparableConv2D(2, 3)]
     tower = keras.Sequential([keras.Input((8, 8, 3)), *layers])
     separable = ["depthwise_kernel", "pointwise_kernel", "bias"]
@@ -98,7 +98,7 @@ def test_what_is_written_is_read_again(build, parts):
 
 
 def test_weights_that_are_whole_numbers_come_back_as_such(parts):
-    """`Normalization` counts what it has seen."""
+    """`Normalization` has a counter of its samples."""
     first, second = (
         keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Normalization(), keras.layers.Flatten()])
         for _ in range(2)
@@ -166,7 +166,7 @@ def test_a_store_that_does_not_fit_is_refused_and_changes_nothing(parts, change,
 
 
 class Pair(keras.layers.Layer):
-    """Two layers in a list called `layers`, which files have always opened up."""
+    """A layer with two layers in a list named `layers`, whose weights have separate names in files."""
 
     def __init__(self, layers):
         super().__init__()
@@ -203,10 +203,10 @@ def test_a_list_of_layers_keeps_the_names_it_has_in_files():
 @pytest.mark.parametrize(
     ("name", "value", "finding"),
     [
-        ("tower.01.moving_variance", -1e-3, "must hold variances from 0 on; got -0.001"),
-        ("tower.01.moving_variance.2", -1.0, "must hold variances from 0 on"),
-        ("tower.00.variance", -1.0, "must hold variances from 0 on"),
-        ("last_bn.running_var", -1.0, "must hold variances from 0 on"),
+        ("tower.01.moving_variance", -1e-3, "must hold variances >= 0; got -0.001"),
+        ("tower.01.moving_variance.2", -1.0, "must hold variances >= 0"),
+        ("tower.00.variance", -1.0, "must hold variances >= 0"),
+        ("last_bn.running_var", -1.0, "must hold variances >= 0"),
         ("head.scale", 0.0, "head.scale must be a number above 0; got 0"),
         ("head.scale", -5.0, "head.scale must be a number above 0; got -5"),
         ("head.bias", np.nan, "head.bias must hold finite numbers"),
@@ -224,11 +224,11 @@ def test_values_that_score_all_pairs_alike_are_refused(name, value, finding):
     [
         ("tower.01.moving_variance", 0.0),
         ("tower.01.moving_mean", -3.0),
-        ("head.scale", 5e-4),  # calibrated on pairs that say nothing
+        ("head.scale", 5e-4),  # calibrated on uninformative pairs
         ("head.bias", -70.0),
         ("tower.00.count", 4e9),
         ("tower.00.empty", []),
-        ("tower.00.log_variance", -3.0),  # of a layer of one's own
+        ("tower.00.log_variance", -3.0),  # of a custom layer
     ],
 )
 def test_unusual_values_are_not(name, value):
@@ -241,6 +241,6 @@ def test_a_model_with_a_negative_variance_is_refused_and_changes_nothing():
     tower, head = keras.Sequential([image, *layers]), build_head("cosine", 2)
     store = stored(tower, head)
     store["tower.00.moving_variance"] = -store["tower.00.moving_variance"]
-    with pytest.raises(ModelFileError, match="tower.00.moving_variance must hold variances from 0 on; got -1"):
+    with pytest.raises(ModelFileError, match="tower.00.moving_variance must hold variances >= 0; got -1"):
         read_weights(tower, head, store)
     assert tower.layers[0].moving_variance.numpy() == 1

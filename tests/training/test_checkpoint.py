@@ -247,8 +247,11 @@ def test_a_checkpoint_of_the_first_versions_has_no_digest_and_is_read(tmp_path, 
         (lambda facts, arrays: arrays.update({"best.0": arrays["best.0"].reshape(4, 3)}), "SHA-256"),
         (lambda facts, arrays: arrays.update({"best.0": arrays["best.0"].view(np.int32)}), "SHA-256"),
         (lambda facts, arrays: arrays.update({"best.1": np.zeros(1)}), "SHA-256"),
-        (lambda facts, arrays: (facts.pop("sha256"), arrays.update({"best.1": np.zeros(1)})), "16 arrays, not the 15"),
-        (lambda facts, arrays: (facts.pop("sha256"), arrays.pop("best.0")), "14 arrays, not the 15"),
+        (
+            lambda facts, arrays: (facts.pop("sha256"), arrays.update({"best.1": np.zeros(1)})),
+            "15 arrays that it lists; got 16",
+        ),
+        (lambda facts, arrays: (facts.pop("sha256"), arrays.pop("best.0")), "15 arrays that it lists; got 14"),
     ],
     ids=range(9),
 )

@@ -82,7 +82,7 @@ def test_hog_is_whitened_where_the_classes_are_known(pairs, toy_pairs, run_of):
     listed = TrainConfig(tower="hog", pairs_per_step="listed")
     unlabeled = run_of(replace(toy_pairs, labels=None))
     assert resolve_config(listed, unlabeled, None).whiten is False
-    with pytest.raises(PairFileError, match="has no labels, and whiten needs the classes .* Leave whiten out"):
+    with pytest.raises(PairFileError, match="must have labels for whiten; it has none. Leave whiten out"):
         resolve_config(replace(listed, whiten=True), unlabeled, None)
 
 
@@ -297,7 +297,10 @@ def test_every_split_needs_similar_and_dissimilar_pairs(toy_pairs, run_of, split
     alike = replace(toy_pairs, similarity=toy_pairs.similarity.copy())
     alike.similarity[rows] = 1
     for pairs, words in (
-        (without, rf"must have {name} pairs \(split {split}\); it has none\. .*: siamese-tf pairs generate"),
+        (
+            without,
+            rf"must have {name} pairs \(split {split}\); it has none\. Generate a file with siamese-tf pairs generate",
+        ),
         (alike, rf"the {name} pairs \(split {split}\) of .* must have similarities 0 and 1; all have 1"),
     ):
         task = replace(run.task, train=pairs, test=pairs)
@@ -308,9 +311,9 @@ def test_every_split_needs_similar_and_dissimilar_pairs(toy_pairs, run_of, split
 def test_all_pairs_and_triplets_need_labels(toy_pairs, run_of):
     bare = run_of(replace(toy_pairs, labels=None, path="bare.npz"))
     with pytest.raises(
-        PairFileError, match=r"bare\.npz has no labels, and pairs_per_step 'all' .* Use --pairs-per-step listed"
+        PairFileError, match=r"bare\.npz must have labels for pairs_per_step 'all'; .* Use --pairs-per-step listed"
     ):
         resolve_config(TrainConfig(), bare, None)
     assert resolve_config(TrainConfig(pairs_per_step="listed"), bare, None).pairs_per_step == "listed"
-    with pytest.raises(PairFileError, match=r"bare\.npz has no labels, and the objective triplet needs them"):
+    with pytest.raises(PairFileError, match=r"bare\.npz must have labels for the objective triplet; it has none"):
         resolve_config(TRIPLETS, bare, None)

@@ -107,7 +107,7 @@ def test_the_new_learning_rate_is_not_overwritten_by_the_optimizer_s_variables(q
         assert float(np.asarray(after.optimizer.learning_rate)) == 0.125
     for one, other in zip(after.state, before.state, strict=True):
         np.testing.assert_array_equal(one, other)
-    with pytest.raises(ConfigError, match="weights with other shapes than those of this tower"):
+    with pytest.raises(ConfigError, match="must have weights with the shapes of this tower"):
         restore(after, replace(state, variables=state.variables[1:]), tmp_path)
 
 

@@ -735,7 +735,7 @@ def test_a_custom_tower_on_listed_pairs_without_labels(config, digit_pairs, tmp_
         stop_after_checkpoint(patch, 1)
         with pytest.raises(KeyboardInterrupt):
             train(config, tmp_path / "stopped", tower=tower_with_dropout())
-    with pytest.raises(ConfigError, match="weights with other shapes than those of this tower"):
+    with pytest.raises(ConfigError, match="must have weights with the shapes of this tower"):
         train(config, tmp_path / "stopped", tower=tower_with_dropout(9), resume=True)
     resumed = train(config, tmp_path / "stopped", tower=tower_with_dropout(), resume=True)
     assert_same_bits(resumed, whole)

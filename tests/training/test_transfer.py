@@ -107,13 +107,13 @@ def test_a_model_with_a_custom_tower_is_refused(tower, tmp_path):
     """Even one with the same name: the file does not describe its layers."""
     own = tower_of(keras.layers.Dense(4))
     save_model(SiameseModel(SIZE, keras.Model(own.input, own.output, name="small_cnn")), tmp_path / "own.keras")
-    with pytest.raises(ModelFileError, match=r"own\.keras is not a model .*: this model has a custom tower"):
+    with pytest.raises(ModelFileError, match=r"own\.keras is not a model .*: tower must be passed for a custom tower"):
         load_initial_weights(tower, str(tmp_path / "own.keras"))
 
 
 @pytest.mark.parametrize("name", ["imagenet.h5", "imagenet.weights.h5"])
 def test_imagenet_weights_are_for_their_towers_alone(tower, name):
-    with pytest.raises(ConfigError, match="ImageNet weights are for the towers .*; got 'small_cnn'"):
+    with pytest.raises(ConfigError, match="tower must be one of .* for ImageNet weights; got 'small_cnn'"):
         load_initial_weights(tower, name)
 
 

@@ -1,4 +1,4 @@
-"""Import of FaceNet's published weights from a local file."""
+"""Import of the published FaceNet weights from a local file."""
 
 import hashlib
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from siamese_tf.models.weights import check_values, plain_names
 
 INPUT_SIZE = (160, 160, 3)
 TOWER = "inception_resnet_v1"
-# Of a weight: its name in Keras -> in PyTorch.
+# Weight names: Keras -> PyTorch.
 NAMES = {
     "kernel": "weight",
     "bias": "bias",
@@ -26,8 +26,8 @@ NAMES = {
     "moving_mean": "running_mean",
     "moving_variance": "running_var",
 }
-AXES = {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}  # (out, in, height, width) -> (height, width, in, out), and so on
-NOT_OF_THE_TOWER = ("logits.weight", "logits.bias")  # of the classes it was trained on
+AXES = {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}  # by rank: (out, in, height, width) -> (height, width, in, out), ...
+CLASSIFIER = ("logits.weight", "logits.bias")  # not part of the tower
 COUNTER = ".num_batches_tracked"
 MAX_DIMENSIONS = 4096
 
@@ -36,15 +36,16 @@ def import_facenet(path: str | Path) -> SiameseModel:
     """Builds a model from the weights of facenet-pytorch's InceptionResnetV1.
 
     Args:
-        path: its `state_dict`, see `read_state_dict`; the classification layer is ignored.
+        path: file of its `state_dict`, see `read_state_dict`; the classification layer is ignored.
 
     Returns:
-        A model of 160x160x3 faces with the head `cosine`, not calibrated: its scores rise with the cosine of two
-        embeddings, and are 0.5 at 0.5. Its record names the file and its SHA-256.
+        A model for 160x160x3 face images with the head `cosine`, not calibrated: scores increase with the cosine
+        similarity of two embeddings, and are 0.5 at a similarity of 0.5. Its record contains the name and SHA-256 of
+        the file.
 
     Raises:
-        ModelFileError: the file cannot be read, or an array is missing, left over, of another shape, or holds what is
-            not a number.
+        ModelFileError: if the file cannot be read, or an array is missing or unknown, has the wrong shape, or has
+            invalid values.
     """
     arrays = read_state_dict(path)
     last = arrays.get("last_linear.weight", np.empty((512, 0)))
@@ -67,22 +68,26 @@ def import_facenet(path: str | Path) -> SiameseModel:
 
 
 def _check_count(path: str | Path, arrays: Mapping[str, np.ndarray], dimensions: int) -> None:
-    """Rejects arrays whose number of values differs from the tower's, before it is built."""
+    """Rejects arrays with another number of values than the tower has, before the tower is built."""
     found = sum(array.size for name, array in arrays.items() if _is_of_tower(name))
     expected = parameter_count(TOWER, INPUT_SIZE, dimensions)
     if found != expected:
         raise ModelFileError(
             f"{path} does not hold the weights of facenet-pytorch's InceptionResnetV1: with {dimensions:,} dimensions"
-            f" it has {expected:,} numbers; got {found:,}. Save model.state_dict()"
+            f" it must have {expected:,} weights; got {found:,}. Save model.state_dict()"
         )
 
 
 def _is_of_tower(name: str) -> bool:
-    return name not in NOT_OF_THE_TOWER and not name.endswith(COUNTER)
+    return name not in CLASSIFIER and not name.endswith(COUNTER)
 
 
 def assign_state_dict(tower: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
-    """Assigns every weight of a tower whose layers have PyTorch's names, after checking all arrays.
+    """Assigns every weight of a tower whose layers are named as in PyTorch, after checking all arrays.
+
+    Args:
+        tower: model to assign to.
+        arrays: PyTorch `state_dict` as NumPy arrays.
 
     Raises:
         ModelFileError: see `import_facenet`.
@@ -91,16 +96,16 @@ def assign_state_dict(tower: keras.Model, arrays: Mapping[str, np.ndarray]) -> N
     given = {name for name in arrays if _is_of_tower(name)}
     if given != set(variables):
         raise ModelFileError(
-            f"missing {_some(set(variables) - given)}; unknown {_some(given - set(variables))}. It takes the state_dict"
-            " as facenet-pytorch saves it, with names like conv2d_1a.conv.weight"
+            f"missing {_some(set(variables) - given)}; unknown {_some(given - set(variables))}. Pass a state_dict as"
+            " saved by facenet-pytorch, with names like conv2d_1a.conv.weight"
         )
-    fitting = {name: _as_keras(name, arrays[name], variable) for name, variable in variables.items()}
+    converted = {name: _as_keras(name, arrays[name], variable) for name, variable in variables.items()}
     for name, variable in variables.items():
-        variable.assign(fitting[name])
+        variable.assign(converted[name])
 
 
 def torch_names(tower: keras.Model) -> dict[str, tf.Variable]:
-    """Maps every weight of a tower to its name in PyTorch, for layers of the same name."""
+    """Maps PyTorch names to the weights of a tower whose layers are named as in PyTorch."""
     return {
         f"{layer.name}.{NAMES[name]}": weight
         for layer in tower.layers
@@ -114,13 +119,13 @@ def _as_keras(name: str, array: np.ndarray, variable: tf.Variable) -> np.ndarray
     expected = tuple(shape[axis] for axis in np.argsort(axes))
     if array.shape != expected:
         raise ModelFileError(f"{name} must have shape {expected}; got {array.shape}")
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+    with np.errstate(over="ignore"):  # values too large for float32 become infinite, and are rejected
         array = array.astype(np.float32)
     check_values(name, array)
     return array.transpose(axes)
 
 
 def _some(names: set[str]) -> str:
-    """Returns the number of names and the first three of them, made printable."""
+    """Returns the number of names and the first three of them, escaped for printing."""
     first = [f"{name!r:.60}" for name in sorted(names)[:3]]
     return f"{len(names)} ({', '.join(first)}{', ...' if len(names) > 3 else ''})" if names else "none"

@@ -1,4 +1,4 @@
-"""Reader of a PyTorch `state_dict` from an untrusted file of weights."""
+"""Reader of a PyTorch `state_dict` from an untrusted weights file."""
 
 import math
 import os
@@ -18,38 +18,41 @@ from siamese_tf.zip_layout import ZipLayoutError, check_layout
 
 MAX_BYTES = 2**29
 MAX_ARRAYS = 4096  # the state_dict of InceptionResnetV1 has 800
-MAX_EXPANSION, SLACK_BYTES = 4, 2**25  # weights hardly compress; zeros do, a thousandfold
-SAFE_TORCH = (2, 6)  # before, `weights_only` could be got round (CVE-2025-32434)
+MAX_EXPANSION, SLACK_BYTES = 4, 2**25  # weights hardly compress, but zeros do by a factor of a thousand
+SAFE_TORCH = (2, 6)  # in older versions, `weights_only` can be bypassed (CVE-2025-32434)
 HINT = "Copy or convert the file again"
 
 
 def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
-    """Reads the arrays by name; nothing in the file is executed.
+    """Reads the arrays by name; no code in the file is executed.
 
     Args:
-        path: `.safetensors`, or `.npz` with an array under each name, or `.pt` or `.pth` that `torch.save` wrote of a
-            `state_dict`, which needs PyTorch to be installed. At most 512 MiB.
+        path: file of at most 512 MiB: `.safetensors`; `.npz` with one array per name; or `.pt` or `.pth`, a
+            `state_dict` written by `torch.save`, which requires PyTorch.
 
     Returns:
-        Arrays of numbers, in the shapes that PyTorch gives them.
+        Numeric arrays by name, with the shapes in PyTorch.
 
     Raises:
-        ModelFileError: missing, of another kind, too large, damaged, or with anything but arrays of numbers.
+        ModelFileError: if the file is missing, too large, damaged, has another suffix, or contains anything but numeric
+            arrays.
     """
     path, name = Path(path), printable(str(path))
     readers = {".safetensors": read_safetensors, ".npz": _read_npz, ".pt": _read_torch, ".pth": _read_torch}
     if path.suffix not in readers:
-        raise ModelFileError(f"weights are read from {', '.join(readers)}; got {str(path)!r}. Convert them to one")
+        raise ModelFileError(f"weights must be a {', '.join(readers)} file; got {str(path)!r}. Convert the file")
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size > MAX_BYTES:
-                raise ModelFileError(f"it has {size:,} bytes; at most {MAX_BYTES:,} are read. Remove what is no weight")
+                raise ModelFileError(
+                    f"it must have at most {MAX_BYTES:,} bytes; got {size:,}. Remove everything except the weights"
+                )
             return readers[path.suffix](file)
     except OSError as error:
         raise ModelFileError(f"cannot read the weights {name}: {error.strerror or error}. Check the path") from error
     except ModelFileError as error:
-        raise ModelFileError(f"{name} is not a file of weights that can be read: {error}") from error
+        raise ModelFileError(f"{name} is not a valid weights file: {error}") from error
 
 
 def _read_npz(file: IO[bytes]) -> dict[str, np.ndarray]:
@@ -58,7 +61,7 @@ def _read_npz(file: IO[bytes]) -> dict[str, np.ndarray]:
         size, on_disk = sum(member.file_size for member in members), file.seek(0, os.SEEK_END)
         limit = min(MAX_BYTES, MAX_EXPANSION * on_disk + SLACK_BYTES)
         if size > limit:
-            raise ModelFileError(f"it expands to {size:,} bytes; at most {limit:,} are read. {HINT}")
+            raise ModelFileError(f"it must expand to at most {limit:,} bytes; got {size:,}. {HINT}")
         names = [member.filename.removesuffix(".npy") for member in members]
         if len(set(names)) < len(names):
             raise ModelFileError(f"a name occurs twice. {HINT}")
@@ -68,25 +71,25 @@ def _read_npz(file: IO[bytes]) -> dict[str, np.ndarray]:
         raise ModelFileError(f"the archive is damaged: {error}. {HINT}") from error
     except (ModelFileError, OSError):
         raise
-    except Exception as error:  # zipfile, zlib and NumPy's header parser raise a dozen kinds, some with bad advice
+    except Exception as error:  # zipfile, zlib and NumPy raise many exception types, some with misleading advice
         raise ModelFileError(
-            f"the archive is damaged, or not as np.savez writes one ({type(error).__name__}). {HINT}"
+            f"the archive is damaged, or was not written by np.savez ({type(error).__name__}). {HINT}"
         ) from error
 
 
 def _read_npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    """Reads one array after checking its size against its header."""
+    """Reads one array after checking that its size matches its header."""
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     with archive.open(member) as file:
-        shape, by_columns, dtype = readers[np.lib.format.read_magic(file)](file)
+        shape, fortran_order, dtype = readers[np.lib.format.read_magic(file)](file)
         content = file.read()
     if dtype.kind not in "fiu":
-        raise ModelFileError(f"{member.filename!r:.100} has dtype {dtype!s:.60}; expected numbers. {HINT}")
+        raise ModelFileError(f"{member.filename!r:.100} must have a numeric dtype; got {dtype!s:.60}. {HINT}")
     if math.prod(shape) * dtype.itemsize != len(content):
         raise ModelFileError(
-            f"{member.filename!r:.100} says it has shape {shape!s:.60} and holds {len(content):,} bytes"
+            f"{member.filename!r:.100} must have the bytes of its shape {shape!s:.60}; got {len(content):,} bytes"
         )
-    return np.frombuffer(content, dtype).reshape(shape, order="F" if by_columns else "C")
+    return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran_order else "C")
 
 
 def _read_torch(file: IO[bytes]) -> dict[str, np.ndarray]:
@@ -94,29 +97,33 @@ def _read_torch(file: IO[bytes]) -> dict[str, np.ndarray]:
         torch = import_module("torch")
     except ImportError as error:
         raise ModelFileError(
-            ".pt and .pth need PyTorch, which is not installed: install torch, or convert the file to .safetensors"
-            " where it is"
+            ".pt and .pth files require PyTorch, which is not installed. Install torch, or convert the file to"
+            " .safetensors on a computer that has it"
         ) from error
     if tuple(map(int, torch.__version__.split(".")[:2])) < SAFE_TORCH:
-        raise ModelFileError(f"PyTorch {torch.__version__} does not read such files safely; install 2.6 or newer")
+        raise ModelFileError(
+            f"PyTorch must be version 2.6 or newer to read the file safely; got {torch.__version__}. Upgrade torch"
+        )
     try:
         return _from_torch(torch, torch.load(file, map_location="cpu", weights_only=True))
     except ModelFileError:
         raise
-    except Exception as error:  # so does torch
+    except Exception as error:  # torch raises many exception types as well
         raise ModelFileError(
-            f"PyTorch finds damage, or more than tensors, in it ({type(error).__name__}). Save model.state_dict()"
+            f"it is damaged, or contains more than tensors ({type(error).__name__}). Save model.state_dict()"
         ) from error
 
 
 def _from_torch(torch: Any, weights: Any) -> dict[str, np.ndarray]:
-    """Converts tensors to arrays after checking their sizes: few stored values can expand to many."""
+    """Converts tensors to arrays after checking their sizes, since few stored values can expand to many."""
     if not isinstance(weights, Mapping) or not all(isinstance(weight, torch.Tensor) for weight in weights.values()):
-        raise ModelFileError("it must hold a state_dict alone, a tensor under each name. Save model.state_dict()")
+        raise ModelFileError("it must contain only a state_dict, one tensor per name. Save model.state_dict()")
     for name, weight in weights.items():
         if weight.layout != torch.strided:
-            raise ModelFileError(f"{name!r:.100} has layout {weight.layout}; expected torch.strided. Save it dense")
+            raise ModelFileError(
+                f"{name!r:.100} must have the layout torch.strided; got {weight.layout}. Save it as a dense tensor"
+            )
     size = sum(4 * weight.numel() for weight in weights.values())
     if size > MAX_BYTES:
-        raise ModelFileError(f"its tensors need {size:,} bytes; at most {MAX_BYTES:,} are read. {HINT}")
+        raise ModelFileError(f"its tensors must need at most {MAX_BYTES:,} bytes; got {size:,}. {HINT}")
     return {str(name): weight.detach().float().numpy() for name, weight in weights.items()}

@@ -1,20 +1,20 @@
-"""Layers and checks that several towers share."""
+"""Layers and checks shared by several towers."""
 
 import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.errors import ConfigError
 
-# With Keras' default of 0.99, the moving statistics lag behind in runs of a few hundred steps.
+# With the Keras default of 0.99, the moving statistics lag behind in runs of a few hundred steps.
 BATCH_NORM_MOMENTUM = 0.9
-# Enough for 256x256 images and 128 dimensions, and for the published tower `koch` (37.7 million). The kernel takes
+# Sufficient for 256x256 images and 128 dimensions, and for the published tower `koch` (37.7 million). The kernel takes
 # 160 MiB, six times that in training.
 MAX_DENSE_WEIGHTS = 5 * 2**23
-SMALLEST_MIN_SIZE = 6  # pixels: the `min_size` of the tower `reference`
+SMALLEST_MIN_SIZE = 6  # pixels; the minimum size of the tower `reference`
 
 
 def check_size(tower: str, input_size: tuple[int, int, int], min_size: int) -> None:
-    """Raises a ConfigError where the shorter side of the images is below `min_size` pixels."""
+    """Raises a ConfigError if the shorter side of the images is below `min_size` pixels."""
     height, width = input_size[:2]
     if min(height, width) < min_size:
         another = ", or another tower" if min_size > SMALLEST_MIN_SIZE else ""
@@ -28,7 +28,7 @@ def flatten(x: tf.Tensor, embedding_dim: int, tower: str) -> tf.Tensor:
     """Flattens (n, h, w, c) features for a Dense layer of `embedding_dim` units.
 
     Raises:
-        ConfigError: the layer would have more than `MAX_DENSE_WEIGHTS` weights.
+        ConfigError: if the layer would have more than `MAX_DENSE_WEIGHTS` weights.
     """
     x = keras.layers.Flatten(name="flatten")(x)
     weights = x.shape[-1] * embedding_dim
@@ -43,7 +43,7 @@ def flatten(x: tf.Tensor, embedding_dim: int, tower: str) -> tf.Tensor:
 def convolution(
     x: tf.Tensor, filters: int, size: int, name: str, strides: int = 1, activation: bool = True
 ) -> tf.Tensor:
-    """Applies a convolution and batch normalization, then ReLU unless `activation` is False."""
+    """Applies a convolution, batch normalization and, unless `activation` is False, ReLU."""
     x = keras.layers.Conv2D(
         filters,
         size,
@@ -58,7 +58,7 @@ def convolution(
 
 
 def convolution_parameters(size: int, channels: int, filters: int) -> int:
-    """Returns the number of weights of `convolution`: a kernel without bias, and four vectors of statistics."""
+    """Returns the number of weights of `convolution`: a kernel without bias, and four batch normalization vectors."""
     return (size * size * channels + 4) * filters
 
 
@@ -66,8 +66,8 @@ def residual(x: tf.Tensor, filters: int, name: str, strides: int = 1) -> tf.Tens
     """Applies two 3x3 convolutions with a shortcut, average-pooled and projected where the shape changes.
 
     Reference:
-        He et al. 2016, "Deep residual learning for image recognition"; the shortcut after He et al. 2019, "Bag of
-        tricks for image classification", ResNet-D.
+        He et al. 2016, "Deep residual learning for image recognition"; for the shortcut, He et al. 2019, "Bag of tricks
+        for image classification", ResNet-D.
     """
     y = convolution(x, filters, 3, f"{name}_1", strides)
     y = convolution(y, filters, 3, f"{name}_2", activation=False)
@@ -79,5 +79,5 @@ def residual(x: tf.Tensor, filters: int, name: str, strides: int = 1) -> tf.Tens
 
 
 def embedding(x: tf.Tensor, embedding_dim: int, activation: str | None = None) -> tf.Tensor:
-    """Applies the last layer of a tower: Dense, in float32 under any precision."""
+    """Applies the last layer of a tower: Dense, in float32 for any precision."""
     return keras.layers.Dense(embedding_dim, activation=activation, dtype="float32", name="embedding")(x)

@@ -1,4 +1,4 @@
-"""Checks of custom towers, shared by every function that accepts one."""
+"""Checks of custom towers, used by every function that accepts one."""
 
 import inspect
 from collections.abc import Mapping
@@ -13,18 +13,18 @@ WRAP_HINT = "keras.Model(image, tower(image)) with image = keras.Input({})"
 
 
 def check_tower(tower: Any, input_size: tuple[int, int, int]) -> keras.Model:
-    """Checks that an object can serve as a tower.
+    """Checks that an object can be used as a tower.
 
     Args:
-        tower: the object that the caller passed.
+        tower: object to check.
         input_size: height, width and channels of the images.
 
     Returns:
-        The tower: a functional model, or a Sequential that starts with `keras.Input`, from (n, h, w, c) floating-point
-        images to (n, d) floating-point embeddings.
+        The tower itself: a functional model, or a Sequential that starts with `keras.Input`, which maps (n, h, w, c)
+        floating-point images to (n, d) floating-point embeddings.
 
     Raises:
-        ConfigError: it is no such model; the message says what it is.
+        ConfigError: if the object is not such a model; the message describes the object.
     """
     wrap = WRAP_HINT.format(input_size)
     if not isinstance(tower, keras.Model):
@@ -60,13 +60,16 @@ def check_tower(tower: Any, input_size: tuple[int, int, int]) -> keras.Model:
 
 
 def check_trainable(tower: keras.Model) -> None:
-    """Checks that a tower that passed `check_tower` has trainable weights.
+    """Checks that a tower has trainable weights.
+
+    Args:
+        tower: model that passed `check_tower`.
 
     Raises:
-        ConfigError: it has no weights, or all are frozen.
+        ConfigError: if it has no weights, or all are frozen.
     """
     if not tower.weights:
-        raise ConfigError("the custom tower must have weights to train; it has none")
+        raise ConfigError("the custom tower must have trainable weights; it has no weights")
     if not tower.trainable_weights:
         raise ConfigError(
             "the custom tower must have trainable weights; all its layers are frozen. Set trainable = True on some of"

@@ -1,4 +1,4 @@
-"""The tower `hog`: histograms of oriented gradients followed by one trained layer."""
+"""Tower `hog`: histograms of oriented gradients followed by one trained layer."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,27 +9,27 @@ from siamese_tf.models.towers.blocks import check_size, embedding, flatten
 MIN_SIZE = 8  # pixels
 DIRECTIONS = 8
 CELLS = 8  # along the longer side
-WINDOW = 2.5  # side of the window of a histogram, in cells
-DEVIATION, MIN_DEVIATION = 0.011, 0.7  # of the Gaussian before the gradient: share of the longer side; pixels
-NEIGHBORHOOD = 5  # side of the window whose contrast a cell is divided by, in cells
-MIN_CONTRAST = 1e-3  # 1 is the gradient of an edge from black to white
+WINDOW = 2.5  # side of a histogram window, in cells
+DEVIATION, MIN_DEVIATION = 0.011, 0.7  # of the smoothing Gaussian: fraction of the longer side; pixels
+NEIGHBORHOOD = 5  # side of the window for contrast normalization, in cells
+MIN_CONTRAST = 1e-3  # an edge from black to white has a gradient of 1
 
 
 def hog(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
     """Builds contrast-normalized histograms of oriented gradients over overlapping cells, then Dense.
 
-    Only the last layer is trained, so the tower overfits little: it suits data sets of a few dozen classes. It has
+    Only the last layer is trained, which limits overfitting: the tower suits data sets of a few dozen classes. It has
     57,472 parameters for 112x92 images and 128 dimensions.
 
     Args:
-        input_size: height, width and channels of an image; the shorter side at least 8. Color is reduced to gray.
+        input_size: height, width and channels of an image; the shorter side at least 8. Color is converted to gray.
         embedding_dim: size of an embedding.
 
     Returns:
-        A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
+        A model that maps (n, h, w, c) float32 to (n, embedding_dim) float32.
 
     Raises:
-        ConfigError: the images are too small, or the last layer would be too large.
+        ConfigError: if the images are too small, or the last layer would be too large.
 
     Reference:
         Dalal and Triggs 2005, "Histograms of oriented gradients for human detection".
@@ -52,9 +52,9 @@ def hog_parameters(input_size: tuple[int, int, int], embedding_dim: int) -> int:
 
 
 class OrientedGradients(keras.layers.Layer):
-    """The positive part of the directional derivative of a smoothed image in each of eight directions.
+    """Layer that computes the positive part of the derivative of a smoothed image in eight directions.
 
-    Maps (n, h, w, c) in [0, 1] to (n, h, w, 8) in [0, 1]; the first direction points right, the others follow
+    Maps (n, h, w, c) in [0, 1] to (n, h, w, 8) in [0, 1]. The first direction points right; the others follow
     clockwise. Images are padded by reflection.
     """
 
@@ -63,7 +63,7 @@ class OrientedGradients(keras.layers.Layer):
 
         Args:
             deviation: standard deviation of the Gaussian, in pixels.
-            max_radius: upper limit of the radius of a filter, in pixels.
+            max_radius: maximum filter radius, in pixels.
             name: name of the layer.
         """
         super().__init__(name=name, trainable=False)
@@ -72,7 +72,7 @@ class OrientedGradients(keras.layers.Layer):
         gaussian = np.exp(-(x**2 + y**2) / (2 * deviation**2))
         angles = np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS
         filters = np.stack([(np.cos(angle) * x + np.sin(angle) * y) * gaussian for angle in angles], axis=-1)
-        filters /= filters[..., 0].clip(0).sum()  # an edge from black to white gives 1
+        filters /= filters[..., 0].clip(0).sum()  # the response to an edge from black to white is 1
         self.filters = filters[:, :, np.newaxis].astype(np.float32)
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
@@ -84,7 +84,7 @@ class OrientedGradients(keras.layers.Layer):
 
 
 class EvenContrast(keras.layers.Layer):
-    """Divides each cell by the local contrast: the root mean square length of the cells around it."""
+    """Layer that divides each cell by the local contrast: the root mean square norm of the surrounding cells."""
 
     def call(self, cells: tf.Tensor) -> tf.Tensor:
         squares = tf.reduce_sum(tf.square(cells), axis=-1, keepdims=True)

@@ -1,6 +1,6 @@
-"""Towers of `keras.applications`, whose published ImageNet weights can be imported from a file.
+"""Towers from `keras.applications`, whose published ImageNet weights can be imported from a file.
 
-They are built with new weights, like any other tower; `import_imagenet` copies published weights into them. Nothing is
+They are built with random weights, like any other tower; `import_imagenet` assigns the published weights. Nothing is
 downloaded.
 """
 
@@ -11,26 +11,26 @@ from tensorflow import keras
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.towers.blocks import BATCH_NORM_MOMENTUM, check_size, embedding
 
-MIN_SIZE = 32  # pixels; the limit of `keras.applications`
+MIN_SIZE = 32  # pixels; the minimum in `keras.applications`
 IMAGENET_MEANS = (123.68, 116.779, 103.939)  # red, green, blue, in [0, 255]
-# (parameters before the last layer, features that layer reads), for color images
+# (parameters before the last layer, input features of that layer), for color images
 MOBILENET_V2, RESNET50 = (2_257_984, 1_280), (23_587_712, 2_048)
 
 
 def mobilenet_v2(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
-    """Builds MobileNetV2 with a Dense layer on its 1,280 averages: 2,257,984 parameters before that layer.
+    """Builds MobileNetV2 with a Dense layer on its 1,280 pooled features: 2,257,984 parameters before that layer.
 
-    Its first layer scales pixels to [-1, 1], as in the training of the ImageNet weights.
+    Its first layer scales pixels to [-1, 1], the input range of the ImageNet weights.
 
     Args:
         input_size: height, width and channels of an image; the shorter side at least 32, and 3 channels.
         embedding_dim: size of an embedding.
 
     Returns:
-        A model from (n, h, w, 3) float32 to (n, embedding_dim) float32.
+        A model that maps (n, h, w, 3) float32 to (n, embedding_dim) float32.
 
     Raises:
-        ConfigError: the images are too small, or not in color.
+        ConfigError: if the images are too small or not in color.
 
     Reference:
         Sandler et al. 2018, "MobileNetV2: inverted residuals and linear bottlenecks".
@@ -40,20 +40,20 @@ def mobilenet_v2(input_size: tuple[int, int, int], embedding_dim: int) -> keras.
 
 
 def resnet50(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
-    """Builds ResNet-50 with a Dense layer on its 2,048 averages: 23,587,712 parameters before that layer.
+    """Builds ResNet-50 with a Dense layer on its 2,048 pooled features: 23,587,712 parameters before that layer.
 
-    Its first layer subtracts the mean color of ImageNet. The published weights expect blue first; `import_imagenet`
-    reverses their channels, so that this tower takes red first like any other.
+    Its first layer scales pixels to [0, 255] and subtracts the mean color of ImageNet. The published weights expect BGR
+    images; `import_imagenet` reverses their input channels, so that this tower takes RGB like any other.
 
     Args:
         input_size: height, width and channels of an image; the shorter side at least 32, and 3 channels.
         embedding_dim: size of an embedding.
 
     Returns:
-        A model from (n, h, w, 3) float32 to (n, embedding_dim) float32.
+        A model that maps (n, h, w, 3) float32 to (n, embedding_dim) float32.
 
     Raises:
-        ConfigError: the images are too small, or not in color.
+        ConfigError: if the images are too small or not in color.
 
     Reference:
         He et al. 2016, "Deep residual learning for image recognition".
@@ -84,7 +84,7 @@ def _with_embedding(
 ) -> keras.Model:
     check_size(name, input_size, MIN_SIZE)
     if input_size[2] != 3:
-        raise ConfigError(f"tower {name} needs color images, of 3 channels; got {input_size[2]}. Use --color rgb")
+        raise ConfigError(f"tower {name} needs color images with 3 channels; got {input_size[2]}. Use --color rgb")
     image = keras.Input(input_size, name="image")
     built = network(include_top=False, weights=None, input_tensor=preprocess(image), pooling="avg")
     for layer in built.layers:

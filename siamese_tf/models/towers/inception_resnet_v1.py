@@ -1,7 +1,7 @@
-"""Inception-ResNet-v1, the network of FaceNet's published weights, layer for layer.
+"""Tower `inception_resnet_v1`: the network of the published FaceNet weights, layer by layer.
 
-Every layer with weights has its name in facenet-pytorch (`repeat_1.0.branch1.0.conv`), so that `import_facenet` matches
-a PyTorch `state_dict` by name.
+Every layer with weights has the same name as in facenet-pytorch (`repeat_1.0.branch1.0.conv`), so that `import_facenet`
+can match a PyTorch `state_dict` by name.
 """
 
 import tensorflow as tf
@@ -10,8 +10,8 @@ from tensorflow import keras
 from siamese_tf.models.towers.blocks import BATCH_NORM_MOMENTUM, check_size
 
 BATCH_NORM_EPSILON = 1e-3
-MIN_SIZE = 75  # pixels; one is left before global average pooling
-PARAMETERS, FEATURES = 22_592_672, 1_792  # before the last layer, for color images; values that layer reads
+MIN_SIZE = 75  # pixels, for a feature map of 1x1 before global average pooling
+PARAMETERS, FEATURES = 22_592_672, 1_792  # before the last layer, for color images; input features of that layer
 
 Size = int | tuple[int, int]
 # Parallel branches, each a chain of convolutions as (filters, kernel size).
@@ -24,21 +24,21 @@ MIXED_7A: Branches = (((256, 1), (384, 3)), ((256, 1), (256, 3)), ((256, 1), (25
 
 
 def inception_resnet_v1(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
-    """Builds the network of FaceNet: 23,482,624 trained parameters for 160x160x3 images and 512 dimensions.
+    """Builds the FaceNet network: 23,482,624 trainable parameters for 160x160x3 images and 512 dimensions.
 
-    Its first layer scales pixels to [-1, 1) by (255 pixel - 127.5) / 128. Its embeddings have length 1. The dropout
-    that the original applies before its last layer in training is left out.
+    Its first layer scales pixels to (255 pixel - 127.5) / 128, in [-1, 1). Embeddings have length 1. Unlike the
+    original, it has no dropout before the last layer.
 
     Args:
         input_size: height, width and channels of an image; 160, 160 and 3 in the original, the shorter side at least
-            75. For gray images the first layer has a third of its weights.
-        embedding_dim: size of an embedding; 512 in the published weights, 128 in the first ones.
+            75. For gray images the first convolution has a third of the weights.
+        embedding_dim: size of an embedding; 512 in the current published weights, 128 in the first ones.
 
     Returns:
-        A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
+        A model that maps (n, h, w, c) float32 to (n, embedding_dim) float32.
 
     Raises:
-        ConfigError: the images are too small.
+        ConfigError: if the images are too small.
 
     Reference:
         Szegedy et al. 2017, "Inception-v4, Inception-ResNet and the impact of residual connections on learning";
@@ -81,7 +81,7 @@ def _stem(x: tf.Tensor) -> tf.Tensor:
 
 
 def _residual(x: tf.Tensor, branches: Branches, scale: float, name: str, activation: bool = True) -> tf.Tensor:
-    """Adds to x `scale` times its concatenated branches, projected to the channels of x."""
+    """Applies a residual block: adds the concatenated branches, projected to the channels of x and scaled, to x."""
     y = [_chain(x, branch, f"{name}.branch{number}") for number, branch in enumerate(branches)]
     y = keras.layers.Concatenate(name=f"{name}.concatenate")(y)
     y = keras.layers.Conv2D(x.shape[-1], 1, name=f"{name}.conv2d")(y)
@@ -91,14 +91,14 @@ def _residual(x: tf.Tensor, branches: Branches, scale: float, name: str, activat
 
 
 def _reduction(x: tf.Tensor, branches: Branches, name: str) -> tf.Tensor:
-    """Halves the resolution: branches that end in a strided convolution, concatenated with a max-pool."""
+    """Halves the resolution with branches that end in a strided convolution, concatenated with a max-pool."""
     y = [_chain(x, branch, f"{name}.branch{number}", strided=True) for number, branch in enumerate(branches)]
     y.append(keras.layers.MaxPooling2D(3, strides=2, name=f"{name}.pool")(x))
     return keras.layers.Concatenate(name=name)(y)
 
 
 def _chain(x: tf.Tensor, branch: tuple[tuple[int, Size], ...], name: str, strided: bool = False) -> tf.Tensor:
-    """Applies the convolutions of a branch; a single one has the name of the branch, several are numbered."""
+    """Applies the convolutions of a branch; a single one is named after the branch, several are numbered."""
     for number, (filters, size) in enumerate(branch):
         layer_name = f"{name}.{number}" if len(branch) > 1 else name
         if strided and number == len(branch) - 1:

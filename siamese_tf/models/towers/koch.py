@@ -1,29 +1,29 @@
-"""The tower `koch`: the network of Koch, Zemel and Salakhutdinov 2015 for one-shot character recognition."""
+"""Tower `koch`: the network of Koch, Zemel and Salakhutdinov 2015 for one-shot character recognition."""
 
 from tensorflow import keras
 
 from siamese_tf.models.towers.blocks import check_size, embedding, flatten
 
-# (filters, kernel size). A max-pool follows every convolution but the last.
+# (filters, kernel size). A max-pool follows every convolution except the last.
 CONVOLUTIONS = ((64, 10), (128, 7), (128, 4), (256, 4))
-MIN_SIZE = 65  # pixels; one is left before the last layer
+MIN_SIZE = 65  # pixels, for a feature map of 1x1 before the last layer
 
 
 def koch(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
     """Builds Conv 64 10x10 - Conv 128 7x7 - Conv 128 4x4 - Conv 256 4x4 with max-pools, then Dense with a sigmoid.
 
-    It has 38,947,648 parameters for the published 105x105x1 images and 4,096 dimensions, and `koch_parameters` for
-    others. Nearly all are in the last layer. Embeddings have values in (0, 1).
+    It has 38,947,648 parameters for the published 105x105x1 images and 4,096 dimensions, almost all in the last layer;
+    `koch_parameters` returns the number for other sizes. Embeddings have values in (0, 1).
 
     Args:
         input_size: height, width and channels of an image; the shorter side at least 65.
         embedding_dim: size of an embedding; 4,096 in the original.
 
     Returns:
-        A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
+        A model that maps (n, h, w, c) float32 to (n, embedding_dim) float32.
 
     Raises:
-        ConfigError: the images are too small, or the last layer would be too large.
+        ConfigError: if the images are too small, or the last layer would be too large.
 
     Reference:
         Koch et al. 2015, "Siamese neural networks for one-shot image recognition", figure 4.

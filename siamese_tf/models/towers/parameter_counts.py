@@ -1,6 +1,6 @@
-"""Counts the weights of a tower without building it, to check a model file before anything is built from it.
+"""Number of weights of a tower without building it, to check a model file before its tower is built.
 
-Building a tower takes seconds and hundreds of megabytes, which a file of a few kilobytes must not cost.
+Building a tower can take seconds and hundreds of megabytes, which a file of a few kilobytes must not be able to cause.
 """
 
 from siamese_tf.config.builders import load_builder
@@ -8,7 +8,7 @@ from siamese_tf.config.catalog import TOWERS
 
 
 def parameter_count(tower: str, input_size: tuple[int, int, int], embedding_dim: int) -> int:
-    """Returns the number of values in the weights of a tower, moving statistics included.
+    """Returns the number of scalar weights of a tower, including moving statistics.
 
     Args:
         tower: a key of `siamese_tf.config.catalog.TOWERS`.

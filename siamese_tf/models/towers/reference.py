@@ -1,4 +1,4 @@
-"""The tower `reference`: the network of the implementation that this project is compared with."""
+"""Tower `reference`: the network of the implementation that this project is compared with."""
 
 from tensorflow import keras
 
@@ -15,17 +15,17 @@ def reference(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Mod
         embedding_dim: size of an embedding; 32 in the original.
 
     Returns:
-        A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
+        A model that maps (n, h, w, c) float32 to (n, embedding_dim) float32.
 
     Raises:
-        ConfigError: the images are too small, or the last layer would be too large.
+        ConfigError: if the images are too small, or the last layer would be too large.
     """
     check_size("reference", input_size, SMALLEST_MIN_SIZE)
     image = keras.Input(input_size, name="image")
     x = keras.layers.Conv2D(8, 3, activation="relu", name="conv1")(image)
     x = keras.layers.Conv2D(16, 3, name="conv2")(x)
     x = keras.layers.MaxPooling2D(2, name="pool")(x)
-    x = keras.layers.ReLU(name="relu2")(x)  # equal to ReLU before the pool, at a quarter of the cost
+    x = keras.layers.ReLU(name="relu2")(x)  # same result as ReLU before the pool, at a quarter of the cost
     x = flatten(x, embedding_dim, "reference")
     return keras.Model(image, embedding(x, embedding_dim, activation="relu"), name="reference")
 

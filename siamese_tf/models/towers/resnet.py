@@ -1,4 +1,4 @@
-"""The tower `resnet`: ResNet-20."""
+"""Tower `resnet`: ResNet-20."""
 
 from tensorflow import keras
 
@@ -9,20 +9,21 @@ STAGES = (16, 32, 64)  # filters
 
 
 def resnet(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
-    """Builds ResNet-20: 281,000 parameters at 128 dimensions.
+    """Builds ResNet-20: 281,000 parameters for 128 dimensions.
 
-    It is more accurate than `small_cnn` at five times the cost. Nine residual blocks, three each of 16, 32 and 64
-    channels, start at full resolution; the image is halved before them from 56 pixels on, and twice from 112 on.
+    It is more accurate than `small_cnn` at five times the cost. It has nine residual blocks, three each with 16, 32 and
+    64 channels. Before them, images with a shorter side of at least 56 pixels are halved in size; of at least 112,
+    twice.
 
     Args:
         input_size: height, width and channels of an image; the shorter side at least 8.
         embedding_dim: size of an embedding.
 
     Returns:
-        A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
+        A model that maps (n, h, w, c) float32 to (n, embedding_dim) float32.
 
     Raises:
-        ConfigError: the images are too small.
+        ConfigError: if the images are too small.
     """
     check_size("resnet", input_size, MIN_SIZE)
     shorter = min(input_size[:2])

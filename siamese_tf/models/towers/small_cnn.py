@@ -1,4 +1,4 @@
-"""The tower `small_cnn`: four convolutions; the default."""
+"""Tower `small_cnn`: four convolutions; the default tower."""
 
 from tensorflow import keras
 
@@ -8,20 +8,20 @@ MIN_SIZE = 8  # pixels
 
 
 def small_cnn(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
-    """Builds four convolutions with batch normalization: 184,000 parameters at 128 dimensions.
+    """Builds four convolutions with batch normalization: 184,000 parameters for 128 dimensions.
 
-    It suits images of 8x8 to 112x112 pixels. The first convolution halves images of 20 pixels or more, because most of
-    the time of a tower is spent at full resolution; from 56 pixels on, a max-pool halves them again.
+    It suits images of 8x8 to 112x112 pixels. Most of the time would be spent at full resolution, so the first
+    convolution halves images with a shorter side of at least 20 pixels; a max-pool halves those of at least 56 again.
 
     Args:
         input_size: height, width and channels of an image; the shorter side at least 8.
         embedding_dim: size of an embedding.
 
     Returns:
-        A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
+        A model that maps (n, h, w, c) float32 to (n, embedding_dim) float32.
 
     Raises:
-        ConfigError: the images are too small.
+        ConfigError: if the images are too small.
     """
     check_size("small_cnn", input_size, MIN_SIZE)
     shorter = min(input_size[:2])

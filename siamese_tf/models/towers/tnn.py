@@ -1,4 +1,4 @@
-"""The tower `tnn`: the network of the one-against-the-rest reference recipe."""
+"""Tower `tnn`: the network of the one-vs-rest reference recipe."""
 
 from tensorflow import keras
 
@@ -11,7 +11,7 @@ MNIST_MEAN, MNIST_DEVIATION = 0.1307, 0.3081  # of pixels in [0, 1]
 def tnn(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
     """Builds Conv 128 7x7 - max-pool - Conv 256 5x5 - max-pool - Dense.
 
-    It has 1,120,896 parameters for 28x28x1 images and 128 dimensions. Its first layer standardizes pixels by the mean
+    It has 1,120,896 parameters for 28x28x1 images and 128 dimensions. Its first layer standardizes pixels with the mean
     and standard deviation of MNIST.
 
     Args:
@@ -19,10 +19,10 @@ def tnn(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
         embedding_dim: size of an embedding; 128 in the original.
 
     Returns:
-        A model from (n, h, w, c) float32 to (n, embedding_dim) float32.
+        A model that maps (n, h, w, c) float32 to (n, embedding_dim) float32.
 
     Raises:
-        ConfigError: the images are too small, or the last layer would be too large.
+        ConfigError: if the images are too small, or the last layer would be too large.
     """
     check_size("tnn", input_size, MIN_SIZE)
     image = keras.Input(input_size, name="image")

@@ -1,4 +1,4 @@
-"""The import, against what facenet-pytorch itself has: its names and shapes, and its embeddings.
+"""Compares the import with facenet-pytorch: its names and shapes, and its embeddings.
 
 `fixtures/facenet_pytorch.json` lists the arrays of its `state_dict`, without the counters; EXPECTED is what its network
 gives for `waves()` with the arrays of `drawn()`.
@@ -25,7 +25,7 @@ EXPECTED = [  # the first six of the 512 numbers of each embedding, L2-normalise
 
 
 def drawn() -> dict[str, np.ndarray]:
-    """Weights and statistics by PyTorch's names, such that images stay apart."""
+    """Weights and statistics by PyTorch names, scaled so that different images have different embeddings."""
     rng, arrays = np.random.default_rng(11), {}
     for name, shape in SHAPES.items():
         if len(shape) > 1:
@@ -39,7 +39,7 @@ def drawn() -> dict[str, np.ndarray]:
 
 
 def waves() -> np.ndarray:
-    """Four 160x160 images of wavy colour, (4, 160, 160, 3) uint8, by arithmetic alone."""
+    """Four 160x160 images of color waves, (4, 160, 160, 3) uint8, computed without random numbers."""
     row, column = np.mgrid[:160, :160][..., np.newaxis]
     angles = [row * (0.05 + 0.03 * n) + column * (0.19 - 0.04 * n) + n + np.arange(3) for n in range(4)]
     return np.uint8(np.round(127.5 + 127.5 * np.sin(angles)))
@@ -52,7 +52,7 @@ def arrays() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def path(arrays, tmp_path_factory) -> Path:
-    """A file as facenet-pytorch saves it, counters and the layer of the classes included."""
+    """A file as saved by facenet-pytorch, including counters and the classification layer."""
     path = tmp_path_factory.mktemp("facenet") / "weights.npz"
     counters = {name.replace("running_var", "num_batches_tracked"): np.array(7) for name in SHAPES if "_var" in name}
     np.savez(path, **arrays, **counters, **{"logits.weight": np.zeros((3, 512)), "logits.bias": np.zeros(3)})
@@ -96,7 +96,7 @@ def test_every_array_stands_in_its_own_place(model, arrays):
     [
         ({"last_bn.bias": None}, "missing 1 ('last_bn.bias'); unknown none"),
         ({"a.weight": np.zeros(2)}, "missing none; unknown 1 ('a.weight')"),
-        ({"a\n\x1b[2J" + 99 * "b": np.zeros(2)}, r"unknown 1 ('a\n\x1b[2J" + 49 * "b" + "). It takes"),
+        ({"a\n\x1b[2J" + 99 * "b": np.zeros(2)}, r"unknown 1 ('a\n\x1b[2J" + 49 * "b" + "). Pass"),
         (
             dict.fromkeys(("last_bn.bias", "last_bn.weight", "conv2d_1a.bn.bias", "conv2d_1a.bn.weight")),
             "missing 4 ('conv2d_1a.bn.bias', 'conv2d_1a.bn.weight', 'last_bn.bias', ...)",
@@ -107,7 +107,7 @@ def test_every_array_stands_in_its_own_place(model, arrays):
         ({"last_bn.bias": np.zeros((512, 1))}, "last_bn.bias must have shape (512,); got (512, 1)"),
         ({"last_bn.bias": np.full(512, np.nan)}, "last_bn.bias must hold finite numbers; it does not"),
         ({"last_bn.bias": np.full(512, 1e300)}, "last_bn.bias must hold finite numbers; it does not"),
-        ({"last_bn.running_var": np.full(512, -1.0)}, "last_bn.running_var must hold variances from 0 on; got -1"),
+        ({"last_bn.running_var": np.full(512, -1.0)}, "last_bn.running_var must hold variances >= 0; got -1"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused_and_change_nothing(model, arrays, change, finding):

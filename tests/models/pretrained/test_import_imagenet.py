@@ -18,7 +18,7 @@ def tower() -> keras.Model:
 
 
 def arrays_for(tower) -> dict[str, np.ndarray]:
-    """By the names the published files have, for all but the last layer."""
+    """Arrays by their names in the published files, for all layers except the last."""
     rng, arrays = np.random.default_rng(3), {}
     for layer in tower.layers[:-1]:
         for name, weight in zip(plain_names(layer.weights), layer.weights, strict=True):
@@ -35,7 +35,7 @@ def arrays(tower):
 
 @pytest.fixture
 def write(arrays, tmp_path):
-    """A file of these arrays with changes, below a folder of it; None leaves one out."""
+    """A function that writes the arrays with changes to a file, below a group; None omits an array."""
 
     def write_file(changes=None, below="", arrays=arrays):
         with h5py.File(tmp_path / "weights.h5", "w") as file:
@@ -87,8 +87,8 @@ KERNEL, GAMMA = "Conv1/Conv1/kernel:0", "bn_Conv1/bn_Conv1/gamma:0"
         ({GAMMA: np.full(32, np.inf)}, "bn_Conv1/gamma must hold finite numbers"),
         ({GAMMA: np.full(32, 1e300)}, "bn_Conv1/gamma must hold finite numbers"),
         ({GAMMA: np.full(32, 1e38)}, "bn_Conv1/gamma must hold numbers from"),
-        ({GAMMA.replace("gamma", "moving_variance"): np.full(32, -1.0)}, "must hold variances from 0 on; got -1"),
-        ({GAMMA: np.zeros(32, complex)}, "bn_Conv1/gamma must be an array of numbers in this very file"),
+        ({GAMMA.replace("gamma", "moving_variance"): np.full(32, -1.0)}, "must hold variances >= 0; got -1"),
+        ({GAMMA: np.zeros(32, complex)}, "bn_Conv1/gamma must be a floating-point array stored in this file"),
         ({GAMMA: h5py.SoftLink("/bn_Conv1/bn_Conv1/beta:0")}, "1 missing ['bn_Conv1/gamma']"),
         ({GAMMA: h5py.ExternalLink("other.h5", "gamma")}, "1 missing ['bn_Conv1/gamma']"),
     ],
@@ -107,25 +107,27 @@ def test_numbers_that_stand_in_another_file_are_refused(tower, arrays, write, tm
     (tmp_path / "secret").write_bytes(b"\0" * 128)
     with h5py.File(path, "a") as file:
         file.create_dataset(GAMMA, (32,), "f4", external=[(str(tmp_path / "secret"), 0, 128)])
-    with pytest.raises(ModelFileError, match="bn_Conv1/gamma must be an array of numbers in this very file; it is not"):
+    with pytest.raises(
+        ModelFileError, match="bn_Conv1/gamma must be a floating-point array stored in this file; it is"
+    ):
         import_imagenet(tower, path)
 
 
 def test_what_is_no_file_of_weights_is_refused(tower, tmp_path):
     (tmp_path / "text.h5").write_text("weights")
     for name in ("gone.h5", "text.h5", ""):
-        with pytest.raises(ModelFileError, match="cannot be read as a file of weights: .* Check the path"):
+        with pytest.raises(ModelFileError, match="cannot be read as a weights file: .* Check the path"):
             import_imagenet(tower, tmp_path / name)
 
 
 def test_the_weights_file_of_keras_3_does_not_name_its_layers_and_is_refused(tower, tmp_path):
     reference((8, 8, 1), 2).save_weights(tmp_path / "a.weights.h5")
-    with pytest.raises(ModelFileError, match="It takes the .h5 files of keras.applications"):
+    with pytest.raises(ModelFileError, match="Use an .h5 file of keras.applications"):
         import_imagenet(tower, tmp_path / "a.weights.h5")
 
 
 def test_another_tower_is_refused():
     with pytest.raises(
-        ConfigError, match="ImageNet weights are for the towers mobilenet_v2, resnet50; got 'reference'"
+        ConfigError, match="tower must be one of mobilenet_v2, resnet50 for ImageNet weights; got 'reference'"
     ):
         import_imagenet(reference((8, 8, 1), 2), "weights.h5")

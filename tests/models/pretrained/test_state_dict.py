@@ -19,7 +19,7 @@ ARRAYS = {
 
 @pytest.fixture
 def npz(tmp_path):
-    """A file of ARRAYS, and what else is given."""
+    """A function that writes a file with ARRAYS and additional arrays."""
 
     def write(**more: np.ndarray):
         np.savez(tmp_path / "weights.npz", **ARRAYS, **more)
@@ -52,13 +52,13 @@ def test_a_safetensors(tmp_path):
     (tmp_path / "a.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0{}")
     assert read_state_dict(tmp_path / "a.safetensors") == {}
     (tmp_path / "b.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0[]")
-    assert "is not a file of weights that can be read: its header must be" in refusal(tmp_path / "b.safetensors")
+    assert "is not a valid weights file: its header must be" in refusal(tmp_path / "b.safetensors")
 
 
 @pytest.mark.parametrize("name", ["weights.bin", "weights", "weights.h5"])
 def test_another_ending_is_refused(tmp_path, name):
     (tmp_path / name).write_bytes(b"")
-    assert "weights are read from .safetensors, .npz, .pt, .pth" in refusal(tmp_path / name)
+    assert "weights must be a .safetensors, .npz, .pt, .pth file" in refusal(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["gone.npz", "gone.safetensors", "gone.pt"])
@@ -69,7 +69,7 @@ def test_what_is_not_there_is_refused(tmp_path, name):
 def test_what_is_too_large_is_refused(npz, monkeypatch):
     path = npz()
     monkeypatch.setattr(module, "MAX_BYTES", 100)
-    assert re.search(r"it has [\d,]+ bytes; at most 100 are read", refusal(path))
+    assert re.search(r"it must have at most 100 bytes; got [\d,]+", refusal(path))
 
 
 def test_what_expands_to_too_much_is_refused(tmp_path, monkeypatch):
@@ -77,7 +77,7 @@ def test_what_expands_to_too_much_is_refused(tmp_path, monkeypatch):
     np.savez_compressed(path, a=np.zeros(2**20, np.uint8))
     monkeypatch.setattr(module, "MAX_BYTES", 2**16)
     assert path.stat().st_size < 2**16
-    assert "it expands to 1,048,704 bytes" in refusal(path)
+    assert "it must expand to at most 65,536 bytes; got 1,048,704" in refusal(path)
 
 
 def test_objects_are_refused_and_not_unpickled(npz, tmp_path):
@@ -87,12 +87,12 @@ def test_objects_are_refused_and_not_unpickled(npz, tmp_path):
         def __reduce__(self):
             return marker.mkdir, ()
 
-    assert "has dtype object; expected numbers" in refusal(npz(a=np.array([Payload()], object)))
+    assert "must have a numeric dtype; got object" in refusal(npz(a=np.array([Payload()], object)))
     assert not marker.exists()
 
 
 def test_text_is_refused(npz):
-    assert "has dtype <U1; expected numbers" in refusal(npz(a=np.array(["a"])))
+    assert "must have a numeric dtype; got <U1" in refusal(npz(a=np.array(["a"])))
 
 
 def npy(shape: tuple, data: bytes = b"\0" * 4, magic: bytes = b"\x93NUMPY\x01\x00", spaces: int = 0) -> bytes:
@@ -103,13 +103,13 @@ def npy(shape: tuple, data: bytes = b"\0" * 4, magic: bytes = b"\x93NUMPY\x01\x0
 @pytest.mark.parametrize(
     ("content", "finding"),
     [
-        (npy((2**40,)), r"says it has shape \(1099511627776,\) and holds 4 bytes"),
-        (npy((2, 1)), r"says it has shape \(2, 1\) and holds 4 bytes"),
+        (npy((2**40,)), r"the bytes of its shape \(1099511627776,\); got 4 bytes"),
+        (npy((2, 1)), r"the bytes of its shape \(2, 1\); got 4 bytes"),
         (npy((-1, -1)), "damaged"),
         (npy((0, 2**80), b""), "damaged"),
         (npy((1,), magic=b"\x93NUMPY\x09\x00"), "damaged"),
-        (npy((10**4000,)), r"says it has shape \(10{58} and holds 4 bytes"),
-        (npy((1,), spaces=20_000), r": the archive is damaged, or not as np.savez writes one \(ValueError\)\. Copy"),
+        (npy((10**4000,)), r"the bytes of its shape \(10{58}; got 4 bytes"),
+        (npy((1,), spaces=20_000), r": the archive is damaged, or was not written by np.savez \(ValueError\)\. Copy"),
         (b"", "damaged"),
         (b"not an array", "damaged"),
     ],
@@ -170,7 +170,7 @@ class Tensor:
 
 @pytest.fixture
 def torch(tmp_path, monkeypatch):
-    """A PyTorch whose `load` gives `answer`, and a file for it."""
+    """A fake PyTorch whose `load` returns `answer`, and a file to load."""
     path = tmp_path / "weights.pt"
     path.write_bytes(b"only torch knows")
 
@@ -195,14 +195,14 @@ def test_a_pt_is_read_with_weights_only(torch):
 @pytest.mark.parametrize(
     ("answer", "finding"),
     [
-        (RuntimeError("<long and dangerous advice>"), "damage, or more than tensors, in it (RuntimeError)"),
-        ({"epoch": 3, "state_dict": {}}, "it must hold a state_dict alone"),
-        ([Tensor(np.zeros(2))], "it must hold a state_dict alone"),
-        ({"a": Tensor(np.array("advice"))}, "damage, or more than tensors, in it (ValueError)"),
-        ({"a": Tensor(np.zeros(2), "sparse_coo")}, "'a' has layout sparse_coo; expected torch.strided. Save it dense"),
+        (RuntimeError("<long and dangerous advice>"), "it is damaged, or contains more than tensors (RuntimeError)"),
+        ({"epoch": 3, "state_dict": {}}, "it must contain only a state_dict"),
+        ([Tensor(np.zeros(2))], "it must contain only a state_dict"),
+        ({"a": Tensor(np.array("advice"))}, "it is damaged, or contains more than tensors (ValueError)"),
+        ({"a": Tensor(np.zeros(2), "sparse_coo")}, "'a' must have the layout torch.strided; got sparse_coo. Save it"),
         (
             dict.fromkeys("abc", Tensor(np.broadcast_to(np.float32(0), 2**26))),
-            "its tensors need 805,306,368 bytes; at most 536,870,912 are read",
+            "its tensors must need at most 536,870,912 bytes; got 805,306,368",
         ),
     ],
 )
@@ -215,9 +215,9 @@ def test_a_pt_with_anything_else_is_refused(torch, answer, finding):
 @pytest.mark.parametrize("version", ["2.5.1", "1.13.1+cu117"])
 def test_a_pytorch_that_can_be_tricked_is_refused(torch, version):
     torch.__version__ = version
-    assert f"PyTorch {version} does not read such files safely; install 2.6 or newer" in refusal(torch.path)
+    assert f"PyTorch must be version 2.6 or newer to read the file safely; got {version}" in refusal(torch.path)
 
 
 def test_a_pt_without_pytorch_is_refused_with_a_way_out(torch, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
-    assert "PyTorch, which is not installed: install torch, or convert the file to .safetensors" in refusal(torch.path)
+    assert "PyTorch, which is not installed. Install torch, or convert the file to .safetensors" in refusal(torch.path)

@@ -10,13 +10,13 @@ def draw_images(size: tuple[int, int, int], count: int = 2) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def images():
-    """A function of (size, count) that draws images."""
+    """A function (size, count) that draws images."""
     return draw_images
 
 
 @pytest.fixture(scope="session")
 def check_embeddings():
-    """A function of (builder, size): the tower maps images to different embeddings, which every feature reaches."""
+    """A function (builder, size) that asserts that images get different embeddings, in every dimension."""
 
     def check(build, size: tuple[int, int, int]) -> None:
         model, rng = build(size, 5), np.random.default_rng(2)

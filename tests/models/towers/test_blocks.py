@@ -101,7 +101,7 @@ def test_the_shortcut_of_a_block_that_preserves_the_shape_is_its_input():
 
 
 def test_the_shortcut_of_a_strided_block_is_averaged_and_projected():
-    """Four pixels become their mean; at an odd edge, of those there are."""
+    """Each output pixel is the mean of up to four pixels, fewer at an odd edge."""
     model = without_residual(network((2, 3, 1), residual, 2, "block", strides=2), "block")
     model.get_layer("block_shortcut_conv").set_weights([np.array([1.0, -1.0]).reshape(1, 1, 1, 2)])
     pixels = np.array([[1, 2, 5], [3, 6, 9]], np.float32).reshape(1, 2, 3, 1)

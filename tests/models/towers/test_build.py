@@ -36,7 +36,7 @@ def test_a_custom_tower_is_returned_as_it_is():
 def test_what_is_no_tower_is_refused():
     with pytest.raises(ConfigError, match=r"tower must be one of small_cnn, .*, or a keras\.Model; got 'vgg'"):
         build_tower("vgg", (8, 8, 1), 4)
-    with pytest.raises(ConfigError, match=r"has a custom tower, .*; pass load_model\(path, tower=\.\.\.\)"):
+    with pytest.raises(ConfigError, match=r"for a custom tower, .*\. Use load_model\(path, tower=\.\.\.\)"):
         build_tower("custom", (8, 8, 1), 4)
     with pytest.raises(ConfigError, match=r"tower must be a keras\.Model"):
         build_tower(None, (8, 8, 1), 4)

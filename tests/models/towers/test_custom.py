@@ -34,7 +34,7 @@ def called():
 
 
 class WithLayers(keras.layers.Layer):
-    """Its `layers` are a number, not layers."""
+    """A layer whose attribute `layers` is a number."""
 
     def __init__(self, layers=3):
         super().__init__()
@@ -157,7 +157,7 @@ def test_without_weights_to_train_the_reason_says_which_it_is():
     with pytest.raises(ConfigError, match="must have trainable weights; all its layers are frozen"):
         check_trainable(frozen)
     image = keras.Input(SIZE)
-    with pytest.raises(ConfigError, match="the custom tower must have weights to train; it has none"):
+    with pytest.raises(ConfigError, match="the custom tower must have trainable weights; it has no weights"):
         check_trainable(keras.Model(image, keras.layers.Flatten()(image)))
 
 

@@ -22,7 +22,7 @@ VARIANCES = {
 
 @pytest.fixture(scope="module", params=FACTS, ids=lambda build: build.__name__)
 def built(request):
-    """A tower and its facts; its statistics are drawn, so that they are not 0 and 1."""
+    """A tower and its numbers; its moving statistics are random instead of 0 and 1."""
     keras.utils.set_random_seed(0)
     tower = request.param((32, 40, 3), DIMENSIONS)
     rng = np.random.default_rng(0)
@@ -40,7 +40,7 @@ def test_it_has_the_parameters_its_docstring_says(built):
     count = {"mobilenet_v2": mobilenet_v2_parameters, "resnet50": resnet50_parameters}[tower.name]
     assert count((32, 40, 3), DIMENSIONS) == tower.count_params()
     docstring = {"mobilenet_v2": mobilenet_v2, "resnet50": resnet50}[tower.name].__doc__
-    assert f"{features:,} averages: {parameters:,} parameters before that layer" in docstring
+    assert f"{features:,} pooled features: {parameters:,} parameters before that layer" in docstring
 
 
 def test_an_image_becomes_an_embedding(built):
@@ -70,7 +70,7 @@ def test_statistics_follow_in_short_runs_too(built):
 
 
 def test_the_order_of_its_weights_in_a_model_file_is_the_same_on_every_stack(built):
-    """A file numbers the layers; Keras chooses the order of parallel branches."""
+    """The names in a model file number the layers, and Keras chooses the order of parallel branches."""
     tower, (_, _, count, digest) = built
     names = [layer.name for layer in tower.layers if layer.weights]
     assert len(names) == count
@@ -81,5 +81,5 @@ def test_the_order_of_its_weights_in_a_model_file_is_the_same_on_every_stack(bui
 def test_images_too_small_or_gray_are_refused(build):
     with pytest.raises(ConfigError, match=f"tower {build.__name__} needs images of at least 32x32 pixels; got 31x40"):
         build((31, 40, 3), 2)
-    with pytest.raises(ConfigError, match=f"tower {build.__name__} needs color images, of 3 channels; got 1"):
+    with pytest.raises(ConfigError, match=f"tower {build.__name__} needs color images with 3 channels; got 1"):
         build((32, 32, 1), 2)

@@ -28,7 +28,7 @@ def tower() -> keras.Model:
 
 @pytest.fixture(scope="module")
 def outputs(tower):
-    """Outputs of the layers for three images, by the name of the layer."""
+    """Outputs of the layers for three images, by layer name."""
     pixels = np.random.default_rng(1).random((3, MIN_SIZE, MIN_SIZE, 3), np.float32)
     by_name = keras.Model(tower.input, {layer.name: layer.output for layer in tower.layers[1:]})(pixels, training=False)
     return {"image": pixels} | {name: np.asarray(output) for name, output in by_name.items()}
@@ -109,7 +109,7 @@ def test_the_embedding_is_the_projected_and_normalized_mean(tower, outputs):
 
 
 def test_the_order_of_its_weights_in_a_model_file_is_the_same_on_every_stack(tower):
-    """A file numbers the layers; Keras chooses the order of parallel branches."""
+    """The names in a model file number the layers, and Keras chooses the order of parallel branches."""
     names = [layer.name for layer in tower.layers if layer.weights]
     assert len(names) == 245
     assert hashlib.sha256("\n".join(names).encode()).hexdigest().startswith("c50e1687fcaa62ac")

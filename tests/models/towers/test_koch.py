@@ -16,7 +16,7 @@ def test_the_published_network_has_the_parameters_of_its_layers():
 
 
 def test_the_published_network_may_be_built(monkeypatch):
-    """All but the last layer, which would take 160 MiB."""
+    """All layers except the last, which would take 160 MiB."""
     assert TOWERS["koch"].embedding_dim == 4_096
     monkeypatch.setattr(module, "embedding", lambda x, *_, **__: x)
     assert koch((105, 105, 1), 4_096).output_shape == (None, 9_216)

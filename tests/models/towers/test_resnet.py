@@ -9,7 +9,7 @@ from siamese_tf.models.towers.resnet import resnet, resnet_parameters
 
 
 def test_it_has_the_parameters_its_docstring_says():
-    stated = int(re.search(r"([\d,]+) parameters at 128 dimensions", resnet.__doc__)[1].replace(",", ""))
+    stated = int(re.search(r"([\d,]+) parameters for 128 dimensions", resnet.__doc__)[1].replace(",", ""))
     assert resnet((28, 28, 1), 128).count_params() == pytest.approx(stated, rel=0.01)
 
 
