@@ -158,11 +158,14 @@ REFUSED = [
     ("pairs generate --dataset run --out new", ["run: there is no train-images-idx3-ubyte", "or name another folder"]),
     ("pairs generate --dataset mnist --data-dir run --out new", ["run holds no mnist", "name the folder"]),
     ("pairs generate --dataset file --out new", ["'file' is a file", "name its folder"]),
-    ("pairs generate --dataset digits --out new --train-pairs 999999999", ["train part", "Ask for 2 to 115369"]),
-    ("pairs generate --dataset digits --out new --validation-pairs 0", ["validation part: 0 pairs", "Ask for 2 to"]),
-    ("pairs generate --dataset digits --out new --test-pairs -1", ["test part: -1 pairs", "Ask for 2 to"]),
+    ("pairs generate --dataset digits --out new --train-pairs 999999999", ["train split", "must be from 2 to 115369"]),
+    (
+        "pairs generate --dataset digits --out new --validation-pairs 0",
+        ["validation split: ", "from 2 to", "got 0 for"],
+    ),
+    ("pairs generate --dataset digits --out new --test-pairs -1", ["test split: ", "from 2 to", "got -1 for"]),
     ("pairs generate --dataset digits --out new --split person", ["'person'", "'image' or 'class'"]),
-    ("pairs generate --dataset digits --out new --seed -1", ["seed is -1", "0 or more"]),
+    ("pairs generate --dataset digits --out new --seed -1", ["seed must be 0 or more; got -1"]),
     ("pairs generate --dataset digits --out file", ["file: File exists", "It is a file", "name another"]),
     # the settings of train
     (f"{TINY} --objective foo", ["objective", "bce, mse, contrastive, triplet", "'foo'"]),

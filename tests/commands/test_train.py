@@ -338,8 +338,8 @@ def test_folds_are_trained_with_the_settings_of_the_line(run, folded, tmp_path):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("--dataset people --folds 2", "folds is 2; expected a whole number from 3 on"),
-        ("--dataset people --folds 4", "there are 7 people for 4 folds"),
+        ("--dataset people --folds 2", "folds must be a whole number of 3 or more; got 2"),
+        ("--dataset people --folds 4", "4 folds must have at least 2 people each; got 7 people"),
         ("--dataset people --folds 3 --one-vs-rest p0", "got one_vs_rest. Leave out that, or folds"),
         ("--pairs own.csv --folds 3", "got pairs. Leave out that, or folds"),
         ("--dataset people --image-size 8x", "image size '8x'; expected HEIGHTxWIDTH, as in 112x92"),

@@ -49,7 +49,7 @@ def _pairs_of_part(
     try:
         img1, img2, similarity = make_pairs(labels, count, seed)
     except DatasetError as error:
-        raise DatasetError(f"{source.name}, {part} part: {error}") from error
+        raise DatasetError(f"{source.name}, {part} split: {error}") from error
     return positions[img1], positions[img2], similarity
 
 

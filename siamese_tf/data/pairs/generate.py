@@ -120,7 +120,7 @@ def pairs_of_split(source: Source, split: ImageSplit, mode: str, seed: int) -> l
 def _seeds(seed: int) -> tuple[np.random.SeedSequence, list[np.random.SeedSequence]]:
     """Returns the seed of the split, and those of the pairs of each split."""
     if seed < 0:
-        raise ConfigError(f"seed is {seed}; expected 0 or more.")
+        raise ConfigError(f"seed must be 0 or more; got {seed}.")
     split_seed, *pair_seeds = np.random.SeedSequence(seed).spawn(1 + len(PARTS))
     return split_seed, pair_seeds
 

@@ -377,8 +377,7 @@ def test_what_is_left_out_and_what_is_little_is_said(people, place):
     Image.fromarray(np.zeros((6, 5), np.uint8)).save(people / "a" / "deep" / "1.png")
     expected = (
         "image files that are not directly in the folder of a class are not used: 1 (a/deep/1.png)",
-        "validation has 12 pairs to choose the threshold by, and with fewer than 20 that is a matter of luck; add"
-        " images",
+        "validation has 12 pairs; a threshold chosen on fewer than 20 is unreliable; add images",
     )
     for opened in (load_pairs(str(people)), load_pairs(str(people))):
         assert opened.warning_lines() == expected
