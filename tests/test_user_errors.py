@@ -132,7 +132,7 @@ REFUSED = [
     ("score model.keras --pairs semicolons.csv", ["semicolons.csv", "not by semicolons"]),
     ("score model.keras --pairs no_columns.csv", ["no_columns.csv", "img1,img2", "'left,right'", "Correct it"]),
     ("score model.keras --pairs bad_similarity.csv", ["line 2", "1 (same), 0 (different)", "'maybe'", "Correct it"]),
-    ("score model.keras --pairs latin.csv", ["latin.csv", "not a UTF-8 text", "Save it as one"]),
+    ("score model.keras --pairs latin.csv", ["latin.csv", "must be UTF-8 text", "Save it as UTF-8"]),
     ("score model.keras --pairs good.csv --quiet --out file/x.csv", ["file", "It is a file", "name another folder"]),
     ("score model.keras --pairs good.csv --quiet --out run", ["run: Is a directory", "Check the path"]),
     # the pairs of evaluate
@@ -152,7 +152,7 @@ REFUSED = [
     ("pairs check cut.npz", ["cut.npz", "cannot be read as a pair file", "make or copy it again"]),
     ("pairs check text.npz", ["text.npz", "cannot be read as a pair file"]),
     ("pairs check no_similarity.npz", ["no_similarity.npz", "no array 'similarity'", "images, img1, img2, similarity"]),
-    ("pairs check no_labels.npz beyond.npz", ["beyond.npz", "img2 goes from 21 to 40", "expected 0 to 39"]),
+    ("pairs check no_labels.npz beyond.npz", ["beyond.npz", "img2 must be in 0 to 39", "got 21 to 40"]),
     ("pairs generate --dataset fashion --out new", ["'fashion'", "expected one of", "did you mean fashion-mnist?"]),
     ("pairs generate --dataset ./none --out new", ["'./none'", "no such folder", "check the path"]),
     ("pairs generate --dataset run --out new", ["run: there is no train-images-idx3-ubyte", "or name another folder"]),
@@ -224,7 +224,7 @@ REFUSED = [
     (f"{TINY} --pairs no_labels.npz", ["no_labels.npz has no labels", "--pairs-per-step listed"]),
     (f"{TINY} --pairs train_only.npz", ["train_only.npz", "must have validation pairs (split 1)"]),
     (f"{TINY} --pairs no_labels.npz --test-pairs none.npz", ["none.npz", "No such file"]),
-    (f"{TINY} --pairs no_labels.npz --test-pairs small.npz", ["small.npz has no test rows"]),
+    (f"{TINY} --pairs no_labels.npz --test-pairs small.npz", ["small.npz must have test pairs"]),
     (f"{TINY} --pairs small.npz --pairs-per-step listed --workdir built", ["reference", "at least 6x6", "got 4x4"]),
     (f"{TINY} --pairs no_labels.npz --pairs-per-step listed --workdir file", ["file", "It is a file", "name another"]),
     (

@@ -306,7 +306,7 @@ def test_two_classes_are_split_by_image_and_it_is_said(people, tmp_path):
         for k in range(3, 20):
             Image.fromarray(rng.integers(0, 256, (6, 5), np.uint8)).save(people / f"p{person}" / f"{k}.png")
     made = generate_pair_files(str(people), out=tmp_path / "out")
-    assert made.note.endswith("; split by image, for by class there are too few")
+    assert made.note.endswith("; split by image, too few classes for a split by class")
     assert load_pair_file(made.test_path).manifest["split"] == "image"
     with pytest.raises(DatasetError, match="people must have at least 6 classes .*; got 2 classes"):
         generate_pair_files(str(people), out=tmp_path / "other", split="class")
@@ -327,7 +327,7 @@ def test_where_a_file_would_be_too_large_nothing_is_written(people, tmp_path, mo
             check_size(arrays, name)
 
     monkeypatch.setattr(generate, "check_size", most_bytes_of_one)
-    with pytest.raises(PairFileError, match=f"people/{large} would hold .* bytes; at most 1,000 are read again"):
+    with pytest.raises(PairFileError, match=f"people/{large} must be at most 1,000 bytes to be loaded; got "):
         generate_pair_files(str(people), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -375,7 +375,7 @@ def test_warnings_of_the_folder_and_of_the_parts(people, tmp_path):
 
 def test_a_folder_of_images_does_not_replace_a_known_data_set(people, tmp_path):
     folder = people.rename(people.with_name("mnist"))
-    with pytest.raises(DatasetError, match="named like the data set mnist, whose pairs are in .*; rename the folder"):
+    with pytest.raises(DatasetError, match="must differ from the known data sets, .*; got mnist. Rename the folder"):
         generate_pair_files(str(folder), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
