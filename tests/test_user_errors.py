@@ -122,14 +122,14 @@ REFUSED = [
     ("score model.keras --pairs good.csv --json", ["--json two images", "Remove"]),
     # the CSV of score
     ("score model.keras --pairs none.csv", ["none.csv", "No such file", "Check the path"]),
-    ("score model.keras --pairs empty.csv", ["empty.csv", "img1,img2", "it is ''", "Correct it"]),
+    ("score model.keras --pairs empty.csv", ["empty.csv", "img1,img2", "got ''", "Correct it"]),
     ("score model.keras --pairs no_pairs.csv", ["no_pairs.csv", "at least one pair", "Add lines"]),
     (
         "score model.keras --pairs twice.csv",
         ["twice.csv", "each once", "'img1,img2,similarity,img1'", "Name img1 once"],
     ),
     ("pairs check twice.csv", ["twice.csv", "each once", "'img1,img2,similarity,img1'", "Name img1 once"]),
-    ("score model.keras --pairs semicolons.csv", ["semicolons.csv", "not by semicolons"]),
+    ("score model.keras --pairs semicolons.csv", ["semicolons.csv", "not semicolons"]),
     ("score model.keras --pairs no_columns.csv", ["no_columns.csv", "img1,img2", "'left,right'", "Correct it"]),
     ("score model.keras --pairs bad_similarity.csv", ["line 2", "1 (same), 0 (different)", "'maybe'", "Correct it"]),
     ("score model.keras --pairs latin.csv", ["latin.csv", "must be UTF-8 text", "Save it as UTF-8"]),
@@ -140,7 +140,7 @@ REFUSED = [
     ("evaluate model.keras --pairs no_labels.npz --dataset digits", ["--pairs FILE or --dataset NAME", "got both"]),
     ("evaluate none.keras --dataset digits", ["none.keras", "No such file", "Check the path"]),
     ("evaluate model.keras --pairs none.npz", ["none.npz", "No such file", "Make pair files"]),
-    ("evaluate model.keras --pairs cut.npz", ["cut.npz", "cannot be read as a pair file", "make or copy it again"]),
+    ("evaluate model.keras --pairs cut.npz", ["cut.npz", "cannot be read as a pair file", "generate or copy it again"]),
     ("evaluate model.keras --pairs small.npz", ["(8, 8, 1)", "small.npz", "(4, 4, 1)", "Generate pairs from"]),
     ("evaluate model.keras --dataset digts", ["'digts'", "fashion-mnist", "did you mean digits?"]),
     (
@@ -149,7 +149,7 @@ REFUSED = [
     ),
     # pairs check and pairs generate
     ("pairs check none.npz", ["none.npz", "No such file", "Make pair files"]),
-    ("pairs check cut.npz", ["cut.npz", "cannot be read as a pair file", "make or copy it again"]),
+    ("pairs check cut.npz", ["cut.npz", "cannot be read as a pair file", "generate or copy it again"]),
     ("pairs check text.npz", ["text.npz", "cannot be read as a pair file"]),
     ("pairs check no_similarity.npz", ["no_similarity.npz", "no array 'similarity'", "images, img1, img2, similarity"]),
     ("pairs check no_labels.npz beyond.npz", ["beyond.npz", "img2 must be in 0 to 39", "got 21 to 40"]),

@@ -346,7 +346,10 @@ def test_folds_are_trained_with_the_settings_of_the_line(run, folded, tmp_path):
         ("--dataset people --color sepia", "color is 'sepia'; expected grey or rgb"),
         ("--dataset people --resize fit", "resize is 'fit'; expected pad, crop or stretch"),
         ("--dataset digits --image-size 9", "and digits is neither. Leave them out"),
-        ("--images people", "images people: that is for a list in the format of LFW's pairs.txt"),
+        (
+            "--images people",
+            "images must be omitted unless a list in the format of LFW's pairs.txt is given; got people",
+        ),
         ("--pairs people/none.csv", "cannot read the pairs people/none.csv: No such file"),
     ],
 )

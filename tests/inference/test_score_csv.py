@@ -326,13 +326,13 @@ def test_names_with_anything_in_them_come_out_as_they_went_in(model, drawn, pair
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", ["must name the columns img1,img2", "it is ''"]),
-        (b"a,b\n1,2\n", ["must name the columns img1,img2", "it is 'a,b'", "Correct it"]),
-        (b"img1\n0.png\n", ["must name the columns", "it is 'img1'"]),
-        (b"img1;img2\n0.png;1.png\n", ["with commas", "it is 'img1;img2'"]),
-        (b"img1, img2\n0.png,1.png\n", ["without spaces", "it is 'img1, img2'"]),
-        (b"0.png,1.png\n0.png,1.png\n", ["must name the columns", "it is '0.png,1.png'"]),
-        (b"img1,img2,img1\n0.png,1.png,2.png\n", ["each once", "it is 'img1,img2,img1'", "Name img1 once"]),
+        (b"", ["must name the columns img1,img2", "got ''"]),
+        (b"a,b\n1,2\n", ["must name the columns img1,img2", "got 'a,b'", "Correct it"]),
+        (b"img1\n0.png\n", ["must name the columns", "got 'img1'"]),
+        (b"img1;img2\n0.png;1.png\n", ["separated by commas", "got 'img1;img2'"]),
+        (b"img1, img2\n0.png,1.png\n", ["without spaces", "got 'img1, img2'"]),
+        (b"0.png,1.png\n0.png,1.png\n", ["must name the columns", "got '0.png,1.png'"]),
+        (b"img1,img2,img1\n0.png,1.png,2.png\n", ["each once", "got 'img1,img2,img1'", "Name img1 once"]),
         (
             b"img1,img2,same\n0.png,1.png,1\n",
             ["must not have the columns probability, same, error", "got same", "Rename same"],
@@ -372,7 +372,7 @@ def test_a_csv_that_cannot_be_opened_is_refused(model, tmp_path, name, words):
     [
         ("img1,img2,similarity,img2", "Name img2 once"),
         ("img1,img2,similarity,split,similarity", "Name similarity once"),
-        ("img1;img2;similarity", "not by semicolons"),
+        ("img1;img2;similarity", "not semicolons"),
         ("img1, img2, similarity", "without spaces"),
         ("IMG1,IMG2,similarity", "lower case"),
     ],

@@ -146,7 +146,11 @@ def test_of_three_folds_one_is_trained_on(people):
         ({"dataset": "people", "color": "sepia"}, ConfigError, "color is 'sepia'; expected grey or rgb"),
         ({"dataset": "people", "resize": "fit"}, ConfigError, "resize is 'fit'; expected pad, crop or stretch"),
         ({"dataset": "digits", "image_size": "9"}, ConfigError, "and digits is neither. Leave them out"),
-        ({"dataset": "digits", "images": "people"}, ConfigError, "images people: .*as the dataset"),
+        (
+            {"dataset": "digits", "images": "people"},
+            ConfigError,
+            "images must be omitted .*; got people.*as the dataset",
+        ),
         ({"pairs": "pairs.txt"}, PairFileError, r"12 of its 12 images .*must be at NAME/.* in \.;"),
         ({"pairs": "pairs.txt", "images": "none"}, PairFileError, "must be at NAME/.* in none; .* with --images"),
     ],
