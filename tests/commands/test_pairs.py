@@ -30,7 +30,7 @@ def test_generate_and_check(run, tmp_path):
 def test_warnings_go_to_standard_error(run, drawn_people, tmp_path):
     made = run(f"pairs generate --dataset {drawn_people / 'people'} --out {tmp_path} --validation-pairs 4")
     assert made.code == 0
-    assert made.err.startswith("warning: validation has 4 pairs to choose the threshold by")
+    assert made.err.startswith("warning: validation has 4 pairs; a threshold chosen on fewer than 20 is unreliable")
     assert "validation has" not in made.out
 
 

@@ -285,7 +285,7 @@ def test_folds_in_the_form_of_lfw_are_trained_on(of_people, run, monkeypatch, tm
     assert refused.err.startswith(
         "error: folds.txt: 24 of its 24 images cannot be read (p0/p0_0001: must be an image file"
     )
-    assert "name another folder with --images" in refused.err
+    assert "give another folder with --images" in refused.err
     done = run(f"{line} --images people")
     assert (done.code, done.out, done.err) == (0, "", "")
     record = json.loads((tmp_path / "record.json").read_text())
@@ -340,15 +340,18 @@ def test_folds_are_trained_with_the_settings_of_the_line(run, folded, tmp_path):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("--dataset people --folds 2", "folds is 2; expected a whole number from 3 on"),
-        ("--dataset people --folds 4", "there are 7 people for 4 folds"),
+        ("--dataset people --folds 2", "folds must be a whole number of 3 or more; got 2"),
+        ("--dataset people --folds 4", "4 folds must have at least 2 people each; got 7 people"),
         ("--dataset people --folds 3 --one-vs-rest p0", "got one_vs_rest. Leave out that, or folds"),
         ("--pairs own.csv --folds 3", "got pairs. Leave out that, or folds"),
         ("--dataset people --image-size 8x", "image size must be HEIGHTxWIDTH, as in 112x92"),
         ("--dataset people --color sepia", "color must be grey or rgb; got 'sepia'"),
         ("--dataset people --resize fit", "resize must be pad, crop or stretch; got 'fit'"),
         ("--dataset digits --image-size 9", "got digits. Omit these settings"),
-        ("--images people", "images people: that is for a list in the format of LFW's pairs.txt"),
+        (
+            "--images people",
+            "images must be omitted unless a list in the format of LFW's pairs.txt is given; got people",
+        ),
         ("--pairs people/none.csv", "cannot read the pairs people/none.csv: No such file"),
     ],
 )

@@ -190,9 +190,9 @@ def test_no_reference_is_refused(train_test, references):
 
 
 def test_labels_are_needed(train_test):
-    with pytest.raises(PairFileError, match="there are no labels"):
+    with pytest.raises(PairFileError, match="must have labels"):
         evaluate_membership(Brightness(), replace(train_test, train=replace(train_test.train, labels=None)), 1)
-    with pytest.raises(PairFileError, match="there are no labels"):
+    with pytest.raises(PairFileError, match="must have labels"):
         evaluate_membership(Brightness(), replace(train_test, test=replace(train_test.test, labels=None)), 1)
 
 

@@ -247,8 +247,8 @@ def test_who_has_no_picture_of_their_own_is_not_counted(trained, tmp_path):
         ({"test_pairs": "a.npz", "images": "b"}, 3, ConfigError, "got test_pairs, images. Leave out those, or folds"),
         ({"one_vs_rest": "p0"}, 3, ConfigError, "got one_vs_rest"),
         ({"image_size": "big"}, 3, ConfigError, "image size must be HEIGHTxWIDTH"),
-        ({}, 2, ConfigError, "folds is 2; expected a whole number from 3 on"),
-        ({}, 4, DatasetError, "there are 7 people for 4 folds, and each fold tests 2 or more. Ask for fewer folds"),
+        ({}, 2, ConfigError, "folds must be a whole number of 3 or more; got 2"),
+        ({}, 4, DatasetError, "4 folds must have at least 2 people each; got 7 people. Use fewer folds"),
     ],
 )
 def test_what_has_no_folds_is_refused_and_an_earlier_report_stays(people, trained, settings, count, error, message):

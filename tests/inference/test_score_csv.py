@@ -261,7 +261,7 @@ def test_a_line_with_too_many_fields_is_reported_and_shifts_nothing(model, drawn
         "similarity": "c",
         "probability": "",
         "same": "",
-        "error": "the line has 5 fields and the header 3; put paths that hold commas in double quotes",
+        "error": "the line has 5 fields and the header 3; put paths with commas in double quotes",
     }
     for one in set(range(5)) - {bad}:
         assert (rows[one]["img1"], rows[one]["error"]) == (f"{one}.png", "")
@@ -326,13 +326,13 @@ def test_names_with_anything_in_them_come_out_as_they_went_in(model, drawn, pair
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", ["must name the columns img1,img2", "it is ''"]),
-        (b"a,b\n1,2\n", ["must name the columns img1,img2", "it is 'a,b'", "Correct it"]),
-        (b"img1\n0.png\n", ["must name the columns", "it is 'img1'"]),
-        (b"img1;img2\n0.png;1.png\n", ["with commas", "it is 'img1;img2'"]),
-        (b"img1, img2\n0.png,1.png\n", ["without spaces", "it is 'img1, img2'"]),
-        (b"0.png,1.png\n0.png,1.png\n", ["must name the columns", "it is '0.png,1.png'"]),
-        (b"img1,img2,img1\n0.png,1.png,2.png\n", ["each once", "it is 'img1,img2,img1'", "Name img1 once"]),
+        (b"", ["must name the columns img1,img2", "got ''"]),
+        (b"a,b\n1,2\n", ["must name the columns img1,img2", "got 'a,b'", "Correct it"]),
+        (b"img1\n0.png\n", ["must name the columns", "got 'img1'"]),
+        (b"img1;img2\n0.png;1.png\n", ["separated by commas", "got 'img1;img2'"]),
+        (b"img1, img2\n0.png,1.png\n", ["without spaces", "got 'img1, img2'"]),
+        (b"0.png,1.png\n0.png,1.png\n", ["must name the columns", "got '0.png,1.png'"]),
+        (b"img1,img2,img1\n0.png,1.png,2.png\n", ["each once", "got 'img1,img2,img1'", "Name img1 once"]),
         (
             b"img1,img2,same\n0.png,1.png,1\n",
             ["must not have the columns probability, same, error", "got same", "Rename same"],
@@ -342,9 +342,9 @@ def test_names_with_anything_in_them_come_out_as_they_went_in(model, drawn, pair
         (b"img1,img2\n", ["at least one pair below its header", "Add lines"]),
         (b"img1,img2,similarity\n0.png,1.png,1\n0.png,1.png,2\n", ["line 3", "1 (same), 0 (different)", "got '2'"]),
         (b"img1,img2,similarity\n0.png,1.png,yes\n", ["line 2", "got 'yes'", "Correct it"]),
-        ("img1,img2\nä.png,1.png\n".encode("latin-1"), ["is not a UTF-8 text", "Save it as one"]),
-        ("img1,img2\n0.png,1.png\n".encode("utf-16"), ["is not a UTF-8 text", "Save it as one"]),
-        (b'img1,img2\n"0.png,1.png\n', ["is not a CSV file", "unexpected end of data"]),
+        ("img1,img2\nä.png,1.png\n".encode("latin-1"), ["must be UTF-8 text", "Save it as UTF-8"]),
+        ("img1,img2\n0.png,1.png\n".encode("utf-16"), ["must be UTF-8 text", "Save it as UTF-8"]),
+        (b'img1,img2\n"0.png,1.png\n', ["must be a CSV file", "unexpected end of data"]),
     ],
 )
 def test_what_is_no_list_of_pairs_is_refused_before_any_image_is_read(model, pairs_csv, monkeypatch, content, words):
@@ -372,7 +372,7 @@ def test_a_csv_that_cannot_be_opened_is_refused(model, tmp_path, name, words):
     [
         ("img1,img2,similarity,img2", "Name img2 once"),
         ("img1,img2,similarity,split,similarity", "Name similarity once"),
-        ("img1;img2;similarity", "not by semicolons"),
+        ("img1;img2;similarity", "not semicolons"),
         ("img1, img2, similarity", "without spaces"),
         ("IMG1,IMG2,similarity", "lower case"),
     ],

@@ -264,10 +264,10 @@ def test_the_implementation_of_the_loss_is_resolved(quarters, run_of, monkeypatc
 @pytest.mark.parametrize("mining", MINING)
 def test_more_classes_than_there_are_are_refused(quarters, run_of, mining):
     config = replace(TRIPLETS, mining=mining, classes_per_batch=5)
-    with pytest.raises(ConfigError, match="batches of 5 classes asked, and there are 4. Set classes_per_batch to 4"):
+    with pytest.raises(ConfigError, match="classes_per_batch must be at most 4, .*; got 5. Lower it"):
         resolve_config(config, run_of(quarters), None)
     config = replace(config, classes_per_batch=3, one_vs_rest="south-east")
-    with pytest.raises(ConfigError, match="batches of 3 classes asked, and there are 2"):
+    with pytest.raises(ConfigError, match="classes_per_batch must be at most 2, the number of classes; got 3"):
         resolve_config(config, run_of(quarters, config), None)
 
 

@@ -146,9 +146,13 @@ def test_of_three_folds_one_is_trained_on(people):
         ({"dataset": "people", "color": "sepia"}, ConfigError, "color must be grey or rgb; got 'sepia'"),
         ({"dataset": "people", "resize": "fit"}, ConfigError, "resize must be pad, crop or stretch; got 'fit'"),
         ({"dataset": "digits", "image_size": "9"}, ConfigError, "got digits. Omit these settings"),
-        ({"dataset": "digits", "images": "people"}, ConfigError, "images people: .*as the dataset"),
-        ({"pairs": "pairs.txt"}, PairFileError, r"12 of its 12 images .*expected in \., as NAME"),
-        ({"pairs": "pairs.txt", "images": "none"}, PairFileError, "expected in none, as NAME/.* with --images"),
+        (
+            {"dataset": "digits", "images": "people"},
+            ConfigError,
+            "images must be omitted .*; got people.*as the dataset",
+        ),
+        ({"pairs": "pairs.txt"}, PairFileError, r"12 of its 12 images .*must be at NAME/.* in \.;"),
+        ({"pairs": "pairs.txt", "images": "none"}, PairFileError, "must be at NAME/.* in none; .* with --images"),
     ],
 )
 def test_image_files_that_cannot_be_loaded_are_an_error(people, settings, error, message):
@@ -157,8 +161,8 @@ def test_image_files_that_cannot_be_loaded_are_an_error(people, settings, error,
 
 
 def test_an_unknown_class_or_missing_labels_are_an_error(quarters, path, tmp_path):
-    with pytest.raises(ConfigError, match="there is no class 'up'; expected one of north-west, .*south-east"):
+    with pytest.raises(ConfigError, match="the class must be one of north-west, .*south-east.*; got 'up'"):
         load_run_data(TrainConfig(pairs=str(path), one_vs_rest="up"))
     save_pair_file(tmp_path / "bare.npz", replace(quarters, labels=None))
-    with pytest.raises(PairFileError, match="there are no labels"):
+    with pytest.raises(PairFileError, match="must have labels"):
         load_run_data(TrainConfig(pairs=str(tmp_path / "bare.npz"), one_vs_rest="2"))

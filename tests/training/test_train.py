@@ -692,7 +692,7 @@ def test_resuming_triplets_with_other_settings_is_refused(runs, change, words):
 
 def test_more_classes_than_there_are_are_refused_before_anything_is_written(runs, tmp_path):
     config = replace(runs["semi-hard"][0], classes_per_batch=11)
-    with pytest.raises(ConfigError, match="batches of 11 classes asked, and there are 10"):
+    with pytest.raises(ConfigError, match="classes_per_batch must be at most 10, the number of classes; got 11"):
         train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

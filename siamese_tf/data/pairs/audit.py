@@ -13,13 +13,13 @@ from siamese_tf.data.pairs.pair_file import PARTS, PairDataset
 
 @dataclass(frozen=True)
 class PartAudit:
-    """Numbers of one split: training, validation or test.
+    """Counts for one split: training, validation or test.
 
     Attributes:
-        images: how many different images its pairs use.
-        pairs, similar: how many pairs, and how many of them have similarity 1.
-        similar_per_class: smallest and largest number of similar pairs of a class; None without labels.
-        dissimilar_per_class: smallest and largest number of dissimilar pairs of a class; None without labels.
+        images: number of distinct images in its pairs.
+        pairs, similar: number of pairs, and of those with similarity 1.
+        similar_per_class: smallest and largest number of similar pairs per class; None without labels.
+        dissimilar_per_class: smallest and largest number of dissimilar pairs per class; None without labels.
     """
 
     images: int
@@ -31,16 +31,17 @@ class PartAudit:
 
 @dataclass(frozen=True)
 class Audit:
-    """Result of `audit_pairs`. Images are compared by content, never by position.
+    """Result of `audit_pairs`. Images are compared by content, not by position.
 
     Attributes:
-        parts: by name of the part, those that have pairs.
-        overlap: for each two parts with pairs, "train-test" for example, the number of images in both.
-        duplicate_pairs: pairs that occur again, in either order, in the same part or another.
-        self_pairs: pairs of an image with an image of the same content.
-        contradictions: pairs whose similarity contradicts the labels, and pairs listed with both similarities.
-        shared_between_files: images in more than one of the files. Not a leak where the part is the same, but a file
-            that does not say its split counts as training, and then only this number tells of a leak.
+        parts: audit of each split that has pairs, by split name.
+        overlap: number of images in both of two splits that have pairs; the keys are like "train-test".
+        duplicate_pairs: number of repeated pairs, in either order, within a split or across splits.
+        self_pairs: number of pairs of two images with equal content.
+        contradictions: number of pairs whose similarity contradicts the labels, plus pairs listed with both
+            similarities.
+        shared_between_files: number of images in more than one file. This is no leak if the split is the same; but a
+            file without `split` counts as training, and then only this number reveals a leak.
     """
 
     parts: dict[str, PartAudit]
@@ -52,15 +53,15 @@ class Audit:
 
     @property
     def leaks(self) -> int:
-        """Number of overlapping images, duplicate pairs and self-pairs, each of which inflates a measured accuracy."""
+        """Number of overlapping images, duplicate pairs and self-pairs, which all inflate a measured accuracy."""
         return sum(self.overlap.values()) + self.duplicate_pairs + self.self_pairs
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns plain JSON values, for manifest and record."""
+        """Returns the audit as plain JSON values, for the manifest and the record."""
         return {**asdict(self), "leaks": self.leaks}
 
     def lines(self) -> list[str]:
-        """Returns a table and the verdict, for people."""
+        """Returns a table and the verdict as lines of text."""
         image_format = "{:<12}{:>9}{:>10}{:>10}{:>20}{:>22}".format
         table = [image_format("part", "images", "pairs", "similar", "similar per class", "dissimilar per class")]
         for name, part in self.parts.items():
@@ -79,10 +80,10 @@ class Audit:
 
 
 def audit_pairs(files: Sequence[PairDataset]) -> Audit:
-    """Audits the pair files of one data set together: the training file and the test file, for example.
+    """Audits the pair files of a data set together, for example the training file and the test file.
 
     Args:
-        files: at least one; where several have labels, equal labels mean equal classes.
+        files: pair data sets, at least one. Equal labels mean equal classes across files.
     """
     ids = content_ids(*(file.images for file in files))
     img1 = np.concatenate([own[file.img1] for own, file in zip(ids, files, strict=True)])
@@ -91,7 +92,7 @@ def audit_pairs(files: Sequence[PairDataset]) -> Audit:
     images = int(max(img1.max(), img2.max())) + 1
     used = {part: _used(img1[split == part], img2[split == part], images) for part in np.unique(split).tolist()}
     overlap = {f"{PARTS[one]}-{PARTS[two]}": int((used[one] & used[two]).sum()) for one, two in combinations(used, 2)}
-    pair = np.minimum(img1, img2) * images + np.maximum(img1, img2)  # one number a pair
+    pair = np.minimum(img1, img2) * images + np.maximum(img1, img2)  # one number per pair, independent of the order
     answer = 2 * pair + np.concatenate([file.similarity for file in files])
     distinct = _distinct(pair)
     return Audit(
@@ -105,14 +106,14 @@ def audit_pairs(files: Sequence[PairDataset]) -> Audit:
 
 
 def _used(img1: np.ndarray, img2: np.ndarray, images: int) -> np.ndarray:
-    """Returns an (images,) bool mask of the images that are in a pair."""
+    """Returns the mask of the images that are in a pair, (images,) bool."""
     used = np.zeros(images, bool)
     used[img1] = used[img2] = True
     return used
 
 
 def _distinct(values: np.ndarray) -> int:
-    """Counts distinct values; by sorting, since `np.unique` of NumPy 2.3 is many times slower for integers."""
+    """Returns the number of distinct values; sorting integers is many times faster than `np.unique` of NumPy 2.3."""
     ordered = np.sort(values)
     return 1 + int((ordered[1:] != ordered[:-1]).sum())
 
@@ -137,7 +138,7 @@ def _audit_part(files: Sequence[PairDataset], part: int, images: int) -> PartAud
 
 
 def _spreads(sides: np.ndarray, similar: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Returns the smallest and largest number of similar and of dissimilar pairs per class, from (2, m) labels."""
+    """Returns the smallest and largest numbers of similar and of dissimilar pairs per class from labels (2, m)."""
     classes, index = np.unique(sides, return_inverse=True)
     index = index.reshape(sides.shape)
     of_similar = np.bincount(index[0, similar], minlength=len(classes))

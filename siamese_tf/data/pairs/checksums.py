@@ -1,7 +1,7 @@
-"""Array `checksums` of a pair file: the name and the CRC-32 of every other member, as JSON text.
+"""Array `checksums` of a pair file: JSON text with the name and the CRC-32 of every other member.
 
-A zip stores its checksums beside the data they protect. Without a list of the members, one that is lost or renamed, or
-written again with a matching checksum, goes unnoticed.
+A zip file stores each checksum beside the data. Without a list of all members, it goes unnoticed if one is lost,
+renamed, or replaced together with its checksum.
 """
 
 import json
@@ -15,12 +15,12 @@ from siamese_tf.data.pairs.npz import member_crc32
 from siamese_tf.errors import PairFileError
 
 CHECKSUMS = "checksums"
-OURS = "format"  # is in the manifest of every file that `siamese-tf pairs generate` has made
-HINT = "Copy or make the file again; a pair file with changes of your own must have neither checksums nor manifest."
+OURS = "format"  # manifest key of every file made by `siamese-tf pairs generate`
+HINT = "Copy or generate the file again; remove checksums and manifest from a file that you change yourself."
 
 
 def encode_checksums(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Returns the array for the checksums of the other arrays of a file."""
+    """Returns the array `checksums` for the other arrays of a file."""
     crc32 = {f"{key}.npy": member_crc32(array) for key, array in arrays.items()}
     return np.array(json.dumps(crc32, sort_keys=True))
 
@@ -34,20 +34,20 @@ def check_members(
 ) -> None:
     """Compares the members of a pair file with its checksums.
 
-    Every member that is listed must be there unchanged, and every known one that is there must be listed; arrays of
-    other names may have been added. Files of earlier releases and of others have no checksums. Those that the manifest
-    says are of siamese_tf must hold `split`, and an array of an unknown name, which may be another one misnamed, only
-    beside `labels`.
+    Every listed member must be present and unchanged, and every known member must be listed; arrays with other names
+    may have been added. Files of earlier releases and of other programs have no checksums. If such a file has a
+    manifest of siamese_tf, it must contain `split`, and may contain arrays with unknown names only if it has `labels`,
+    since an unknown array could be a renamed `labels`.
 
     Args:
-        checksums: as `encode_checksums` returns it, or None where there are none.
-        members: file name -> CRC-32, of all members of the file, as `zipfile` compares it with their contents.
-        known: the names of the arrays that a pair file may have.
-        manifest: of the file.
-        name: what to call the file in messages.
+        checksums: array from `encode_checksums`; None if the file has none.
+        members: CRC-32 of each member by file name; `zipfile` has compared it with the content.
+        known: names of the arrays that a pair file may have.
+        manifest: manifest of the file.
+        name: name of the file in messages.
 
     Raises:
-        PairFileError: a member is missing, misnamed or changed.
+        `PairFileError`: if a member is missing, renamed, added or changed.
     """
     files = {f"{key}.npy" for key in known if key != CHECKSUMS}
     if checksums is not None:
@@ -56,13 +56,13 @@ def check_members(
     elif OURS in manifest:
         unknown = sorted(members.keys() - files - {f"{CHECKSUMS}.npy"})
         if unknown and "labels.npy" not in members:
-            raise PairFileError(f"{name} holds {unknown[0]!r:.100} and no array 'labels'. {HINT}")
+            raise PairFileError(f"{name} must have the array 'labels'; got {unknown[0]!r:.100} instead. {HINT}")
         if "split.npy" not in members:
-            raise PairFileError(f"{name} has no array 'split', which every pair file of siamese_tf has. {HINT}")
+            raise PairFileError(f"{name} must have the array 'split', like every file of siamese_tf; got none. {HINT}")
 
 
 def _compare(listed: dict[str, Any], found: Mapping[str, int], name: str) -> None:
     for key in sorted(listed.keys() | found.keys()):
         if listed.get(key) != found.get(key):
-            what = "is missing" if key not in found else "was added" if key not in listed else "was changed"
-            raise PairFileError(f"{name}: {key!r:.100} {what} since siamese_tf wrote the file. {HINT}")
+            change = "is missing" if key not in found else "was added" if key not in listed else "was changed"
+            raise PairFileError(f"{name} must be unchanged since siamese_tf wrote it; {key!r:.100} {change}. {HINT}")

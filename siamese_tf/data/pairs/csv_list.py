@@ -1,10 +1,4 @@
-"""CSV lists of image pairs: columns `img1,img2,similarity` and optionally `split`.
-
-A CSV list has a first line with the columns `img1,img2,similarity` and perhaps `split`. A list in the format of LFW's
-`pairs.txt` says in its first line how many folds there are, and how many similar pairs, and as many dissimilar ones,
-each has (one number alone is that of a single fold); a similar pair is `name n1 n2`, a dissimilar one
-`name1 n1 name2 n2`.
-"""
+"""CSV lists of image pairs: the first line names the columns `img1,img2,similarity` and optionally `split`."""
 
 import csv
 import os
@@ -25,18 +19,18 @@ from siamese_tf.data.pairs.pair_file import PARTS, TRAIN
 from siamese_tf.errors import PairFileError
 from siamese_tf.files import atomic_write
 
-VALUES = {"similarity": {"0", "1"}, "split": {*PARTS}}  # what a row of a list for training may have there
+VALUES = {"similarity": {"0", "1"}, "split": {*PARTS}}  # allowed values of these columns
 
 
 def parse_csv(lines: TextLines | Sequence[str], name: str) -> ListedPairs:
     """Parses a CSV list of pairs.
 
     Args:
-        lines: with their ends; gone through twice, so that nothing is kept of a list that is refused.
-        name: what the messages call it.
+        lines: lines with their line ends; iterated twice, since all rows are checked before any is stored.
+        name: name of the list in messages.
 
     Raises:
-        PairFileError: it is none; the message names the line.
+        `PairFileError`: if the list is invalid; the message gives the line number.
     """
     columns = csv_columns(lines, name, COLUMNS[:3])
     img1, img2, similarity = map(columns.index, COLUMNS[:3])
@@ -52,7 +46,7 @@ def parse_csv(lines: TextLines | Sequence[str], name: str) -> ListedPairs:
             [TRAIN if split is None else parts[row[split]] for row in rows],
         )
     if not listed.img1:
-        raise PairFileError(f"{name} holds no pairs below its first line. Write one on each line")
+        raise PairFileError(f"{name} must have a pair in each line below the first; got no pairs. Add pairs")
     return listed
 
 
@@ -67,14 +61,14 @@ def _check_rows(lines: TextLines | Sequence[str], name: str, columns: list[str])
 
 
 def _problem(fields: list[str], columns: list[str]) -> str:
-    """Describes what is wrong with a row; returns "" if nothing is."""
+    """Returns a description of the error in a row; empty if the row is valid."""
     if problem := describe_field_count(fields, columns):
         return problem
     row = dict(zip(columns, fields, strict=True))
     if row["similarity"] not in VALUES["similarity"] or not (row["img1"] and row["img2"]):
-        return f"expected two images and a similarity of 1 (same) or 0 (different); got {','.join(fields)!r:.200}"
+        return f"a row must have two images and similarity 1 (same) or 0 (different); got {','.join(fields)!r:.200}"
     if row.get("split", PARTS[TRAIN]) not in VALUES["split"]:
-        return f"split is {row['split']!r:.200}; expected {', '.join(PARTS)}"
+        return f"split must be one of {', '.join(PARTS)}; got {row['split']!r:.200}"
     return ""
 
 
@@ -89,17 +83,17 @@ def write_csv_pairs(
     """Writes pairs of image files as a CSV list that `csv_pairs` reads, with paths relative to the list's folder.
 
     Args:
-        path: of the list.
-        folder: what holds the images.
-        paths: of each image, relative to `folder`.
-        pairs: TRAIN, VALIDATION or TEST -> img1 and img2 (m,), positions in `paths`, and similarity (m,), 1 = same.
-        private: only the owner may read the list, which names people.
+        path: path of the list.
+        folder: folder of the images.
+        paths: path of each image, relative to `folder`.
+        pairs: img1 and img2, positions in `paths`, (m,), and similarity, (m,), 1 = same; by TRAIN, VALIDATION or TEST.
+        private: if True, only the owner can read the list, since its paths may name people.
     """
     relative = Path(os.path.relpath(os.path.realpath(folder), os.path.realpath(Path(path).parent)))
-    way = os.fsencode(relative.as_posix()).decode("utf-8")
+    prefix = os.fsencode(relative.as_posix()).decode("utf-8")
     with atomic_write(path, "w", private=private) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for part, columns in pairs.items():
             for img1, img2, similarity in zip(*(column.tolist() for column in columns), strict=True):
-                writer.writerow([f"{way}/{paths[img1]}", f"{way}/{paths[img2]}", similarity, PARTS[part]])
+                writer.writerow([f"{prefix}/{paths[img1]}", f"{prefix}/{paths[img2]}", similarity, PARTS[part]])

@@ -1,4 +1,4 @@
-"""Number and choice of the pairs of each split."""
+"""Number and random choice of the pairs of each split."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,27 +12,41 @@ from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import DatasetError
 
 STANDARD_PAIRS = {"train": 70_000, "validation": 30_000, "test": 50_000}
-
-
 PAIRS_PER_IMAGE = 10
+FEW_PAIRS = 100  # up to this number, all pairs of the rarer kind are used instead of half
 
-
-FEW_PAIRS = 100  # below, all similar pairs that exist are taken, not half of them
-
-
-PairArrays = tuple[np.ndarray, np.ndarray, np.ndarray]  # img1 and img2 as positions in the source, similarity
+PairArrays = tuple[np.ndarray, np.ndarray, np.ndarray]  # img1 and img2, positions in the source; similarity
 
 
 @dataclass(frozen=True, eq=False)
 class DrawnPairs:
+    """Pairs drawn from a source.
+
+    Attributes:
+        split: split of the images.
+        images: positions of the images in the source by TRAIN, VALIDATION or TEST.
+        pairs: pairs by TRAIN, VALIDATION or TEST.
+    """
+
     split: ImageSplit
-    images: dict[int, np.ndarray]  # part -> positions in the source
-    pairs: dict[int, PairArrays]  # part -> its pairs
+    images: dict[int, np.ndarray]
+    pairs: dict[int, PairArrays]
 
 
 def draw_parts(
     source: Source, split: ImageSplit, counts: Mapping[str, int | None], pair_seeds: list[np.random.SeedSequence]
 ) -> DrawnPairs:
+    """Draws the pairs of each split.
+
+    Args:
+        source: labeled images.
+        split: split of the images.
+        counts: number of pairs by split name; None gives the default number.
+        pair_seeds: one seed per split, in the order of `PARTS`.
+
+    Raises:
+        `DatasetError`: if a split has fewer pairs than requested.
+    """
     images = {TRAIN: split.train, VALIDATION: split.validation, TEST: split.test}
     pairs = {
         part: _pairs_of_part(source, positions, PARTS[part], counts[PARTS[part]], pair_seeds[part])
@@ -49,16 +63,17 @@ def _pairs_of_part(
     try:
         img1, img2, similarity = make_pairs(labels, count, seed)
     except DatasetError as error:
-        raise DatasetError(f"{source.name}, {part} part: {error}") from error
+        raise DatasetError(f"{source.name}, {part} split: {error}") from error
     return positions[img1], positions[img2], similarity
 
 
 def default_count(labels: np.ndarray, standard: int) -> int:
-    """Returns the default number of pairs: `standard`, ten per image, or half of the rarer kind; always even.
+    """Returns the default number of pairs, an even number of at least 2.
 
-    Where that is less than `FEW_PAIRS`, all that exists on the scarcer side counts, up to that number. Never less than
-    two, so that a part too small for any pair is refused by `make_pairs`, with the reason.
+    It is the minimum of `standard`, ten per image, and the number of pairs of the rarer kind (similar or dissimilar),
+    which uses half of them. Up to `FEW_PAIRS`, it uses all of them. If no pair exists, the result 2 lets `make_pairs`
+    raise an error with the reason.
     """
-    scarcer = min(existing_pairs(labels))
-    count = min(standard, PAIRS_PER_IMAGE * len(labels), max(scarcer, min(FEW_PAIRS, 2 * scarcer)))
+    rarer = min(existing_pairs(labels))
+    count = min(standard, PAIRS_PER_IMAGE * len(labels), max(rarer, min(FEW_PAIRS, 2 * rarer)))
     return max(2, count - count % 2)

@@ -26,7 +26,7 @@ from siamese_tf.files import is_private
 from siamese_tf.version import __version__
 
 FORMAT = 1
-BLOCK = 1024  # images copied at a time; fewer if they are large
+BLOCK = 1024  # images copied at once; fewer if they are large
 
 
 def generate_pair_files(
@@ -41,38 +41,39 @@ def generate_pair_files(
     seed: int = 0,
     image_format: ImageFormat = NATIVE_FORMAT,
 ) -> GeneratedPairs:
-    """Writes `<out>/<name>/train_pairs.npz` and `<out>/<name>/test_pairs.npz`; same arguments and data, same bytes.
+    """Writes `<out>/<name>/train_pairs.npz` and `<out>/<name>/test_pairs.npz`; equal input gives equal bytes.
 
-    For a folder of image files, `<out>/<name>/pairs.csv` lists the same pairs as `img1,img2,similarity,split`, with the
-    paths of the images relative to that folder. Where the pairs in `<out>/<name>` are of another folder of the user's
-    own, or of another image format, `<out>/<name>-<hash>` is the folder, see `pairs_folder`.
+    For a folder of image files, also writes `<out>/<name>/pairs.csv`, which lists the same pairs as
+    `img1,img2,similarity,split` with image paths relative to `<out>/<name>`. If `<out>/<name>` has pairs of a different
+    user folder or image format, the files are in `<out>/<name>-<hash>`; `pairs_folder` describes the choice.
 
     Args:
-        dataset: a name or a folder, as for `load_source`, or what it gave.
-        out: the folder that gets a folder for this data set.
-        data_dir: where to look for data sets first.
-        train_pairs, validation_pairs, test_pairs: how many pairs. By default 70,000, 30,000 and 50,000, but at most
-            ten for each image of the part, and at most half of the similar and of the dissimilar pairs that exist (all
-            of them up to 100 pairs).
-        split: `"image"` or `"class"`, as for `split_images`; None as `default_mode` says: as given where the folder has
-            sub-folders train, and validation, test or both; by class where there are image files of enough classes;
-            else by image.
-        seed: of every choice; the three parts have generators of their own, so the count of one changes no other.
-        image_format: of a folder of image files, image format to convert them to.
+        dataset: name or folder of the data set (`load_source` describes both), or a loaded `Source`.
+        out: folder in which the folder of this data set is created.
+        data_dir: folder that is searched for data sets first.
+        train_pairs, validation_pairs, test_pairs: numbers of pairs. The default is 70,000, 30,000 and 50,000, but at
+            most ten per image of the split, and at most half of the similar and of the dissimilar pairs that exist
+            (all of them up to 100 pairs).
+        split: `"image"` or `"class"`, a mode of `split_images`. The default is that of `default_mode`: the split of a
+            folder with sub-folders train, and validation, test or both; by class for image files with enough classes;
+            otherwise by image.
+        seed: seed of all random choices, 0 or more. Each split has its own generator, so its number of pairs does not
+            affect the others.
+        image_format: image format to convert the files of a folder of image files to.
 
     Raises:
-        DatasetError: the data set is missing, too small to split, or has fewer pairs than requested; or a folder
-            of image files is named as a known data set.
-        PairFileError: a file would be too large to be read again; none is written.
-        ConfigError: an unknown split, or any for a folder that has one; a negative seed; or an image format for a data
-            set that is no folder of image files.
-        SiameseError: the cache of image files cannot be written; see `in_cache`.
+        `DatasetError`: if the data set is missing, is too small to split, or has fewer pairs than requested; or if a
+            folder of image files has the name of a known data set.
+        `PairFileError`: if a file would be too large to load; none is written.
+        `ConfigError`: if `split` is unknown, or given for a folder with its own split; if `seed` is negative; or if
+            `image_format` is given for a data set without image files.
+        `SiameseError`: if the cache of converted images cannot be written.
     """
     source = dataset if isinstance(dataset, Source) else load_source(dataset, data_dir, image_format)
     if source.paths is not None and source.name in NAMES:
         raise DatasetError(
-            f"{source.origin} is a folder of images named like the data set {source.name}, whose pairs are in"
-            f" {Path(out) / source.name}; expected another name; rename the folder"
+            f"the name of the image folder {source.origin} must differ from the known data sets, since"
+            f" {Path(out) / source.name} is for the pairs of {source.name}; got {source.name}. Rename the folder"
         )
     counts = {"train": train_pairs, "validation": validation_pairs, "test": test_pairs}
     mode = split or default_mode(source)
@@ -82,7 +83,7 @@ def generate_pair_files(
     audit = audit_pairs(files)
     if audit.leaks or audit.contradictions:
         raise RuntimeError(
-            "These pairs leak, which is a fault of siamese_tf; please report:\n" + "\n".join(audit.lines())
+            "These pairs leak, which is a bug in siamese_tf; please report it:\n" + "\n".join(audit.lines())
         )
     files = [replace(file, manifest={**file.manifest, "audit": audit.as_dict()}) for file in files]
     for name, file in zip((TRAIN_FILE, TEST_FILE), files, strict=True):
@@ -93,8 +94,8 @@ def generate_pair_files(
         if source.paths is not None:
             csv_path = folder / CSV_FILE
             write_csv_pairs(csv_path, source.origin, source.paths, drawn.pairs, private=files[0].private)
-            why = ", for by class there are too few" if split is None and mode == "image" else ""
-            note += "; split as given" if mode == GIVEN else f"; split by {mode}{why}"
+            reason = ", too few classes for a split by class" if split is None and mode == "image" else ""
+            note += "; split as given" if mode == GIVEN else f"; split by {mode}{reason}"
         paths = folder / TRAIN_FILE, folder / TEST_FILE
         for path, file in zip(paths, files, strict=True):
             save_pair_file(path, file)
@@ -104,7 +105,7 @@ def generate_pair_files(
 
 
 def build_pairs(source: Source, counts: dict[str, int | None], mode: str, seed: int) -> list[PairDataset]:
-    """Makes the two files in memory: training with validation pairs, and test pairs."""
+    """Builds the two pair data sets in memory: training with validation pairs, and test pairs."""
     split_seed, pair_seeds = _seeds(seed)
     return _build_files(
         source, draw_parts(source, split_images(source, mode, split_seed), counts, pair_seeds), mode, seed
@@ -112,21 +113,21 @@ def build_pairs(source: Source, counts: dict[str, int | None], mode: str, seed: 
 
 
 def pairs_of_split(source: Source, split: ImageSplit, mode: str, seed: int) -> list[PairDataset]:
-    """Builds the pair files of images that are split already; `mode` describes the split in the manifest."""
+    """Builds the two pair data sets of images already split; `mode` describes the split in the manifest."""
     _, pair_seeds = _seeds(seed)
     return _build_files(source, draw_parts(source, split, dict.fromkeys(STANDARD_PAIRS), pair_seeds), mode, seed)
 
 
 def _seeds(seed: int) -> tuple[np.random.SeedSequence, list[np.random.SeedSequence]]:
-    """Returns the seed of the split, and those of the pairs of each split."""
+    """Returns the seed for splitting the images, and one seed per split for drawing its pairs."""
     if seed < 0:
-        raise ConfigError(f"seed is {seed}; expected 0 or more.")
+        raise ConfigError(f"seed must be 0 or more; got {seed}.")
     split_seed, *pair_seeds = np.random.SeedSequence(seed).spawn(1 + len(PARTS))
     return split_seed, pair_seeds
 
 
 def _build_files(source: Source, drawn: DrawnPairs, mode: str, seed: int) -> list[PairDataset]:
-    """Builds both files. The manifest holds nothing that differs between machines; `files` identifies the data."""
+    """Builds both pair data sets. The manifest is the same on every machine; its `files` identifies the data."""
     manifest = {
         "format": FORMAT,
         "version": __version__,
@@ -151,7 +152,7 @@ def _pair_file(
     parts: tuple[int, ...],
     manifest: dict[str, Any],
 ) -> PairDataset:
-    """Builds the pair data set of some splits, with only the images of these splits."""
+    """Builds the pair data set of some splits, with the images of these splits only."""
     positions = np.sort(np.concatenate([images[part] for part in parts]))
     img1, img2, similarity = (np.concatenate(column) for column in zip(*(pairs[part] for part in parts), strict=True))
     return PairDataset(
@@ -167,7 +168,7 @@ def _pair_file(
 
 
 def _rows(images: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Copies some of the images; images that are on disk are copied on disk."""
+    """Copies some of the images; copies memory-mapped images to disk."""
     if not isinstance(images, np.memmap):
         return images[positions]
     rows = scratch_images((len(positions), *images.shape[1:]))

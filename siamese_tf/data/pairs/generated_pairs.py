@@ -11,13 +11,13 @@ class GeneratedPairs:
     """Result of `generate_pair_files`.
 
     Attributes:
-        train_path, test_path: the two files.
-        note: which data set was used, and why when there was a choice.
-        duplicates: images left out, by reason; see `siamese_tf.data.sampling.split.distinct_images`.
-        audit: of both files together; the counts of pairs and images are in its parts.
-        csv_path: of the same pairs as a list of image files; None where the images are no files of their own.
-        unreadable: one line for each image file that is left out.
-        warnings: one line for each thing that the user may not have meant, without "warning:".
+        train_path, test_path: paths of the two files.
+        note: data set that was used, and the reason if there was a choice.
+        duplicates: number of omitted images by reason; `siamese_tf.data.sampling.split.distinct_images` has the keys.
+        audit: audit of both files together; its `parts` contain the numbers of pairs and images.
+        csv_path: path of the CSV list of the same pairs; None if the data set has no image files.
+        unreadable: one line for each image file that could not be read.
+        warnings: one line for each warning, without the prefix "warning:".
     """
 
     train_path: Path
@@ -30,7 +30,7 @@ class GeneratedPairs:
     warnings: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """Returns what was done, for people, without the warnings."""
+        """Returns a report as lines of text, without the warnings."""
         dropped = ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in self.duplicates.items())
         return [
             self.note,

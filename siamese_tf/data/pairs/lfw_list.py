@@ -1,8 +1,7 @@
 """Lists of pairs in the format of LFW's `pairs.txt`.
 
-The first line gives the number of folds and the number of similar pairs in each fold, which is also the number of
-dissimilar ones; one number alone stands for a single fold. A similar pair is `name n1 n2`, a dissimilar one
-`name1 n1 name2 n2`.
+The first line gives the number of folds and the number of similar pairs per fold, which is also the number of
+dissimilar pairs; a single number means one fold. A similar pair is `name n1 n2`, a dissimilar pair `name1 n1 name2 n2`.
 """
 
 import os
@@ -22,20 +21,20 @@ NUMBER = re.compile(r"[0-9]{1,6}")
 
 
 def parse_lfw(lines: TextLines | Sequence[str], name: str) -> ListedPairs:
-    """Parses a list in the format of LFW's `pairs.txt`; images are named `name/name_0001`.
+    """Parses a list in the format of LFW's `pairs.txt`; the image names are like `name/name_0001`.
 
     Args:
-        lines: with or without their ends; gone through twice, so that nothing is kept of a list that is refused.
-        name: what the messages call it.
+        lines: lines with or without line ends; iterated twice, since all pairs are checked before any is stored.
+        name: name of the list in messages.
 
     Raises:
-        PairFileError: it is none; the message names the pair.
+        `PairFileError`: if the list is invalid; the message gives the number of the pair.
     """
     counts = next(iter(lines), "").split()
     if len(counts) not in (1, 2) or not all(NUMBER.fullmatch(count) and int(count) for count in counts):
         raise PairFileError(
-            f"the first line of {name} must say the number of folds and of similar pairs in each, as in '10 300'; it is"
-            f" {' '.join(counts)!r:.100}. Name a list in the format of LFW's pairs.txt, or a .csv file"
+            f"the first line of {name} must be the number of folds and of similar pairs per fold, as in '10 300'; got"
+            f" {' '.join(counts)!r:.100}. Use a list in the format of LFW's pairs.txt, or a .csv file"
         )
     folds, each = int(counts[0]) if len(counts) == 2 else 1, int(counts[-1])
     _check_lfw(lines, name, folds, each)
@@ -52,7 +51,7 @@ def parse_lfw(lines: TextLines | Sequence[str], name: str) -> ListedPairs:
 
 
 def _lfw_batches(lines: Iterable[str]) -> Iterator[tuple[int, list[list[str]]]]:
-    """Yields how many pairs come before, and the words of the next pairs."""
+    """Yields batches: the number of pairs before the batch, and the words of each of its pairs."""
     number, remaining = 0, islice(lines, 1, None)
     while batch := [*islice(remaining, BATCH_ROWS)]:
         rows = [*filter(None, map(str.split, batch))]
@@ -74,13 +73,13 @@ def _check_lfw(lines: Iterable[str], name: str, folds: int, each: int) -> None:
     if found != expected:
         number_found = f"more than {expected:,}" if found > expected else f"{found:,}"
         raise PairFileError(
-            f"{name} has {number_found} pairs; expected {expected:,}: {folds} folds with {each} similar and {each}"
-            " dissimilar pairs. Fetch or write it again"
+            f"{name} must have {expected:,} pairs, {folds} folds with {each} similar and {each} dissimilar pairs; got"
+            f" {number_found}. Download or create it again"
         )
 
 
 def _are_pairs(rows: list[list[str]]) -> bool:
-    """Checks rows of three or four words, similar and dissimilar pairs, all at once, which is faster."""
+    """Checks all rows at once, which is faster; rows have three words (similar) or four (dissimilar)."""
     dissimilar = [row for row in rows if len(row) == 4]
     people = {row[0] for row in rows} | {row[2] for row in dissimilar}
     numbers = {row[1] for row in rows} | {row[-1] for row in rows}
@@ -96,8 +95,8 @@ def _check_lfw_pair(row: list[str], place: int, each: int, name: str) -> None:
     similar = place % (2 * each) < each
     words = [row[0], row[1], row[0], row[2]] if similar and len(row) == 3 else row
     if len(words) != 4 or similar != (words[0] == words[2]) or not _are_names(words[::2], words[1::2]):
-        expected = "name n1 n2" if similar else "name1 n1 name2 n2, two people"
-        raise PairFileError(f"{name}, pair {place + 1}: {' '.join(row)!r:.200}; expected {expected}. Correct it")
+        expected = "'name n1 n2'" if similar else "'name1 n1 name2 n2' with two people"
+        raise PairFileError(f"{name}, pair {place + 1} must be {expected}; got {' '.join(row)!r:.200}. Correct it")
 
 
 def _image(person: str, number: str) -> str:

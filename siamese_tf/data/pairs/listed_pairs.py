@@ -1,4 +1,4 @@
-"""Pairs of image files as named in a list, and the kinds of lists."""
+"""Pairs of image names in a list, and the file names of lists."""
 
 from array import array
 from dataclasses import dataclass, field
@@ -7,9 +7,9 @@ from pathlib import Path
 
 @dataclass
 class ListedPairs:
-    """Pairs in the order of the list: two image names, similarity (1 = same), split, and fold from 0.
+    """Pairs in the order of the list: two image names, similarity (1 = same), split, and number of the fold from 0.
 
-    Equal names are one object, and numbers take a byte or four: a short line is not to take much more memory than disk.
+    Equal names share one object and numbers take one or four bytes, so that a list needs little more memory than disk.
     """
 
     img1: list[str] = field(default_factory=list)
@@ -22,7 +22,7 @@ class ListedPairs:
     def add(
         self, img1: list[str], img2: list[str], similarity: list[int], split: list[int], fold: list[int] | None = None
     ) -> None:
-        """Adds k pairs: two names, similarity, part and fold of each."""
+        """Adds k pairs; each argument has k values. The default fold is 0."""
         self.img1.extend(map(self.names.setdefault, img1, img1))
         self.img2.extend(map(self.names.setdefault, img2, img2))
         self.similarity.extend(similarity)
@@ -31,10 +31,10 @@ class ListedPairs:
 
 
 def is_list(path: str | Path) -> bool:
-    """Checks for the file name of a list of image pairs, as opposed to a pair file."""
+    """Returns True if the file name is that of a list of image pairs, False for a pair file."""
     return Path(path).suffix.lower() == ".csv" or is_lfw(path)
 
 
 def is_lfw(path: str | Path) -> bool:
-    """Checks for the file name of a list in the format of LFW's `pairs.txt`, whose images may be elsewhere."""
+    """Returns True if the file name is that of a list in the format of LFW's `pairs.txt`."""
     return Path(path).suffix.lower() == ".txt"

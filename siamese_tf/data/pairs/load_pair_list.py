@@ -17,21 +17,23 @@ from siamese_tf.errors import PairFileError
 def load_pair_list(
     path: str | Path, image_format: ImageFormat, images: str | Path | None = None
 ) -> tuple[TrainTestPairs, np.ndarray | None]:
-    """Reads a list and its images. The pairs of one that has a single part are all taken for test pairs.
+    """Loads a list and its images. If all pairs are in one split, they become test pairs.
 
     Args:
-        path: a `.csv` file, see `csv_pairs`, or a `.txt` file, see `lfw_pairs`.
+        path: path of a `.csv` file (`csv_pairs` describes it) or a `.txt` file (`lfw_pairs`).
         image_format: image format to convert the images to.
-        images: for a `.txt` file, the folder with a folder for each person; None is the one the list is in.
+        images: for a `.txt` file, folder with one folder per person; the default is the folder of the list.
 
     Returns:
-        The pairs; and the fold of each, (m,) int64, where the list has two folds or more, else None.
+        The pairs; and the fold of each, (m,) int64, or None if the list has fewer than two folds.
 
     Raises:
-        PairFileError: the list or one of its images cannot be read, or `images` is given for a CSV file.
+        `PairFileError`: if the list or one of its images cannot be read, or `images` is given for a CSV file.
     """
     if images is not None and not is_lfw(path):
-        raise PairFileError(f"the paths in {path} are relative to its own folder; leave out the folder {images}")
+        raise PairFileError(
+            f"images must be omitted for {path}, whose paths are relative to its folder; got {images}. Omit it"
+        )
     pairs, fold = load_pair_dataset(path, image_format, images)
     if fold is not None and np.unique(fold).size == 1:
         fold = None

@@ -1,4 +1,4 @@
-"""Loading of the pairs of a run: a file or list, or the files in `dataset/<name>/`, generated if missing."""
+"""Loading of the pairs of a run: a pair file, a list, or the files in `dataset/<name>/`, generated if missing."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -43,33 +43,34 @@ def load_pairs(
     image_format: ImageFormat = NATIVE_FORMAT,
     images_folder: str | Path | None = None,
 ) -> TrainTestPairs:
-    """Loads the pairs of a file, or of a data set, whose files are generated in `folder/<name>/` if missing.
+    """Loads the pairs of a file or of a data set; generates missing files of a data set in `folder/<name>/`.
 
-    User folders that share a name, and one folder in several image formats, have separate pair files, see
-    `pairs_folder`.
+    User folders with equal names, and a folder in several image formats, have separate pair files; `pairs_folder`
+    chooses their folder.
 
-    Besides pair files (.npz), `pairs` and `test_pairs` may be lists of image files: CSV (.csv), see `csv_pairs`,
-    or in the format of LFW's pairs.txt (.txt), see `lfw_pairs`. Of LFW's folds, which share no people, the last is for
-    the test and the one before for validation; as `test_pairs` all are for the test.
+    `pairs` and `test_pairs` may be pair files (.npz) or lists of image files: CSV (.csv, read by `csv_pairs`) or in the
+    format of LFW's pairs.txt (.txt, read by `lfw_pairs`). Of the folds of an LFW list, the last is for test, the one
+    before it for validation, and the others for training; in `test_pairs`, all are for test.
 
     Args:
-        dataset, data_dir: as for `load_source`; not looked at when `pairs` is given.
-        pairs: with training and validation rows.
-        test_pairs: with test rows; None takes the test rows of `pairs`, else `test_pairs.npz` beside it.
-        folder: where the folders of the data sets are.
-        image_format: what to bring the images of a list or a folder of image files to.
-        images_folder: of the images that a `.txt` names; None is the folder of the list.
+        dataset, data_dir: arguments of `load_source`; ignored if `pairs` is given.
+        pairs: path of a file with training and validation pairs.
+        test_pairs: path of a file with test pairs; the default is the test pairs in `pairs`, or else the file
+            `test_pairs.npz` in the same folder.
+        folder: folder that contains one folder of pair files per data set.
+        image_format: image format to convert the files of a list or a folder of image files to.
+        images_folder: folder of the images of a `.txt` list; the default is the folder of the list.
 
     Raises:
-        DatasetError: the data set is not available.
-        PairFileError: a file is missing, damaged, lacks the rows it is needed for, or was made from other images; or
-            someone is in several of the three parts of LFW's folds.
-        ConfigError: an image format for what has no image files, or `images_folder` without a `.txt`.
+        `DatasetError`: if the data set is not available.
+        `PairFileError`: if a file is missing, damaged, lacks the required pairs, or was made from other images; or if a
+            person is in more than one of the training, validation and test folds of an LFW list.
+        `ConfigError`: if `image_format` is given without image files, or `images_folder` without a `.txt` list.
     """
     if images_folder is not None and not any(path is not None and is_lfw(path) for path in (pairs, test_pairs)):
         raise ConfigError(
-            f"images {images_folder}: that is for a list in the format of LFW's pairs.txt, and no such list came. Leave"
-            " it out, or, to make pairs of a folder of images, name it as the dataset"
+            f"images must be omitted unless a list in the format of LFW's pairs.txt is given; got {images_folder}. Omit"
+            " it, or, to generate pairs from a folder of images, give the folder as the dataset"
         )
     if pairs is not None:
         if not is_list(pairs):
@@ -94,13 +95,13 @@ def load_pairs(
     loaded = _load_files(folder_of_pairs / TRAIN_FILE, test_pairs, note, image_format, images_folder)
     if source is None:
         return loaded
-    if is_private(source.origin):  # now, whoever may read the pair files
+    if is_private(source.origin):  # the current mode of the images counts, not that of the pair files
         loaded = _as_private(loaded)
     return replace(loaded, unreadable=source.unreadable, warnings=pair_warnings(source, loaded.train.manifest))
 
 
 def _as_private(loaded: TrainTestPairs) -> TrainTestPairs:
-    """Marks both pair files as private; a file that serves as both stays one object."""
+    """Marks both pair data sets as private; if they are the same object, the results are, too."""
     train, test = replace(loaded.train, private=True), loaded.test
     if test is not None:
         test = train if test is loaded.train else replace(test, private=True)
@@ -108,10 +109,10 @@ def _as_private(loaded: TrainTestPairs) -> TrainTestPairs:
 
 
 def _find_or_make(source: Source, dataset: str, folder: Path) -> tuple[Path, str]:
-    """Returns the folder of the pair files of a data set and "found" or "generated"; generates missing files."""
+    """Returns the folder of the pair files and "found there" or "made now" with a note; generates missing files."""
     folder_of_pairs, state = pairs_folder(folder, source), "found there"
     if not all((folder_of_pairs / name).exists() for name in (TRAIN_FILE, TEST_FILE)):
-        with pairs_lock(folder):  # another run may be making them
+        with pairs_lock(folder):  # another run may be generating them
             folder_of_pairs = pairs_folder(folder, source)
             if not has_both_files(folder_of_pairs, dataset, source):
                 generate_pair_files(source, out=folder)
@@ -130,7 +131,7 @@ def _load_files(
     if test_path is not None:
         test, _ = load_pair_dataset(test_path, train.image_format, images_folder)
         if not len(test.rows(TEST)):
-            raise PairFileError(f"{test_path} has no test rows (split 2). Give a file that has, or leave it out.")
+            raise PairFileError(f"{test_path} must have test pairs (split 2); got none. Use another file, or omit it.")
     elif len(train.rows(TEST)):
         test = train
     elif beside.exists() and beside != path:
@@ -141,13 +142,13 @@ def _load_files(
         check_labels_agree(file)
     if test is not None and test.images.shape[1:] != train.images.shape[1:]:
         raise PairFileError(
-            f"the test images are {test.images.shape[1:]} and those of {path} are {train.images.shape[1:]}"
-            " (height, width, channels); they must be alike. Name the test file that belongs to it with --test-pairs."
+            f"the test images must have the same (height, width, channels) as those of {path}, {train.images.shape[1:]}"
+            f"; got {test.images.shape[1:]}. Give the matching test file with --test-pairs."
         )
-    words = {"split": "split as" if train.manifest.get("split") == GIVEN else "split by", "seed": "seed"}
-    made = [f"{word} {train.manifest[key]!s:.100}" for key, word in words.items() if key in train.manifest]
+    phrases = {"split": "split as" if train.manifest.get("split") == GIVEN else "split by", "seed": "seed"}
+    details = [f"{text} {train.manifest[key]!s:.100}" for key, text in phrases.items() if key in train.manifest]
     tested = f"tested with {test.path.name}" if test is not None and test.path is not None else "no test pairs"
-    note = ", ".join([note, *made, tested])
+    note = ", ".join([note, *details, tested])
     return TrainTestPairs(train, test, _dataset_name(train, path), note, audit_pairs(files).leaks)
 
 
@@ -155,8 +156,8 @@ def _parts_by_fold(pairs: PairDataset, fold: np.ndarray) -> PairDataset:
     last = fold.max()
     if last < 2:
         raise PairFileError(
-            f"{pairs.path} has {last + 1} fold(s); to train on it takes three or more: the last for the test, the one"
-            " before for validation. Take it for --test-pairs, or write a CSV list that says the split of each pair"
+            f"{pairs.path} must have at least three folds for training, since the last is for test and the one before"
+            f" it for validation; got {last + 1}. Use it as --test-pairs, or a CSV list with the split of each pair"
         )
     split = np.full(len(fold), TRAIN, np.uint8)
     split[fold == last - 1] = VALIDATION
@@ -167,7 +168,7 @@ def _parts_by_fold(pairs: PairDataset, fold: np.ndarray) -> PairDataset:
 
 
 def _dataset_name(pairs: PairDataset, path: Path) -> str:
-    """Returns the name in the manifest if it is a plain folder name: an untrusted file must not choose a path."""
+    """Returns the name in the manifest if it is a plain folder name, since an untrusted file must not choose a path."""
     name = str(pairs.manifest.get("source", ""))
     plain = name == Path(name).name and name not in ("", "..") and name.isprintable()
     return name if plain else path.stem

@@ -1,4 +1,4 @@
-"""Manifest of a pair file: JSON text in an array, which records where the pairs came from."""
+"""Manifest of a pair file: JSON text in an array that records the origin of the pairs."""
 
 import json
 import sys
@@ -11,19 +11,19 @@ from siamese_tf.errors import PairFileError
 from siamese_tf.printable import short_reason
 
 MAX_BYTES = 2**25  # 8,388,608 characters
-HINT = "Leave it out, or make the file again."
+HINT = "Omit it, or generate the file again."
 
 
 def encode_manifest(manifest: Mapping[str, Any], name: str) -> np.ndarray:
-    """Returns the array that holds a manifest in a file; the order of its keys does not count.
+    """Returns the array of a manifest for a pair file; the order of the keys does not matter.
 
     Args:
         manifest: plain JSON values.
-        name: what to call the file in messages.
+        name: name of the file in messages.
 
     Raises:
-        PairFileError: the manifest has text that is not Unicode, or is too long to be read again.
-        ValueError: it has values that JSON has not, such as NaN.
+        `PairFileError`: if the manifest has text that is not Unicode, or is too long to load.
+        `ValueError`: if it has values that JSON does not support, such as NaN.
     """
     _check_text(manifest, name)
     array = np.array(json.dumps(manifest, sort_keys=True, allow_nan=False))
@@ -32,14 +32,14 @@ def encode_manifest(manifest: Mapping[str, Any], name: str) -> np.ndarray:
 
 
 def decode_manifest(array: np.ndarray, name: str) -> dict[str, Any]:
-    """Reads the manifest of a file that anyone may have made.
+    """Decodes the manifest of a file from an untrusted source.
 
     Args:
-        array: as `encode_manifest` returns it.
-        name: what to call the file in messages.
+        array: array from `encode_manifest`.
+        name: name of the file in messages.
 
     Raises:
-        PairFileError: it is not a JSON object, is too long, or has text that is not Unicode.
+        `PairFileError`: if it is not a JSON object, is too long, or has text that is not Unicode.
     """
     manifest = decode_object(array, f"{name}: the manifest", HINT)
     _check_text(manifest, name)
@@ -47,42 +47,41 @@ def decode_manifest(array: np.ndarray, name: str) -> dict[str, Any]:
 
 
 def decode_object(array: np.ndarray, what: str, hint: str) -> dict[str, Any]:
-    """Reads the JSON object whose text is in an array, () and of dtype `<U`.
+    """Decodes a JSON object from its text in an array.
 
     Args:
-        array: of anyone's making.
-        what: what to call it at the start of messages.
-        hint: the end of messages.
+        array: text, shape () and dtype `<U`, from an untrusted source.
+        what: name of the array at the start of messages.
+        hint: hint at the end of messages.
 
     Raises:
-        PairFileError: the array has another shape, dtype or content.
+        `PairFileError`: if the array has the wrong shape, dtype or content.
     """
     _check_array(array, what, hint)
-    if (
-        array[np.newaxis].view(f"{array.dtype.byteorder}u4") > sys.maxunicode
-    ).any():  # for which NumPy raises a SystemError
-        raise PairFileError(f"{what} is not JSON (it has characters beyond U+{sys.maxunicode:X}). {hint}")
+    code_points = array[np.newaxis].view(f"{array.dtype.byteorder}u4")
+    if (code_points > sys.maxunicode).any():  # NumPy would raise a SystemError
+        raise PairFileError(f"{what} must be JSON; got characters beyond U+{sys.maxunicode:X}. {hint}")
     try:
         found = json.loads(str(array))
     except (ValueError, RecursionError) as error:
-        raise PairFileError(f"{what} is not JSON ({short_reason(error)}). {hint}") from error
+        raise PairFileError(f"{what} must be JSON; got {short_reason(error)}. {hint}") from error
     if not isinstance(found, dict):
-        raise PairFileError(f"{what} is a JSON {type(found).__name__}; expected an object. {hint}")
+        raise PairFileError(f"{what} must be a JSON object; got {type(found).__name__}. {hint}")
     return found
 
 
 def _check_array(array: np.ndarray, what: str, hint: str) -> None:
     if array.dtype.kind != "U" or array.ndim or array.nbytes > MAX_BYTES:
         raise PairFileError(
-            f"{what} has shape {array.shape}, dtype {array.dtype} and {array.nbytes:,} bytes; expected one text of at"
-            f" most {MAX_BYTES:,} bytes. {hint}"
+            f"{what} must be one text of at most {MAX_BYTES:,} bytes; got shape {array.shape}, dtype {array.dtype} and"
+            f" {array.nbytes:,} bytes. {hint}"
         )
 
 
 def _check_text(manifest: Mapping[str, Any], name: str) -> None:
-    """Refuses characters that no file and no terminal takes: halves of a surrogate pair."""
+    """Rejects halves of surrogate pairs, which no file or terminal accepts."""
     try:
         json.dumps(manifest, ensure_ascii=False).encode()
     except (UnicodeEncodeError, RecursionError) as error:
         reason = getattr(error, "reason", error)
-        raise PairFileError(f"{name}: the manifest has text that is not Unicode ({reason}). {HINT}") from error
+        raise PairFileError(f"{name}: the text in the manifest must be Unicode; got {reason}. {HINT}") from error

@@ -1,4 +1,4 @@
-"""Zip files of arrays that `np.load` reads: written reproducibly, read without trusting their contents."""
+"""Zip files of arrays in the format of `np.load`, written reproducibly and read without trusting the contents."""
 
 import io
 import math
@@ -17,38 +17,38 @@ from siamese_tf.printable import short_reason
 from siamese_tf.zip_layout import check_layout
 
 MAX_BYTES = 2**34
-MAX_EXPANSION = 200  # a zip bomb expands a thousandfold, images tenfold
+MAX_EXPANSION = 200  # images expand about tenfold, zip bombs a thousandfold
 SLACK_BYTES = 2**26
 BLOCK_BYTES = 2**20
-HEADER_BYTES = 128  # of an array of four dimensions or fewer
+HEADER_BYTES = 128  # for an array of up to four dimensions
 MAX_HEADER_BYTES = 2**16
 MAX_MEMBERS = 1000
-LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # of a member, before its name
+LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # header of a zip member, before its name
 
 
 def check_size(arrays: Mapping[str, np.ndarray], name: str) -> None:
-    """Refuses arrays of images that are too large together for `read_npz`, before they are written.
+    """Checks before writing that arrays are small enough together for `read_npz`.
 
     Args:
-        arrays: what `write_npz` would be given.
-        name: what to call the file in messages.
+        arrays: arrays by name, the argument of `write_npz`.
+        name: name of the file in messages.
 
     Raises:
-        PairFileError: how large they are, how large they may be.
+        `PairFileError`: if they are too large; the message gives the size and the limit.
     """
     size = sum(array.nbytes + HEADER_BYTES for array in arrays.values())
     if size > MAX_BYTES:
         raise PairFileError(
-            f"{name} would hold {size:,} bytes; at most {MAX_BYTES:,} are read again. Take fewer images, or smaller"
-            " ones: --image-size, --color grey"
+            f"{name} must be at most {MAX_BYTES:,} bytes to be loaded; got {size:,}. Use fewer or smaller images"
+            " (--image-size, --color grey)"
         )
 
 
 def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray], *, private: bool = False) -> None:
-    """Writes arrays under their names, whole or not at all; equal arrays give equal bytes.
+    """Writes arrays under their names, atomically; equal arrays give equal bytes.
 
-    They are stored without compression: that is the fastest to write and to read, and no version of a compression
-    library can change the bytes. Of a `private` file, only the owner may read it.
+    The arrays are not compressed: this is fastest, and the bytes do not depend on the version of a compression library.
+    If `private`, only the owner can read the file.
     """
     with atomic_write(path, private=private) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
@@ -60,14 +60,14 @@ def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray], *, private: bo
 
 
 def member_crc32(array: np.ndarray) -> int:
-    """Returns the CRC-32 that `write_npz` gives the member of an array, which covers its shape and dtype, too."""
+    """Returns the CRC-32 of an array written by `write_npz`, which also covers its shape and dtype."""
     sink = _Crc32()
     _write_array(sink, array)
     return sink.value
 
 
 class _Crc32:
-    """File object that computes the CRC-32 of what is written and stores nothing."""
+    """File object that computes the CRC-32 of the written bytes and discards them."""
 
     value = 0
 
@@ -82,7 +82,7 @@ def _write_array(out: Any, array: np.ndarray) -> None:
 
 
 class Header(NamedTuple):
-    """Header of an array that is not read yet; `size` is the size of the header itself in bytes."""
+    """Header of an array; `size` is the size of the header itself in bytes."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -97,23 +97,24 @@ def read_npz(
     mapped: tuple[str, ...] = (),
     check: Callable[[dict[str, Header]], object] = lambda headers: None,
 ) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """Reads the known arrays of an open file; sizes and types are checked before memory is taken.
+    """Reads the known arrays of an open file; checks sizes and types before it allocates memory.
 
-    Members of any other name are neither decompressed nor parsed, and their size does not count.
+    Members with other names are neither decompressed nor parsed, and their size does not count.
 
     Args:
-        file: open for reading, at its start.
-        name: what to call it in messages.
-        known: the names of the arrays to read; none needs to be there.
-        mapped: those of them that stay in the file, memory-mapped and read-only, where they are not compressed.
-        check: gets the headers of the known arrays before the first is read, to refuse them by raising PairFileError.
+        file: file open for reading, at its start.
+        name: name of the file in messages.
+        known: names of the arrays to read; each is optional.
+        mapped: subset of `known` to memory-map read-only unless compressed.
+        check: function that gets the headers of the known arrays before any is read, and raises `PairFileError` to
+            reject them.
 
     Returns:
-        The arrays by name; and for every member of the file, known or not, its file name and CRC-32.
+        Arrays by name; and the CRC-32 of every member of the file, known or not, by file name.
 
     Raises:
-        PairFileError: not a zip, or one that is damaged or not laid out as `check_layout` asks; or a known array holds
-            objects or is larger than it says.
+        `PairFileError`: if the file is not a zip file, is damaged, or has a layout that `check_layout` rejects; or if a
+            known array contains objects or is larger than its header states.
     """
     try:
         members = check_layout(file, MAX_MEMBERS)
@@ -130,10 +131,10 @@ def read_npz(
         return arrays, {info.filename: info.CRC for info in members}
     except PairFileError:
         raise
-    except Exception as error:  # zipfile, zlib and NumPy's header parser raise a dozen kinds on damaged bytes
+    except Exception as error:  # zipfile, zlib and NumPy raise a dozen types on damaged bytes
         reason = short_reason(error)
         raise PairFileError(
-            f"{name} cannot be read as a pair file (.npz): {reason}. If it is damaged, make or copy it again."
+            f"{name} cannot be read as a pair file (.npz): {reason}. If it is damaged, generate or copy it again."
         ) from error
 
 
@@ -141,7 +142,7 @@ def _check_sizes(members: Iterable[zipfile.ZipInfo], name: str, on_disk: int) ->
     size = sum(member.file_size for member in members)
     limit = min(MAX_BYTES, MAX_EXPANSION * on_disk + SLACK_BYTES)
     if size > limit:
-        raise PairFileError(f"{name} would expand from {on_disk:,} to {size:,} bytes; at most {limit:,} are read.")
+        raise PairFileError(f"{name}, {on_disk:,} bytes, must expand to at most {limit:,} bytes; got {size:,}.")
 
 
 def _read_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Header:
@@ -150,29 +151,29 @@ def _read_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> 
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     version = np.lib.format.read_magic(start)
     if version not in readers:
-        raise PairFileError(f"{name}: {info.filename} has format version {version}; versions 1 and 2 are read.")
+        raise PairFileError(f"{name}: {info.filename} must have format version 1 or 2; got {version}.")
     shape, fortran_order, dtype = readers[version](start)
     if dtype.kind not in "biuU":
-        raise PairFileError(f"{name}: {info.filename} has dtype {dtype!s:.100}; expected whole numbers or text.")
-    announced, held = math.prod(shape) * dtype.itemsize, info.file_size - start.tell()
-    if announced != held:
-        raise PairFileError(f"{name}: {info.filename} announces {announced:,} bytes and holds {held:,}.")
+        raise PairFileError(f"{name}: {info.filename} must be whole numbers or text; got dtype {dtype!s:.100}.")
+    expected, size = math.prod(shape) * dtype.itemsize, info.file_size - start.tell()
+    if expected != size:
+        raise PairFileError(f"{name}: {info.filename} must have {expected:,} bytes by its header; got {size:,}.")
     return Header(shape, dtype, fortran_order, start.tell())
 
 
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: Header, file: IO[bytes] | None) -> np.ndarray:
-    """Reads an array into memory, or maps it if `file` is given and holds it uncompressed."""
+    """Reads an array into memory, or memory-maps it if `file` is given and stores it uncompressed."""
     stored = info.compress_type == zipfile.ZIP_STORED and info.file_size > header.size and not header.fortran_order
     with archive.open(info) as member:
         if file is None or not stored:
             return np.lib.format.read_array(member, allow_pickle=False)
-        while member.read(BLOCK_BYTES):  # to the end, where zipfile compares the checksum
+        while member.read(BLOCK_BYTES):  # zipfile compares the checksum at the end
             pass
     return np.asarray(np.memmap(file, header.dtype, "r", _start(file, info) + header.size, header.shape))
 
 
 def _start(file: IO[bytes], info: zipfile.ZipInfo) -> int:
-    """Returns the offset of a member's data: after its local header, whose last two fields give its length."""
+    """Returns the offset of a member's data, after its local header, name and extra field."""
     file.seek(info.header_offset + LOCAL_HEADER.size - 4)
     name, extra = struct.unpack("<HH", file.read(4))
     return info.header_offset + LOCAL_HEADER.size + name + extra

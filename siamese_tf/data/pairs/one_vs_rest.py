@@ -1,4 +1,4 @@
-"""One class against the rest: pairs for "do both images show this class?", made from the pairs of a run."""
+"""Pairs of one class against the rest, for the question "do both images show this class?"."""
 
 import re
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ def class_label(pairs: PairDataset, name: str) -> int:
     """Returns the label of a class.
 
     Args:
-        pairs: with labels.
-        name: what the manifest calls the class, or its number; a name goes before a number.
+        pairs: pair data set with labels.
+        name: name of the class in the manifest, or its number; a name takes precedence over a number.
 
     Raises:
-        ConfigError: no image of the file is of that class; the message names the classes there are, or the first.
-        PairFileError: the file has no labels.
+        `ConfigError`: if no image has that class; the message names the (first) existing classes.
+        `PairFileError`: if `pairs` has no labels.
     """
     names = _class_names(pairs)
     for label, known in names.items():
@@ -38,29 +38,29 @@ def class_label(pairs: PairDataset, name: str) -> int:
     shown = [*names.values()][:MAX_NAMED]
     if len(names) > MAX_NAMED:
         shown.append(f"{len(names) - MAX_NAMED:,} more")
-    raise ConfigError(f"there is no class {name!r:.100}; expected one of {', '.join(shown)}, or its number.")
+    raise ConfigError(f"the class must be one of {', '.join(shown)}, or its number; got {name!r:.100}.")
 
 
 def one_vs_rest(pairs: TrainTestPairs, name: str, *, rest_is_a_class: bool, seed: int) -> TrainTestPairs:
-    """Makes pairs of one class and the rest from the images of each split; the split does not change.
+    """Draws pairs of one class and the rest from the images of each split; the split does not change.
 
-    Half of the pairs are two images of the class (similar), half one of it and one of the rest (dissimilar). Two images
-    of the rest make no pair: they are not alike merely because neither is of the class.
+    Half of the pairs are two images of the class (similar), half are an image of the class and one of the rest
+    (dissimilar). Two images of the rest form no pair: that neither is in the class does not make them similar.
 
     Args:
-        opened: pairs whose files have labels.
-        name: of the class, as for `class_label`; the test file may have another number for it.
-        rest_is_a_class: two images of the rest count as similar all the same, and make half of the similar pairs.
-        seed: of the pairs; each split has its own generator.
+        pairs: pairs whose files have labels.
+        name: name or number of the class (`class_label` describes it); the test file may number it differently.
+        rest_is_a_class: if True, two images of the rest count as similar and form half of the similar pairs.
+        seed: seed of the pairs; each split has its own generator.
 
     Returns:
-        Pairs in memory, labeled 1 (the class) and 0 (the rest). Every part has as many as before, or at most half of
-        the similar and of the dissimilar pairs that exist. Path and SHA-256 are those of the file they were made from.
+        Pairs in memory with the labels 1 (the class) and 0 (the rest). Every split has its previous number of pairs,
+        but at most half of the similar and of the dissimilar pairs that exist. Path and SHA-256 do not change.
 
     Raises:
-        ConfigError: there is no such class.
-        DatasetError: a part has fewer than two images of the class, or none of the rest.
-        PairFileError: a file has no labels, or no pairs of the parts it is opened for.
+        `ConfigError`: if the class does not exist.
+        `DatasetError`: if a split has fewer than two images of the class, or none of the rest.
+        `PairFileError`: if a file has no labels, or has none of the required pairs.
     """
     label = class_label(pairs.train, name)
     name = _class_names(pairs.train)[label]
@@ -85,14 +85,14 @@ def labels_of(pairs: PairDataset) -> np.ndarray:
     """Returns the labels (n,) of the images."""
     if pairs.labels is None:
         raise PairFileError(
-            f"{pairs.path or 'these pairs'}: there are no labels, so the class of the images is unknown."
-            " Give a pair file with the array labels."
+            f"{pairs.path or 'these pairs'} must have labels, the classes of the images; got none."
+            " Use a pair file with the array labels."
         )
     return pairs.labels
 
 
 def _class_names(pairs: PairDataset) -> dict[int, str]:
-    """Returns the names of the labels that occur: from the manifest, else their numbers."""
+    """Returns the name of each label that occurs: from the manifest, or else its number."""
     names = pairs.manifest.get("class_names")
     names = names if isinstance(names, list) else []
     return {label: str(names[label] if label < len(names) else label) for label in np.unique(labels_of(pairs)).tolist()}
@@ -114,8 +114,8 @@ def _relabeled(file: PairDataset, parts: Sequence[int], class_info: dict[str, An
     seeds = np.random.SeedSequence(seed).spawn(len(PARTS))
     present = [part for part in parts if len(file.rows(part))]
     if not present:
-        wanted = " or ".join(PARTS[part] for part in parts)
-        raise PairFileError(f"{file.path or 'these pairs'}: there are no {wanted} pairs. Give a file that has some.")
+        required = " or ".join(PARTS[part] for part in parts)
+        raise PairFileError(f"{file.path or 'these pairs'} must have {required} pairs; got none. Use another file.")
     pairs = [_pairs(file, part, labels, rest, seeds[part], class_info["class"]) for part in present]
     img1, img2, similarity = (np.concatenate(column) for column in zip(*pairs, strict=True))
     unchanged = {key: value for key, value in file.manifest.items() if key not in ("pairs", "audit")}
@@ -138,8 +138,8 @@ def _pairs(
     ones = int((of_part == ONE).sum())
     if ones < 2 or ones == len(images):
         raise DatasetError(
-            f"the {PARTS[part]} part has {ones} images of {name} and {len(images) - ones} of the rest; expected at"
-            " least 2 and 1. Choose another class, or make pairs split by image with 20 images of the class or more."
+            f"the {PARTS[part]} split must have at least 2 images of {name} and 1 of the rest; got {ones} and"
+            f" {len(images) - ones}. Use another class, or pairs split by image with at least 20 images of the class."
         )
     count = min(len(file.rows(part)), *existing_pairs(of_part, rest))
     img1, img2, similarity = make_pairs(of_part, max(2, count - count % 2), seed, rest)

@@ -1,4 +1,4 @@
-"""Pair file: images, pairs, split and provenance in one `.npz` that `np.load` reads without pickle."""
+"""Pair file: images, pairs, split and provenance in one `.npz` file that `np.load` reads without pickle."""
 
 import hashlib
 from collections.abc import Mapping
@@ -28,15 +28,15 @@ class PairDataset:
     """Images and pairs of a pair file.
 
     Attributes:
-        images: (n, h, w, c) uint8; of a file, memory-mapped and read-only.
-        labels: (n,) int64, the class of each image; None in files that do not say.
-        img1, img2: (m,) int32, the two images of each pair, positions in `images`.
-        similarity: (m,) uint8, 1 = same class, 0 = different.
-        split: (m,) uint8, TRAIN, VALIDATION or TEST.
-        manifest: where the file came from, plain JSON values; {} in files that do not say.
-        path: where it was loaded from; None for one made in memory.
-        sha256: of the whole file, hexadecimal, of a list with its images; None for one made in memory.
-        private: whether only their owner may read the images; so may pictures of them then.
+        images: images, (n, h, w, c) uint8; memory-mapped and read-only if loaded from a file.
+        labels: class of each image, (n,) int64; None if the file has no labels.
+        img1, img2: positions of the two images of each pair in `images`, (m,) int32.
+        similarity: label of each pair, (m,) uint8, 1 = same class, 0 = different.
+        split: split of each pair, (m,) uint8, TRAIN, VALIDATION or TEST.
+        manifest: origin of the file, plain JSON values; {} if the file has no manifest.
+        path: path of the file; None if made in memory.
+        sha256: SHA-256 of the file, or of a list and its images, hexadecimal; None if made in memory.
+        private: True if only the owner can read the images; pictures made from them get the same permission.
     """
 
     images: np.ndarray
@@ -52,21 +52,21 @@ class PairDataset:
 
     @property
     def image_format(self) -> ImageFormat:
-        """Image format that other image files must be converted to, to be comparable with these images."""
+        """Image format to convert other image files to for comparison with these images."""
         height, width, channels = self.images.shape[1:]
         image_format = self.manifest.get("form")
-        how = image_format.get("resize") if isinstance(image_format, dict) else None
-        return format_of_images((height, width, channels), how if how in RESIZES else "pad")
+        resize = image_format.get("resize") if isinstance(image_format, dict) else None
+        return format_of_images((height, width, channels), resize if resize in RESIZES else "pad")
 
     def rows(self, split: int) -> np.ndarray:
-        """Returns the row numbers (int64, ascending) of the pairs of TRAIN, VALIDATION or TEST."""
+        """Returns the row numbers of the pairs of a split (TRAIN, VALIDATION or TEST), int64, ascending."""
         return np.flatnonzero(self.split == split)
 
     def images_of(self, split: int) -> np.ndarray:
-        """Returns the positions (int64, ascending) of the images of TRAIN, VALIDATION or TEST.
+        """Returns the positions of the images of a split (TRAIN, VALIDATION or TEST), int64, ascending.
 
-        A file says of pairs, not of images, where they belong: these are the images that the pairs of that part use, or
-        all images where there are no other pairs and the manifest counts all images to that part.
+        A file records the split of pairs, not of images. The result is the images in the pairs of the split, or all
+        images if all pairs are in the split and the manifest counts all images for it.
         """
         rows, counts = self.rows(split), self.manifest.get("images")
         is_whole_file = isinstance(counts, dict) and counts.get(PARTS[split]) == len(self.images)
@@ -76,10 +76,10 @@ class PairDataset:
 
 
 def save_pair_file(path: str | Path, pairs: PairDataset) -> None:
-    """Writes a pair file, whole or not at all; equal contents give equal bytes.
+    """Writes a pair file atomically; equal contents give equal bytes.
 
     Raises:
-        PairFileError: `load_pair_file` or `check_labels_agree` would refuse the contents; nothing is written.
+        `PairFileError`: if `load_pair_file` or `check_labels_agree` would reject the contents; nothing is written.
     """
     arrays = arrays_of(pairs)
     _check_headers(arrays, str(path))
@@ -91,21 +91,21 @@ def save_pair_file(path: str | Path, pairs: PairDataset) -> None:
 
 
 def arrays_of(pairs: PairDataset) -> dict[str, np.ndarray]:
-    """Returns the arrays in the file of these pairs by name, without the checksums."""
+    """Returns the arrays of a pair file by name, without the checksums."""
     arrays = {name: getattr(pairs, name) for name in KNOWN_ARRAYS[:-2] if getattr(pairs, name) is not None}
     return {**arrays, "manifest": encode_manifest(pairs.manifest, str(pairs.path or "these pairs"))}
 
 
 def load_pair_file(path: str | Path) -> PairDataset:
-    """Reads and checks a pair file, ours or anyone's.
+    """Loads and checks a pair file, possibly from an untrusted source.
 
-    `images`, `img1`, `img2` and `similarity` must be there. Without `labels` they are None, without `split` every pair
-    is TRAIN, without `manifest` it is {}. Images may lack the channel axis. Similarity may contradict the labels, so
-    that any file can be audited: ask `check_labels_agree`. Further arrays are ignored; none of those that siamese_tf
-    wrote may be missing or changed, see `check_members`.
+    `images`, `img1`, `img2` and `similarity` are required. The default of `labels` is None, of `split` TRAIN for every
+    pair, and of `manifest` {}. Images may lack the channel axis. Similarity may contradict the labels, so that every
+    file can be audited; `check_labels_agree` rejects this. Further arrays are ignored. `check_members` rejects files of
+    siamese_tf with missing or changed arrays.
 
     Raises:
-        PairFileError: missing, unreadable, damaged, or not what the format asks; the message says what.
+        `PairFileError`: if the file is missing, unreadable, damaged, or does not follow the format.
     """
     try:
         path = Path(path)
@@ -115,7 +115,7 @@ def load_pair_file(path: str | Path) -> PairDataset:
             arrays, members = read_npz(file, str(path), KNOWN_ARRAYS, mapped=("images",), check=check)
     except OSError as error:
         raise PairFileError(
-            f"cannot read the pair file {path}: {error.strerror}. Make pair files with siamese-tf pairs generate."
+            f"cannot read the pair file {path}: {error.strerror}. Generate it with siamese-tf pairs generate."
         ) from error
     manifest = decode_manifest(arrays["manifest"], str(path)) if "manifest" in arrays else {}
     check_members(arrays.get(CHECKSUMS), members, KNOWN_ARRAYS, manifest, str(path))
@@ -125,48 +125,48 @@ def load_pair_file(path: str | Path) -> PairDataset:
 
 
 def check_labels_agree(pairs: PairDataset) -> None:
-    """Refuses pairs whose similarity contradicts the labels; without labels there is nothing to contradict.
+    """Checks that similarity agrees with the labels, if there are labels.
 
     Raises:
-        PairFileError: how many pairs are contradicted.
+        `PairFileError`: if it does not; the message gives the number of contradicting pairs.
     """
     if pairs.labels is None:
         return
     wrong = int(((pairs.labels[pairs.img1] == pairs.labels[pairs.img2]) != pairs.similarity).sum())
     if wrong:
         raise PairFileError(
-            f"{pairs.path or 'these pairs'}: in {wrong} of {len(pairs.similarity)} pairs, similarity contradicts the"
-            " labels (1 must mean same label). Correct the rows, or leave the labels out."
+            f"{pairs.path or 'these pairs'}: similarity must be 1 for equal labels and 0 otherwise; got"
+            f" {wrong} of {len(pairs.similarity)} pairs that contradict this. Correct the rows, or omit the labels."
         )
 
 
 def _check_headers(arrays: Mapping[str, np.ndarray | Header], name: str) -> None:
-    """Refuses arrays by their shapes and dtypes, which are known before the arrays are read."""
+    """Checks the shapes and dtypes of arrays, which are known before the arrays are read."""
     if missing := [key for key in REQUIRED if key not in arrays]:
-        raise PairFileError(f"{name} has no array {missing[0]!r}; a pair file needs {', '.join(REQUIRED)}.")
+        raise PairFileError(f"{name} must have the arrays {', '.join(REQUIRED)}; got no {missing[0]!r}.")
     shape, dtype = arrays["images"].shape, arrays["images"].dtype
     if dtype != np.uint8 or len(shape) not in (3, 4) or 0 in shape:
         raise PairFileError(
-            f"{name}: images have shape {shape} and dtype {dtype}; expected (n, h, w, c) or (n, h, w) "
-            "uint8, with at least one image."
+            f"{name}: images must be (n, h, w, c) or (n, h, w) uint8 with at least one image; got shape {shape} and"
+            f" dtype {dtype}."
         )
     if len(shape) == 4 and shape[-1] not in (1, 3):
         raise PairFileError(
-            f"{name}: images have shape {shape}, so {shape[-1]} channels; expected 1 or 3. Convert them to gray or RGB."
+            f"{name}: images must have 1 or 3 channels; got {shape[-1]} (shape {shape}). Convert them to gray or RGB."
         )
     if (arrays["similarity"].shape or (0,))[0] == 0:
-        raise PairFileError(f"{name} holds no pairs.")
+        raise PairFileError(f"{name} must have at least one pair; got none.")
     pairs = arrays["similarity"].shape[0]
     for key, length in {**dict.fromkeys(("img1", "img2", "similarity", "split"), pairs), "labels": shape[0]}.items():
         if key in arrays and (arrays[key].shape != (length,) or arrays[key].dtype.kind not in "biu"):
             raise PairFileError(
-                f"{name}: {key} has shape {arrays[key].shape} and dtype {arrays[key].dtype}; expected ({length},)"
-                " integers."
+                f"{name}: {key} must be ({length},) integers; got shape {arrays[key].shape} and dtype"
+                f" {arrays[key].dtype}."
             )
 
 
 def _validated(arrays: dict[str, np.ndarray], name: str) -> dict[str, Any]:
-    """Checks the values of the arrays and returns them in the types of PairDataset, without the manifest."""
+    """Checks the values of the arrays and returns them with the dtypes of `PairDataset`, without the manifest."""
     images, pairs = arrays["images"], len(arrays["similarity"])
     images = images[..., np.newaxis] if images.ndim == 3 else images
     maximum = {"img1": len(images) - 1, "img2": len(images) - 1, "similarity": 1, "split": TEST, "labels": MAX_LABEL}
@@ -175,8 +175,6 @@ def _validated(arrays: dict[str, np.ndarray], name: str) -> dict[str, Any]:
     for key in maximum.keys() & arrays.keys():
         values = arrays[key]
         if values.min() < 0 or values.max() > maximum[key]:
-            raise PairFileError(
-                f"{name}: {key} goes from {values.min()} to {values.max()}; expected 0 to {maximum[key]}."
-            )
+            raise PairFileError(f"{name}: {key} must be in 0 to {maximum[key]}; got {values.min()} to {values.max()}.")
         checked[key] = values.astype(dtypes[key], copy=False)
     return checked

@@ -1,4 +1,4 @@
-"""Lists of image pairs, CSV and LFW's `pairs.txt`, loaded with their images."""
+"""Loading of lists of image pairs (CSV and LFW's `pairs.txt`) with their images."""
 
 import hashlib
 import json
@@ -20,24 +20,24 @@ from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset
 from siamese_tf.errors import PairFileError
 from siamese_tf.files import is_private, open_regular
 
-NAMED = 3  # unreadable images, or people, named in a message
+NAMED = 3  # maximum number of unreadable images, or of people, in a message
 HINT = "Correct the paths, repair the files, or remove their pairs"
 
 
 def csv_pairs(path: str | Path, image_format: ImageFormat) -> PairDataset:
-    """Reads a CSV list of pairs and the images it names, converted to one image format.
+    """Loads a CSV list of pairs and its images, converted to one image format.
 
     Args:
-        path: a UTF-8 CSV file with the columns `img1`, `img2` (paths relative to its folder), `similarity` (1 = same,
-            0 = different) and perhaps `split` (train, validation or test; without it all are train). Other columns are
-            passed over.
-        image_format: image format to convert the images to; what it leaves open, the images decide.
+        path: path of a UTF-8 CSV file with the columns `img1`, `img2` (paths relative to its folder), `similarity`
+            (1 = same, 0 = different) and optionally `split` (train, validation or test; the default is train). Other
+            columns are ignored.
+        image_format: image format to convert the images to; unspecified values are derived from the images.
 
     Returns:
-        The pairs, in their order; without labels, since a list of pairs knows no classes.
+        Pairs in the order of the list, without labels, since the list has no classes.
 
     Raises:
-        PairFileError: the list or one of its images cannot be read; the message says which.
+        `PairFileError`: if the list or one of its images cannot be read; the message names it.
     """
     path = Path(path)
     listed = parse_csv(TextLines(path), str(path))
@@ -45,32 +45,33 @@ def csv_pairs(path: str | Path, image_format: ImageFormat) -> PairDataset:
 
 
 def lfw_pairs(path: str | Path, images_folder: str | Path, image_format: ImageFormat) -> tuple[PairDataset, np.ndarray]:
-    """Reads a list in the format of LFW's `pairs.txt`, and the images it names, converted to one image format.
+    """Loads a list in the format of LFW's `pairs.txt` and its images, converted to one image format.
 
-    Its first line says how many folds there are, and how many similar pairs, and as many dissimilar ones, each has;
-    one number alone is that of a single fold. A similar pair is `name n1 n2`, a dissimilar one `name1 n1 name2 n2`.
+    The first line gives the number of folds and the number of similar pairs per fold, which is also the number of
+    dissimilar pairs; a single number means one fold. A similar pair is `name n1 n2`, a dissimilar pair
+    `name1 n1 name2 n2`.
 
     Args:
-        path: the list.
-        images_folder: holds `NAME/NAME_0001.jpg`, or `.png`.
-        image_format: image format to convert the images to; what it leaves open, the images decide.
+        path: path of the list.
+        images_folder: folder that contains `NAME/NAME_0001.jpg` or `.png`.
+        image_format: image format to convert the images to; unspecified values are derived from the images.
 
     Returns:
-        The pairs, in their order, all TEST, with the people for labels, named in the manifest as `class_names`; and the
-        fold of each, (m,) int64, from 0.
+        Pairs in the order of the list, all TEST, with the people as labels and their names as `class_names` in the
+        manifest; and the fold of each pair, (m,) int64, from 0.
 
     Raises:
-        PairFileError: the list or one of its images cannot be read; the message says which.
+        `PairFileError`: if the list or one of its images cannot be read; the message names it.
     """
     if "\0" in os.fspath(images_folder):
-        raise PairFileError(f"images {os.fspath(images_folder)!r}: no folder has a null character. Name another")
+        raise PairFileError(f"images must be a path without null characters; got {os.fspath(images_folder)!r}")
     path = Path(path)
     listed = parse_lfw(TextLines(path), str(path))
     files = {name: _lfw_file(Path(images_folder), name) for name in _names(listed)}
     people = sorted({name.split("/")[0] for name in files})
     number = {person: label for label, person in enumerate(people)}
     labels = {name: number[name.split("/")[0]] for name in files}
-    hint = f"They are expected in {images_folder}, as NAME/NAME_0001.jpg or .png: name another"
+    hint = f"They must be at NAME/NAME_0001.jpg or .png in {images_folder}; give another"
     hint += " folder with --images, or repair the files"
     pairs = _pair_file(path, listed, files, image_format, labels, images_folder, hint)
     pairs = replace(pairs, manifest={**pairs.manifest, "class_names": people})
@@ -78,10 +79,10 @@ def lfw_pairs(path: str | Path, images_folder: str | Path, image_format: ImageFo
 
 
 def check_people_apart(pairs: PairDataset) -> None:
-    """Refuses a list in the format of LFW's in which someone is in two of the parts training, validation and test.
+    """Checks that each person in an LFW list is in only one of training, validation and test.
 
     Raises:
-        PairFileError: how many people are, the first of them.
+        `PairFileError`: if a person is in several; the message gives their number and the first names.
     """
     if pairs.labels is None:
         return
@@ -90,27 +91,27 @@ def check_people_apart(pairs: PairDataset) -> None:
     shared = [str(pairs.manifest["class_names"][label]) for label in people[counts > 1]]
     if shared:
         raise PairFileError(
-            f"{pairs.path}: {len(shared):,} people are in several of the training, validation and test folds"
-            f" ({', '.join(shared[:NAMED])}); expected each in one; numbers from such folds flatter the model. Put all"
-            " pairs of a person into one fold"
+            f"{pairs.path}: each person must be in only one of the training, validation and test folds, or the results"
+            f" overestimate the model; got {len(shared):,} people in several ({', '.join(shared[:NAMED])})."
+            " Put all pairs of a person into one fold"
         )
 
 
 def load_pair_dataset(
     path: str | Path, image_format: ImageFormat, images_folder: str | Path | None = None
 ) -> tuple[PairDataset, np.ndarray | None]:
-    """Loads pairs by the end of their file's name: `.csv` and `.txt` as lists, all else as a pair file.
+    """Loads pairs according to the file extension: `.csv` and `.txt` are lists, all others are pair files.
 
     Args:
-        path: of the file.
-        image_format: what to bring the images of a list to.
-        images_folder: of the images that a `.txt` names; None is the folder of the list.
+        path: path of the file.
+        image_format: image format to convert the images of a list to.
+        images_folder: folder of the images of a `.txt` list; the default is the folder of the list.
 
     Returns:
-        The pairs; and of a `.txt` the fold of each, (m,) int64, from 0.
+        The pairs; and the fold of each pair of a `.txt` list, (m,) int64, from 0, otherwise None.
 
     Raises:
-        PairFileError: as `csv_pairs`, `lfw_pairs` and `load_pair_file`.
+        `PairFileError`: if `csv_pairs`, `lfw_pairs` or `load_pair_file` raises it.
     """
     if not is_list(path):
         return load_pair_file(path), None
@@ -130,7 +131,7 @@ def _pair_file(
 ) -> PairDataset:
     found = cached_images(path, files, image_format, images_folder)
     if found.unreadable:
-        first = "; ".join(f"{name:.200}: {why}" for name, why in list(found.unreadable.items())[:NAMED])
+        first = "; ".join(f"{name:.200}: {reason}" for name, reason in list(found.unreadable.items())[:NAMED])
         raise PairFileError(
             f"{path}: {len(found.unreadable):,} of its {len(files):,} images cannot be read ({first}). {hint}"
         )
@@ -150,19 +151,19 @@ def _pair_file(
 
 
 def _folders(files: Iterable[Path]) -> set[Path]:
-    """Returns the folders that the files are in, up to the one that contains them all."""
+    """Returns all folders on the paths of the files, up to their common folder."""
     parents = {Path(os.path.abspath(parent)) for parent in {file.parent for file in files}}
     common = Path(os.path.commonpath(parents))
     return {folder for parent in parents for folder in (parent, *parent.parents) if folder.is_relative_to(common)}
 
 
 def _names(listed: ListedPairs) -> Iterable[str]:
-    """Returns the image names, each once, those of `img1` first."""
+    """Returns the distinct image names, first those of `img1`."""
     return dict.fromkeys(chain(listed.img1, listed.img2))
 
 
 def _sha256(path: Path, found: CachedImages) -> str:
-    """Returns a hash of the list and its images, since the same list may name other or repaired images."""
+    """Returns a hash of the list and its images, since the images of a list may change."""
     with open_regular(path) as file:
         digest = hashlib.file_digest(file, "sha256")
     digest.update(json.dumps([found.image_format.as_dict(), found.sha256]).encode())

@@ -1,6 +1,6 @@
-"""Folder of the pair files of a data set: `<name>`, or `<name>-<hash>` if another data set has that name.
+"""Folder of the pair files of a data set: `<name>`, or `<name>-<hash>` if `<name>` is taken.
 
-Two folders of images may have one name, and one folder may be wanted in two forms.
+Two folders of images may have the same name, and one folder may be used in two image formats.
 """
 
 import csv
@@ -24,20 +24,20 @@ from siamese_tf.files import open_regular
 TRAIN_FILE, TEST_FILE, CSV_FILE = "train_pairs.npz", "test_pairs.npz", "pairs.csv"
 HASH_LENGTH = 6
 MAX_LINE_BYTES = 2**16
-# Of the manifest, what is the same in both files of one run, and tells two runs apart.
+# Keys of the manifest that are equal in both files of a run and may differ between runs.
 GENERATION_KEYS = "files version seed split images pairs duplicates audit form unreadable".split()
 
 
 def pairs_folder(out: str | Path, source: Source) -> Path:
     """Chooses the folder of the pair files of a data set.
 
-    A published data set has `<out>/<name>`. A user's folder has that, too, if it is empty, or holds pairs of the same
-    images in the same image format, or of the same folder before it changed; else it has `<out>/<name>-<hash>`, with a
-    short hash of the folder's path and of the image format. No image is opened for this.
+    A published data set uses `<out>/<name>`. So does a user's folder if `<out>/<name>` is empty, or contains pairs of
+    the same images in the same image format, or of the same folder before it changed. Otherwise it uses
+    `<out>/<name>-<hash>`, with a short hash of the folder's path and the image format. No image is read for this.
 
     Args:
-        out: the folder of the folders of all data sets.
-        source: the data set.
+        out: folder that contains one folder of pair files per data set.
+        source: data set.
     """
     shared = Path(out) / source.name
     if source.folder is None:
@@ -54,61 +54,61 @@ def pairs_folder(out: str | Path, source: Source) -> Path:
 
 
 def explain_mismatch(folder: Path, source: Source) -> str:
-    """Returns why the pairs are not where the name of the data set says, for the note; empty where they are."""
+    """Returns a note why the pairs are not in the folder `<name>` of the data set; empty if they are."""
     if folder.name == source.name:
         return ""
     return f"; {folder.with_name(source.name)} holds pairs of other images or another image format"
 
 
 def has_both_files(folder: Path, dataset: str, source: Source | None) -> bool:
-    """Checks that a folder holds both pair files of a data set.
+    """Returns True if a folder contains both pair files of a data set, False if it contains neither.
 
     Raises:
-        PairFileError: it holds one of the two.
+        `PairFileError`: if it contains only one of the two.
     """
-    there = [(folder / name).exists() for name in (TRAIN_FILE, TEST_FILE)]
-    if any(there) and not all(there):
+    exists = [(folder / name).exists() for name in (TRAIN_FILE, TEST_FILE)]
+    if any(exists) and not all(exists):
         raise PairFileError(
-            f"{folder} holds only one of {TRAIN_FILE} and {TEST_FILE}, which belong together."
-            f" Make both again: {_command(dataset, source)}"
+            f"{folder} must contain both {TRAIN_FILE} and {TEST_FILE}, or neither; got only one."
+            f" Generate both again: {_command(dataset, source)}"
         )
-    return all(there)
+    return all(exists)
 
 
 def check_made_from(folder: Path, files: Mapping[str, str], dataset: str, source: Source | None) -> None:
-    """Refuses the pairs in a folder if they say that they were made from other images.
+    """Checks that the pairs in a folder were made from the current images, if their manifest records the images.
 
     Args:
-        folder: with the pair files.
-        files: what they should be made from, as `Source.files`.
-        dataset: what the user calls the data set.
-        source: the data set; None for a known one that was not loaded.
+        folder: folder of the pair files.
+        files: expected value of `Source.files`.
+        dataset: name of the data set, from the user.
+        source: data set; None for a known data set that was not loaded.
 
     Raises:
-        PairFileError: they were; with the command that makes them again.
+        `PairFileError`: if they were made from other images; the message gives the command to generate them again.
     """
     if (_manifest(folder) or {}).get("files", files) != files:
         raise PairFileError(
-            f"the pairs in {folder} were made from other images than {dataset} has now. Make them again:"
-            f" {_command(dataset, source)}"
+            f"the pairs in {folder} must be made from the current images of {dataset}; got pairs of other images."
+            f" Generate them again: {_command(dataset, source)}"
         )
 
 
 def check_same_run(train: PairDataset, test: PairDataset) -> None:
-    """Refuses two files side by side that were made from other images, or in two runs.
+    """Checks that two files in one folder were made in the same run from the same images.
 
-    A kill between the renames of the two leaves such files; an image may then be in both.
+    A process killed between the two renames leaves files of two runs, and an image may then be in both.
 
     Raises:
-        PairFileError: they were; with what differs.
+        `PairFileError`: if they were not; the message names the differences.
     """
     before, now = train.manifest, test.manifest
     differing = [key for key in GENERATION_KEYS if key in before and key in now and before[key] != now[key]]
     if differing:
-        what = "from other images" if "files" in differing else f"in another run (other {', '.join(differing)})"
+        found = "other images" if "files" in differing else f"another run (different {', '.join(differing)})"
         raise PairFileError(
-            f"{test.path} was made {what} than {train.path}, which is in the same folder."
-            " Make both again with siamese-tf pairs generate, or name a test file with --test-pairs."
+            f"{test.path} must be from the same run and images as {train.path} in the same folder; got {found}."
+            " Generate both again with siamese-tf pairs generate, or give a test file with --test-pairs."
         )
 
 
@@ -127,7 +127,7 @@ def _has_pairs(folder: Path) -> bool:
 
 
 def _of_same_images(shared: Path, source: Source) -> Path | None:
-    """Finds a folder of pairs of the same images and image format, even if the images have moved since."""
+    """Returns a folder with pairs of the same images and image format, even if the images were moved; or None."""
     for folder in sorted(shared.parent.glob(f"{glob.escape(shared.name)}-{'[0-9a-f]' * HASH_LENGTH}")):
         if (_manifest(folder) or {}).get("files") == source.files:
             return folder
@@ -140,7 +140,7 @@ def _short_hash(source: Source) -> str:
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:
-    """Returns the manifest of the pair files in a folder; {} if it is unreadable, None if there are no files."""
+    """Returns the manifest of the pair files in a folder; {} if unreadable, None if there are no files."""
     for path in (folder / TRAIN_FILE, folder / TEST_FILE):
         if path.exists():
             try:
@@ -153,9 +153,9 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def _is_of(manifest: dict[str, Any], folder: Path, source: Source) -> bool:
-    """Checks that pairs were made from the same folder, perhaps before it changed, in the same image format.
+    """Returns True if pairs were made from the same folder, possibly before it changed, in the same image format.
 
-    The manifest says nothing of where images were, but the list beside it does, relative to itself.
+    The manifest does not record the folder of the images, but the CSV list has their paths, relative to the list.
     """
     if source.image_format is None or source.folder is None or manifest.get("form") != source.image_format.as_dict():
         return False

@@ -10,13 +10,13 @@ class TrainTestPairs:
     """Training, validation and test pairs of a run.
 
     Attributes:
-        train: with training and validation rows.
-        test: with test rows; None where there are none.
-        dataset: the name of the data set, for titles and folders.
-        note: one line for people: which files, and why when there was a choice.
-        leaks: what the audit of the files found, see `Audit.leaks`; 0 is as it should be.
-        unreadable: one line for each image file of the data set that is left out.
-        warnings: one line for each thing that the user may not have meant, without "warning:".
+        train: data set with training and validation pairs.
+        test: data set with test pairs; None if there are none.
+        dataset: name of the data set, for titles and folders.
+        note: one line for the log: the files, and the reason if there was a choice.
+        leaks: `Audit.leaks` of the files; 0 means no leaks.
+        unreadable: one line for each image file of the data set that could not be read.
+        warnings: one line for each warning, without the prefix "warning:".
     """
 
     train: PairDataset
@@ -28,12 +28,12 @@ class TrainTestPairs:
     warnings: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """Returns the note, and a line for each image file that is left out."""
+        """Returns the note, and one line for each image file that could not be read."""
         return [self.note, *(f"could not be read: {line}" for line in self.unreadable)]
 
     def warning_lines(self) -> tuple[str, ...]:
-        """Returns the warnings, the last one where the pairs leak; see `printable.warn`."""
+        """Returns the warnings for `printable.warn`; if the pairs leak, the last one says so."""
         if not self.leaks:
             return self.warnings
         findings = f"{self.leaks:,} findings; see siamese-tf pairs check"
-        return (*self.warnings, f"These pairs leak ({findings}): accuracies on them flatter the model.")
+        return (*self.warnings, f"These pairs leak ({findings}): accuracies on them overestimate the model.")

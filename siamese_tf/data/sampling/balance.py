@@ -1,4 +1,4 @@
-"""Balanced assignment of whole classes to groups, so that no group is left with few images."""
+"""Balanced assignment of classes to groups, so that no group ends up with few images."""
 
 from collections.abc import Sequence
 
@@ -6,20 +6,19 @@ import numpy as np
 
 
 def deal_classes(sizes: Sequence[int] | np.ndarray, counts: Sequence[int]) -> np.ndarray:
-    """Chooses the group that each class goes to: `counts[g]` classes go to group g.
+    """Assigns each class to a group; group g gets `counts[g]` classes.
 
-    The classes go in their order, the first `counts[0]` to group 0 and so on, where that is balanced: each group gets
-    at least half of the images that as many classes of average size have, and a class with two images or more. If not,
-    the largest class comes first, and each class goes to the group that lacks the largest part of its images (the
-    longest-processing-time rule of multiway number partitioning).
+    Keeps the order of the classes (the first `counts[0]` in group 0, and so on) if that is balanced: each group gets a
+    class with two or more images, and at least half of the images that its number of classes has on average. Otherwise
+    goes from the largest class to the smallest and assigns each to the group that lacks the largest share of its images
+    (the longest-processing-time rule of multiway number partitioning).
 
     Args:
-        sizes: (k,), the number of images of each class.
-        counts: the number of classes of each group; their sum is k. The last group goes before the others in a tie, so
-            that is where the largest class goes.
+        sizes: number of images of each class, (k,).
+        counts: number of classes of each group; the sum is k. The last group wins ties, so it gets the largest class.
 
     Returns:
-        group (k,) int64.
+        Group of each class, (k,) int64.
     """
     images = np.asarray(sizes, np.int64)
     in_order = np.repeat(np.arange(len(counts)), counts)

@@ -1,10 +1,10 @@
-"""Order of the batches: a function of (seed, epoch) alone, so a resumed run sees the same batches."""
+"""Order of the batches: depends only on (seed, epoch), so a resumed run trains on the same batches."""
 
 import numpy as np
 
 
 def steps_per_epoch(pairs: int, batch_pairs: int) -> int:
-    """Returns the number of whole batches in one pass over the pairs; the remainder differs every epoch."""
+    """Returns the number of full batches in one pass over the pairs; different pairs are left over in each epoch."""
     return max(1, pairs // batch_pairs)
 
 
@@ -12,13 +12,13 @@ def epoch_batches(rows: np.ndarray, batch_pairs: int, seed: int, epoch: int) -> 
     """Returns the rows of every batch of one epoch.
 
     Args:
-        rows: (n,) integers, the pairs to go through.
-        batch_pairs: pairs in a batch; all of them where there are fewer.
-        seed: of the run.
-        epoch: from 0.
+        rows: row numbers of the pairs, (n,) integers.
+        batch_pairs: number of pairs per batch; if fewer pairs exist, a batch has all of them.
+        seed: seed of the run.
+        epoch: number of the epoch, 0 or more.
 
     Returns:
-        (steps_per_epoch, min(batch_pairs, n)) of `rows`, in random order, no row twice.
+        Values of `rows` in random order without repetition, (steps_per_epoch, min(batch_pairs, n)).
     """
     order = np.random.default_rng([seed, epoch]).permutation(rows)
     steps = steps_per_epoch(len(rows), batch_pairs)

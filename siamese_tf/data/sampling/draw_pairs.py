@@ -1,8 +1,8 @@
-"""Balanced random pairs: half similar, half dissimilar, classes equally often, no pair twice.
+"""Random pairs without duplicates: half similar and half dissimilar, balanced over the classes.
 
-Pairs are drawn as numbers. The pairs of one group (a class for similar pairs, two classes for dissimilar ones) are
-numbered without gaps, each group gets its quota of different numbers, and a number is decoded to its two images. So no
-image meets itself and no pair occurs twice, by construction.
+Pairs are drawn as numbers. The pairs of a group (a class for similar pairs, two classes for dissimilar pairs) are
+numbered without gaps, each group gets a quota of distinct numbers, and each number is decoded to two images. By
+construction, no image is paired with itself and no pair occurs twice.
 """
 
 from collections.abc import Iterator
@@ -17,49 +17,49 @@ BLOCK = 1 << 14
 def make_pairs(
     labels: np.ndarray, count: int, seed: int | np.random.SeedSequence, rest: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draws `count` different pairs, half of them similar; of an odd count, one more is dissimilar.
+    """Draws `count` distinct pairs, half of them similar; an odd count gives one more dissimilar pair.
 
-    All classes have the same number of similar pairs, and all pairs of classes the same number of dissimilar pairs, up
-    to one, or up to what exists: what a small class cannot give is shared by the others. The order of the rows, and of
-    the two sides, is random.
+    The numbers of similar pairs per class differ by at most one, and so do the numbers of dissimilar pairs per pair of
+    classes. If a small class has fewer pairs than its share, the others share the remainder. The order of the rows and
+    the order of the two images in a pair are random.
 
     Args:
-        labels: (n,) integers, the class of each image.
-        count: m, how many pairs.
-        seed: of the generator; same labels, count and seed give the same pairs.
-        rest: the label of images of which nothing is known but that they are of none of the other classes: no two of
-            them make a pair, similar or dissimilar. None where every label is a class.
+        labels: class of each image, (n,) integers.
+        count: m, the number of pairs.
+        seed: seed of the generator; equal labels, count and seed give equal pairs.
+        rest: label of the images that are in none of the other classes and whose classes are unknown. No two of them
+            form a pair, similar or dissimilar. None if every label is a class.
 
     Returns:
-        img1 (m,) int32, img2 (m,) int32, positions in `labels`; similarity (m,) uint8, 1 = same class, 0 = different.
+        img1 and img2, positions in `labels`, (m,) int32; similarity, (m,) uint8, 1 = same class, 0 = different.
 
     Raises:
-        DatasetError: fewer than two pairs requested, or more than exist; the message names the maximum.
+        `DatasetError`: if `count` is less than 2 or more than the number of pairs that exist.
     """
     _check_count(labels, count, rest)
     order = np.argsort(labels, kind="stable")
     classes, start, size = np.unique(labels[order], return_index=True, return_counts=True)
-    order = order.astype(np.int32)  # half the bytes to jump about in
-    alike = _is_class(classes, rest)
+    order = order.astype(np.int32)  # halves the memory that is accessed at random
+    is_class = _is_class(classes, rest)
     rng = np.random.Generator(np.random.PCG64(seed))
     pairs = np.empty((count, 2), np.int32)
-    _similar(order, start[alike], size[alike], rng, pairs[: count // 2])
+    _similar(order, start[is_class], size[is_class], rng, pairs[: count // 2])
     _dissimilar(order, start, size, rng, pairs[count // 2 :])
-    numbers = pairs.view(np.int64)[:, 0]  # both sides as one number: several times as fast to move as rows
-    _turn_half(numbers, rng)
+    numbers = pairs.view(np.int64)[:, 0]  # one number per pair moves several times as fast as a row
+    _swap_half(numbers, rng)
     rng.shuffle(numbers)
     img1, img2 = np.ascontiguousarray(pairs.T)
     return img1, img2, (labels[img1] == labels[img2]).astype(np.uint8)
 
 
 def all_pairs(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns every pair of different images once, in the form of `make_pairs`; most pairs are dissimilar."""
+    """Returns every pair of different images once, as `make_pairs` does; usually, the majority is dissimilar."""
     img1, img2 = np.triu_indices(len(labels), 1)
     return img1.astype(np.int32), img2.astype(np.int32), (labels[img1] == labels[img2]).astype(np.uint8)
 
 
 def existing_pairs(labels: np.ndarray, rest: int | None = None) -> tuple[int, int]:
-    """Counts the different pairs that labels (n,) allow: (similar, dissimilar); `rest` as for `make_pairs`."""
+    """Returns the numbers of distinct (similar, dissimilar) pairs of labels (n,); `rest` is that of `make_pairs`."""
     classes, size = np.unique(labels, return_counts=True)
     within = size * (size - 1) // 2
     dissimilar = len(labels) * (len(labels) - 1) // 2 - int(within.sum())
@@ -72,18 +72,23 @@ def _is_class(labels: np.ndarray, rest: int | None) -> np.ndarray:
 
 def _check_count(labels: np.ndarray, count: int, rest: int | None) -> None:
     similar, dissimilar = existing_pairs(labels, rest)
-    found = f"{len(labels)} images make {similar} similar and {dissimilar} dissimilar pairs"
+    found = f"{len(labels)} images with {similar} similar and {dissimilar} dissimilar pairs"
     if not (similar and dissimilar):
-        raise DatasetError(f"{found}; both kinds are needed. Give at least two classes, one with two images.")
+        raise DatasetError(
+            f"the images must form similar and dissimilar pairs; got {found}."
+            " Use at least two classes, one of them with two images."
+        )
     maximum = min(2 * similar + 1, 2 * dissimilar)
     if not 2 <= count <= maximum:
-        raise DatasetError(f"{count} pairs asked, half of them similar; {found}. Ask for 2 to {maximum}.")
+        raise DatasetError(
+            f"the number of pairs, half of them similar, must be from 2 to {maximum}; got {count} for {found}."
+        )
 
 
 def _similar(
     order: np.ndarray, start: np.ndarray, size: np.ndarray, rng: np.random.Generator, pairs: np.ndarray
 ) -> None:
-    """Fills `pairs` (m, 2) from `order`, the images by class: those of class k are the size[k] from start[k] on."""
+    """Fills `pairs` (m, 2) with images of one class; class k is `order[start[k] : start[k] + size[k]]`."""
     group, number = _draw(size * (size - 1) // 2, len(pairs), rng)
     for rows in _blocks(len(pairs)):
         first, second = _decode_triangle(number[rows], size[group[rows]])
@@ -93,34 +98,34 @@ def _similar(
 def _dissimilar(
     order: np.ndarray, start: np.ndarray, size: np.ndarray, rng: np.random.Generator, pairs: np.ndarray
 ) -> None:
-    """Fills `pairs` (m, 2) as `_similar` does, with images of two classes."""
+    """Fills `pairs` (m, 2) with images of two classes; the arguments are those of `_similar`."""
     existing, count = len(size) * (len(size) - 1) // 2, len(pairs)
-    # With thousands of classes no class pair is needed twice: choose those that are, and never list the others.
+    # With thousands of classes, each pair of classes is used at most once; the unused ones are never listed.
     class_pairs = (
         np.arange(existing) if existing <= count else rng.choice(existing, count, replace=False, shuffle=False)
     )
     class1, class2 = _decode_triangle(class_pairs, len(size))
     group, number = _draw(size[class1] * size[class2], count, rng)
     for rows in _blocks(count):
-        one, other = class1[group[rows]], class2[group[rows]]
-        first, second = np.divmod(number[rows], size[other])
-        pairs[rows, 0], pairs[rows, 1] = order[start[one] + first], order[start[other] + second]
+        row_class1, row_class2 = class1[group[rows]], class2[group[rows]]
+        first, second = np.divmod(number[rows], size[row_class2])
+        pairs[rows, 0], pairs[rows, 1] = order[start[row_class1] + first], order[start[row_class2] + second]
 
 
-def _turn_half(numbers: np.ndarray, rng: np.random.Generator) -> None:
-    """Swaps the 32-bit halves of about half of the numbers (int64, not negative) in place."""
+def _swap_half(numbers: np.ndarray, rng: np.random.Generator) -> None:
+    """Swaps the 32-bit halves of about half of the non-negative int64 numbers in place."""
     for rows in _blocks(len(numbers)):
         block = numbers[rows]
         np.copyto(block, block << 32 | block >> 32, where=rng.random(len(block)) < 0.5)
 
 
 def _blocks(count: int) -> Iterator[slice]:
-    """Yields slices of `count` rows that are small enough for the processor's cache."""
+    """Returns consecutive slices of `count` rows, each small enough for the processor cache."""
     return (slice(first, first + BLOCK) for first in range(0, count, BLOCK))
 
 
 def _draw(capacity: np.ndarray, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Draws `count` different (group, number) with 0 <= number < capacity[group], evenly from all groups."""
+    """Draws `count` distinct (group, number) with 0 <= number < capacity[group], evenly from all groups."""
     quota = _quotas(capacity, count, rng)
     groups = np.flatnonzero(quota)
     numbers = [rng.choice(capacity[group], quota[group], replace=False, shuffle=False) for group in groups]
@@ -128,22 +133,22 @@ def _draw(capacity: np.ndarray, count: int, rng: np.random.Generator) -> tuple[n
 
 
 def _quotas(capacity: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Distributes `count` evenly over groups with limited capacity; full groups pass their share on."""
+    """Distributes `count` evenly over groups of limited capacity; the other groups share the excess of full ones."""
     quota = np.zeros_like(capacity)
-    while rest := count - int(quota.sum()):
+    while remaining := count - int(quota.sum()):
         unfilled = np.flatnonzero(quota < capacity)
-        share = rest // len(unfilled)
+        share = remaining // len(unfilled)
         if share:
             quota[unfilled] = np.minimum(quota[unfilled] + share, capacity[unfilled])
         else:
-            quota[rng.choice(unfilled, rest, replace=False)] += 1
+            quota[rng.choice(unfilled, remaining, replace=False)] += 1
     return quota
 
 
 def _decode_triangle(number: np.ndarray, size: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
-    """Decodes 0 <= number < size * (size - 1) / 2 to two different members of `size`, each pair once.
+    """Maps each 0 <= number < size * (size - 1) / 2 to a distinct pair of different positions below `size`.
 
-    Members sit in a circle; the pairs one step apart come first, then those two steps apart, and so on half-way around.
+    The positions form a circle: pairs one step apart come first, then pairs two steps apart, and so on half-way around.
     """
     first, step = number % size, number // size + 1
     return first, (first + step) % size

@@ -1,4 +1,4 @@
-"""Split of the images into training, validation and test, made before any pair is drawn."""
+"""Split of the images into training, validation and test, made before pairs are drawn."""
 
 from dataclasses import dataclass
 
@@ -11,16 +11,16 @@ from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import ConfigError, DatasetError
 
 MODES = ("image", "class")
-GIVEN = "given"  # by the folders train, validation and test of the source
+GIVEN = "given"  # the source has folders train, validation and test
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSplit:
-    """Images of each split, as sorted int64 positions in the source; no position is in two splits.
+    """Images of each split; no image is in two splits.
 
     Attributes:
-        train, validation, test: positions.
-        duplicates: how many images of the source were left out, by reason; see `distinct_images`.
+        train, validation, test: positions of the images in the source, int64, ascending.
+        duplicates: number of omitted images of the source by reason; the keys are those of `distinct_images`.
     """
 
     train: np.ndarray
@@ -32,25 +32,24 @@ class ImageSplit:
 def split_images(source: Source, mode: str = "image", seed: int | np.random.SeedSequence = 0) -> ImageSplit:
     """Splits the distinct images of a source into training, validation and test.
 
-    By image, every class is spread over the parts, small ones in groups, see `split_by_image`. With an official test
-    part, that is the test part and one in six of the other images is for validation; without one, a quarter is for test
-    and a fifth of the rest for validation (60 / 15 / 25 %). By class, about 60 / 20 / 20 % of the classes go to
-    training, validation and test, whole, and so do those of one image, which make dissimilar pairs only; where classes
-    have very different sizes, so that each part has its share of the images, see `deal_classes`. Test images still come
-    only from the official test part where there is one.
-
-    As given, the parts are those of the source; of a missing one, a sixth of the training images is for validation, or
-    a quarter for test: whole classes where training and the other part have no class in common, else by image.
+    - `"image"`: `split_by_image` divides every class, small classes in groups. If the source has an official test
+      split, that is the test split and a sixth of the other images are for validation; otherwise a quarter of the
+      images is for test and a fifth of the rest for validation (60 / 15 / 25 %).
+    - `"class"`: about 60 / 20 / 20 % of the classes go to training, validation and test. Classes with one image, which
+      form only dissimilar pairs, are divided in the same proportions. If class sizes vary widely, `deal_classes` gives
+      each split its share of the images. Test images come only from the official test split if there is one.
+    - `"given"`: the splits of the source. A missing validation split is a sixth, and a missing test split a quarter, of
+      the training images: by class if training and the other split share no class, otherwise by image.
 
     Args:
-        source: the labeled images.
-        mode: `"image"` or `"class"`; `"given"` for a source with its own split, see `Source.has_split`.
-        seed: of the generator that chooses.
+        source: labeled images.
+        mode: `"image"` or `"class"`; must be `"given"` for a source with its own split (`Source.has_split`).
+        seed: seed of the generator.
 
     Raises:
-        ConfigError: another mode, or one that is not for this source.
-        DatasetError: by class, with fewer than six classes that have two images; or by image, with too few images for
-            two of one class and one of another in each part.
+        `ConfigError`: if `mode` is unknown or does not fit the source.
+        `DatasetError`: if a split by class has fewer than six classes with two images, or a split by image has too few
+            images for two of one class and one of another in each split.
     """
     check_mode(source, mode)
     rng = np.random.Generator(np.random.PCG64(seed))
@@ -66,25 +65,26 @@ def split_images(source: Source, mode: str = "image", seed: int | np.random.Seed
 
 
 def check_mode(source: Source, mode: str) -> None:
-    """Refuses a mode that is none, or not for this source.
+    """Checks that a mode of `split_images` is known and fits the source.
 
     Raises:
-        ConfigError: as `split_images`.
+        `ConfigError`: if it does not.
     """
     if mode not in MODES and not (mode == GIVEN and source.has_split):
-        raise ConfigError(f"split is {mode!r}; expected 'image' or 'class'.")
+        raise ConfigError(f"split must be 'image' or 'class'; got {mode!r}.")
     if source.has_split and mode != GIVEN:
         raise ConfigError(
-            f"split must be left out for {source.origin}, whose folders are the split (train, and validation, test or"
-            f" both); got {mode!r}. Leave it out, or put all classes into one folder to have them split"
+            f"split must be omitted for {source.origin}, whose folders define the split (train, and validation, test or"
+            f" both); got {mode!r}. Omit it, or put all classes into one folder"
         )
 
 
 def default_mode(source: Source) -> str:
-    """Returns the default mode of the split: that of the source, if it has one; by class for image files of enough
-    classes; by image for all else.
+    """Returns the default mode of `split_images`.
 
-    With people in image files, the question is of people never seen; with digits it is not.
+    It is `"given"` for a source with its own split, `"class"` for image files with at least six classes of two images,
+    and `"image"` otherwise. Image files often show people, and a model is used on people it was not trained on; the
+    classes of digits are always the same.
     """
     if source.has_split:
         return GIVEN
@@ -95,16 +95,16 @@ def default_mode(source: Source) -> str:
 
 
 def distinct_images(source: Source) -> tuple[np.ndarray, dict[str, int]]:
-    """Finds byte-identical images, so that each counts once.
+    """Finds the images to use, so that byte-identical images are used once.
 
-    Training images never change for the sake of the test: an image of two splits leaves the test, or validation. Of
-    copies within one split the first is used; if their labels contradict each other, none is.
+    An image in two splits is removed from test or validation, never from training. Of copies within a split, the first
+    is used; none is used if their labels differ.
 
     Returns:
-        keep (n,) bool, and the number of images left out as `"test_twins"` (test images whose bytes occur among the
-        other images), `"validation_copies"` (validation images whose bytes occur among the training images; only for
-        a source with its own split), `"copies"` (later copies within one split) and `"contradicting"` (all copies
-        whose labels differ).
+        Mask of the images to use, (n,) bool; and the number of omitted images by reason: `"test_twins"` (test images
+        that also occur outside of test), `"validation_copies"` (validation images that also occur in training; only for
+        a source with its own split), `"copies"` (later copies within a split) and `"contradicting"` (all copies of an
+        image with different labels).
     """
     (ids,) = content_ids(source.images)
     keep, earlier = np.zeros(len(ids), bool), np.zeros(len(ids), bool)
@@ -116,10 +116,10 @@ def distinct_images(source: Source) -> tuple[np.ndarray, dict[str, int]]:
         rows = np.flatnonzero(side & ~is_earlier)
         first, group = np.unique(ids[rows], return_index=True, return_inverse=True)[1:]
         labels = source.labels[rows]
-        doubtful = np.zeros(len(first), bool)
-        doubtful[group[labels != labels[first[group]]]] = True
-        keep[rows[first[~doubtful]]] = True
-        contradicting += int(doubtful[group].sum())
+        is_ambiguous = np.zeros(len(first), bool)
+        is_ambiguous[group[labels != labels[first[group]]]] = True
+        keep[rows[first[~is_ambiguous]]] = True
+        contradicting += int(is_ambiguous[group].sum())
     copies = len(ids) - int(keep.sum()) - sum(earlier_counts) - contradicting
     counts = {"test_twins": earlier_counts[2]}
     if source.has_split:
@@ -128,7 +128,7 @@ def distinct_images(source: Source) -> tuple[np.ndarray, dict[str, int]]:
 
 
 def sides_of(source: Source) -> list[np.ndarray]:
-    """Returns bool masks (n,) of the source's own training, validation and test images; each image is in one."""
+    """Returns the masks, (n,) bool, of the source's own training, validation and test images; each image is in one."""
     validation = np.zeros(len(source.labels), bool) if source.is_validation is None else source.is_validation
     return [~(source.is_test | validation), validation, source.is_test]
 
@@ -146,9 +146,9 @@ def _by_class(
 
 
 def _as_given(source: Source, distinct: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """Returns the splits of the source; a missing validation or test split is taken from training.
+    """Returns the splits of the source; takes a missing validation or test split from training.
 
-    It is taken by image, but by class where the training images and those of the other part share no class.
+    Takes classes if training and the other split share no class, otherwise images.
     """
     parts = [np.flatnonzero(distinct & side) for side in sides_of(source)]
     for missing, step in ((1, 6), (2, 4)):

@@ -1,4 +1,4 @@
-"""Split by class: the test classes are never seen in training, as in face verification."""
+"""Split by class: training and test share no class, as in face verification."""
 
 from collections.abc import Sequence
 
@@ -7,28 +7,28 @@ import numpy as np
 from siamese_tf.data.sampling.balance import deal_classes
 from siamese_tf.errors import DatasetError
 
-MIN_CLASSES = 2  # with two images each in every part: one class makes no dissimilar pair, one image no similar one
+MIN_CLASSES = 2  # per split, with two images each: one class forms no dissimilar pair, one image no similar pair
 
 
 def split_by_class(
     labels: np.ndarray, test_labels: np.ndarray, steps: Sequence[int], rng: np.random.Generator, name: str
 ) -> list[np.ndarray]:
-    """Chooses the classes of training and of other parts, see `deal_classes`; those of one image are dealt alike.
+    """Assigns the classes to training and the other splits with `deal_classes`, classes with one image separately.
 
     Args:
-        labels: (n,) integers, the class of each image that may be for training.
-        test_labels: (t,) integers, the class of each image that may be for the test; the same as `labels` where there
-            are no test images apart. Only classes of both are dealt.
-        steps: one number for each part other than training: `(5, 5)` asks for two parts with a fifth of the classes
-            each; they get two at least.
+        labels: classes of the images available for training, (n,) integers.
+        test_labels: classes of the images available for test, (t,) integers; equal to `labels` if there is no official
+            test split. Only classes in both are used.
+        steps: one number for each split other than training: `(5, 5)` gives two splits a fifth of the classes each, at
+            least two.
         rng: generator that shuffles the classes.
-        name: of the data set, for the message.
+        name: name of the data set in messages.
 
     Returns:
-        The classes of training, then of a part for each step.
+        Classes of training, then of one split per step.
 
     Raises:
-        DatasetError: there are too few classes with two images for two in every part.
+        `DatasetError`: if there are too few classes with two images for two in every split.
     """
     classes = rng.permutation(np.intersect1d(labels, test_labels))
     several = np.logical_and.reduce([images_of(side, classes) >= 2 for side in (labels, test_labels)])
@@ -36,8 +36,8 @@ def split_by_class(
     if several.sum() < min_classes:
         single = "" if several.all() else f", {(~several).sum()} of them with one image"
         raise DatasetError(
-            f"{name} has {len(classes)} classes{single}; a split by class needs at least {min_classes} with two images"
-            f" or more, {MIN_CLASSES} for each of its {len(steps) + 1} parts. Split by image instead."
+            f"{name} must have at least {min_classes} classes with two images for a split by class, {MIN_CLASSES} for"
+            f" each of {len(steps) + 1} splits; got {len(classes)} classes{single}. Split by image instead."
         )
     counts = [max(MIN_CLASSES, round(several.sum() / step)) for step in steps]
     group = deal_classes(images_of(labels, classes[several]), [*counts, int(several.sum()) - sum(counts)])
@@ -49,5 +49,5 @@ def split_by_class(
 
 
 def images_of(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Returns the number of images (k,) of each of k classes."""
+    """Returns the number of images of each class, (k,) integers."""
     return np.bincount(labels, minlength=int(classes.max(initial=0)) + 1)[classes]

@@ -1,8 +1,8 @@
-"""Split by image: every class appears in all splits where it has enough images.
+"""Split by image: every class with enough images appears in all splits.
 
-Large classes are shared out image by image. Of small ones that would leave a part single images, which make no similar
-pair, so these are dealt in groups: a class of 4 to about 20 images keeps most of them in training and gives the rest to
-one other part, and a class of 2 or 3 goes to one part.
+Large classes are divided image by image. Small classes would leave single images, which form no similar pair, in some
+splits, so they are divided in groups: a class of 4 to about 20 images puts the majority into training and the rest into
+one other split, and a class of 2 or 3 images goes to one split.
 """
 
 import math
@@ -13,29 +13,29 @@ import numpy as np
 
 from siamese_tf.errors import DatasetError
 
-MIN_IMAGES = 3  # of every class in every part, for a split image by image: they make three similar pairs
+MIN_IMAGES = 3  # per class and split, to divide image by image; three images form three similar pairs
 MIN_GROUP = 2
-GROUP_SHARE = 0.4  # of a class too small for that, goes to a part other than training
-# Images of two classes that every part must have, the more useful first; the last is what a part needs at all.
+GROUP_SHARE = 0.4  # share of a smaller class that goes to a split other than training
+# Numbers of images of two classes that every split must have, in order of preference; the last is the minimum.
 CORES = ((3, 3), (2, 2), (3, 1), (2, 1))
 
-Row = tuple[int, ...]  # how many images of a class each part gets
+Row = tuple[int, ...]  # number of images of a class in each split
 
 
 def split_by_image(labels: np.ndarray, steps: Sequence[int], rng: np.random.Generator) -> list[np.ndarray]:
-    """Splits labeled images into training and other parts, each with similar and dissimilar pairs.
+    """Splits labeled images into training and other splits, each with similar and dissimilar pairs.
 
     Args:
-        labels: (n,) integers, the class of each image.
-        steps: one number for each part other than training: `(4, 5)` asks for a quarter of the images, and for a fifth
-            of the rest.
+        labels: class of each image, (n,) integers.
+        steps: one number for each split other than training: `(4, 5)` gives the first a quarter of the images and the
+            second a fifth of the rest.
         rng: generator that shuffles the images and the classes.
 
     Returns:
-        The positions of the images, int64: training, then a part for each step. Every position is in one part.
+        Positions of the images, int64: training, then one split per step. Every position is in one split.
 
     Raises:
-        DatasetError: there are too few images for two of one class and one of another in every part.
+        `DatasetError`: if there are too few images for two of one class and one of another in every split.
     """
     shuffled = rng.permutation(len(labels))
     ordered = shuffled[np.argsort(labels[shuffled], kind="stable")]
@@ -52,7 +52,7 @@ def split_by_image(labels: np.ndarray, steps: Sequence[int], rng: np.random.Gene
 
 
 def _image_by_image(ordered: np.ndarray, steps: Sequence[int]) -> list[np.ndarray]:
-    """Takes every n-th image; of images ordered by class, that is the same share of every class."""
+    """Takes every n-th image; since the images are ordered by class, this takes the same share of every class."""
     rest, taken = ordered, []
     for step in steps:
         chosen = np.arange(len(rest)) % step == step - 1
@@ -67,7 +67,7 @@ def _images_of_each(labels: np.ndarray, part: np.ndarray, classes: int) -> np.nd
 
 
 def _shares(steps: Sequence[int]) -> list[float]:
-    """Returns the share of images of each split: `(4, 5)` gives 60, 25 and 15%."""
+    """Returns the share of the images in each split: `(4, 5)` gives 60, 25 and 15 %."""
     rest, shares = 1.0, []
     for step in steps:
         shares.append(rest / step)
@@ -76,7 +76,7 @@ def _shares(steps: Sequence[int]) -> list[float]:
 
 
 def _deal(sizes: list[int], shares: np.ndarray) -> np.ndarray:
-    """Returns the number of images of each class (largest first) that each part gets, (classes, parts)."""
+    """Returns the number of images of each class, largest first, in each split, (classes, splits)."""
     rows = _deal_rows(sizes, shares, {})
     if np.all((rows >= MIN_GROUP).sum(axis=0) >= 2):
         return rows
@@ -89,15 +89,15 @@ def _deal(sizes: list[int], shares: np.ndarray) -> np.ndarray:
             return rows
     parts, several = len(shares), sum(size > 1 for size in sizes)
     raise DatasetError(
-        f"the images to split into {parts} parts must be at least {3 * parts}, {parts} of them outside of the largest"
-        f" class, and make {parts} separate pairs of one class, since each part needs such a pair and an image of"
+        f"the images for {parts} splits must be at least {3 * parts}, {parts} of them outside of the largest class, and"
+        f" form {parts} similar pairs without a common image, since each split needs a similar pair and an image of"
         f" another class; got {sum(sizes):,} distinct images in {len(sizes):,} classes, {several:,} of them with two"
-        " images or more. Add images"
+        " or more images. Add images"
     )
 
 
 def _deal_rows(sizes: list[int], shares: np.ndarray, core: Mapping[int, Row]) -> np.ndarray:
-    """Chooses for each class the row by which the parts come nearest to their shares of the images dealt so far."""
+    """Chooses for each class the row that brings the splits closest to their shares of the images assigned so far."""
     rows = np.zeros((len(sizes), len(shares)), np.int64)
     dealt = np.zeros(len(shares))
     for number, size in enumerate(sizes):
@@ -109,7 +109,7 @@ def _deal_rows(sizes: list[int], shares: np.ndarray, core: Mapping[int, Row]) ->
 
 
 def _options(size: int, shares: list[float], core: Row | None) -> list[Row]:
-    """Returns the ways to divide a class."""
+    """Returns the possible rows of a class with `size` images."""
     if min(shares) * size >= MIN_IMAGES:
         near = [(math.floor(share * size), math.ceil(share * size)) for share in shares[1:]]
         return [(size - sum(others), *others) for others in product(*near)]
@@ -121,7 +121,7 @@ def _options(size: int, shares: list[float], core: Row | None) -> list[Row]:
 
 
 def _options_with(core: Row, size: int) -> list[Row]:
-    """Returns the ways to divide a class that give every split at least the images of the core."""
+    """Returns the possible rows of a class that give every split at least the images of the core."""
     rest = size - sum(core)
     added = product(range(rest + 1), repeat=len(core) - 1)
     rows = [
@@ -129,18 +129,16 @@ def _options_with(core: Row, size: int) -> list[Row]:
         for others in added
         if sum(others) <= rest
     ]
-    rows = [
-        row for row in rows if all(have == least or have >= MIN_GROUP for have, least in zip(row, core, strict=True))
-    ]
+    rows = [row for row in rows if all(have == need or have >= MIN_GROUP for have, need in zip(row, core, strict=True))]
     parts = max(1, sum(have > 0 for have in core[1:]))
     few = [row for row in rows if row[0] >= MIN_GROUP and sum(have > 0 for have in row[1:]) <= parts]
     return few or rows
 
 
 def _core(sizes: list[int], parts: int, groups: Row) -> dict[int, Row] | None:
-    """Finds classes from which every part gets as many images of two classes as `groups` says; None if there are none.
+    """Returns rows that give each split `groups[0]` images of one class, `groups[1]` of another; None if impossible.
 
-    The largest two classes a part are enough to look at.
+    Considers only the largest classes, two per split, which is enough.
     """
     left = sizes[: 2 * parts]
     rows = [[0] * parts for _ in left]

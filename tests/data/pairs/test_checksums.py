@@ -26,10 +26,10 @@ def test_members_that_are_what_was_written():
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({key: MEMBERS[key] for key in MEMBERS if key != "split.npy"}, "'split.npy' is missing since"),
-        ({"spli4.npy" if key == "split.npy" else key: MEMBERS[key] for key in MEMBERS}, "'split.npy' is missing since"),
-        (MEMBERS | {"labels.npy": 5}, "'labels.npy' was added since"),
-        (MEMBERS | {"images.npy": 5}, "'images.npy' was changed since siamese_tf wrote the file. Copy or make"),
+        ({key: MEMBERS[key] for key in MEMBERS if key != "split.npy"}, "'split.npy' is missing"),
+        ({"spli4.npy" if key == "split.npy" else key: MEMBERS[key] for key in MEMBERS}, "'split.npy' is missing"),
+        (MEMBERS | {"labels.npy": 5}, "'labels.npy' was added"),
+        (MEMBERS | {"images.npy": 5}, "since siamese_tf wrote it; 'images.npy' was changed. Copy or generate"),
         (MEMBERS | {"manifest.npy": 5}, "'manifest.npy' was changed"),
         ({}, "is missing"),
     ],
@@ -37,20 +37,20 @@ def test_members_that_are_what_was_written():
 def test_members_that_are_not_what_was_written(members, words):
     with pytest.raises(PairFileError, match=words) as caught:
         check(encode_checksums(ARRAYS), members | CHECKSUMS)
-    assert str(caught.value).startswith("x.npz: ")
+    assert str(caught.value).startswith("x.npz must be unchanged ")
 
 
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        (np.array("{"), "not JSON"),
-        (np.array("[" * 100_000), "not JSON"),
-        (np.frombuffer((0x110000).to_bytes(4, "little"), "<U1").reshape(()), "not JSON"),
-        (np.array("[]"), "a JSON list; expected an object"),
+        (np.array("{"), "must be JSON"),
+        (np.array("[" * 100_000), "must be JSON"),
+        (np.frombuffer((0x110000).to_bytes(4, "little"), "<U1").reshape(()), "must be JSON"),
+        (np.array("[]"), "must be a JSON object; got list"),
         (np.array(["{}", "{}"]), r"shape \(2,\)"),
         (np.array("{}"), "was added"),
         (np.array(7), "dtype int64"),
-        (np.array("7"), "a JSON int"),
+        (np.array("7"), "a JSON object; got int"),
     ],
 )
 def test_what_are_no_checksums(array, words):
@@ -61,9 +61,9 @@ def test_what_are_no_checksums(array, words):
 def test_earlier_files_of_ours_may_hold_more_where_nothing_can_be_misnamed():
     check(None, MEMBERS, format=1)
     check(None, MEMBERS | {"labels.npy": 5, "ages.npy": 5}, format=1)
-    with pytest.raises(PairFileError, match=r"holds 'label3.npy' and no array 'labels'"):
+    with pytest.raises(PairFileError, match=r"must have the array 'labels'; got 'label3.npy' instead"):
         check(None, MEMBERS | {"label3.npy": 5}, format=1)
-    with pytest.raises(PairFileError, match="no array 'split'"):
+    with pytest.raises(PairFileError, match="must have the array 'split'"):
         check(None, {"images.npy": 5, "manifest.npy": 0}, format=1)
 
 

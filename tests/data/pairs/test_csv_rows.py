@@ -44,20 +44,23 @@ def test_a_batch_is_checked_at_once(text, fine):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "it is ''. Correct it"),
-        ("\nimg1,img2\n", "it is ''"),
-        ("img1,img2,img1\n", "it is 'img1,img2,img1'. Name img1 once"),
+        ("", "got ''. Correct it"),
+        ("\nimg1,img2\n", "got ''"),
+        ("img1,img2,img1\n", "got 'img1,img2,img1'. Name img1 once"),
         ("img1,img2,similarity,similarity\n", "Name similarity once"),
         ("split,img1,img2,split\n", "Name split once"),
-        ("img1;img2\n", "Separate the columns by commas, not by semicolons"),
-        ("img1\timg2\n", "Separate the columns by commas, not by tabs"),
-        ("img1, img2\n", "Write the names in lower case, without spaces"),
-        ("Img1,IMG2\n", "Write the names in lower case, without spaces"),
-        ("left,right\n", "it is 'left,right'. Correct it"),
-        ("x" * 100_000 + "\n", "it is 'xxx"),
-        ("img1,img2\n" + "x" * 200_000 + "\n", "not a CSV file: field larger than field limit (131072) (line 2)"),
-        ('img1,img2\n"a"b,c\n', "not a CSV file: ',' expected after '\"' (line 2)"),
-        ('img1,img2\n"a,c\n', "not a CSV file: unexpected end of data"),
+        ("img1;img2\n", "Separate the columns with commas, not semicolons"),
+        ("img1\timg2\n", "Separate the columns with commas, not tabs"),
+        ("img1, img2\n", "Write the names in lower case and without spaces"),
+        ("Img1,IMG2\n", "Write the names in lower case and without spaces"),
+        ("left,right\n", "got 'left,right'. Correct it"),
+        ("x" * 100_000 + "\n", "got 'xxx"),
+        (
+            "img1,img2\n" + "x" * 200_000 + "\n",
+            "must be a CSV file; got field larger than field limit (131072) in line 2",
+        ),
+        ('img1,img2\n"a"b,c\n', "must be a CSV file; got ',' expected after '\"' in line 2"),
+        ('img1,img2\n"a,c\n', "must be a CSV file; got unexpected end of data"),
     ],
 )
 def test_refusals(text, words):
@@ -71,7 +74,7 @@ def test_the_number_of_fields():
     assert describe_field_count(["a", "b"], ["img1", "img2"]) == ""
     assert describe_field_count(["a"], ["img1", "img2"]) == "the line has 1 fields and the header 2"
     assert describe_field_count(["a", "b", "c"], ["x", "y"]) == (
-        "the line has 3 fields and the header 2; put paths that hold commas in double quotes"
+        "the line has 3 fields and the header 2; put paths with commas in double quotes"
     )
 
 
@@ -89,13 +92,15 @@ def test_a_line_without_end_is_not_read_to_its_end(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MAX_LINE_CHARACTERS", 100)
     monkeypatch.setattr(module, "BLOCK_CHARACTERS", 50)
     (tmp_path / "list.csv").write_text("x" * 10_000)
-    with pytest.raises(PairFileError, match=r"list.csv has a line of more than 100 characters"):
+    with pytest.raises(
+        PairFileError, match=r"list.csv must be a list of pairs; got a line of more than 100 characters"
+    ):
         [*TextLines(tmp_path / "list.csv")]
 
 
 def test_a_file_of_empty_lines_is_not_read_to_its_end(tmp_path):
     (tmp_path / "list.csv").write_text("img1,img2,similarity\n" + "\n" * 1_000_000)
-    with pytest.raises(PairFileError, match=r"list.csv has more than 262,144 empty lines or spaces in a row"):
+    with pytest.raises(PairFileError, match=r"got more than 262,144 consecutive empty lines or spaces"):
         [*TextLines(tmp_path / "list.csv")]
 
 
@@ -106,7 +111,7 @@ def test_a_file_of_empty_lines_is_not_read_to_its_end(tmp_path):
         ("fifo.csv", "cannot read the pairs .*fifo.csv: Not a regular file"),
         (".", "Is a directory"),
         ("a\0b.csv", r"a\\0b.csv: The path contains a null character|null character"),
-        ("latin.csv", "latin.csv is not a UTF-8 text: .*Save it as one"),
+        ("latin.csv", "latin.csv must be UTF-8 text; got .*Save it as UTF-8"),
     ],
 )
 def test_what_cannot_be_read(tmp_path, name, words):

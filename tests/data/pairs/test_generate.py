@@ -193,30 +193,30 @@ def test_the_seed_draws_other_pairs_of_the_same_split():
     np.testing.assert_array_equal(one.img1, same.img1)
     assert not np.array_equal(one.img1, other.img1)
     np.testing.assert_array_equal(one.images, other.images)
-    with pytest.raises(ConfigError, match="seed is -1; expected 0 or more"):
+    with pytest.raises(ConfigError, match="seed must be 0 or more; got -1"):
         pairs_of_split(source, split, "image", -1)
 
 
 def test_a_part_of_a_split_without_pairs_is_refused():
     parts = np.arange(24), np.arange(24, 26), np.arange(26, 46)
-    with pytest.raises(DatasetError, match="drawn, validation part: 2 images make 0 similar and 1 dissimilar"):
+    with pytest.raises(DatasetError, match="drawn, validation split: .*got 2 images with 0 similar and 1 dissimilar"):
         pairs_of_split(drawn_source(), ImageSplit(*parts, duplicates={}), "class", seed=0)
 
 
 def test_a_count_beyond_what_exists_is_refused_with_part_and_maximum():
-    with pytest.raises(DatasetError, match=r"drawn, test part: 9999 pairs asked.*Ask for 2 to \d+"):
+    with pytest.raises(DatasetError, match=r"drawn, test split: .* must be from 2 to \d+; got 9999 for"):
         build_pairs(drawn_source(), UNASKED | {"test": 9999}, "image", seed=0)
 
 
 def test_a_part_too_small_for_pairs_is_refused():
-    with pytest.raises(DatasetError, match="drawn, test part: 4 images make 0 similar"):
+    with pytest.raises(DatasetError, match="drawn, test split: .*got 4 images with 0 similar"):
         build_pairs(drawn_source(training=48, test=6), UNASKED, "image", seed=0)
-    with pytest.raises(DatasetError, match="drawn: the images to split into 2 parts must be at least 6"):
+    with pytest.raises(DatasetError, match="drawn: the images for 2 splits must be at least 6"):
         build_pairs(drawn_source(training=8, test=80, classes=7), UNASKED, "image", seed=0)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "finding"), [({"split": "person"}, "split is 'person'"), ({"seed": -1}, "seed is -1")]
+    ("wrong", "finding"), [({"split": "person"}, "got 'person'"), ({"seed": -1}, "seed must be .*; got -1")]
 )
 def test_wrong_settings_are_refused_and_nothing_is_written(tmp_path, wrong, finding):
     with pytest.raises(ConfigError, match=finding):
@@ -306,9 +306,9 @@ def test_two_classes_are_split_by_image_and_it_is_said(people, tmp_path):
         for k in range(3, 20):
             Image.fromarray(rng.integers(0, 256, (6, 5), np.uint8)).save(people / f"p{person}" / f"{k}.png")
     made = generate_pair_files(str(people), out=tmp_path / "out")
-    assert made.note.endswith("; split by image, for by class there are too few")
+    assert made.note.endswith("; split by image, too few classes for a split by class")
     assert load_pair_file(made.test_path).manifest["split"] == "image"
-    with pytest.raises(DatasetError, match="people has 2 classes; a split by class needs at least 6"):
+    with pytest.raises(DatasetError, match="people must have at least 6 classes .*; got 2 classes"):
         generate_pair_files(str(people), out=tmp_path / "other", split="class")
 
 
@@ -327,7 +327,7 @@ def test_where_a_file_would_be_too_large_nothing_is_written(people, tmp_path, mo
             check_size(arrays, name)
 
     monkeypatch.setattr(generate, "check_size", most_bytes_of_one)
-    with pytest.raises(PairFileError, match=f"people/{large} would hold .* bytes; at most 1,000 are read again"):
+    with pytest.raises(PairFileError, match=f"people/{large} must be at most 1,000 bytes to be loaded; got "):
         generate_pair_files(str(people), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -345,7 +345,7 @@ def test_a_folder_with_a_split_is_split_as_given_and_takes_no_other(people, tmp_
     assert np.unique(test.labels).tolist() == [4, 5, 6]
     assert train.manifest["duplicates"] == {"test_twins": 0, "validation_copies": 0, "copies": 0, "contradicting": 0}
     assert "train/p0/0.png" in made.csv_path.read_text()
-    with pytest.raises(ConfigError, match="split must be left out for .*people, whose folders are the split"):
+    with pytest.raises(ConfigError, match="split must be omitted for .*people, whose folders define the split"):
         generate_pair_files(str(people), out=tmp_path / "other", split="class")
     assert not (tmp_path / "other").exists()
 
@@ -368,12 +368,12 @@ def test_warnings_of_the_folder_and_of_the_parts(people, tmp_path):
     made = generate_pair_files(str(people), out=tmp_path / "out")
     assert len(made.warnings) == 2
     assert made.warnings[0].startswith("image files that are not directly in a class folder are ignored: 1 (p0/")
-    assert made.warnings[1].startswith("validation has 8 pairs to choose the threshold by")
+    assert made.warnings[1].startswith("validation has 8 pairs; a threshold chosen on fewer than 20 is unreliable")
 
 
 def test_a_folder_of_images_does_not_replace_a_known_data_set(people, tmp_path):
     folder = people.rename(people.with_name("mnist"))
-    with pytest.raises(DatasetError, match="named like the data set mnist, whose pairs are in .*; rename the folder"):
+    with pytest.raises(DatasetError, match="must differ from the known data sets, .*; got mnist. Rename the folder"):
         generate_pair_files(str(folder), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -110,7 +110,9 @@ def test_one_of_the_two_files_alone_is_refused(place, missing):
     folder = idx_folder(place / "symbols")
     load_pairs(folder)
     (place / "dataset" / "symbols" / missing).unlink()
-    with pytest.raises(PairFileError, match=f"holds only one of .*siamese-tf pairs generate --dataset {folder}"):
+    with pytest.raises(
+        PairFileError, match=f"must contain both .*; got only one.*siamese-tf pairs generate --dataset {folder}"
+    ):
         load_pairs(folder)
     assert not (place / "dataset" / "symbols" / missing).exists()
 
@@ -119,7 +121,7 @@ def test_what_is_to_be_typed_names_a_folder_with_a_space(place):
     folder = idx_folder(place / "it's mine" / "my symbols")
     load_pairs(folder)
     (place / "dataset" / "my symbols" / "test_pairs.npz").unlink()
-    with pytest.raises(PairFileError, match="holds only one of") as half:
+    with pytest.raises(PairFileError, match="must contain both") as half:
         load_pairs(folder)
     assert shlex.split(str(half.value).split(" again: ")[1])[:5] == [
         "siamese-tf",
@@ -184,7 +186,7 @@ def test_a_test_file_beside_it_that_was_made_from_other_images_is_refused(place)
     saved(place / "test_pairs.npz", TEST, manifest={"files": {"images": "ab"}})
     path = saved(place / "my.npz", TRAIN, manifest={"files": {"images": "cd"}})
     with pytest.raises(
-        PairFileError, match="which is in the same folder. Make both again with siamese-tf pairs generate"
+        PairFileError, match="in the same folder; got .* Generate both again with siamese-tf pairs generate"
     ):
         load_pairs("auto", pairs=path)
 
@@ -229,7 +231,7 @@ def test_an_explicit_test_file_goes_before_all_others(place):
 
 
 def test_an_explicit_test_file_without_test_rows_is_refused(place):
-    with pytest.raises(PairFileError, match=r"explicit\.npz has no test rows \(split 2\)"):
+    with pytest.raises(PairFileError, match=r"explicit\.npz must have test pairs \(split 2\); got none"):
         load_pairs("auto", pairs=saved(place / "my.npz", TRAIN), test_pairs=saved(place / "explicit.npz", TRAIN))
 
 
@@ -238,7 +240,7 @@ def test_test_images_of_another_size_are_refused(place, size):
     saved(place / "test_pairs.npz", TEST, size=size)
     with pytest.raises(PairFileError) as caught:
         load_pairs("auto", pairs=saved(place / "my.npz", TRAIN))
-    assert f"the test images are {size} and those of {place / 'my.npz'} are (2, 2, 1)" in str(caught.value)
+    assert f"as those of {place / 'my.npz'}, (2, 2, 1); got {size}" in str(caught.value)
     assert "--test-pairs" in str(caught.value)
 
 
@@ -282,14 +284,14 @@ def test_a_known_name_over_other_images_is_refused(place):
     manifest = {"source": "mnist", "files": {"train-images-idx3-ubyte": "0" * 64}}
     saved(place / "dataset" / "mnist" / "train_pairs.npz", TRAIN, VALIDATION, manifest=manifest)
     saved(place / "dataset" / "mnist" / "test_pairs.npz", TEST, manifest=manifest)
-    with pytest.raises(PairFileError, match=r"made from other images than mnist has now\. Make them again"):
+    with pytest.raises(PairFileError, match=r"made from the current images of mnist; .* Generate them again"):
         load_pairs("mnist")
 
 
 def test_the_file_beside_must_be_of_the_same_images(place):
     path = saved(place / "train_pairs.npz", TRAIN, VALIDATION, manifest={"files": {"a": "1"}})
     other = saved(place / "test_pairs.npz", TEST, manifest={"files": {"a": "2"}})
-    with pytest.raises(PairFileError, match=r"test_pairs\.npz was made from other images"):
+    with pytest.raises(PairFileError, match=r"test_pairs\.npz must be .*; got other images"):
         load_pairs("auto", pairs=path)
     assert load_pairs("auto", pairs=path, test_pairs=other).test is not None  # named, so meant
 
@@ -299,7 +301,7 @@ def test_a_leak_is_said(place):
     opened = load_pairs("auto", pairs=path)
     assert opened.leaks == 3  # two images in both parts, and one pair that stands twice
     assert opened.lines() == [opened.note]
-    leak = "These pairs leak (3 findings; see siamese-tf pairs check): accuracies on them flatter the model."
+    leak = "These pairs leak (3 findings; see siamese-tf pairs check): accuracies on them overestimate the model."
     assert opened.warning_lines() == (leak,)
     assert replace(opened, warnings=("few images",)).warning_lines() == ("few images", leak)
     generate_pair_files("digits", out=place)
@@ -351,8 +353,8 @@ def test_pairs_of_a_folder_that_was_changed_are_refused_with_what_makes_them_aga
     with pytest.raises(PairFileError) as caught:
         load_pairs(str(people))
     assert str(caught.value) == (
-        f"the pairs in dataset/people were made from other images than {people} has now. Make them again: siamese-tf"
-        f" pairs generate --dataset {people} --image-size 6x5 --color grey --resize pad"
+        f"the pairs in dataset/people must be made from the current images of {people}; got pairs of other images."
+        f" Generate them again: siamese-tf pairs generate --dataset {people} --image-size 6x5 --color grey --resize pad"
     )
     cured = generate_pair_files(str(people), image_format=ImageFormat((6, 5), "grey", "pad"))
     assert load_pairs(str(people)).train.path == cured.train_path == Path("dataset/people/train_pairs.npz")
@@ -368,7 +370,9 @@ def test_each_form_of_a_folder_has_pairs_of_its_own(people, place):
         assert (again.train.path, "(found there" in again.note) == (opened.train.path, True)
     Image.fromarray(np.zeros((6, 5), np.uint8)).save(people / "a" / "new.png")
     for image_format in forms:
-        with pytest.raises(PairFileError, match="made from other images .* has now. Make them again: siamese-tf pairs"):
+        with pytest.raises(
+            PairFileError, match="made from the current images of .* Generate them again: siamese-tf pairs"
+        ):
             load_pairs(str(people), image_format=image_format)
 
 
@@ -377,8 +381,7 @@ def test_what_is_left_out_and_what_is_little_is_said(people, place):
     Image.fromarray(np.zeros((6, 5), np.uint8)).save(people / "a" / "deep" / "1.png")
     expected = (
         "image files that are not directly in a class folder are ignored: 1 (a/deep/1.png)",
-        "validation has 12 pairs to choose the threshold by, and with fewer than 20 that is a matter of luck; add"
-        " images",
+        "validation has 12 pairs; a threshold chosen on fewer than 20 is unreliable; add images",
     )
     for opened in (load_pairs(str(people)), load_pairs(str(people))):
         assert opened.warning_lines() == expected
@@ -429,7 +432,9 @@ def test_what_a_manifest_says_of_its_files_may_be_anything(people, before):
     made = load_pairs(str(people))
     save_pair_file(made.train.path, replace(made.train, manifest={**made.train.manifest, "files": before}))
     save_pair_file(made.test.path, replace(made.test, manifest={**made.test.manifest, "files": before}))
-    with pytest.raises(PairFileError, match=r"dataset/people were made from other images .*--image-size 6x5"):
+    with pytest.raises(
+        PairFileError, match=r"dataset/people must be made from the current images of .*--image-size 6x5"
+    ):
         load_pairs(str(people))
 
 
@@ -468,7 +473,7 @@ def test_lists_in_the_form_of_lfw(people, place):
 )
 def test_someone_in_two_parts_is_refused(people, place, folds, found):
     path = lfw_list(place / "pairs.txt", *folds)
-    with pytest.raises(PairFileError, match=f"{found}; expected each in one.*into one fold"):
+    with pytest.raises(PairFileError, match=f"each person must be in only one .*; got {found}.*into one fold"):
         load_pairs("auto", pairs=path, images_folder=people)
 
 
@@ -480,7 +485,7 @@ def test_someone_in_two_training_folds_is_not_refused(people, place):
 @pytest.mark.parametrize("names", [{}, {"pairs": "list.csv"}, {"pairs": "a.npz", "test_pairs": "b.npz"}])
 def test_a_folder_for_a_list_that_nobody_named_is_refused(people, names):
     """It would be passed over, and who meant a data set by it would get the pairs of another."""
-    with pytest.raises(ConfigError, match=r"images people: that is for .*no such list came.*as the dataset"):
+    with pytest.raises(ConfigError, match=r"images must be omitted unless .*; got people.*as the dataset"):
         load_pairs("digits", **names, images_folder="people")
 
 
@@ -492,11 +497,11 @@ def test_the_folder_may_be_of_the_test_list_alone(people, place):
 
 def test_two_folds_are_too_few_to_train_on_but_not_to_test_with(people, place):
     two = lfw_list(people / "two.txt", "ab", "cd")
-    with pytest.raises(PairFileError, match=r"two.txt has 2 fold\(s\); to train on it takes three or more"):
+    with pytest.raises(PairFileError, match=r"two.txt must have at least three folds for training, .*; got 2"):
         load_pairs("auto", pairs=two)
     opened = load_pairs("auto", pairs=saved(place / "my.npz", TRAIN, VALIDATION, size=(4, 4, 3)), test_pairs=two)
     assert opened.test is not None
-    assert opened.test.images.shape == (8, 4, 4, 3)  # brought to the size of the others
+    assert opened.test.images.shape == (8, 4, 4, 3)  # resized to the size of the others
     assert opened.test.split.tolist() == [TEST] * 4
 
 

@@ -22,16 +22,16 @@ def test_the_order_of_keys_does_not_count():
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        (np.frombuffer((0x110000).to_bytes(4, "little"), "<U1").reshape(()), "not JSON"),
-        (np.array("{"), "not JSON"),
-        (np.array("[" * 100_000), "not JSON"),
-        (np.array('{"seed": ' + "9" * 5000 + "}"), "not JSON"),
-        (np.array("[1, 2]"), "a JSON list; expected an object"),
-        (np.array('{"class_names": ["\\ud800"]}'), "text that is not Unicode .surrogates not allowed"),
-        (np.array('{"a\ud800": 1}'), "text that is not Unicode"),
+        (np.frombuffer((0x110000).to_bytes(4, "little"), "<U1").reshape(()), "must be JSON"),
+        (np.array("{"), "must be JSON"),
+        (np.array("[" * 100_000), "must be JSON"),
+        (np.array('{"seed": ' + "9" * 5000 + "}"), "must be JSON"),
+        (np.array("[1, 2]"), "must be a JSON object; got list"),
+        (np.array('{"class_names": ["\\ud800"]}'), "must be Unicode; got surrogates not allowed"),
+        (np.array('{"a\ud800": 1}'), "must be Unicode"),
         (np.array(["{}"]), r"shape \(1,\)"),
         (np.array(3), "dtype int64"),
-        (np.zeros((), f"<U{2**23 + 1}"), "expected one text of at most 33,554,432 bytes"),
+        (np.zeros((), f"<U{2**23 + 1}"), "must be one text of at most 33,554,432 bytes"),
     ],
 )
 def test_what_is_no_manifest(array, words):

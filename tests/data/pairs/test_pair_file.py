@@ -55,7 +55,7 @@ def test_a_file_comes_back_as_it_was_written(tmp_path):
 
 def test_what_would_be_too_large_to_be_read_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr("siamese_tf.data.pairs.npz.MAX_BYTES", 500)
-    with pytest.raises(PairFileError, match=r"pairs.npz would hold .* bytes; at most 500 .*Take fewer images"):
+    with pytest.raises(PairFileError, match=r"pairs.npz must be at most 500 bytes .*; got .*Use fewer"):
         save_pair_file(tmp_path / "pairs.npz", example())
     assert not [*tmp_path.iterdir()]
 
@@ -151,31 +151,31 @@ def test_other_integer_types_and_images_without_channel_axis(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "finding"),
     [
-        ({"img2": None}, "has no array 'img2'; a pair file needs images, img1, img2, similarity"),
-        ({"images": np.zeros((4, 2, 3, 1), np.int16)}, r"images have shape \(4, 2, 3, 1\) and dtype int16"),
-        ({"images": np.zeros((4, 6), np.uint8)}, r"images have shape \(4, 6\).*expected \(n, h, w, c\)"),
+        ({"img2": None}, "must have the arrays images, img1, img2, similarity; got no 'img2'"),
+        ({"images": np.zeros((4, 2, 3, 1), np.int16)}, r"images must be .*; got shape \(4, 2, 3, 1\) and dtype int16"),
+        ({"images": np.zeros((4, 6), np.uint8)}, r"images must be \(n, h, w, c\).*; got shape \(4, 6\)"),
         ({"images": np.zeros((0, 2, 3, 1), np.uint8)}, "at least one image"),
         ({"images": np.zeros((4, 2, 0, 1), np.uint8)}, r"shape \(4, 2, 0, 1\)"),
-        ({"images": np.zeros((4, 2, 3, 2), np.uint8)}, "so 2 channels; expected 1 or 3. Convert them to gray or RGB"),
-        ({"images": np.zeros((4, 2, 3, 4), np.uint8)}, r"shape \(4, 2, 3, 4\), so 4 channels"),
-        ({"img1": np.array([0, 1])}, r"img1 has shape \(2,\) and dtype int64; expected \(4,\) integers"),
-        ({"img1": np.array([[0], [0], [3], [1]])}, r"img1 has shape \(4, 1\)"),
-        ({"img2": np.array([1, 2, 2, 4])}, "img2 goes from 1 to 4; expected 0 to 3"),
-        ({"img2": np.array([1, 2, -1, 3])}, "img2 goes from -1 to 3"),
-        ({"img2": np.array([1, 2, 2, 2**63], np.uint64)}, "img2 goes from 1 to 9223372036854775808"),
-        ({"similarity": np.array([1, 0, 2, 0])}, "similarity goes from 0 to 2; expected 0 to 1"),
-        ({"similarity": np.array([], np.uint8)}, "holds no pairs"),
-        ({"similarity": np.array(1)}, "holds no pairs"),
-        ({"split": np.array([0, 1, 2, 3])}, "split goes from 0 to 3; expected 0 to 2"),
-        ({"split": np.array([0, 1])}, r"split has shape \(2,\)"),
-        ({"labels": np.array([0, 0, 1])}, r"labels has shape \(3,\).*expected \(4,\)"),
-        ({"labels": np.array(["a", "a", "b", "b"])}, "labels has shape .* dtype <U1"),
-        ({"manifest": np.array("{")}, "the manifest is not JSON"),
-        ({"manifest": np.array("[" * 100_000)}, "the manifest is not JSON"),
-        ({"manifest": np.array(['{"format": 1}'])}, r"the manifest has shape \(1,\)"),
-        ({"manifest": np.array('{"format": 1}'), "split": None}, "has no array 'split', which every pair file"),
-        ({"checksums": np.array("{}")}, "'images.npy' was added since siamese_tf wrote the file"),
-        ({"manifest": np.array("[1, 2]")}, "the manifest is a JSON list; expected an object"),
+        ({"images": np.zeros((4, 2, 3, 2), np.uint8)}, "must have 1 or 3 channels; got 2 .* to gray or RGB"),
+        ({"images": np.zeros((4, 2, 3, 4), np.uint8)}, r"1 or 3 channels; got 4 \(shape \(4, 2, 3, 4\)\)"),
+        ({"img1": np.array([0, 1])}, r"img1 must be \(4,\) integers; got shape \(2,\) and dtype int64"),
+        ({"img1": np.array([[0], [0], [3], [1]])}, r"img1 must be .*; got shape \(4, 1\)"),
+        ({"img2": np.array([1, 2, 2, 4])}, "img2 must be in 0 to 3; got 1 to 4"),
+        ({"img2": np.array([1, 2, -1, 3])}, "img2 must be in 0 to 3; got -1 to 3"),
+        ({"img2": np.array([1, 2, 2, 2**63], np.uint64)}, "img2 must be .*; got 1 to 9223372036854775808"),
+        ({"similarity": np.array([1, 0, 2, 0])}, "similarity must be in 0 to 1; got 0 to 2"),
+        ({"similarity": np.array([], np.uint8)}, "must have at least one pair"),
+        ({"similarity": np.array(1)}, "must have at least one pair"),
+        ({"split": np.array([0, 1, 2, 3])}, "split must be in 0 to 2; got 0 to 3"),
+        ({"split": np.array([0, 1])}, r"split must be .*; got shape \(2,\)"),
+        ({"labels": np.array([0, 0, 1])}, r"labels must be \(4,\) .*; got shape \(3,\)"),
+        ({"labels": np.array(["a", "a", "b", "b"])}, "labels must be .*; got shape .* dtype <U1"),
+        ({"manifest": np.array("{")}, "the manifest must be JSON"),
+        ({"manifest": np.array("[" * 100_000)}, "the manifest must be JSON"),
+        ({"manifest": np.array(['{"format": 1}'])}, r"the manifest must be .*; got shape \(1,\)"),
+        ({"manifest": np.array('{"format": 1}'), "split": None}, "must have the array 'split', like every file"),
+        ({"checksums": np.array("{}")}, "unchanged since siamese_tf wrote it; 'images.npy' was added"),
+        ({"manifest": np.array("[1, 2]")}, "the manifest must be a JSON object; got list"),
     ],
 )
 def test_each_fault_is_named_with_the_file(tmp_path, changes, finding):
@@ -204,11 +204,11 @@ def test_labels_that_contradict_are_loaded_and_found_when_asked(tmp_path):
     loaded = load_pair_file(path)
     assert loaded.labels.tolist() == [0, 1, 1, 1]
     with pytest.raises(
-        PairFileError, match="in 2 of 4 pairs, similarity contradicts the labels.*Correct the"
+        PairFileError, match="similarity must be 1 .*; got 2 of 4 pairs that contradict.*Correct the"
     ) as caught:
         check_labels_agree(loaded)
     assert str(caught.value).startswith(f"{path}: ")
-    with pytest.raises(PairFileError, match="^these pairs: in 2 of 4 pairs"):
+    with pytest.raises(PairFileError, match="^these pairs: .* got 2 of 4 pairs"):
         check_labels_agree(replace(loaded, path=None))
 
 
@@ -235,7 +235,7 @@ def test_a_file_that_was_changed_by_hand_is_refused_unless_it_says_nothing_of_wh
     with np.load(path) as file:
         changed = {name: file[name] for name in file} | {"split": np.zeros(4, np.uint8)}
     np.savez(path, **changed)
-    with pytest.raises(PairFileError, match="'split.npy' was changed .* must have neither checksums nor manifest"):
+    with pytest.raises(PairFileError, match="'split.npy' was changed.* remove checksums and manifest"):
         load_pair_file(path)
     np.savez(path, **{name: array for name, array in changed.items() if name not in ("checksums", "manifest")})
     assert load_pair_file(path).split.tolist() == [0, 0, 0, 0]
@@ -250,7 +250,7 @@ def test_a_file_of_ours_may_be_written_again_by_numpy(tmp_path, save):
 
 
 def test_what_could_not_be_loaded_is_not_written(tmp_path):
-    with pytest.raises(PairFileError, match="similarity contradicts the labels"):
+    with pytest.raises(PairFileError, match="similarity must be 1 for equal labels"):
         save_pair_file(tmp_path / "pairs.npz", replace(example(), labels=np.array([0, 1, 1, 1])))
     assert not list(tmp_path.iterdir())
 

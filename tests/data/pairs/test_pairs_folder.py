@@ -116,7 +116,7 @@ def test_the_folder_after_a_change_is_where_its_pairs_are(out, tmp_path):
     before, after = (source(tmp_path / "people", content) for content in "12")
     stand(out / "people", before, csv_to="../../people")
     assert pairs_folder(out, after) == out / "people"
-    with pytest.raises(PairFileError, match="made from other images than people has now. .* --image-size 2x2 --color"):
+    with pytest.raises(PairFileError, match="made from the current images of people; .* --image-size 2x2 --color"):
         check_made_from(out / "people", after.files, "people", after)
     check_made_from(out / "people", before.files, "people", before)
 
@@ -175,7 +175,7 @@ def test_one_of_the_two_files_alone(out, tmp_path):
     stand(out / "people", people, names=("test_pairs.npz",))
     assert pairs_folder(out, people) == out / "people"
     with pytest.raises(
-        PairFileError, match=r"holds only one of .* generate --dataset 'it'\"'\"'s/people' --image-size"
+        PairFileError, match=r"must contain both .*; got only one.* generate --dataset 'it'\"'\"'s/people' --image-size"
     ):
         has_both_files(out / "people", "it's/people", people)
     stand(out / "people", people)
@@ -204,13 +204,14 @@ def test_the_files_of_two_runs_do_not(key):
     with pytest.raises(PairFileError) as refused:
         check(MADE, {**MADE, key: "another"})
     assert str(refused.value) == (
-        f"test_pairs.npz was made in another run (other {key}) than train_pairs.npz, which is in the same folder."
-        " Make both again with siamese-tf pairs generate, or name a test file with --test-pairs."
+        f"test_pairs.npz must be from the same run and images as train_pairs.npz in the same folder; got another run"
+        f" (different {key})."
+        " Generate both again with siamese-tf pairs generate, or give a test file with --test-pairs."
     )
 
 
 def test_files_of_other_images_do_not_either():
-    with pytest.raises(PairFileError, match="test_pairs.npz was made from other images than train_pairs.npz"):
+    with pytest.raises(PairFileError, match="test_pairs.npz must be .* as train_pairs.npz .*; got other images"):
         check(MADE, {**MADE, "files": {}, "seed": 1})
 
 
@@ -226,7 +227,9 @@ def test_a_kill_between_the_renames_of_two_seeds_is_found(tmp_path):
     assert load_pairs("digits", folder=tmp_path).leaks == 0
     new = generate_pair_files("digits", out=tmp_path / "new", seed=1, **few)
     new.train_path.replace(old.train_path)
-    with pytest.raises(PairFileError, match=r"test_pairs\.npz was made in another run .other seed.* Make both again"):
+    with pytest.raises(
+        PairFileError, match=r"test_pairs\.npz must be .*; got another run .different seed.* Generate both again"
+    ):
         load_pairs("digits", folder=tmp_path)
 
 

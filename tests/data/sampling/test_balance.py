@@ -23,7 +23,7 @@ def test_the_one_large_class_goes_to_the_last_group(place):
 
 
 def test_by_hand():
-    """In their order the first group has 4 of its 11 images; largest first, the groups are 7 + 5, 8 + 2 and 9 + 2."""
+    """In the given order, the first group would have 4 of 11 images; largest first gives 7 + 5, 8 + 2 and 9 + 2."""
     sizes = [2, 2, 9, 8, 7, 5]
     assert deal_classes(sizes, [2, 2, 2]).tolist() == [1, 2, 2, 1, 0, 0]
     assert images_of(sizes, deal_classes(sizes, [2, 2, 2]), 3) == [12, 10, 11]

@@ -7,7 +7,7 @@ ROWS = np.arange(100, 123)
 
 
 def test_pencil():
-    """7 pairs in batches of 3 are two batches; one pair waits for another epoch."""
+    """7 pairs in batches of 3 give two batches; one pair is left over."""
     batches = epoch_batches(np.arange(7), 3, seed=0, epoch=0)
     assert batches.shape == (2, 3)
     assert len(set(batches.ravel())) == 6

@@ -16,13 +16,13 @@ def batches(labels, classes_per_batch, images_per_class, seed=0, count=60):
 
 
 def spread(values, members):
-    """How much more often the most frequent of `members` stands in `values` than the least frequent."""
+    """Returns the difference between the largest and the smallest count of `members` in `values`."""
     counts = Counter(np.ravel(values).tolist())
     return max(counts[one] for one in members) - min(counts[one] for one in members)
 
 
 def test_three_classes_of_two_images_by_hand():
-    # Two classes a batch, two images a class: three batches visit each class twice, and each time show it whole.
+    # Two classes per batch, two images per class: three batches draw each class twice, each time with both images.
     labels = np.array([7, 4, 4, 9, 7, 9])
     drawn = list(islice(class_batches(labels, 2, 2, seed=1), 3))
     assert all(batch.shape == (4,) and batch.dtype == np.int64 for batch in drawn)
@@ -91,12 +91,12 @@ def test_the_batches_are_a_function_of_the_seed_alone():
 
 @pytest.mark.parametrize(("classes_per_batch", "images_per_class"), [(1, 2), (2, 1), (0, 4), (3, -1)])
 def test_fewer_than_two_are_refused_at_once(classes_per_batch, images_per_class):
-    with pytest.raises(ConfigError, match=f"batches of {classes_per_batch} classes with {images_per_class} images"):
+    with pytest.raises(ConfigError, match=f"got {classes_per_batch} classes with {images_per_class} images"):
         class_batches(UNEVEN, classes_per_batch, images_per_class, seed=0)
 
 
 @pytest.mark.parametrize(("labels", "asked"), [(UNEVEN, 6), ([0, 0, 0], 2), ([], 2)])
 def test_more_classes_than_there_are_are_refused(labels, asked):
     there = len(np.unique(labels))
-    with pytest.raises(ConfigError, match=f"batches of {asked} classes asked, and there are {there}. Set classes_per"):
+    with pytest.raises(ConfigError, match=f"classes_per_batch must be at most {there}, .*; got {asked}. Lower it"):
         class_batches(np.array(labels, np.int64), asked, 2, seed=0)

@@ -13,7 +13,7 @@ def as_set(img1, img2):
 
 
 def test_three_images_by_hand():
-    # Two of class 5, one of class 8: one similar pair {0, 2}, two dissimilar ones {0, 1} and {1, 2}; three is all.
+    # Two images of class 5, one of class 8: the pairs are {0, 2}, similar, and {0, 1} and {1, 2}, dissimilar.
     img1, img2, similarity = make_pairs(np.array([5, 8, 5]), 3, seed=0)
     found = {frozenset((i, j)): s for i, j, s in zip(img1.tolist(), img2.tolist(), similarity.tolist(), strict=True)}
     assert found == {frozenset((0, 2)): 1, frozenset((0, 1)): 0, frozenset((1, 2)): 0}
@@ -74,7 +74,7 @@ def test_the_maximum_uses_up_one_kind(sizes):
     img1, img2, similarity = make_pairs(labels, most, seed=3)
     assert len(as_set(img1, img2)) == most
     assert similarity.sum() == similar or (similarity == 0).sum() == dissimilar
-    with pytest.raises(DatasetError, match=f"{most + 1} pairs asked.*Ask for 2 to {most}"):
+    with pytest.raises(DatasetError, match=f"must be from 2 to {most}; got {most + 1} for"):
         make_pairs(labels, most + 1, seed=3)
 
 
@@ -128,7 +128,7 @@ def test_decoding_is_exact_for_the_largest_numbers():
 
 
 def test_every_pair_is_equally_likely():
-    # Two classes of four: each draw takes one of 6 pairs from each class and two of 16 from between them.
+    # Two classes of four: each draw takes one of 6 pairs from each class and two of the 16 dissimilar pairs.
     labels = np.array([0, 0, 0, 0, 1, 1, 1, 1])
     seen: Counter = Counter()
     for seed in range(1600):
@@ -167,24 +167,24 @@ def test_thousands_of_classes():
 
 @pytest.mark.parametrize("count", [1, 0, -4])
 def test_fewer_than_two_pairs_are_refused(count):
-    with pytest.raises(DatasetError, match=f"^{count} pairs asked.*Ask for 2 to 5"):
+    with pytest.raises(DatasetError, match=f"^the number of pairs.* must be from 2 to 5; got {count} for"):
         make_pairs(np.array([0, 0, 1, 1]), count, seed=0)
 
 
 @pytest.mark.parametrize("labels", [[3, 3, 3], [0, 1, 2], []])
 def test_labels_without_both_kinds_of_pair_are_refused(labels):
-    with pytest.raises(DatasetError, match="both kinds are needed"):
+    with pytest.raises(DatasetError, match="must form similar and dissimilar pairs"):
         make_pairs(np.array(labels, np.int64), 2, seed=0)
 
 
 def test_the_rest_by_hand():
-    # Two of class 1, three of the rest (0): one similar pair, 2 * 3 dissimilar ones, none of two of the rest.
+    # Two images of class 1, three of the rest (0): 1 similar pair, 2 * 3 dissimilar pairs, none within the rest.
     labels = np.array([0, 1, 0, 1, 0])
     assert existing_pairs(labels, rest=0) == (1, 6)
     img1, img2, similarity = make_pairs(labels, 3, seed=0, rest=0)
     assert as_set(img1[similarity == 1], img2[similarity == 1]) == {frozenset((1, 3))}
     assert np.array_equal(labels[img1[similarity == 0]] + labels[img2[similarity == 0]], [1, 1])
-    with pytest.raises(DatasetError, match="4 pairs asked.*make 1 similar and 6 dissimilar pairs. Ask for 2 to 3"):
+    with pytest.raises(DatasetError, match="from 2 to 3; got 4 for 5 images with 1 similar and 6 dissimilar pairs"):
         make_pairs(labels, 4, seed=0, rest=0)
 
 
@@ -207,5 +207,5 @@ def test_a_rest_that_does_not_occur_changes_nothing():
 
 
 def test_labels_of_the_rest_alone_are_refused():
-    with pytest.raises(DatasetError, match="make 0 similar and 0 dissimilar pairs; both kinds are needed"):
+    with pytest.raises(DatasetError, match="must form similar and dissimilar pairs; got .* 0 similar and 0 dissimilar"):
         make_pairs(np.zeros(5, np.int64), 2, seed=0, rest=0)

@@ -1,4 +1,4 @@
-"""Folds over people and over listed pairs: by hand, the promise that nobody is on two sides, then the refusals."""
+"""Folds over people and over listed pairs: computed by hand, nobody in two splits, then the errors."""
 
 from itertools import combinations
 
@@ -8,7 +8,7 @@ import pytest
 from siamese_tf.data.sampling.folds import Fold, check_people_apart, pair_folds, people_folds, people_in_several_folds
 from siamese_tf.errors import ConfigError, DatasetError, PairFileError
 
-FORTY = np.repeat(np.arange(40), 10)  # as the AT&T faces
+FORTY = np.repeat(np.arange(40), 10)  # like the AT&T faces
 
 
 def test_of_forty_people_eight_folds_have_thirty_to_train_five_to_validate_and_five_to_test():
@@ -36,7 +36,7 @@ def test_nobody_is_on_two_sides_and_everybody_is_tested_once(people, folds, seed
 
 @pytest.mark.parametrize("seed", range(4))
 def test_groups_have_about_as_many_images_and_somebody_with_two(seed):
-    """In the order of a shuffle, a group might have only people with one picture, or most pictures."""
+    """Without balancing, a group could have only people with one picture, or the majority of the pictures."""
     pictures = [40, 40, 40, 2, 2, 2, 1, 1, 1, 1, 1, 1]
     labels = np.repeat(np.arange(12), pictures)
     for fold in people_folds(labels, 3, seed):
@@ -71,28 +71,28 @@ def test_a_fold_with_someone_in_two_parts_is_refused():
     labels = np.array([3, 3, 5, 5, 8, 8])
     parts = [np.array(rows) for rows in ([0, 1], [2, 3], [4, 5])]
     check_people_apart(labels, Fold(*parts))
-    with pytest.raises(DatasetError, match="1 people are in both the train and the test part .* label 3"):
+    with pytest.raises(DatasetError, match="got 1 people in both train and test, for example label 3"):
         check_people_apart(labels, Fold(parts[0], parts[1], np.array([1, 4])))
-    with pytest.raises(DatasetError, match="both the validation and the test part"):
+    with pytest.raises(DatasetError, match="in both validation and test"):
         check_people_apart(labels, Fold(parts[0], np.array([2]), np.array([3])))
 
 
 @pytest.mark.parametrize("folds", [2, 0, -1, True, 3.0])
 def test_fewer_than_three_folds_are_refused(folds):
-    with pytest.raises(ConfigError, match="folds is .*; expected a whole number from 3 on"):
+    with pytest.raises(ConfigError, match="folds must be a whole number of 3 or more; got "):
         people_folds(FORTY, folds)
 
 
 def test_too_few_people_are_refused():
-    with pytest.raises(DatasetError, match="40 people for 21 folds.* Ask for fewer folds, 3 at least, or add people"):
+    with pytest.raises(DatasetError, match="21 folds .*; got 40 people. Use fewer folds, at least 3, or add people"):
         people_folds(FORTY, 21)
-    with pytest.raises(DatasetError, match="5 people for 3 folds.* add people"):
+    with pytest.raises(DatasetError, match="3 folds must have .*; got 5 people.* add people"):
         people_folds(np.arange(5), 3)
 
 
 @pytest.mark.parametrize("labels", [[[1, 2]], [0.5, 1.0], ["a", "b"]])
 def test_labels_must_be_whole_numbers(labels):
-    with pytest.raises(DatasetError, match=r"expected \(n,\) integers"):
+    with pytest.raises(DatasetError, match=r"must be \(n,\) integers"):
         people_folds(labels, 3)
 
 
@@ -111,13 +111,15 @@ def test_ten_folds_as_lfw_has_them():
     assert [(len(others), len(held_out)) for others, held_out in folds] == [(5400, 600)] * 10
 
 
-@pytest.mark.parametrize(("fold", "message"), [([3, 3], "in 1 fold"), ([0.5, 1], "float64"), ([[1], [2]], r"\(2, 1\)")])
+@pytest.mark.parametrize(
+    ("fold", "message"), [([3, 3], "at least two folds, .*; got 1"), ([0.5, 1], "float64"), ([[1], [2]], r"\(2, 1\)")]
+)
 def test_what_is_no_list_of_folds_is_refused(fold, message):
     with pytest.raises(PairFileError, match=message):
         pair_folds(fold)
 
 
 def test_people_in_several_folds_by_hand():
-    # 7 stands in both folds, once on either side; 5 and 6 in one each.
+    # Person 7 is in both folds, once as the first and once as the second image; 5 and 6 are in one fold each.
     assert people_in_several_folds([0, 0, 1], [5, 7, 6], [5, 5, 7]) == 1
     assert people_in_several_folds([0, 0, 1], [5, 7, 6], [5, 5, 6]) == 0

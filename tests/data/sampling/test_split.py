@@ -9,7 +9,7 @@ from siamese_tf.errors import ConfigError, DatasetError
 
 
 def source(labels, is_test=None, values=None) -> Source:
-    """A source whose image k is filled with values[k]; by default no two are alike."""
+    """Returns a source whose image k is filled with values[k]; by default, all images differ."""
     values = np.arange(len(labels)) if values is None else np.asarray(values)
     images = np.stack([values % 256, values // 256], axis=1).astype(np.uint8).reshape(-1, 1, 2, 1)
     return Source(
@@ -118,18 +118,18 @@ def test_by_class_two_large_classes_are_not_in_one_part():
 
 
 def test_by_class_refuses_fewer_than_six_classes():
-    with pytest.raises(DatasetError, match=r"drawn has 5 classes; a split by class needs at least 6.*by image"):
+    with pytest.raises(DatasetError, match=r"drawn must have at least 6 classes .*; got 5 classes. Split by image"):
         split_images(source(np.repeat(np.arange(5), 9)), "class")
 
 
 def test_by_class_counts_only_classes_that_both_sides_have():
     drawn = source([*range(6), *range(5)], is_test=[False] * 6 + [True] * 5)
-    with pytest.raises(DatasetError, match="has 5 classes"):
+    with pytest.raises(DatasetError, match="got 5 classes"):
         split_images(drawn, "class")
 
 
 def test_an_unknown_mode_is_refused():
-    with pytest.raises(ConfigError, match="split is 'person'; expected 'image' or 'class'"):
+    with pytest.raises(ConfigError, match="split must be 'image' or 'class'; got 'person'"):
         split_images(source([0, 1]), "person")
 
 
@@ -141,7 +141,7 @@ def test_each_kind_of_byte_identical_image_is_dropped_and_counted():
     kept, counts = distinct_images(drawn)
     assert [values[k] for k in np.flatnonzero(kept & ~drawn.is_test)] == [10, 30, 40]
     assert [values[k] for k in np.flatnonzero(kept & drawn.is_test)] == [50, 70]
-    assert kept[0]  # the first copy is the one that stays
+    assert kept[0]  # the first copy is used
     assert counts == {"test_twins": 2, "copies": 3, "contradicting": 5}
 
 
@@ -170,7 +170,7 @@ def test_a_validation_twin_of_training_and_a_test_twin_of_either_are_dropped():
 
 
 def given(labels, parts) -> Source:
-    """A source whose folders say the part of each image: t(rain), v(alidation) or s (test)."""
+    """Returns a source whose folders give the split of each image: t(rain), v(alidation) or s (test)."""
     parts = np.array(list(parts))
     return replace(source(labels, is_test=parts == "s"), is_validation=parts == "v")
 
@@ -206,9 +206,9 @@ def test_a_missing_part_is_taken_from_training_by_class_where_no_class_is_shared
 
 
 def test_another_split_of_a_source_that_has_one_is_refused():
-    with pytest.raises(ConfigError, match="split must be left out for .*, whose folders are the split.*; got 'image'"):
+    with pytest.raises(ConfigError, match="split must be omitted for .* folders define the split.*; got 'image'"):
         split_images(given([0, 0, 1] * 3, "tttvvvsss"))
-    with pytest.raises(ConfigError, match="split is 'given'; expected 'image' or 'class'"):
+    with pytest.raises(ConfigError, match="split must be 'image' or 'class'; got 'given'"):
         split_images(source([0, 1]), "given")
 
 
@@ -222,7 +222,7 @@ def test_dropped_images_stand_in_no_part():
 
 
 def test_by_class_deals_out_the_classes_of_one_image_as_well():
-    """Every part has two classes or more that make similar pairs, whatever the seed."""
+    """Every split has at least two classes with similar pairs, for any seed."""
     drawn = source([*np.repeat(np.arange(6), 3), *range(6, 16)])
     for seed in range(20):
         split = split_images(drawn, "class", seed)
@@ -233,7 +233,7 @@ def test_by_class_deals_out_the_classes_of_one_image_as_well():
 
 
 def test_by_class_refuses_classes_of_one_image_for_what_takes_two():
-    with pytest.raises(DatasetError, match=r"has 9 classes, 4 of them with one image; .* 6 with two images or more"):
+    with pytest.raises(DatasetError, match=r"at least 6 classes .*; got 9 classes, 4 of them with one image"):
         split_images(source([*np.repeat(np.arange(5), 2), *range(5, 9)]), "class")
 
 
@@ -243,7 +243,7 @@ def test_by_class_refuses_classes_of_one_image_for_what_takes_two():
 )
 def test_unasked_image_files_are_split_by_class_where_they_can_be(counts, mode):
     drawn = source(np.repeat(np.arange(len(counts)), counts))
-    assert default_mode(drawn) == "image"  # no files of their own
+    assert default_mode(drawn) == "image"  # not image files
     assert default_mode(replace(drawn, paths=("",) * len(drawn.labels))) == mode
 
 

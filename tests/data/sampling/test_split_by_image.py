@@ -1,4 +1,4 @@
-"""The split by image: the rule for large classes, then properties over many shapes, then the least."""
+"""Split by image: the rule for large classes, then properties over many shapes, then the minimum."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -20,7 +20,7 @@ def split(sizes, steps, seed=0) -> tuple[np.ndarray, list[np.ndarray]]:
 
 
 def check(sizes, steps, seed=0) -> list[np.ndarray]:
-    """Parts that cover all images once, each with both kinds of pairs; how many images of each class they have."""
+    """Checks that the splits cover all images once, each with both kinds of pairs; returns their images per class."""
     labels, parts = split(sizes, steps, seed)
     assert sorted(np.concatenate(parts).tolist()) == list(range(len(labels)))
     for part in parts:
@@ -30,7 +30,7 @@ def check(sizes, steps, seed=0) -> list[np.ndarray]:
 
 
 def test_large_classes_are_shared_out_as_in_earlier_releases():
-    """One in four of the images in the order of their classes, one in five of the rest: pair files stay the same."""
+    """Every fourth image in the order of the classes, every fifth of the rest; a change would change pair files."""
     rng = np.random.default_rng(7)
     labels = rng.integers(0, 5, 300)
     _, *taken = parts = split_by_image(labels, THREE, np.random.default_rng(3))
@@ -54,13 +54,13 @@ def test_large_classes_are_shared_out_as_in_earlier_releases():
     ],
 )
 def test_few_images_a_class_by_hand(shape, images, pairs):
-    """Of 40 classes of 10, 15 give 4 images each to validation: 6 similar pairs a class, so 90."""
+    """Of 40 classes of 10 images, 15 give 4 images each to validation: 6 similar pairs per class, 90 in total."""
     classes, size = shape
     train, test, validation = check([size] * classes, THREE)
     assert (train.sum(), test.sum(), validation.sum()) == images
     assert (validation * (validation - 1) // 2).sum() == pairs
     if size > 3:
-        assert train.min() >= 2  # by image, every class is learned from
+        assert train.min() >= 2  # training has images of every class
 
 
 @pytest.mark.parametrize("steps", [THREE, TWO])
@@ -75,7 +75,7 @@ def test_equal_classes(steps, classes, size):
         assert abs(of_part.sum() - share * total) <= max(4, 0.1 * total)
         assert np.all((of_part == 0) | (of_part >= 2))  # no image is single
         assert (of_part >= 2).sum() >= 2
-    if size >= 6 and classes >= 8:  # a similar pair an image, at least, to choose the threshold of
+    if size >= 6 and classes >= 8:  # at least one similar pair per image, to choose the threshold
         assert (counts[-1] * (counts[-1] - 1) // 2).sum() >= counts[-1].sum()
 
 
@@ -109,7 +109,7 @@ def test_the_seed_decides_which_classes_give_to_which_part():
 
 
 def partitions(total: int, largest: int) -> Iterator[list[int]]:
-    """The ways to write a number as a sum, largest term first."""
+    """Yields the partitions of a number, largest term first."""
     if total == 0:
         yield []
     for first in range(min(total, largest), 0, -1):
@@ -117,7 +117,7 @@ def partitions(total: int, largest: int) -> Iterator[list[int]]:
 
 
 def least_exists(sizes: list[int], parts: int) -> bool:
-    """A pair of one class and an image of another for each part, tried in all ways."""
+    """Checks by exhaustive search that each split can get a pair of one class and an image of another."""
     classes = range(len(sizes))
     for pairs in product(classes, repeat=parts):
         for singles in product(classes, repeat=parts):
@@ -152,7 +152,7 @@ def test_three_parts_are_refused_where_and_only_where_what_the_message_asks_for_
 
 def test_the_message_says_what_came():
     with pytest.raises(
-        DatasetError, match=r"got 7 distinct images in 3 classes, 2 of them with two images or more\. Ad"
+        DatasetError, match=r"got 7 distinct images in 3 classes, 2 of them with two or more images\. Ad"
     ):
         split([4, 2, 1], THREE)
     with pytest.raises(DatasetError, match=r"got 0 distinct images in 0 classes"):

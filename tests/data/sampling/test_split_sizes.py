@@ -17,12 +17,12 @@ def test_nothing_to_warn_of():
 
 def test_a_training_part_of_few_images():
     (line,) = split_warnings(manifest(4, 4, 152))
-    assert line == "training has 4 of 160 images, 2%, for the classes are few or of very different sizes; add images"
+    assert line == "training has 4 of 160 images, 2%, because the classes are few or vary widely in size; add images"
 
 
 def test_few_pairs_to_choose_the_threshold_by():
     (line,) = split_warnings(manifest(pairs=19))
-    assert line.startswith("validation has 19 pairs to choose the threshold by, and with fewer than 20 ")
+    assert line.startswith("validation has 19 pairs; a threshold chosen on fewer than 20 ")
 
 
 def test_those_of_the_data_set_come_first():
