@@ -102,7 +102,7 @@ class Gallery:
         """Returns the number of images of each person, sorted by name.
 
         Raises:
-            GalleryError: the file is damaged.
+            `GalleryError`: if the file is damaged.
         """
         return self._file.counts()
 
@@ -110,7 +110,7 @@ class Gallery:
         """Checks the whole file, with its index and the digests of all people, and returns the result of `names`.
 
         Raises:
-            GalleryError: the file is damaged.
+            `GalleryError`: if the file is damaged.
         """
         return self._file.check()
 

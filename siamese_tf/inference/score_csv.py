@@ -61,8 +61,8 @@ def score_csv(
 
     Args:
         model: model that scores the pairs.
-        path: path of a UTF-8 CSV file with the columns `img1`, `img2` and optionally `similarity` (1 = same, 0 = different, or
-            empty); the image paths are relative to its folder. Other columns are copied.
+        path: path of a UTF-8 CSV file with the columns `img1`, `img2` and optionally `similarity` (1 = same, 0 =
+            different, or empty); the image paths are relative to its folder. Other columns are copied.
         out: text file for all columns in their order, followed by `probability` (higher is more similar), `same` (1 if
             probability >= the model's threshold, else 0) and `error`. The first two are empty in a row with an error:
             an image that cannot be read or compared, or more fields than the header (the extra ones are dropped).
