@@ -1,4 +1,4 @@
-"""Compares two images and returns the decision with the numbers it is based on."""
+"""Comparison of two images: the decision and the underlying numbers."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,14 @@ from siamese_tf.models.siamese_model import SiameseModel
 
 @dataclass(frozen=True)
 class Comparison:
-    """The comparison of two images by a model.
+    """Result of comparing two images with a model.
 
     Attributes:
-        cosine: cosine similarity of their embeddings, in [-1, 1], higher is more similar.
+        cosine: cosine similarity of the embeddings, in [-1, 1], higher is more similar.
         distance: distance of the model's head, >= 0, lower is more similar; the mean of both orders if they differ.
         probability: probability of a match, in [0, 1], higher is more similar.
-        threshold: the model's threshold.
-        same: probability >= threshold.
+        threshold: decision threshold of the model.
+        same: True if probability >= threshold.
     """
 
     cosine: float
@@ -34,12 +34,12 @@ def compare_images(model: SiameseModel, image1: Images, image2: Images) -> Compa
     """Compares two images.
 
     Args:
-        model: a trained model.
-        image1, image2: one image each, see `as_images`.
+        model: trained model.
+        image1, image2: one image each, in a format that `as_images` accepts.
 
     Raises:
-        ImageError: an image of another type, shape, dtype or range, a file that cannot be read, or an embedding that is
-            not finite or zero.
+        `ImageError`: if an image has the wrong type, shape, dtype or range, a file cannot be read, or an embedding is
+            zero or not finite.
     """
     a, b = (as_rows(model.embed(image), model.embedding_dim) for image in (image1, image2))
     rows = np.zeros(1, int)

@@ -1,4 +1,4 @@
-"""Embeds image files; files without a usable embedding are reported and do not affect the others."""
+"""Embedding of image files; files without a usable embedding are reported and do not affect the others."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -19,12 +19,12 @@ def embed_files(model: SiameseModel, paths: Iterable[str | Path]) -> tuple[np.nd
     """Embeds image files, some of which may be unreadable.
 
     Args:
-        model: computes the embeddings.
-        paths: n image files, iterated over once; the images of at most 512 files are in memory.
+        model: model that computes the embeddings.
+        paths: paths of n image files, iterated once; the images of at most 512 files are in memory.
 
     Returns:
-        (n, d) float32 embeddings, 0 in the row of a file that cannot be read or whose embedding cannot be compared; and
-        for each file the error message, or None.
+        Embeddings, (n, d) float32, with 0 in the row of a file that cannot be read or whose embedding cannot be
+        compared; and the error message of each file, or None.
     """
     embeddings, errors = [np.zeros((0, model.embedding_dim), np.float32)], []
     remaining = iter(paths)
@@ -39,11 +39,11 @@ def embed_usable_files(model: SiameseModel, paths: Iterable[str | Path]) -> tupl
     """Embeds image files like `embed_files`, without rows for files that have no embedding.
 
     Returns:
-        (k, d) float32 embeddings of the k usable files, in their order; and for each of the n files the error message,
-        or None.
+        Embeddings of the k usable files in the order of `paths`, (k, d) float32; and the error message of each of the n
+        files, or None.
 
     Raises:
-        ImageError: no file is usable.
+        `ImageError`: if no file is usable.
     """
     embeddings, errors = embed_files(model, paths)
     usable = [error is None for error in errors]

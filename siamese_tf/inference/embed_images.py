@@ -1,4 +1,4 @@
-"""Embeds all images of a data set, as arrays that other programs can read."""
+"""Embedding of all images of a data set, as arrays that other programs can read."""
 
 import json
 
@@ -12,11 +12,19 @@ from siamese_tf.version import __version__
 
 
 def embed_images(model: SiameseModel, images: np.ndarray, name: str) -> np.ndarray:
-    """Returns the embeddings (n, d) float32 of images (n, h, w, c) uint8 of a data set, as the tower outputs them.
+    """Returns the embeddings of the images of a data set.
+
+    Args:
+        model: trained model.
+        images: images of the model's input size, (n, h, w, c) uint8.
+        name: name of the data set in messages.
+
+    Returns:
+        Output of the tower, not normalized, (n, d) float32.
 
     Raises:
-        DatasetError: the images do not have the model's input size.
-        ImageError: an embedding is not finite, or all of them are zero.
+        `DatasetError`: if the images do not have the model's input size.
+        `ImageError`: if an embedding is not finite, or all embeddings are zero.
     """
     if images.shape[1:] != model.input_size:
         raise DatasetError(
@@ -32,18 +40,18 @@ def embed_source(model: SiameseModel, source: Source) -> dict[str, np.ndarray]:
     """Embeds all images of a data set and returns the embeddings with labels and metadata.
 
     Args:
-        model: a trained model.
-        source: a data set with images of the model's input size.
+        model: trained model.
+        source: data set with images of the model's input size.
 
     Returns:
-        `embeddings` float32 (n, d) as the tower outputs them, not normalized; `labels` int64 (n,); `is_test` bool (n,),
-        all False if the data set has no official test split; `class_names` text (k,), the name of class j at position
-        j; `manifest`, JSON text: `version` of siamese_tf, `dataset`, `files` (name -> SHA-256) and for the `model` its
-        `objective` and the `dataset` it was trained on (null if its record lacks them).
+        Arrays by name. `embeddings`: output of the tower, not normalized, (n, d) float32. `labels`: (n,) int64.
+        `is_test`: (n,) bool, all False if the data set has no official test split. `class_names`: name of class j at
+        position j, (k,) text. `manifest`: JSON text with `version` of siamese_tf, `dataset`, `files` (SHA-256 by name)
+        and `model`, which has the `objective` and the training `dataset` (null if missing in its record).
 
     Raises:
-        DatasetError: the images do not have the model's input size.
-        ImageError: an embedding is not finite, or all of them are zero.
+        `DatasetError`: if the images do not have the model's input size.
+        `ImageError`: if an embedding is not finite, or all embeddings are zero.
     """
     record = model.record
     manifest = {

@@ -49,12 +49,12 @@ class Gallery:
         """Opens a gallery.
 
         Args:
-            path: the file.
-            model: a model loaded from its file; without one, people can only be listed and removed.
-            create: creates the gallery, for the model, if it does not exist.
+            path: path of the gallery.
+            model: model loaded from its file; without a model, people can only be listed and removed.
+            create: if True, creates a missing gallery for the model.
 
         Raises:
-            GalleryError: see `open_gallery_file`.
+            `GalleryError`: if `open_gallery_file` raises it.
         """
         return cls(open_gallery_file(path, model, create), model)
 
@@ -70,15 +70,15 @@ class Gallery:
         self.close()
 
     def enroll(self, name: str, embeddings: np.ndarray) -> None:
-        """Adds embeddings of a person, all or none; they survive a crash once the call has returned.
+        """Adds embeddings of a person atomically; they survive a crash once the call has returned.
 
         Args:
-            name: one line of text; the name of a new or an enrolled person.
-            embeddings: (r, d) or (d,) float, from the model's `embed`, r >= 1.
+            name: name of a new or an enrolled person, one line of text.
+            embeddings: embeddings from the model's `embed`, (r, d) or (d,) float, r >= 1.
 
         Raises:
-            GalleryError: an invalid name, or a file that cannot be written.
-            ImageError: no embeddings, or embeddings of another shape, not finite, or zero.
+            `GalleryError`: if the name is invalid, or the file cannot be written.
+            `ImageError`: if there are no embeddings, or they have the wrong shape, or are zero or not finite.
         """
         name, rows = parse_name(name), as_rows(embeddings, self._file.embedding_dim)
         if not len(rows):
@@ -91,7 +91,7 @@ class Gallery:
         The file is rewritten so that no trace of them remains, which takes about a second for 100,000 people.
 
         Raises:
-            GalleryError: no person of that name is enrolled, or the file is damaged or cannot be written.
+            `GalleryError`: if no person of that name is enrolled, or the file is damaged or cannot be written.
         """
         removed = self._file.remove(normalize_name(name))
         if not removed:
@@ -102,7 +102,7 @@ class Gallery:
         """Returns the number of images of each person, sorted by name.
 
         Raises:
-            GalleryError: the file is damaged.
+            `GalleryError`: if the file is damaged.
         """
         return self._file.counts()
 
@@ -110,7 +110,7 @@ class Gallery:
         """Checks the whole file, with its index and the digests of all people, and returns the result of `names`.
 
         Raises:
-            GalleryError: the file is damaged.
+            `GalleryError`: if the file is damaged.
         """
         return self._file.check()
 
@@ -120,17 +120,17 @@ class Gallery:
         There is no presentation-attack detection: a photo of a face passes for the face.
 
         Args:
-            name: the name of an enrolled person.
-            embedding: (d,) or (1, d) float, from the model's `embed`.
-            match: "mean" or "best", how the logits of a person's images are combined.
+            name: name of an enrolled person.
+            embedding: one embedding from the model's `embed`, (d,) or (1, d) float.
+            match: "mean" or "best", the combination of the logits of a person's images.
 
         Returns:
-            The decision, `same` or not, with the score and the threshold.
+            Decision `same`, score (higher is more similar) and threshold.
 
         Raises:
-            GalleryError: no person of that name is enrolled, or the file is damaged.
-            ImageError: not one embedding, or one that is not finite or zero.
-            ConfigError: another match.
+            `GalleryError`: if no person of that name is enrolled, or the file is damaged.
+            `ImageError`: if there is not exactly one embedding, or it is zero or not finite.
+            `ConfigError`: if `match` is unknown.
         """
         check_settings(match)
         model, probe = self._require_model(), as_rows(embedding, self._file.embedding_dim)
@@ -150,18 +150,18 @@ class Gallery:
         call and is read again after a change of the file. There is no presentation-attack detection.
 
         Args:
-            embeddings: (n, d) or (d,) float, from the model's `embed`.
+            embeddings: embeddings from the model's `embed`, (n, d) or (d,) float.
             top: maximum number of people per image, 1 or more.
-            match: as for `verify`.
+            match: "mean" or "best", as in `verify`.
 
         Returns:
-            For each image at most `top` people, best first. If the first one is not `same`, or there is none, the
-            person is unknown. The threshold is corrected for the size of the gallery, see `corrected_threshold`.
+            At most `top` people per image, the most similar first. If the first person is not `same`, or the list is
+            empty, the image shows an unknown person. `corrected_threshold` adapts the threshold to the gallery size.
 
         Raises:
-            GalleryError: the file is damaged.
-            ImageError: embeddings of another shape, not finite, or zero.
-            ConfigError: another match, or a top that is not an integer of 1 or more.
+            `GalleryError`: if the file is damaged.
+            `ImageError`: if embeddings have the wrong shape, or are zero or not finite.
+            `ConfigError`: if `match` is unknown, or `top` is not an integer of 1 or more.
         """
         check_settings(match, top)
         model, probes, people = self._require_model(), as_rows(embeddings, self._file.embedding_dim), self._people()

@@ -33,7 +33,7 @@ SETTINGS = (
     "synchronous = EXTRA",
     "application_id",  # the first access after NORMAL releases the lock
 )
-_BLOCK = 1 << 20  # bytes overwritten at a time
+_BLOCK = 1 << 20  # bytes overwritten at once
 HINTS = {
     sqlite3.SQLITE_BUSY: "Another process or thread is using it: try again later",
     sqlite3.SQLITE_LOCKED: "Another process or thread is using it: try again later",
@@ -52,7 +52,7 @@ def resolve_file(path: Path, create: bool) -> Path:
     """Returns the absolute path of a gallery, with links resolved; `create` creates an empty file if there is none.
 
     Raises:
-        GalleryError: the path is not a regular file.
+        `GalleryError`: if the path is not a regular file.
     """
     if "\0" in str(path):
         raise GalleryError(
@@ -75,17 +75,17 @@ def resolve_file(path: Path, create: bool) -> Path:
 
 @contextmanager
 def transaction(path: Path, write: bool = False, shown: Path | None = None) -> Iterator[sqlite3.Connection]:
-    """Runs the block as one transaction: all of its changes or none, with consistent reads.
+    """Runs the block as one transaction, with atomic changes and consistent reads.
 
     When the block has ended, changes are on disk and the journal is overwritten.
 
     Args:
-        path: a regular file, absolute and with links resolved.
-        write: acquires the write lock before anything is read.
-        shown: the path in messages, as given by the user; None for `path`.
+        path: absolute path of a regular file, with links resolved.
+        write: if True, acquires the write lock before anything is read.
+        shown: path in messages, as given by the user; the default is `path`.
 
     Raises:
-        GalleryError: SQLite cannot use the file, or it is damaged; errors of the block, with the path added.
+        `GalleryError`: if SQLite cannot use the file, or it is damaged; or if the block raises it, with the path added.
     """
     with _typed_errors(shown or path), closing(_connect(path, LOCK_TIMEOUT)) as base:
         base.execute("BEGIN IMMEDIATE" if write else "BEGIN")
@@ -154,7 +154,7 @@ def _journal(path: Path) -> Path:
 
 @contextmanager
 def _typed_errors(path: Path) -> Iterator[None]:
-    """Adds the path to errors, and converts errors of SQLite and the system into GalleryErrors."""
+    """Adds the path to errors, and converts errors of SQLite and the system to `GalleryError`."""
     try:
         yield
     except GalleryError as error:

@@ -1,4 +1,4 @@
-"""The file of a gallery: one SQLite database of names and embeddings, without images and paths.
+"""File of a gallery: one SQLite database of names and embeddings, without images and paths.
 
 It is safe against:
 
@@ -9,7 +9,7 @@ It is safe against:
 - Concurrent threads and processes: a writer acquires the lock first (`BEGIN IMMEDIATE`), and others wait.
 - Foreign files: the application id, the schema version and the text of the schema must match, and SQL in a schema is
   never trusted.
-- Damage: every row and the whole gallery have digests, see `gallery_rows`.
+- Damage: every row and the whole gallery have digests (`gallery_rows`).
 
 Embeddings of faces are personal data. `remove` rewrites all tables in one transaction, so that no trace of the person
 remains in the file, and the journal is overwritten with zeros. Only its owner can read and write a new gallery.
@@ -45,20 +45,20 @@ class GalleryFile:
     """A gallery on disk, for any number of threads; close it, or use it in a `with` block.
 
     Attributes:
-        path: the file.
+        path: path of the gallery.
         model_sha256: SHA-256 of the model file that computed the embeddings, in hexadecimal.
-        embedding_dim: d, the number of values in an embedding.
+        embedding_dim: number d of values in an embedding.
     """
 
     def __init__(self, path: str | Path, new: tuple[str, int] | None = None):
         """Opens a gallery.
 
         Args:
-            path: the file.
-            new: the SHA-256 and embedding_dim of a model, to create the gallery if it does not exist.
+            path: path of the gallery.
+            new: SHA-256 and embedding_dim of a model, to create a missing gallery; None requires an existing one.
 
         Raises:
-            GalleryError: the file is missing, damaged, or not a gallery of a supported version.
+            `GalleryError`: if the file is missing, damaged, or not a gallery of a supported version.
         """
         self.path = Path(path)
         self._file = resolve_file(self.path, new is not None)
@@ -86,11 +86,11 @@ class GalleryFile:
         self.close()
 
     def add(self, names: Sequence[str], embeddings: np.ndarray) -> None:
-        """Adds embeddings, all or none; they are on disk when the call returns.
+        """Adds embeddings atomically; they are on disk when the call returns.
 
         Args:
-            names: the person of each of the r embeddings, as returned by `parse_name`.
-            embeddings: (r, d) float32.
+            names: name of the person for each of the r embeddings, from `parse_name`.
+            embeddings: embeddings, (r, d) float32.
         """
         rows_of_name: dict[str, list[bytes]] = {}
         for name, row in zip(names, embeddings.astype("<f4"), strict=True):
@@ -120,7 +120,7 @@ class GalleryFile:
             return dict(self._known_counts(base, header))
 
     def of(self, name: str) -> np.ndarray:
-        """Returns the embeddings (r, d) float32 of a person, in the order of enrollment; r = 0 for unknown names.
+        """Returns the embeddings of a person, (r, d) float32, in the order of enrollment; r = 0 for unknown names.
 
         Args:
             name: the person, as returned by `normalize_name`.
@@ -135,9 +135,9 @@ class GalleryFile:
             return rows_of(found, self.embedding_dim)
 
     def snapshot(self) -> tuple[object, dict[str, int], np.ndarray]:
-        """Returns, as of one moment, the results of `version` and `counts`, and all embeddings.
+        """Returns the results of `version` and `counts` and all embeddings, read in one transaction.
 
-        The embeddings (m, d) float32 are person by person, in the order of the counts.
+        The embeddings, (m, d) float32, are grouped by person in the order of the counts.
         """
         with self._transaction() as (base, header):
             version = self._version(header)
@@ -153,7 +153,7 @@ class GalleryFile:
         """Checks the whole file, its index and all digests, and returns the result of `counts`.
 
         Raises:
-            GalleryError: the file is damaged.
+            `GalleryError`: if the file is damaged.
         """
         with self._transaction() as (base, header):
             check_structure(base, "integrity_check")
@@ -167,7 +167,7 @@ class GalleryFile:
         return people, dict(counts)
 
     def _known_counts(self, base: Connection, header: Header) -> dict[str, int]:
-        """Returns the result of `counts`; the rows are read again only if the gallery has changed."""
+        """Returns the result of `counts`; reads the rows again only if the gallery has changed."""
         digest, counts = self._counts
         return counts if digest == header.digest else self._read_all(base, header)[1]
 

@@ -1,4 +1,4 @@
-"""Opens the file of a gallery for its model."""
+"""Opening of the file of a gallery for its model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +14,13 @@ def open_gallery_file(path: str | Path, model: "SiameseModel | None", create: bo
     """Opens the file of a gallery and checks that it belongs to the model.
 
     Args:
-        path: the file.
-        model: a model loaded from its file; None skips the check.
-        create: creates the gallery, for the model, if it does not exist.
+        path: path of the gallery.
+        model: model loaded from a file; None skips the check.
+        create: if True, creates a missing gallery for the model.
 
     Raises:
-        GalleryError: the file is missing, damaged, not a gallery, or of another model; or the model was not loaded from
-            a file.
+        `GalleryError`: if the file is missing, damaged, not a gallery, or belongs to a different model; or if the model
+            was not loaded from a file.
     """
     if model is None:
         return GalleryFile(path)

@@ -8,7 +8,7 @@ from siamese_tf.errors import GalleryError
 MAX_NAME_LENGTH = 200
 CONTROLS = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control and format characters, surrogates, line and paragraph separators
 JOINERS = "\u200c\u200d"  # format characters that some scripts and emoji require
-VIRAMA = 9  # the combining class of the signs after which Indic scripts use joiners
+VIRAMA = 9  # combining class of the signs after which Indic scripts use joiners
 SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # variation selectors
 INVISIBLE = re.compile(  # letters, marks and symbols without a visible form
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\ufe00-\ufe0f\ufff0-\ufff8"
@@ -17,10 +17,10 @@ INVISIBLE = re.compile(  # letters, marks and symbols without a visible form
 
 
 def parse_name(name: str) -> str:
-    """Validates a name to be enrolled and returns its normalized form, see `normalize_name`.
+    """Validates a name for enrollment and returns it as normalized by `normalize_name`.
 
     Raises:
-        GalleryError: the name is not text, blank, too long, or has control characters or invisible characters.
+        `GalleryError`: if the name is not text, is blank or too long, or has control or invisible characters.
     """
     text = normalize_name(name)
     if len(text) > MAX_NAME_LENGTH or INVISIBLE.search(text) or _has_loose_joiner(text):
@@ -29,12 +29,12 @@ def parse_name(name: str) -> str:
 
 
 def normalize_name(name: str) -> str:
-    """Returns the normalized form by which a name is looked up: NFKC, with single spaces between words.
+    """Normalizes a name for look-up: NFKC, with single spaces between words.
 
     Accepts every name that earlier releases enrolled, including some that `parse_name` rejects.
 
     Raises:
-        GalleryError: the name is not text, blank, or has control characters.
+        `GalleryError`: if the name is not text, is blank, or has control characters.
     """
     if not isinstance(name, str):
         raise _invalid_name(name)

@@ -1,4 +1,4 @@
-"""Reads and writes the people in a gallery's database, with digests that detect damage.
+"""Reading and writing of the people in a gallery's database, with digests that detect damage.
 
     digest of a person  = H(model's SHA-256, embedding_dim, name, embeddings)
     digest of a gallery = H(model's SHA-256, embedding_dim) XOR the digests of all people
@@ -29,7 +29,7 @@ def read_people(base: sqlite3.Connection, header: Header) -> dict[str, bytes]:
     """Returns the embeddings of all people as float32 bytes by name, sorted by name.
 
     Raises:
-        GalleryError: the people are not those that were enrolled.
+        `GalleryError`: if the people are not those that were enrolled.
     """
     if header.version < VERSION:
         return _read_version_1(base, header.embedding_dim)
@@ -59,7 +59,7 @@ def read_person(base: sqlite3.Connection, header: Header, name: str) -> bytes:
 
 
 def add_people(base: sqlite3.Connection, header: Header, people: Mapping[str, bytes]) -> None:
-    """Adds embeddings of people, new or enrolled ones."""
+    """Adds embeddings of new or enrolled people."""
     total = _number(header.digest)
     for name, embeddings in people.items():
         before = read_person(base, header, name)
@@ -75,13 +75,13 @@ def add_people(base: sqlite3.Connection, header: Header, people: Mapping[str, by
 
 
 def rewrite_gallery(base: sqlite3.Connection, header: Header, people: Mapping[str, bytes]) -> None:
-    """Replaces all tables with new ones that hold these people, in version 2.
+    """Replaces all tables with new tables of version 2 that contain these people.
 
-    This overwrites every page that held a name or an embedding: SQLite's `secure_delete` clears the pages of a dropped
-    table, but leaves copies of rows behind when it moves them between the pages of a table in use.
+    This overwrites every page that contained a name or an embedding: SQLite's `secure_delete` clears the pages of a
+    dropped table, but leaves copies of rows behind when it moves them between the pages of a table in use.
     """
     tables = base.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-    for (name,) in tables:  # the tables of ANALYZE included, which may hold names
+    for (name,) in tables:  # includes the tables of ANALYZE, which may contain names
         base.execute(f'DROP TABLE "{name}"')
     create_tables(base, header._replace(digest=b""))
     rows = [(name, _digest(header, name, people[name]), people[name]) for name in sorted(people)]
@@ -96,10 +96,10 @@ def empty_gallery(sha256: str, embedding_dim: int) -> Header:
 
 
 def rows_of(people: bytes, embedding_dim: int) -> np.ndarray:
-    """Returns the bytes of embeddings as (m, d) float32.
+    """Returns the bytes of embeddings as an array, (m, d) float32.
 
     Raises:
-        GalleryError: an embedding is zero or not finite.
+        `GalleryError`: if an embedding is zero or not finite.
     """
     rows = np.frombuffer(people, "<f4").astype(np.float32, copy=False).reshape(-1, embedding_dim)
     if not comparable(rows).all():
@@ -108,7 +108,7 @@ def rows_of(people: bytes, embedding_dim: int) -> np.ndarray:
 
 
 def check_structure(base: sqlite3.Connection, pragma: str) -> None:
-    """Raises a GalleryError unless SQLite's "integrity_check" or "quick_check" (without the index) passes."""
+    """Raises a `GalleryError` unless SQLite's "integrity_check" or "quick_check" (without the index) passes."""
     if (found := query_value(base, f"PRAGMA {pragma}(1)")) != "ok":
         raise damaged(f"{found:.200}")
 

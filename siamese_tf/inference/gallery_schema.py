@@ -1,4 +1,4 @@
-"""The tables and the header of a gallery's database.
+"""Tables and header of a gallery's database.
 
 Version 2 has one row per person, with all embeddings and a digest of the row; the digest in the table `model` covers
 the whole gallery. Version 1, of earlier releases, has one row per image and no digests: it can be read, and is
@@ -31,13 +31,13 @@ HINT = "Restore a copy of the file, or enroll the images again in a new gallery"
 
 
 class Header(NamedTuple):
-    """The header of a gallery.
+    """Header of a gallery.
 
     Attributes:
-        version: the version of the tables.
+        version: version of the tables.
         sha256: SHA-256 of the model file that computed the embeddings, in hexadecimal.
-        embedding_dim: d, the number of values in an embedding.
-        digest: digest of the whole gallery, see `gallery_rows`; empty in version 1.
+        embedding_dim: number d of values in an embedding.
+        digest: digest of the gallery, defined in `gallery_rows`; empty in version 1.
     """
 
     version: int
@@ -66,7 +66,7 @@ def read_header(base: sqlite3.Connection) -> Header:
     """Returns the header of a gallery.
 
     Raises:
-        GalleryError: the database is not a gallery, is of a later version, or has unexpected tables.
+        `GalleryError`: if the database is not a gallery, has a later version, or has unexpected tables.
     """
     version = query_value(base, "PRAGMA user_version")
     if query_value(base, "PRAGMA application_id") != APPLICATION:

@@ -1,4 +1,4 @@
-"""Comparison of an image with enrolled people who have several images each, and the threshold for that.
+"""Comparison of an image with enrolled people who have several images each, and its threshold.
 
 The given model compares the embeddings: this module does not import TensorFlow itself.
 """
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 MATCHES = ("mean", "best")
 _REDUCE: dict[str, np.ufunc] = {"mean": np.add, "best": np.maximum}  # over the images of a person
-_PROBE_BATCH = 64  # probes compared with all people at a time
+_PROBE_BATCH = 64  # probes compared with all people at once
 
 
 @dataclass(frozen=True)
 class Match:
-    """The comparison of an image with a person.
+    """Result of comparing an image with a person.
 
     Attributes:
-        name: the name of the person.
-        score: the probability, at even prior odds, that the image shows the person; in [0, 1], higher is more similar.
-        threshold: the decision threshold of the score, see `corrected_threshold`.
-        same: score >= threshold.
+        name: name of the person.
+        score: probability, at even prior odds, that the image shows the person; in [0, 1], higher is more similar.
+        threshold: decision threshold of the score, from `corrected_threshold`.
+        same: True if score >= threshold.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Match:
 
 
 def check_settings(match: str, top: int = 1) -> None:
-    """Raises a ConfigError unless `match` is one of MATCHES and `top` an integer of 1 or more."""
+    """Raises a `ConfigError` unless `match` is one of `MATCHES` and `top` is an integer of 1 or more."""
     if match not in MATCHES:
         raise ConfigError(f"match must be one of {', '.join(MATCHES)}; got {match!r:.100}")
     if not isinstance(top, int | np.integer) or isinstance(top, bool) or top < 1:
@@ -48,10 +48,10 @@ def check_settings(match: str, top: int = 1) -> None:
 
 
 def as_rows(embeddings: np.ndarray, embedding_dim: int) -> np.ndarray:
-    """Returns embeddings (n, d) or (d,) as (n, d) float32 and checks that they can be compared.
+    """Converts embeddings (n, d) or (d,) to (n, d) float32 and checks that they can be compared.
 
     Raises:
-        ImageError: embeddings that are not numbers, of another shape, not finite, or zero.
+        `ImageError`: if embeddings are not numbers, have the wrong shape, or are zero or not finite.
     """
     rows = as_embeddings(embeddings, embedding_dim, single=True)
     check_comparable(rows, "embeddings")
@@ -75,11 +75,11 @@ def corrected_threshold(threshold: float, comparisons: int) -> float:
     people; with "best" every image can exceed the threshold, and n is the number of images.
 
     Args:
-        threshold: the model's threshold for one pair, in [0, 1].
+        threshold: threshold of the model for one pair, in [0, 1].
         comparisons: number of comparisons, 0 or more; 0 counts as 1.
 
     Returns:
-        The corrected threshold in [0, 1], never lower than `threshold`.
+        Corrected threshold in [0, 1], never lower than `threshold`.
 
     References:
         R. Royall, "On the probability of observing misleading statistical evidence", JASA 95, 2000 (the bound).
@@ -92,7 +92,7 @@ def corrected_threshold(threshold: float, comparisons: int) -> float:
 
 
 def gallery_threshold(threshold: float, people: People, match: str) -> float:
-    """Returns the threshold for the best match among all people, given that for one pair; see `corrected_threshold`."""
+    """Returns the `corrected_threshold` for the best match among all people, from the threshold for one pair."""
     return corrected_threshold(threshold, len(people.rows if match == "best" else people.names))
 
 
@@ -142,7 +142,7 @@ def rank_people(
         One match per person, in descending order of the logits; ties in the given order.
 
     Raises:
-        ImageError: the model's logits are not finite.
+        `ImageError`: if the logits of the model are not finite.
     """
     images = [len(rows) for _, rows in people]
     rows = np.concatenate([rows for _, rows in people])

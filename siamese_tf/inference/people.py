@@ -1,4 +1,4 @@
-"""The people of a gallery in memory, reloaded when the gallery's file changes."""
+"""People of a gallery in memory, reloaded when the file of the gallery changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +18,10 @@ class People:
     """Enrolled people with their embeddings.
 
     Attributes:
-        names: the names of the N people.
-        ends: (N,) integers; the images of person j are the rows from `ends[j - 1]` (0 for the first) to `ends[j]`.
-        rows: (m, d) float32, the result of `PairScorer.prepare` for all embeddings.
+        names: names of the N people.
+        ends: end of the rows of each person, (N,) integers; person j has `rows[ends[j - 1] : ends[j]]`, the first
+            person `rows[: ends[0]]`.
+        rows: result of `PairScorer.prepare` for all embeddings, (m, d) float32.
     """
 
     names: Sequence[str]
@@ -28,12 +29,12 @@ class People:
     rows: np.ndarray
 
     def of(self, person: int) -> np.ndarray:
-        """Returns the rows (r, d) of one person."""
+        """Returns the rows of one person, (r, d)."""
         return self.rows[self.ends[person - 1] if person else 0 : self.ends[person]]
 
 
 class PeopleCache:
-    """The people of a gallery's file, for any number of threads; the file is read again only after a change."""
+    """Thread-safe cache of the people in a gallery's file; reads the file again only after a change."""
 
     def __init__(self) -> None:
         self._loaded: tuple[object, People] | None = None  # with the version of the file
@@ -44,12 +45,12 @@ class PeopleCache:
         with self._lock:
             loaded = self._loaded
             if loaded is None or loaded[0] != file.version():
-                # The version comes with the rows: one person removed and enrolled again gives an earlier version.
+                # Version and rows are read together: removing and enrolling a person again restores an old version.
                 version, counts, rows = file.snapshot()
                 ends = np.cumsum(list(counts.values()), dtype=int)
                 loaded = self._loaded = version, People(list(counts), ends, model.all_pairs.prepare(rows))
         return loaded[1]
 
     def clear(self) -> None:
-        """Frees the memory of the people."""
+        """Frees the memory of the cached people."""
         self._loaded = None

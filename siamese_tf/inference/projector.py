@@ -1,4 +1,4 @@
-"""Writes a folder for TensorBoard's projector: `tensorboard --logdir FOLDER`, then PROJECTOR.
+"""Folder for TensorBoard's projector; view it with `tensorboard --logdir FOLDER`, tab PROJECTOR.
 
 Format: https://www.tensorflow.org/tensorboard/tensorboard_projector_plugin
 """
@@ -41,15 +41,15 @@ def write_projector(
     """Writes `projector_config.pbtxt`, `tensors.tsv`, `metadata.tsv` and `sprite.png`; the folder can be moved.
 
     Args:
-        folder: created if necessary; existing files of these names are replaced.
-        embeddings: (n, d) float32, finite.
-        labels: integers (n,), the class of each image.
-        class_names: the name of class k at position k; classes without a name are shown by number.
-        images: uint8 (n, h, w, c), c = 1 (gray) or 3 (RGB).
-        private: makes the files readable by their owner only.
+        folder: output folder, created if necessary; existing files with these names are replaced.
+        embeddings: finite embeddings, (n, d) float32.
+        labels: class of each image, (n,) integers.
+        class_names: name of class k at position k; classes without a name are shown by number.
+        images: images, (n, h, w, c) uint8, c = 1 (gray) or 3 (RGB).
+        private: if True, only the owner can read the files.
 
     Raises:
-        ConfigError: too many or too large images for TensorBoard; nothing is written.
+        `ConfigError`: if the images are too many or too large for TensorBoard; nothing is written.
     """
     folder = Path(folder)
     sprite = _sprite(images)

@@ -1,4 +1,4 @@
-"""Scores the pairs of a CSV file: embeds every distinct image once and reports unusable images row by row."""
+"""Scoring of the pairs of a CSV file: embeds every distinct image once and reports unusable images row by row."""
 
 import csv
 from collections.abc import Callable, Iterable
@@ -32,7 +32,7 @@ class _Row:
 
 @dataclass(frozen=True)
 class CsvSummary:
-    """The result of scoring a CSV file.
+    """Result of scoring a CSV file.
 
     Attributes:
         pairs: number of rows.
@@ -60,20 +60,17 @@ def score_csv(
     """Scores every row of a CSV file and writes one row for each, in the same order.
 
     Args:
-        model: scores the pairs.
-        path: a UTF-8 CSV file with the columns `img1`, `img2` and optionally `similarity` (1 = same, 0 = different, or
-            empty); the image paths are relative to its folder. Other columns are copied.
-        out: receives all columns in their order, followed by `probability` (higher is more similar), `same` (1 if
+        model: model that scores the pairs.
+        path: path of a UTF-8 CSV file with the columns `img1`, `img2` and optionally `similarity` (1 = same, 0 =
+            different, or empty); the image paths are relative to its folder. Other columns are copied.
+        out: text file for all columns in their order, followed by `probability` (higher is more similar), `same` (1 if
             probability >= the model's threshold, else 0) and `error`. The first two are empty in a row with an error:
             an image that cannot be read or compared, or more fields than the header (the extra ones are dropped).
-        track: wraps an iterable in a progress bar, given a description.
-
-    Returns:
-        The summary.
+        track: function (iterable, description) that wraps an iterable in a progress bar.
 
     Raises:
-        PairFileError: the CSV file is missing, empty, lacks a required column, has a duplicate column, or already has
-            one that would be added.
+        `PairFileError`: if the CSV file is missing or empty, lacks a required column, has a duplicate column, or
+            already has a column that would be added.
     """
     columns, rows = _read_rows(Path(path))
     names = dict.fromkeys(name for row in rows if not row.error for name in (row.img1, row.img2))
@@ -125,7 +122,7 @@ def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
 
 
 def _check_similarity(lines: TextLines, name: str, columns: list[str]) -> None:
-    """Raises a PairFileError for an invalid similarity, before all rows are read into memory."""
+    """Raises a `PairFileError` for an invalid similarity, before all rows are read into memory."""
     position = columns.index("similarity")
     for batch in csv_batches(lines, name):
         if not batch.is_well_formed(len(columns), {position: SIMILARITIES}):

@@ -13,7 +13,7 @@ def contrastive_loss(similarity: tf.Tensor, distance: tf.Tensor, margin: float =
     """Returns y d^2 + (1 - y) max(margin - d, 0)^2 for each pair.
 
     Args:
-        similarity: y, any shape, 1 = same, 0 = different. (The paper by Hadsell et al. uses the opposite labels.)
+        similarity: y, any shape, 1 = same, 0 = different (Hadsell et al. use the opposite labels).
         distance: d, float, same shape, >= 0, lower is more similar; its range must extend beyond the margin.
         margin: distance beyond which a dissimilar pair has zero loss, in the unit of the distance.
 

@@ -1,4 +1,4 @@
-"""Loss precision: float16 and bfloat16 outputs are computed in float32, and the loss returned in the original dtype."""
+"""Loss precision: losses of float16 and bfloat16 outputs are computed in float32 and cast back."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Keras wrappers of the triplet losses: `y_true` holds class labels (n,), `y_pred` embeddings (n, d)."""
+"""Keras wrappers of the triplet losses; `y_true` contains class labels, (n,), and `y_pred` embeddings, (n, d)."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class _ClassLabelLoss(HalfPrecisionLoss):
 
 @keras.utils.register_keras_serializable(package="siamese_tf")
 class TripletSemiHardLoss(_ClassLabelLoss):
-    """Keras wrapper of `triplet_semihard_loss`; a drop-in for the class of this name in TensorFlow Addons."""
+    """Keras wrapper of `triplet_semihard_loss`; a drop-in replacement for the same class in TensorFlow Addons."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class TripletSemiHardLoss(_ClassLabelLoss):
 
 @keras.utils.register_keras_serializable(package="siamese_tf")
 class TripletHardLoss(_ClassLabelLoss):
-    """Keras wrapper of `triplet_hard_loss`; a drop-in for the class of this name in TensorFlow Addons."""
+    """Keras wrapper of `triplet_hard_loss`; a drop-in replacement for the same class in TensorFlow Addons."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class TripletHardLoss(_ClassLabelLoss):
 
 @keras.utils.register_keras_serializable(package="siamese_tf")
 class TripletBatchAllLoss(_ClassLabelLoss):
-    """Keras wrapper of `triplet_batch_all_loss`; monitor it with `ActiveTriplets` of the same arguments."""
+    """Keras wrapper of `triplet_batch_all_loss`; monitor it with `ActiveTriplets` and the same arguments."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class TripletBatchAllLoss(_ClassLabelLoss):
 
 @keras.utils.register_keras_serializable(package="siamese_tf")
 class ActiveTriplets(keras.metrics.Metric):
-    """Fraction of active triplets over all batches since the last reset, in [0, 1]; see `triplet_counts`."""
+    """Fraction of active triplets (`triplet_counts`) over all batches since the last reset, in [0, 1]."""
 
     def __init__(
         self,
@@ -132,14 +132,14 @@ class ActiveTriplets(keras.metrics.Metric):
 
 
 def _deserialize_metric(metric: Metric) -> Metric:
-    """Returns a metric given as a name or function, or as written by `_serialize_metric`."""
+    """Returns the metric for a name, a function, or a value returned by `_serialize_metric`."""
     if callable(metric) or metric in METRICS:
         return metric
     registered = keras.utils.get_registered_object(metric)
     if registered is None:
         raise ValueError(
-            f"distance_metric must be one of {', '.join(METRICS)}, or a function; got {metric!r}. If that is the name"
-            " of a function, register it before loading: keras.utils.register_keras_serializable, or custom_objects"
+            f"distance_metric must be one of {', '.join(METRICS)}, or a function; got {metric!r}. Register the"
+            " function of that name before loading with keras.utils.register_keras_serializable or custom_objects"
         )
     return registered
 

@@ -14,20 +14,20 @@ Metric = str | Callable[[tf.Tensor], tf.Tensor]
 
 
 def batch_distances(embeddings: tf.Tensor, metric: Metric) -> tf.Tensor:
-    """Returns the distance of every embedding of a batch to every other.
+    """Returns the distances between all embeddings of a batch.
 
     The built-in metrics are computed in float64: |a|^2 - 2ab + |b|^2 in float32 leaves duplicates up to 1e-3 apart.
 
     Args:
-        embeddings: (n, d) float16, bfloat16, float32 or float64.
+        embeddings: embeddings, (n, d), float16, bfloat16, float32 or float64.
         metric: `L2` (Euclidean), `squared-L2`, `angular` (1 - cos, of embeddings of any length), or a function from
             (n, d) embeddings to (n, n) distances.
 
     Returns:
-        (n, n) distances, lower is more similar; float64 for float64 embeddings, otherwise float32.
+        Distances, (n, n), lower is more similar; float64 for float64 embeddings, otherwise float32.
 
     Raises:
-        ValueError: the metric is unknown.
+        `ValueError`: if the metric is unknown.
     """
     dtype = tf.float64 if embeddings.dtype == tf.float64 else tf.float32
     if callable(metric):
@@ -41,14 +41,14 @@ def triplet_masks(labels: tf.Tensor, count: int | None = None) -> tuple[tf.Tenso
     """Returns masks of the positives and the negatives of each anchor.
 
     Args:
-        labels: (n,) or (n, 1), the class of each image; any dtype that supports equality.
-        count: n if known, to reject labels of another length.
+        labels: class of each image, (n,) or (n, 1), any dtype that supports equality.
+        count: n if known, to reject labels of a different length.
 
     Returns:
-        Two (n, n) bool masks, row = anchor: the other images of its class; the images of other classes.
+        Two masks, (n, n) bool, row = anchor: other images of the same class; images of other classes.
 
     Raises:
-        ValueError: the labels are not one value per image (one-hot rows, for example).
+        `ValueError`: if the labels are not one value per image, for example one-hot rows.
     """
     if count is not None and labels.shape.rank and labels.shape[0] not in (None, count):
         raise ValueError(
@@ -60,12 +60,12 @@ def triplet_masks(labels: tf.Tensor, count: int | None = None) -> tuple[tf.Tenso
 
 
 def relabel_classes(labels: tf.Tensor) -> tf.Tensor:
-    """Replaces each label, (n,) or (n, 1), by the position of the first image of its class: (n,) int64 in [0, n)."""
+    """Maps each label, (n,) or (n, 1), to the position of the first image with that label, (n,) int64 in [0, n)."""
     return tf.argmax(tf.cast(_same_class(labels), tf.int8), axis=1)
 
 
 def _same_class(labels: tf.Tensor) -> tf.Tensor:
-    """Returns an (n, n) bool mask of the pairs with equal labels."""
+    """Returns the mask of the pairs with equal labels, (n, n) bool."""
     shape = labels.shape
     if shape.rank not in (None, 1) and not (shape.rank == 2 and shape[1] in (1, None)):
         raise ValueError(

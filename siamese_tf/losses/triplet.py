@@ -1,4 +1,4 @@
-"""Triplet losses: an anchor should be nearer to images of its class than to images of other classes, by a margin.
+"""Triplet losses: an anchor should be closer to images of its class than to images of other classes, by a margin.
 
 Each loss takes a batch of labels and embeddings and mines the triplets in it. d(a, p) is the distance of an anchor to a
 positive (another image of its class), d(a, n) to a negative (an image of another class). The soft margin (`soft`)
@@ -30,15 +30,15 @@ def triplet_semihard_loss(
     """Returns the triplet loss with semi-hard negatives.
 
     max(d(a, p) - d(a, n) + margin, 0), averaged over the positive pairs (in both orders). The negative is the nearest
-    one that is farther from the anchor than the positive, or the farthest one if there is none such. In a batch of one
-    class the anchor itself serves as the negative. O(n^2 log n) time, O(n^2) memory.
+    negative that is farther from the anchor than the positive, or else the farthest negative. In a batch of one class,
+    the anchor itself is the negative. O(n^2 log n) time, O(n^2) memory.
 
     Args:
-        y_true: (n,) or (n, 1), class labels.
-        y_pred: (n, d) float embeddings, usually L2-normalized.
+        y_true: class labels, (n,) or (n, 1).
+        y_pred: embeddings, (n, d) float, usually L2-normalized.
         margin: required difference between the two distances, in the unit of the distance.
-        distance_metric: `L2`, `squared-L2`, `angular` or a function, see `batch_distances`.
-        soft: uses log(1 + exp(d(a, p) - d(a, n))) instead of the hinge and ignores `margin`.
+        distance_metric: `L2`, `squared-L2`, `angular` or a function; `batch_distances` describes them.
+        soft: if True, uses log(1 + exp(d(a, p) - d(a, n))) instead of the hinge and ignores `margin`.
 
     Returns:
         Scalar >= 0 in the dtype of the embeddings, computed in at least float32; 0 without a positive pair.
@@ -78,14 +78,14 @@ def triplet_hard_costs(
 ) -> tf.Tensor:
     """Returns max(d(a, p) - d(a, n) + margin, 0) of each anchor with its farthest positive and nearest negative.
 
-    An anchor without a positive uses itself; one without a negative uses the farthest image of the batch. O(n^2) time
-    and memory.
+    An anchor without a positive uses itself; an anchor without a negative uses the farthest image of the batch. O(n^2)
+    time and memory.
 
     Args:
         y_true, y_pred, margin, soft, distance_metric: as for `triplet_semihard_loss`.
 
     Returns:
-        (n,) losses >= 0, float32 (float64 for float64 embeddings).
+        Losses >= 0, (n,) float32 (float64 for float64 embeddings).
     """
     distances, positive, negative = _batch(y_true, y_pred, distance_metric)
     largest = distances.dtype.max
@@ -104,7 +104,7 @@ def triplet_batch_all_loss(
     distance_metric: Metric = "L2",
     average: str = "active",
 ) -> tf.Tensor:
-    """Returns the batch-all triplet loss, over every triplet of the batch.
+    """Returns the batch-all triplet loss, computed from every triplet of the batch.
 
     max(d(a, p) - d(a, n) + margin, 0), averaged over the active triplets (those above 0) or over all valid ones, in
     O(n^2 log n) time and O(n^2) memory. The soft margin is never 0, so it is averaged over all valid triplets, in time
@@ -112,13 +112,13 @@ def triplet_batch_all_loss(
 
     Args:
         y_true, y_pred, margin, soft, distance_metric: as for `triplet_semihard_loss`.
-        average: `active` or `valid`.
+        average: triplets to average over, `active` or `valid`.
 
     Returns:
         Scalar >= 0 in the dtype of the embeddings, computed in at least float32; 0 for a batch without a triplet.
 
     Raises:
-        ValueError: the average is unknown.
+        `ValueError`: if `average` is unknown.
     """
     if average not in AVERAGES:
         raise ValueError(f"average must be one of {', '.join(AVERAGES)}; got {average!r}")
@@ -140,8 +140,8 @@ def triplet_counts(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Counts the active and the valid triplets of a batch.
 
-    A triplet is active if the positive is not nearer than the negative by the margin; with `soft`, if the negative is
-    the nearer one.
+    A triplet is active if the positive is not closer than the negative by the margin; with `soft`, if the negative is
+    closer than the positive.
 
     Args:
         y_true, y_pred, margin, soft, distance_metric: as for `triplet_semihard_loss`.

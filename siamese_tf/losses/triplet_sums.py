@@ -1,4 +1,4 @@
-"""Sum over all triplets of a batch, the number of active ones, and the gradient, without an (n, n, n) array.
+"""Sum over all triplets of a batch, number of active triplets, and gradient, without an (n, n, n) array.
 
 The negatives of each anchor are sorted once. The negatives nearer than d(a, p) + margin are then a prefix, whose length
 is found by binary search; cumulative sums give the sum of their distances. A second sort, of the positives, gives the
@@ -14,9 +14,9 @@ class TripletSums(NamedTuple):
     """Sums over all triplets of a batch.
 
     Attributes:
-        total: scalar, sum of the losses, in the dtype of the distances.
-        active: scalar int64, number of active triplets.
-        gradient: (n, n), derivative of `total` with respect to each distance, row = anchor.
+        total: sum of the losses, scalar, in the dtype of the distances.
+        active: number of active triplets, scalar int64.
+        gradient: derivative of `total` with respect to each distance, (n, n), row = anchor.
     """
 
     total: tf.Tensor
@@ -28,9 +28,9 @@ def hinge_sums(distances: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor, m
     """Sums max(d(a, p) - d(a, n) + margin, 0) over the triplets; a triplet with a loss above 0 is active.
 
     Args:
-        distances: (n, n) float, row = anchor.
-        positive, negative: (n, n) bool, see `triplet_masks`.
-        margin: in the unit of the distances.
+        distances: distances, (n, n) float, row = anchor, lower is more similar.
+        positive, negative: masks from `triplet_masks`, (n, n) bool.
+        margin: margin in the unit of the distances.
     """
     largest = distances.dtype.max
     limit = distances + tf.cast(margin, distances.dtype)  # a negative below the limit of a positive is active
@@ -49,11 +49,11 @@ def hinge_sums(distances: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor, m
 def softplus_sums(distances: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor) -> TripletSums:
     """Sums log(1 + exp(d(a, p) - d(a, n))); a triplet is active if its negative is nearer than its positive.
 
-    Each triplet contributes a separate term, so the time is proportional to their number; the memory is not, since
+    Each triplet has a separate term, so the time is proportional to the number of triplets; the memory is not, since
     anchors are processed one at a time.
 
     Args:
-        distances, positive, negative: as for `hinge_sums`.
+        distances, positive, negative: arguments of `hinge_sums`.
     """
 
     def anchor_sums(row: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -1,4 +1,4 @@
-"""Identical embeddings through every head, row by row and as a matrix: the square root has no gradient there."""
+"""Losses of identical embeddings for every head, row by row and as a matrix; the square root has no gradient at 0."""
 
 from collections.abc import Callable
 
@@ -22,13 +22,13 @@ def drawn_head(name: str, embedding_dim: int) -> keras.layers.Layer:
 
 @pytest.fixture(params=HEADS)
 def head(request) -> keras.layers.Layer:
-    """Each head in turn, for 8-dimensional embeddings."""
+    """Each head, for 8-dimensional embeddings."""
     return drawn_head(request.param, 8)
 
 
 @pytest.fixture(params=[(head, image_format) for head in HEADS for image_format in ("rows", "matrix")], ids=" ".join)
 def values_at_identical_embeddings(request) -> Callable[..., list[np.ndarray]]:
-    """Function (loss, measure) -> the losses, and the gradients of their sum with respect to embeddings and head."""
+    """Returns a function (loss, measure) -> losses, and gradients of their sum with respect to embeddings and head."""
     name, image_format = request.param
     head = drawn_head(name, 3)
     embeddings = tf.Variable(np.tile(np.float32([[0.3, -0.2, 0.9]]), (4, 1)))

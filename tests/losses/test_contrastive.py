@@ -48,7 +48,7 @@ def test_gradient_descent_pulls_similar_pairs_together_and_pushes_dissimilar_apa
     distance = tf.Variable([0.5, 0.5])
     with tf.GradientTape() as tape:
         loss = contrastive_loss(tf.constant([1, 0]), distance)
-    np.testing.assert_allclose(tape.gradient(loss, distance), [1.0, -1.0])  # downhill: nearer, farther
+    np.testing.assert_allclose(tape.gradient(loss, distance), [1.0, -1.0])  # descent moves the pairs together and apart
 
 
 def test_identical_embeddings_give_finite_loss_and_gradients(values_at_identical_embeddings):
@@ -58,7 +58,7 @@ def test_identical_embeddings_give_finite_loss_and_gradients(values_at_identical
 
 
 def test_it_is_not_the_squared_error_again(head):
-    """On 1 - p with margin 1 it would be, in value and in gradient, which would be `mse` again."""
+    """On 1 - p with margin 1, value and gradient would equal those of `mse`."""
     rng = np.random.default_rng(4)
     a, b = (tf.Variable(rng.normal(size=(6, 8)).astype(np.float32)) for _ in range(2))
     similarity = tf.constant([1, 0, 1, 0, 1, 0])

@@ -1,4 +1,4 @@
-"""Losses of float16 and bfloat16 outputs: float32 inside, the dtype of the outputs outside."""
+"""Losses of float16 and bfloat16 outputs: computed in float32, returned in the dtype of the outputs."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def test_a_gradient_reaches_half_precision_embeddings(kind, dtype):
 
 
 def test_the_mean_of_small_squares_does_not_underflow():
-    """0.0001^2 is 0 in float16, in float32 it is not; summed over 1,000 pairs it counts."""
+    """0.0001^2 is 0 in float16 but not in float32; the sum over 1,000 pairs shows the difference."""
     distances = tf.fill([1000], tf.constant(1e-4, tf.float16))
     assert float(ContrastiveLoss(reduction="sum")(np.ones(1000), distances)) == pytest.approx(1e-5, rel=0.01)
 
@@ -71,7 +71,7 @@ def test_labels_of_any_dtype_that_can_be_compared(kind, labels):
 
 
 @pytest.mark.parametrize("kind", [TripletSemiHardLoss, TripletHardLoss])
-@pytest.mark.parametrize("dtype", [*HALF, "float32"])  # of float64, Addons raises a TypeError
+@pytest.mark.parametrize("dtype", [*HALF, "float32"])  # Addons raises a TypeError for float64
 def test_tensorflow_addons_returns_the_same_dtype_and_value(kind, dtype):
     addons = pytest.importorskip("tensorflow_addons", reason="TensorFlow Addons is there for Python 3.11 only")
     embeddings = tf.constant(EMBEDDINGS, dtype)

@@ -25,7 +25,7 @@ CHANGES = {
     "margin": 0.3,
     "soft": True,
     "distance_metric": "angular",
-}  # one after another: each differs from the default
+}  # each value differs from the default
 LABELS = np.arange(12) % 3
 EMBEDDINGS = np.random.default_rng(9).normal(size=(12, 4)).astype(np.float32)
 
@@ -36,7 +36,7 @@ def manhattan(x: tf.Tensor) -> tf.Tensor:
 
 
 def each_argument() -> list:
-    """(class, changed arguments): none, then each alone."""
+    """Returns (class, changed arguments), with no change and with each change alone."""
     cases = [(kind, {}) for kind in (*FUNCTIONS, ActiveTriplets)]
     cases += [(kind, {name: value}) for kind in (*FUNCTIONS, ActiveTriplets) for name, value in CHANGES.items()]
     cases += [(kind, {"distance_metric": manhattan}) for kind in (*FUNCTIONS, ActiveTriplets)]
@@ -81,7 +81,7 @@ def test_a_loss_passes_its_arguments_on(kind, changes):
 
 @pytest.mark.parametrize("kind", [TripletSemiHardLoss, TripletHardLoss, TripletBatchAllLoss])
 def test_large_class_numbers_stay_apart(kind):
-    """Keras 3 makes what a loss is given float32, in which 2^24 + 1 is 2^24."""
+    """Keras 3 casts the arguments of a loss to float32, where 2^24 + 1 equals 2^24."""
     rng = np.random.default_rng(0)
     labels, embeddings = rng.integers(0, 4, 20), rng.normal(size=(20, 3)).astype(np.float32)
     expected = float(kind(margin=0.3)(labels, embeddings))
@@ -175,7 +175,7 @@ def test_training_draws_classes_apart():
 
 
 def test_worked_example_of_active_triplets():
-    # worked example in test_triplet.py: 6 of 8 are active. Then one of one class, which has none, and the 6 of 8 again.
+    # Worked example in test_triplet.py: 6 of 8 are active. Then a batch of one class without triplets, then 6 of 8.
     labels, line = np.array([0, 0, 1, 1]), np.float32([[0], [4], [1], [6]])
     metric = ActiveTriplets()
     assert float(metric.result()) == 0.0
@@ -191,7 +191,7 @@ def test_worked_example_of_active_triplets():
 def test_active_triplets_of_several_batches_are_their_counts_summed(arguments):
     rng = np.random.default_rng(10)
     metric, active, valid = ActiveTriplets(**arguments), 0, 0
-    for count in (3, 8, 20):  # of different weight
+    for count in (3, 8, 20):  # batches of different weight
         labels, x = rng.integers(0, 3, count), rng.normal(size=(count, 4)).astype(np.float32)
         metric.update_state(labels, x)
         counts = triplet_counts(labels, x, **arguments)

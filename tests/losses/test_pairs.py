@@ -27,7 +27,7 @@ def test_worked_example():
 
 
 def test_a_pair_that_does_not_count_is_left_out():
-    # The 100 is gone and so is its weight: similar mean 6, dissimilar mean (1 + 3) / 2.
+    # The pair with loss 100 is excluded, and so is its weight: similar mean 6, dissimilar mean (1 + 3) / 2.
     losses, similarity = tf.constant([6.0, 1.0, 100.0, 3.0]), tf.constant([1.0, 0.0, 0.0, 0.0])
     assert float(balanced_mean(losses, similarity, tf.constant([1.0, 1.0, 0.0, 1.0]))) == 4.0
 
@@ -45,8 +45,8 @@ def test_the_mean_equals_a_slow_reference_on_a_matrix():
     [
         ([1.0, 1.0], [1.0, 1.0], 1.5),  # no dissimilar pair: half the similar mean of 3
         ([0.0, 0.0], [1.0, 1.0], 1.5),  # no similar pair
-        ([1.0, 0.0], [1.0, 0.0], 1.0),  # one, but it does not count
-        ([1.0, 0.0], [0.0, 0.0], 0.0),  # nothing counts
+        ([1.0, 0.0], [1.0, 0.0], 1.0),  # the dissimilar pair is excluded
+        ([1.0, 0.0], [0.0, 0.0], 0.0),  # all pairs are excluded
     ],
 )
 def test_a_missing_kind_adds_nothing_and_breaks_no_gradient(similarity, counted, expected):

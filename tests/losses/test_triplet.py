@@ -428,7 +428,7 @@ def test_it_runs_in_a_graph_of_unknown_shape(name):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_xla_compiles_it(name):
-    """As Keras 3 has it do where there is a GPU."""
+    """Keras 3 compiles with XLA if there is a GPU."""
     loss, arguments = LOSSES[name]
     x, labels = tf.random.stateless_normal((6, 4), [1, 2]), tf.constant([0, 1, 0, 1, 0, 2])
     compiled = tf.function(lambda labels, x: loss(labels, x, **arguments), jit_compile=True)

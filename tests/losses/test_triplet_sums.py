@@ -10,7 +10,7 @@ from siamese_tf.losses.triplet_sums import TripletSums, hinge_sums, softplus_sum
 def reference(
     distances: np.ndarray, positive: np.ndarray, negative: np.ndarray, margin: float | None
 ) -> tuple[float, int, np.ndarray]:
-    """With a margin the hinge, without one log(1 + exp)."""
+    """Returns the hinge with a margin, log(1 + exp) without one."""
     total, active, gradient = 0.0, 0, np.zeros(distances.shape)
     for a in range(len(distances)):
         for p in np.flatnonzero(positive[a]):
@@ -40,7 +40,7 @@ def test_worked_example():
     distances[0] = [0, 2, 5, 1, 3, 4]
     positive, negative = np.zeros((6, 6), bool), np.zeros((6, 6), bool)
     positive[0, 1:3], negative[0, 3:] = True, True
-    # The 2 reaches 3, and has the 1 inside: 2 - 1 + 1 = 2; the 3 is just not inside. The 5 has all: 5 + 3 + 2 = 10.
+    # Positive 2 has limit 3: only negative 1 is below it, 2 - 1 + 1 = 2. Positive 5: all three, 5 + 3 + 2 = 10.
     total, active, gradient = sums(distances, positive, negative, 1.0)
     assert (float(total), int(active)) == (12.0, 4)
     np.testing.assert_array_equal(gradient[0], [0, 1, 3, -2, -1, -1])
@@ -61,7 +61,7 @@ def test_worked_example_with_soft_margin():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("margin", [0.0, 0.25, 1.0, 100.0, None])
 def test_the_sums_equal_a_slow_reference(margin, dtype):
-    """On any matrix, symmetric or not, with ties, and with images that are neither positive nor negative."""
+    """Covers asymmetric matrices, ties, and images that are neither positive nor negative."""
     rng = np.random.default_rng(6)
     for count in (1, 2, 7, 20):
         distances = (rng.integers(0, 17, (count, count)) / 8).astype(dtype)
@@ -92,7 +92,7 @@ def test_the_soft_sum_of_a_huge_excess_is_the_excess():
 
 
 def test_the_count_is_exact_where_float32_is_not():
-    # 300 anchors, 150 positives and 150 negatives each: 6,750,000 triplets; 3 classes more and float32 could not count.
+    # 300 anchors, 150 positives and 150 negatives each: 6,750,000 triplets.
     kind = np.tile(np.arange(300) % 2, (300, 1)).astype(bool)
     _, active, gradient = sums(np.zeros((300, 300), np.float32), kind, ~kind, 1.0)
     assert int(active) == 300 * 150 * 150

@@ -281,7 +281,7 @@ def test_pairs_of_one_class_and_the_rest(quarters, run_of):
     listed = resolve_config(replace(config, pairs_per_step="listed"), run, None)
     steps = len(run.task.train.rows(TRAIN)) // 10
     assert listed.epochs == -(-1000 // (20 * steps))
-    with pytest.raises(ConfigError, match="batches of 2 classes with 1 images each; expected .* 2 images of each"):
+    with pytest.raises(ConfigError, match="at least 2 images per class.*; got 2 classes with 1 images each"):
         resolve_config(replace(config, batch_pairs=1), run, None)
 
 
