@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 RUN := $(VENV)/bin/python
 TRAIN := $(VENV)/bin/siamese-tf train
 # Processes of pytest; a file's tests stay in one process, which shares their set-ups.
-WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
+WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Precision of the shipped models; float32 is faster on processors without bfloat16.
 PRECISION ?= bfloat16
 

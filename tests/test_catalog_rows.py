@@ -68,6 +68,7 @@ def test_it_is_loaded_and_scores_after_its_rows_are_registered_again(trained):
     np.testing.assert_array_equal(loaded.score(images[:20], images[20:]), model.score(images[:20], images[20:]))
 
 
+@pytest.mark.parametrize("trained", ["toy_hinge", pytest.param("toy_spread", marks=pytest.mark.slow)], indirect=True)
 def test_it_is_loaded_and_scores_in_a_new_process(trained, tmp_path):
     folder, model, images = trained
     np.save(tmp_path / "images.npy", images)

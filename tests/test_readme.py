@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from siamese_tf.data.pairs.generate import generate_pair_files
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # The training commands as they stand take minutes: here they run on the small data set, with the small tower.
@@ -29,11 +31,13 @@ def commands() -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like the repository's, to write into."""
+    """A folder like the repository's, to write into, where the commands find pairs of digits: fewer than they draw."""
     folder = tmp_path_factory.mktemp("readme")
     for path in [*ROOT.glob("*.py"), ROOT / "model"]:
         (folder / path.name).symlink_to(path)
     shutil.copytree(ROOT / "docs", folder / "docs")
+    out = folder / "dataset"
+    generate_pair_files("digits", out=out, train_pairs=800, validation_pairs=300, test_pairs=300)
     return folder
 
 

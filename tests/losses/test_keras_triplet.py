@@ -146,8 +146,12 @@ def compiled(kind: type, **arguments: object) -> keras.Model:
     ("kind", "arguments"),
     [
         (TripletSemiHardLoss, {"margin": 0.3, "distance_metric": manhattan}),
-        (TripletHardLoss, {"margin": 0.3, "soft": True}),
-        (TripletBatchAllLoss, {"margin": 0.3, "distance_metric": "squared-L2", "average": "valid"}),
+        pytest.param(TripletHardLoss, {"margin": 0.3, "soft": True}, marks=pytest.mark.slow),
+        pytest.param(
+            TripletBatchAllLoss,
+            {"margin": 0.3, "distance_metric": "squared-L2", "average": "valid"},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_compiled_model_trains_saves_loads_and_trains_on(kind, arguments, tmp_path):

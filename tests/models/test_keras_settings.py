@@ -11,7 +11,7 @@ from siamese_tf.models.model_file import load_model
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.towers.build import build_tower
 
-SHIPPED = Path(__file__).parents[2] / "model" / "mnist" / "v4" / "siamese.keras"
+SHIPPED = Path(__file__).parents[2] / "model" / "mnist" / "seven" / "siamese.keras"
 OTHER_WORK = {
     "channels_first": lambda: keras.backend.set_image_data_format("channels_first"),
     "float16": lambda: keras.backend.set_floatx("float16"),

@@ -491,7 +491,7 @@ def test_a_default_folder_without_a_run_is_refused(config, tmp_path, monkeypatch
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
+@pytest.mark.parametrize("dtype", ["bfloat16", pytest.param("float64", marks=pytest.mark.slow)])
 def test_a_tower_of_another_dtype_is_trained_whitened_and_resumed(toy_pairs, tmp_path, monkeypatch, dtype):
     def tower():
         keras.utils.set_random_seed(0)
@@ -638,7 +638,14 @@ def test_the_records_of_images(runs, one_file):
         assert records[name]["dataset"] == "digits-3-vs-rest"
 
 
-@pytest.mark.parametrize("name", ["semi-hard", "hard, 3 against the rest", "contrastive, 3 against the rest"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("semi-hard", marks=pytest.mark.slow),
+        "hard, 3 against the rest",
+        "contrastive, 3 against the rest",
+    ],
+)
 def test_no_test_image_and_no_test_label_changes_anything_but_the_report_on_them(runs, one_file, tmp_path, name):
     """Weights, calibration, threshold, history and all other results are equal bit for bit."""
     config, model, folder = runs[name]
@@ -654,7 +661,7 @@ def test_no_test_image_and_no_test_label_changes_anything_but_the_report_on_them
     assert other.record.get("embeddings", 1) != model.record.get("embeddings", 0)
 
 
-@pytest.mark.parametrize("name", ["semi-hard", "hard, 3 against the rest"])
+@pytest.mark.parametrize("name", [pytest.param("semi-hard", marks=pytest.mark.slow), "hard, 3 against the rest"])
 def test_a_run_of_triplets_stopped_and_resumed_ends_like_the_unbroken_one(runs, tmp_path, monkeypatch, capsys, name):
     config, model, folder = runs[name]
     with monkeypatch.context() as patch:

@@ -223,14 +223,15 @@ def test_each_layer_learns_at_half_the_rate_of_the_one_after_it(head):
             + [f"block_{n}_expand" for n in range(1, 17)]
             + ["Conv_1", "embedding"],
         ),
-        (
+        pytest.param(
             "resnet50",
             (32, 32, 3),
             ["conv1_conv"]
             + [f"conv{n}_block{m}_1_conv" for n, most in ((2, 3), (3, 4), (4, 6), (5, 3)) for m in range(1, most + 1)]
             + ["embedding"],
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             "inception_resnet_v1",
             (75, 75, 3),
             [f"conv2d_{n}.conv" for n in ("1a", "2a", "2b", "3b", "4a", "4b")]
@@ -243,6 +244,7 @@ def test_each_layer_learns_at_half_the_rate_of_the_one_after_it(head):
                 "block8.branch1.0.conv",
                 "last_linear",
             ],
+            marks=pytest.mark.slow,
         ),
     ],
 )
