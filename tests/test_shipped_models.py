@@ -49,7 +49,13 @@ def test_a_model_was_trained_as_the_recipe_says_now(dataset, version, objective)
     assert {name: used[name] for name in named - resolved} == {name: recipe[name] for name in named - resolved}
 
 
-@pytest.fixture(scope="module", params=FOLDERS, ids=NAMES)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(folder, id=name, marks=[] if name.startswith("mnist") else pytest.mark.slow)
+        for folder, name in zip(FOLDERS, NAMES, strict=True)
+    ],
+)
 def shipped(request):
     """A folder and the model in it."""
     return request.param, load_model(request.param / "siamese.keras")

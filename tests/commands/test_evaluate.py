@@ -249,8 +249,8 @@ def test_the_false_match_rate_can_be_a_limit(trained, monkeypatch, capsys):
         ("", ["--image1 FILE and --image2 FILE", "got neither"]),
         ("--dataset digits --threshold-at best", ["accuracy, f1, eer", "such as 0.01", "'0.01 at 95%'", "'best'"]),
         ("--dataset digits --threshold-at f1 --one-vs-rest 3", ["--one-vs-rest", "leave out one"]),
-        ("--dataset digits --images run", ["images run: that is for a list in the format of LFW's", "Leave it out"]),
-        ("--pairs none.npz --images run", ["images run: that is for a list in the format of LFW's", "Leave it out"]),
+        ("--dataset digits --images run", ["images must be omitted unless a list in the format of LFW's", "Omit it"]),
+        ("--pairs none.npz --images run", ["images must be omitted unless a list in the format of LFW's", "Omit it"]),
         ("--pairs none.csv --one-vs-rest 3", ["--one-vs-rest", "leave out one"]),
         ("--pairs none.csv --test-pairs x.npz", ["its own test pairs", "leave out --test-pairs"]),
         ("--pairs none.csv", ["cannot read the pairs none.csv", "No such file"]),
@@ -275,6 +275,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_a_new_process_finds_what_the_run_on_a_folder_reported(of_people):
     """The model file has the image format."""
     done = subprocess.run(

@@ -94,7 +94,7 @@ def test_a_folder_of_images(run, tmp_path, monkeypatch):
     options = "--image-size 8x6 --color rgb --resize crop"
     made = run(f"pairs generate --dataset {tmp_path}/people --out {tmp_path}/out {options}")
     assert made.code == 0
-    assert made.err.startswith("warning: validation has 12 pairs ")
+    assert made.err.startswith("warning: validation has 12 pairs; ")
     *_, wrote, unreadable = made.out.splitlines()
     assert wrote == f"wrote {tmp_path}/out/people/pairs.csv"
     assert unreadable.startswith("could not be read: p3/broken.jpg: must be one of PNG")

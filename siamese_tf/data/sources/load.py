@@ -86,7 +86,7 @@ def _from_folder(folder: str, image_format: ImageFormat) -> Source:
     if found.resized:
         note += f"; {found.resized:,} had another size ({found.image_format.resize})"
     if found.unreadable:
-        note += f"; {len(found.unreadable):,} files could not be read"
+        note += f"; {len(found.unreadable):,} could not be read"
     return Source(
         name=name,
         images=found.images,

@@ -258,7 +258,7 @@ def test_a_folder_of_image_files(people, tmp_path):
     assert made.csv_path == tmp_path / "out" / "people" / "pairs.csv"
     assert made.lines()[-2] == f"wrote {made.csv_path}"
     assert made.lines()[-1].startswith("could not be read: p0/3.png: must be one of PNG, JPEG")
-    assert made.note.endswith("; 1 files could not be read; split by class")
+    assert made.note.endswith("; 1 could not be read; split by class")
     manifest = load_pair_file(made.test_path).manifest
     assert manifest["split"] == "class"
     assert manifest["form"] == {"size": [6, 5], "color": "grey", "resize": "pad"}

@@ -235,9 +235,7 @@ def test_the_note_counts_skipped_and_resized_images(place, monkeypatch):
     (folder / "p1" / "3.png").write_text("text")
     source = load_source(str(folder), image_format=ImageFormat((8, 8), "rgb", "crop"))
     assert source.images.shape == (6, 8, 8, 3)
-    assert source.note.endswith(
-        "6 color images of 8x8 in 2 classes; 6 had another size (crop); 1 files could not be read"
-    )
+    assert source.note.endswith("6 color images of 8x8 in 2 classes; 6 had another size (crop); 1 could not be read")
     assert [line.split(":")[0] for line in source.unreadable] == ["p1/3.png"]
     assert source.files != load_source(str(folder), image_format=ImageFormat((8, 8), "rgb", "pad")).files
 
