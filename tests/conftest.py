@@ -18,6 +18,12 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 THIS_MACHINE = (None, "localhost", "127.0.0.1", "::1")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not any(item.iter_markers("train")) and not any(item.iter_markers("slow")):
+            item.add_marker("unit")
+
+
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     look_up = socket.getaddrinfo

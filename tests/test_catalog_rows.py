@@ -16,6 +16,8 @@ from siamese_tf.errors import ConfigError, ModelFileError
 from siamese_tf.models.model_file import load_model
 from siamese_tf.training.train import train_and_evaluate
 
+pytestmark = pytest.mark.train
+
 quarters, run_of = run_fixtures.quarters, run_fixtures.run_of
 TESTS = Path(__file__).parent
 BATCHES = {"toy_hinge": {"batch_pairs": 32}, "toy_spread": {"classes_per_batch": 4, "images_per_class": 5}}

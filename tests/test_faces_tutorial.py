@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.train
+
 ROOT = Path(__file__).resolve().parents[1]
 TUTORIAL = (ROOT / "docs/faces.md").read_text(encoding="utf-8")
 PEOPLE = ("anna", "ben", "carla", "dan", "eva", "finn")

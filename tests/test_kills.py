@@ -23,7 +23,7 @@ from siamese_tf.data.pairs.pairs_folder import check_same_run
 from siamese_tf.errors import PairFileError
 from siamese_tf.locks import LOCK
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.train]
 
 LAUNCHER = """
 import importlib, json, os, pkgutil, signal, sys, time, traceback

@@ -12,6 +12,8 @@ import pytest
 
 from siamese_tf.data.pairs.generate import generate_pair_files
 
+pytestmark = pytest.mark.train
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # The training commands as they stand take minutes: here they run on the small data set, with the small tower.

@@ -17,6 +17,8 @@ from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.audit import audit_pairs
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset, load_pair_file
 
+pytestmark = pytest.mark.train
+
 RELEASE = Path(__file__).resolve().parent / "fixtures" / "releases" / "0.1"
 STACK = f"keras{version('keras').split('.')[0]}"
 SCORES = np.load(RELEASE / "scores.npz", allow_pickle=False)

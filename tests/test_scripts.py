@@ -14,6 +14,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.train
+
 ROOT = Path(__file__).resolve().parents[1]
 OBJECTIVES = {"main1.py": "bce", "main2.py": "mse", "main3.py": "contrastive"}
 SCRIPTS = [*OBJECTIVES, "dataset_generation.py"]

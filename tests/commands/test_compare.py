@@ -11,6 +11,8 @@ from siamese_tf.experiments import compare as training
 from siamese_tf.models.model_file import load_model
 from siamese_tf.training.train import train_and_evaluate
 
+pytestmark = pytest.mark.train
+
 PAIRS = "pairs generate --dataset digits --out made --train-pairs 400 --validation-pairs 100 --test-pairs 100"
 LINE = "compare --pairs made/digits/train_pairs.npz --objectives bce,triplet --tower reference --epochs 1 --workdir all"
 RUNS = [f"{objective}/{seed}" for seed in range(2) for objective in ("bce", "triplet")]

@@ -15,6 +15,8 @@ from siamese_tf.data.pairs.pair_file import TEST, TRAIN, load_pair_file, save_pa
 from siamese_tf.evaluation.embedding_report import embedding_lines, embedding_report, normalize_for_distance
 from siamese_tf.evaluation.plots import embeddings as embedding_plot
 
+pytestmark = pytest.mark.train
+
 MODEL = "run/siamese.keras"
 PLOT = f"plot embeddings {MODEL} --pairs dataset/digits/train_pairs.npz"
 

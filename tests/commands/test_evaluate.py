@@ -17,6 +17,8 @@ from siamese_tf.data.pairs.pair_file import PairDataset, load_pair_file, save_pa
 from siamese_tf.data.sources.load import load_source
 from siamese_tf.models.model_file import load_model, save_model
 
+pytestmark = pytest.mark.train
+
 
 def test_evaluate_finds_what_the_run_reported(run):
     record = json.loads(Path("run/record.json").read_text())

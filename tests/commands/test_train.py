@@ -18,6 +18,8 @@ from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.pair_lists import csv_pairs
 from siamese_tf.models.model_file import load_model
 
+pytestmark = pytest.mark.train
+
 LEFT_BY_A_RUN = (
     "siamese.keras record.json config.json history.csv accuracy.png roc.png scores.png sample.png mistakes.png"
 )

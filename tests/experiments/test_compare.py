@@ -22,6 +22,8 @@ from siamese_tf.experiments import compare
 from siamese_tf.experiments.compare import compare_objectives
 from siamese_tf.locks import locked_workdir
 
+pytestmark = pytest.mark.train
+
 compare_quickly = partial(compare_objectives, pictures=False, log=lambda line: None)
 SKILL = {"bce": 0.95, "mse": 0.9, "contrastive": 0.85, "triplet": 0.8}
 

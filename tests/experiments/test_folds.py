@@ -19,6 +19,8 @@ from siamese_tf.experiments.folds import fold_lines, train_folds
 from siamese_tf.locks import locked_workdir
 from siamese_tf.models.model_file import load_model
 
+pytestmark = pytest.mark.train
+
 ATT_FACES = Path(os.environ.get("SIAMESE_TF_DATA", "nowhere"), "att-faces")
 TUTORIAL = (Path(__file__).resolve().parents[2] / "docs/faces.md").read_text(encoding="utf-8")
 RATES = ("eer", "accuracy", "auc", "fmr", "fnmr")

@@ -13,6 +13,8 @@ from siamese_tf.training.build import build_trainer
 from siamese_tf.training.pipeline import training_batches, training_steps
 from siamese_tf.training.resolve import resolve_config
 
+pytestmark = pytest.mark.train
+
 CONFIG = TrainConfig(batch_pairs=16, embedding_dim=4, epochs=4, tower="small_cnn", learning_rate=0.01)
 QUICK = replace(CONFIG, tower="reference")  # built in half the time
 

@@ -13,6 +13,8 @@ from siamese_tf.training.collapse import STEPS, CollapseMonitor
 from siamese_tf.training.pipeline import training_batches, training_steps
 from siamese_tf.training.trainer import Trainer
 
+pytestmark = pytest.mark.train
+
 CONFIG = TrainConfig(
     objective="triplet",
     head="euclidean",

@@ -14,6 +14,8 @@ from siamese_tf.training.optimizer import MOMENTUM, build_optimizer
 from siamese_tf.training.pipeline import training_batches
 from siamese_tf.training.trainer import Trainer
 
+pytestmark = pytest.mark.train
+
 CONFIG = TrainConfig(batch_pairs=16, embedding_dim=4, head="euclidean", augment="none", margin=0.8)
 TRIPLETS = replace(CONFIG, objective="triplet", losses="native", classes_per_batch=3, images_per_class=4)
 

@@ -15,6 +15,8 @@ from siamese_tf.training.pipeline import training_batches
 from siamese_tf.training.trainer import Trainer
 from siamese_tf.training.transfer import freeze_all_but_last, load_initial_weights, lr_multipliers
 
+pytestmark = pytest.mark.train
+
 SIZE = (8, 8, 1)
 CONFIG = TrainConfig(objective="bce", batch_pairs=16, embedding_dim=4, epochs=4, learning_rate=0.05)
 
