@@ -212,7 +212,10 @@ def long_functions(package: Path) -> list[str]:
 
 
 def unpaired(package: Path, tests: Path) -> list[str]:
-    """Finds modules without a test and tests without a module; tests directly in `tests/` may be of any name."""
+    """Finds modules without a test and tests without a module; tests directly in `tests/` may be of any name.
+
+    `test_train_resume.py` is a part of the tests of `train.py` if there is a `test_train.py`.
+    """
     wanted = {
         tests / path.relative_to(package).with_name(f"test_{path.name}"): path
         for path in modules(package).values()
@@ -222,7 +225,11 @@ def unpaired(package: Path, tests: Path) -> list[str]:
     strays = [
         f"{test}: tests no module of that name. Rename it, or move a test of several modules to tests/."
         for test in sorted(tests.glob("*/**/test_*.py"))
-        if (package / test.relative_to(tests).parts[0]).is_dir() and test not in wanted
+        if (package / test.relative_to(tests).parts[0]).is_dir()
+        and not any(
+            test.parent == module_test.parent and (test.stem + "_").startswith(module_test.stem + "_")
+            for module_test in wanted
+        )
     ]
     return missing + strays
 

@@ -256,6 +256,7 @@ def test_rates_of_identification_match_a_hand_computed_example(module):
     assert identification.rates(both) == ["0.8750", "0.7500", "0.2500", "0.2500"]
 
 
+@pytest.mark.slow
 def test_people_outside_the_training_set_are_identified(module, tmp_path, monkeypatch):
     """Draws each person as a pattern with noise; three people are enrolled, and three are strangers."""
     identification, rng = module("identification"), np.random.default_rng(0)

@@ -46,7 +46,7 @@ def trained(request, quarters, run_of, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for rows, name, row in ROWS:
             patch.setitem(rows, name, row)
-        config = TrainConfig(objective=request.param, tower="toy_dense", epochs=40, **BATCHES[request.param])
+        config = TrainConfig(objective=request.param, tower="toy_dense", epochs=20, **BATCHES[request.param])
         model = train_and_evaluate(config, folder, pairs=run_of(quarters, config), quiet=True)
     return folder, model, quarters.images[:40]
 

@@ -68,6 +68,7 @@ def test_an_internal_error_has_a_traceback() -> None:
         run_command(raising(ZeroDivisionError()))
 
 
+@pytest.mark.slow
 def test_the_backend_of_keras_3_is_set(tmp_path: Path) -> None:
     (tmp_path / ".keras").mkdir()
     (tmp_path / ".keras" / "keras.json").write_text('{"backend": "jax"}')

@@ -15,7 +15,14 @@ FIRST_KERAS = "from tensorflow import keras; import siamese_tf"
 WITHOUT_TENSORFLOW = "import siamese_tf; import keras"
 
 
-@pytest.mark.parametrize("imports", [pytest.param(FIRST_OURS, marks=pytest.mark.slow), FIRST_KERAS, WITHOUT_TENSORFLOW])
+@pytest.mark.parametrize(
+    "imports",
+    [
+        pytest.param(FIRST_OURS, marks=pytest.mark.slow),
+        FIRST_KERAS,
+        pytest.param(WITHOUT_TENSORFLOW, marks=pytest.mark.slow),
+    ],
+)
 def test_keras_loads_our_file(imports: str, tmp_path: Path) -> None:
     model = SiameseModel((8, 8, 1), tower="reference", embedding_dim=32)
     save_model(model, tmp_path / "siamese.keras")

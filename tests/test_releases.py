@@ -126,7 +126,8 @@ def test_the_same_command_generates_the_same_pairs(call, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "run", [pytest.param(run, marks=pytest.mark.slow) if run in ("mse", "contrastive") else run for run in OPTIONS]
+    "run",
+    [pytest.param(run, marks=pytest.mark.slow) if run in ("bce", "mse", "contrastive") else run for run in OPTIONS],
 )
 def test_the_same_command_trains_alike(call, test_pairs, tmp_path, monkeypatch, run):
     """A run today writes every key that the release wrote, the same resolved config, and a model that scores alike."""

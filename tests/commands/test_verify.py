@@ -124,7 +124,8 @@ def test_a_path_that_the_system_refuses_is_one_line_and_2(run, tmp_path):
     assert done.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("stream", ["stdout", pytest.param("stderr", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_output_that_nobody_reads_is_2(people, stream):
     words = ["verify", people, *MODEL.split(), "--name", "anna", "2.png"]
     reader, writer = os.pipe()

@@ -166,7 +166,7 @@ def test_the_lines_and_the_folders(people, trained, tmp_path):
     (people / "p0" / "4.png").write_text("text")
     start_run(tmp_path / "runs" / "people" / "bce-folds" / "fold-0")
     train_folds(config_of(people), 3, resume=True, quiet=True, command="typed", log=lines.append)
-    assert lines[0].startswith(f"using people from {people}, 28 gray images of 12x10 in 7 classes; 1 files could not")
+    assert lines[0].startswith(f"using people from {people}, 28 gray images of 12x10 in 7 classes; 1 could not")
     assert lines[0].endswith("; 3 folds of 7 people")
     assert lines[1].startswith("could not be read: p0/4.png: ")
     for number, (run, line) in enumerate(zip(trained, lines[2:], strict=True)):

@@ -137,7 +137,14 @@ def fit(run, tower, config, steps):
     return trainer
 
 
-@pytest.mark.parametrize(("mining", "margin"), [("semi-hard", "soft"), ("hard", 0.5), ("all", 0.5)])
+@pytest.mark.parametrize(
+    ("mining", "margin"),
+    [
+        ("semi-hard", "soft"),
+        ("hard", 0.5),
+        pytest.param("all", 0.5, marks=pytest.mark.slow),
+    ],
+)
 def test_a_constant_tower_is_reported_within_50_steps(run, capsys, mining, margin):
     fit(run, constant_tower(), replace(CONFIG, mining=mining, margin=margin), 50)
     assert stderr(capsys).count("the embeddings have collapsed") == 1
@@ -153,7 +160,13 @@ def test_a_network_that_collapses_in_training_is_reported(run, run_of, quarters,
     assert stderr(capsys).count("the embeddings have collapsed") == 1
 
 
-@pytest.mark.parametrize("config", [CONFIG, replace(CONFIG, mining="semi-hard", margin="soft")], ids=["hard", "soft"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param(CONFIG, id="hard"),
+        pytest.param(replace(CONFIG, mining="semi-hard", margin="soft"), id="soft", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_that_learns_is_not_reported(run, capsys, config):
     trainer = fit(run, linear_tower(), config, 80)
     assert stderr(capsys) == ""

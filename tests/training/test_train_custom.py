@@ -77,7 +77,7 @@ def tower_spoilt_from(step):
     return keras.Model(image, SpoiltFrom(step)(keras.layers.Dense(8)(keras.layers.Flatten()(image))))
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+@pytest.mark.parametrize("schedule", ["cosine", pytest.param("constant", marks=pytest.mark.slow)])
 def test_a_loss_that_is_not_finite_late_in_a_run_costs_only_the_epochs_after(config, tmp_path, capsys, schedule):
     """The best epoch is returned, and the run can be resumed with a lower learning rate."""
     run, steps = tmp_path / "run", 800 // 64

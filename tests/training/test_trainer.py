@@ -95,22 +95,23 @@ def test_a_step_measures_what_the_objective_does_on_the_embeddings_of_the_batch(
         assert value != 0
 
 
+CASES = {
+    f"{objective} {per_step}": replace(config_of(objective), pairs_per_step=per_step)
+    for objective in OBJECTIVE_NAMES[:3]
+    for per_step in ("all", "listed")
+}
+CASES |= {
+    f"{mining} {margin}": replace(TRIPLETS, mining=mining, margin=margin)
+    for mining in ("semi-hard", "hard")
+    for margin in (0.8, "soft")
+}
+CASES["all 0.8"] = replace(TRIPLETS, mining="all")
+SLOW_CASES = ("bce listed", "mse all", "contrastive listed", "semi-hard soft", "hard 0.8")
+
+
 @pytest.mark.parametrize(
     "config",
-    [
-        *(
-            replace(config_of(objective), pairs_per_step=per_step)
-            for objective in OBJECTIVE_NAMES[:3]
-            for per_step in ("all", "listed")
-        ),
-        *(
-            replace(TRIPLETS, mining=mining, margin=margin)
-            for mining in ("semi-hard", "hard")
-            for margin in (0.8, "soft")
-        ),
-        replace(TRIPLETS, mining="all"),
-    ],
-    ids=lambda config: f"{config.objective} {config.pairs_per_step} {config.mining} {config.margin}",
+    [pytest.param(CASES[name], id=name, marks=pytest.mark.slow if name in SLOW_CASES else ()) for name in CASES],
 )
 def test_the_loss_falls(run, config):
     trainer = trainer_of(model_of(config), config, learning_rate=0.03)

@@ -15,6 +15,8 @@ from siamese_tf.errors import ModelFileError
 from siamese_tf.models.pretrained.import_facenet import assign_state_dict, import_facenet, torch_names
 from siamese_tf.models.siamese_model import SiameseModel
 
+pytestmark = pytest.mark.slow  # a network of 23 million parameters
+
 SHAPES = json.loads((Path(__file__).parents[1] / "fixtures" / "facenet_pytorch.json").read_text(encoding="utf-8"))
 EXPECTED = [  # the first six of the 512 numbers of each embedding, L2-normalised
     [-0.033317, 0.054174, -0.005235, -0.002374, -0.036376, 0.101325],

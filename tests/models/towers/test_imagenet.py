@@ -20,7 +20,11 @@ VARIANCES = {
 }  # with which the signal of an image reaches the last layer
 
 
-@pytest.fixture(scope="module", params=FACTS, ids=lambda build: build.__name__)
+@pytest.fixture(
+    scope="module",
+    params=[mobilenet_v2, pytest.param(resnet50, marks=pytest.mark.slow)],
+    ids=lambda build: build.__name__,
+)
 def built(request):
     """A tower and its numbers; its moving statistics are random instead of 0 and 1."""
     keras.utils.set_random_seed(0)

@@ -12,6 +12,8 @@ from siamese_tf.models.towers.inception_resnet_v1 import (
     inception_resnet_v1_parameters,
 )
 
+pytestmark = pytest.mark.slow  # a network of 23 million parameters
+
 
 @pytest.fixture(scope="module")
 def tower() -> keras.Model:
