@@ -133,7 +133,7 @@ def _embeddings(count: int, seed: int) -> np.ndarray:
 
 def _listed_scores(model: Any, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Returns the score matrix (n, m), computed as listed pairs."""
-    from siamese_tf.models.pair_logits import probability
+    from siamese_tf.models.probability import probability
 
     rows, columns = np.divmod(np.arange(len(a) * len(b)), len(b))
     return probability(model.pair_logits(np.concatenate([a, b]), rows, len(a) + columns)).reshape(len(a), len(b))

@@ -15,7 +15,7 @@ from siamese_tf.evaluation.plots.scores import save_roc_plot, save_scores_plot
 from siamese_tf.evaluation.report import split_report
 from siamese_tf.files import atomic_write
 from siamese_tf.models.embeddings import check_some_comparable
-from siamese_tf.models.pair_logits import probability
+from siamese_tf.models.probability import probability
 from siamese_tf.models.siamese_model import SiameseModel
 
 
@@ -51,7 +51,7 @@ def check_images(model: SiameseModel, pairs: PairDataset) -> None:
     if pairs.images.shape[1:] != model.input_size:
         raise PairFileError(
             f"the images of the pairs must be {model.input_size} (height, width, channels), the model's input size; got"
-            f" {pairs.images.shape[1:]} in {pairs.path or 'the pairs'}. Generate pairs from the data set the model"
+            f" {pairs.images.shape[1:]} in {pairs.display_name}. Generate pairs from the data set the model"
             " was trained on"
         )
 
@@ -77,7 +77,7 @@ class EmbeddedPairs:
         Raises:
             ImageError: an embedding is not finite, or all of them are zero.
         """
-        check_some_comparable(self.embeddings[self._used], str(self.pairs.path or "the pairs"))
+        check_some_comparable(self.embeddings[self._used], self.pairs.display_name)
         return self
 
     def logits(self, split: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from siamese_tf.evaluation import metrics
 from siamese_tf.evaluation.evaluate import check_images
 from siamese_tf.evaluation.roc import auc
 from siamese_tf.evaluation.thresholds import best_f1_threshold
-from siamese_tf.models.pair_logits import probability
+from siamese_tf.models.probability import probability
 from siamese_tf.models.siamese_model import SiameseModel
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from siamese_tf.inference.matching import as_rows
 from siamese_tf.models.embeddings import check_scores
 from siamese_tf.models.inputs import Images
-from siamese_tf.models.pair_logits import probability
+from siamese_tf.models.probability import probability
 from siamese_tf.models.siamese_model import SiameseModel
 
 

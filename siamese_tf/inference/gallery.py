@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit
 
 from siamese_tf.errors import GalleryError, ImageError
 from siamese_tf.inference.gallery_file import GalleryFile
@@ -24,6 +23,7 @@ from siamese_tf.inference.matching import (
     rank_people,
 )
 from siamese_tf.inference.people import People, PeopleCache
+from siamese_tf.models.probability import probability
 
 if TYPE_CHECKING:
     from siamese_tf.models.siamese_model import SiameseModel
@@ -135,7 +135,7 @@ class Gallery:
         check_settings(match)
         model, probe = self._require_model(), as_rows(embedding, self._file.embedding_dim)
         if len(probe) != 1:
-            raise ImageError(f"verify takes one embedding; got {len(probe)} embeddings. Verify each separately")
+            raise ImageError(f"embedding must be a single row; got {len(probe)} embeddings. Verify each separately")
         name = normalize_name(name)
         rows = self._file.of(name)
         if not len(rows):
@@ -178,7 +178,7 @@ class Gallery:
         check_settings(match)
         model, people = self._require_model(), self._people()
         itself = np.arange(len(people.rows))
-        scores = expit(model.pair_logits(people.rows, itself, itself).astype(np.float64))
+        scores = probability(model.pair_logits(people.rows, itself, itself).astype(np.float64))
         return bool((scores >= gallery_threshold(model.threshold, people, match)).any())
 
     def can_know(self, match: str = "mean") -> bool:

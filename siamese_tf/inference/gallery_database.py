@@ -63,13 +63,13 @@ def resolve_file(path: Path, create: bool) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)
         if not path.is_file():  # SQLite would block on a pipe
-            found = "it is not a file" if path.exists() else "there is no such file"
-            raise GalleryError(f"{path}: {found}; expected a gallery. Check the path, or enroll a person to create one")
+            found = "a path that is not a file" if path.exists() else "a path that does not exist"
+            raise GalleryError(f"{path}: must be a gallery; got {found}. Check it, or enroll a person to create one")
         return path.resolve()
     except (OSError, RuntimeError) as error:  # RuntimeError: circular links
         reason = getattr(error, "strerror", None) or error
         raise GalleryError(
-            f"{path!s:.200}: {reason}; expected a gallery. Check the path and its permissions"
+            f"{path!s:.200}: the gallery cannot be read: {reason}. Check the path and its permissions"
         ) from error
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit
 
 from siamese_tf.errors import ConfigError, ImageError
 from siamese_tf.inference.people import People
 from siamese_tf.models.embeddings import as_embeddings, check_comparable
+from siamese_tf.models.probability import probability
 
 if TYPE_CHECKING:
     from siamese_tf.models.siamese_model import SiameseModel
@@ -154,7 +154,7 @@ def rank_people(
     of_people = _REDUCE[match].reduceat(logits, np.cumsum([0, *images[:-1]]))
     if match == "mean":
         of_people = of_people / images
-    scores = expit(of_people)
+    scores = probability(of_people)
     return [
         Match(people[j][0], float(scores[j]), threshold, bool(scores[j] >= threshold))
         for j in np.argsort(-of_people, kind="stable")

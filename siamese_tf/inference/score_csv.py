@@ -11,7 +11,8 @@ import numpy as np
 from siamese_tf.data.pairs.csv_rows import COLUMNS, TextLines, csv_batches, csv_columns, describe_field_count
 from siamese_tf.errors import PairFileError
 from siamese_tf.inference.embed_files import embed_files
-from siamese_tf.models.pair_logits import PAIR_BLOCK, probability
+from siamese_tf.models.pair_scorer import PAIR_BLOCK
+from siamese_tf.models.probability import probability
 from siamese_tf.models.siamese_model import SiameseModel
 
 ADDED = ("probability", "same", "error")

@@ -1,6 +1,6 @@
-"""Scores of all embeddings of one set against all of another: the full matrix, or the k best per row.
+"""Scores of embeddings: of listed pairs, and of one set against another (the full matrix, or the k best per row).
 
-Both are computed in blocks of rows and columns, so that only the result grows with the number of embeddings.
+All are computed in blocks, so that only the result grows with the number of embeddings.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from siamese_tf.models.embeddings import as_embeddings, check_comparable, check_
 from siamese_tf.models.heads import Head
 
 BLOCK = 1024  # rows and columns of a block
+PAIR_BLOCK = 65_536  # listed pairs
 
 
 class PairScorer:
@@ -24,6 +25,7 @@ class PairScorer:
         self.embedding_dim = embedding_dim
         vectors = tf.TensorSpec((None, embedding_dim), tf.float32)
         logits, indices = tf.TensorSpec((None, None), tf.float32), tf.TensorSpec((None, None), tf.int64)
+        self._pair_block = tf.function(lambda a, b: head((a, b)), input_signature=[vectors, vectors])
         self._score_block = tf.function(self._scores_of, input_signature=[vectors, vectors])
         self._best_block = tf.function(
             self._best_of,
@@ -36,6 +38,21 @@ class PairScorer:
                 tf.TensorSpec((), tf.int32),
             ],
         )
+
+    def pair_logits(self, embeddings: np.ndarray, rows1: np.ndarray, rows2: np.ndarray) -> np.ndarray:
+        """Computes the logits of listed pairs of embeddings, which are not checked.
+
+        Args:
+            embeddings: (n, d) float32.
+            rows1, rows2: (m,) integer row indices into `embeddings`.
+
+        Returns:
+            (m,) float64 logits, higher is more similar.
+        """
+        logits = np.empty(len(rows1))
+        for block in row_slices(len(rows1), PAIR_BLOCK):
+            logits[block] = self._pair_block(embeddings[rows1[block]], embeddings[rows2[block]]).numpy()
+        return logits
 
     def score_matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Computes the score of every row of `a` with every row of `b`.

@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from siamese_tf.models.embeddings import check_comparable, check_scores
 from siamese_tf.models.inputs import Images, as_images, check_lengths, images_at_once
-from siamese_tf.models.pair_logits import PAIR_BLOCK, PairLogits, probability
-from siamese_tf.models.pair_scorer import PairScorer, row_slices
+from siamese_tf.models.pair_scorer import PAIR_BLOCK, PairScorer, row_slices
+from siamese_tf.models.probability import probability
 
 
 class Scoring:
@@ -16,7 +16,6 @@ class Scoring:
     embedding_dim: int
     resize: str
     all_pairs: PairScorer
-    _pair_logits: PairLogits
     _embed_uint8: tf.types.experimental.PolymorphicFunction
     _embed_float32: tf.types.experimental.PolymorphicFunction
 
@@ -104,8 +103,8 @@ class Scoring:
         return scores
 
     def pair_logits(self, embeddings: np.ndarray, rows1: np.ndarray, rows2: np.ndarray) -> np.ndarray:
-        """Computes (m,) float64 logits of listed pairs of embeddings; higher is more similar; see `PairLogits`."""
-        return self._pair_logits(embeddings, rows1, rows2)
+        """Computes (m,) float64 logits of listed pairs of embeddings; higher is more similar; see `PairScorer`."""
+        return self.all_pairs.pair_logits(embeddings, rows1, rows2)
 
     def score_matrix(self, images_a: Images, images_b: Images) -> np.ndarray:
         """Computes the scores of all images of one stack against all of another; each image is embedded once.

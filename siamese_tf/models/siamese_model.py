@@ -17,7 +17,6 @@ from siamese_tf.models.embeddings import SHORTEST, check_scores
 from siamese_tf.models.heads import build_head
 from siamese_tf.models.inputs import as_pair, check_pair_batches
 from siamese_tf.models.keras_saving import KerasSaving
-from siamese_tf.models.pair_logits import PairLogits
 from siamese_tf.models.pair_scorer import PairScorer
 from siamese_tf.models.pixels import as_pixels, scale_pixels, valid_images
 from siamese_tf.models.scoring import Scoring
@@ -91,7 +90,6 @@ class SiameseModel(Scoring, KerasSaving):
             )
             for dtype in (tf.uint8, tf.float32)
         )
-        self._pair_logits = PairLogits(self.head, self.embedding_dim)
         self.all_pairs = PairScorer(self.head, self.embedding_dim)
         self.built = True
 

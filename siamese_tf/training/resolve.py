@@ -93,7 +93,7 @@ def _views(augment: str) -> str:
 
 def _whiten(config: TrainConfig, pairs: PairDataset, default: bool) -> bool:
     if config.whiten and pairs.labels is None:
-        raise PairFileError(f"{pairs.path} must have labels for whiten; it has none. Leave whiten out")
+        raise PairFileError(f"{pairs.display_name} must have labels for whiten; it has none. Leave whiten out")
     if config.whiten is not None:
         return config.whiten
     return default and pairs.labels is not None
@@ -151,11 +151,11 @@ def _check_split(pairs: PairDataset, split: int, name: str) -> None:
     similarities = np.unique(pairs.similarity[pairs.rows(split)])
     if not len(similarities):
         raise PairFileError(
-            f"{pairs.path} must have {name} pairs (split {split}); it has none. Generate a file with"
+            f"{pairs.display_name} must have {name} pairs (split {split}); it has none. Generate a file with"
             " siamese-tf pairs generate"
         )
     if len(similarities) == 1:
         raise PairFileError(
-            f"the {name} pairs (split {split}) of {pairs.path} must have similarities 0 and 1; all have"
+            f"the {name} pairs (split {split}) of {pairs.display_name} must have similarities 0 and 1; all have"
             f" {similarities[0]}"
         )

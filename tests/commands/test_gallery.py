@@ -80,9 +80,9 @@ def test_check_finds_one_bit(run, people):
 def test_what_is_no_gallery_is_refused(run, tmp_path, line):
     (tmp_path / "text").write_text("only text" * 100)
     for name, words in (
-        ("gone", "there is no such file"),
+        ("gone", "a path that does not exist"),
         ("text", "the file is not a gallery"),
-        (".", "it is not a file"),
+        (".", "a path that is not a file"),
     ):
         done = run(line.format(tmp_path / name))
         assert (done.code, done.out) == (2, "")

@@ -105,7 +105,7 @@ def test_a_gallery_that_is_none_or_another_models_is_2(run, always, people, tmp_
     assert done.code == 2
     assert "embeddings of two models cannot be compared" in done.err
     done = run(f"verify {tmp_path / 'gone'} {MODEL} --name anna 0.png")
-    assert (done.code, "there is no such file" in done.err) == (2, True)
+    assert (done.code, "a path that does not exist" in done.err) == (2, True)
     assert run(f"verify run/record.json {MODEL} --name anna 0.png").code == 2
 
 

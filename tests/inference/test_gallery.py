@@ -18,7 +18,7 @@ from siamese_tf.inference.gallery_file import GalleryFile
 from siamese_tf.inference.gallery_schema import APPLICATION, TABLES
 from siamese_tf.inference.matching import corrected_threshold
 from siamese_tf.models.model_file import load_model, save_model
-from siamese_tf.models.pair_logits import probability
+from siamese_tf.models.probability import probability
 from siamese_tf.models.siamese_model import SiameseModel
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -387,7 +387,7 @@ def test_a_model_without_a_file_is_refused(tmp_path):
 
 def test_a_missing_gallery_is_not_made_by_the_way(model, tmp_path):
     for given in (None, model):
-        with pytest.raises(GalleryError, match="there is no such file"):
+        with pytest.raises(GalleryError, match="a path that does not exist"):
             Gallery.open(tmp_path / "g", given)
     assert not (tmp_path / "g").exists()
 

@@ -396,7 +396,7 @@ def test_an_enrolment_that_fails_in_the_middle_leaves_nothing(file):
         (b"", "not a gallery of siamese_tf"),
         (b"only text, and quite some of it, more than a header has" * 20, "not a gallery, or is damaged"),
         (b"SQLite format 3\0" + b"\xff" * 600, "not a gallery, or is damaged"),
-        (None, "there is no such file; expected a gallery"),
+        (None, "must be a gallery; got a path that does not exist"),
     ],
 )
 def test_other_files_are_refused_and_left_as_they_are(path, content, words):
@@ -413,7 +413,7 @@ def test_other_files_are_refused_and_left_as_they_are(path, content, words):
 
 
 def test_a_folder_is_no_gallery(tmp_path):
-    with pytest.raises(GalleryError, match="it is not a file"):
+    with pytest.raises(GalleryError, match="a path that is not a file"):
         GalleryFile(tmp_path, NEW)
 
 
@@ -464,7 +464,7 @@ def test_a_gallery_without_the_right_to_write_can_be_read(path):
 def test_a_pipe_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for new in (None, NEW):
-        with pytest.raises(GalleryError, match="it is not a file"):
+        with pytest.raises(GalleryError, match="a path that is not a file"):
             GalleryFile(tmp_path / "pipe", new)
 
 

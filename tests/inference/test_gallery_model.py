@@ -34,6 +34,6 @@ def test_a_model_that_was_not_loaded_from_a_file_is_refused(tmp_path):
 
 def test_a_missing_gallery_is_created_only_on_request(tmp_path):
     for given in (model(), None):
-        with pytest.raises(GalleryError, match="there is no such file"):
+        with pytest.raises(GalleryError, match="a path that does not exist"):
             open_gallery_file(tmp_path / "g", given)
     assert not (tmp_path / "g").exists()

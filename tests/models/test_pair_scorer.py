@@ -26,6 +26,17 @@ def pairs(head) -> PairScorer:
     return PairScorer(head, 5)
 
 
+@pytest.mark.parametrize("block", [1, 5, 100])
+def test_logits_of_listed_pairs_are_those_of_the_head_for_one_pair(block, head, pairs, monkeypatch):
+    monkeypatch.setattr(pair_scorer, "PAIR_BLOCK", block)
+    rows1, rows2 = np.random.default_rng(0).integers(7, size=(2, 12))
+    x = embeddings(7, seed=0)
+    logits = pairs.pair_logits(x, rows1, rows2)
+    assert logits.dtype == np.float64
+    alone = [head((x[[i]], x[[j]])).numpy().item() for i, j in zip(rows1, rows2, strict=True)]
+    np.testing.assert_allclose(logits, alone, atol=1e-6)
+
+
 @pytest.fixture
 def seen(pairs, monkeypatch) -> list[tuple[int, ...]]:
     """Uses blocks of 7; returns the number of rows per block, on both sides and among the best so far."""

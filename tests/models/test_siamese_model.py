@@ -8,9 +8,9 @@ from tensorflow import keras
 from siamese_tf.data.images.decode import load_image
 from siamese_tf.data.images.format import RESIZES, ImageFormat
 from siamese_tf.errors import ConfigError, ImageError
-from siamese_tf.models import inputs, pair_logits
-from siamese_tf.models.pair_logits import probability
+from siamese_tf.models import inputs, pair_scorer
 from siamese_tf.models.pixels import scale_pixels
+from siamese_tf.models.probability import probability
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.towers.build import build_tower
 from siamese_tf.models.views import make_views
@@ -55,7 +55,7 @@ def test_the_size_of_the_blocks_makes_no_difference(small, monkeypatch):
     a, b = images(23, seed=1), images(23, seed=2)
     embeddings, scores = small.embed(a), small.score(a, b)
     monkeypatch.setattr(inputs, "EMBED_BATCH", 5)
-    monkeypatch.setattr(pair_logits, "PAIR_BLOCK", 7)
+    monkeypatch.setattr(pair_scorer, "PAIR_BLOCK", 7)
     np.testing.assert_allclose(small.embed(a), embeddings, atol=1e-5)
     np.testing.assert_allclose(small.score(a, b), scores, atol=1e-5)
 

@@ -85,7 +85,7 @@ def labels_of(pairs: PairDataset) -> np.ndarray:
     """Returns the labels (n,) of the images."""
     if pairs.labels is None:
         raise PairFileError(
-            f"{pairs.path or 'these pairs'} must have labels, the classes of the images; got none."
+            f"{pairs.display_name} must have labels, the classes of the images; got none."
             " Use a pair file with the array labels."
         )
     return pairs.labels
@@ -115,7 +115,7 @@ def _relabeled(file: PairDataset, parts: Sequence[int], class_info: dict[str, An
     present = [part for part in parts if len(file.rows(part))]
     if not present:
         required = " or ".join(PARTS[part] for part in parts)
-        raise PairFileError(f"{file.path or 'these pairs'} must have {required} pairs; got none. Use another file.")
+        raise PairFileError(f"{file.display_name} must have {required} pairs; got none. Use another file.")
     pairs = [_pairs(file, part, labels, rest, seeds[part], class_info["class"]) for part in present]
     img1, img2, similarity = (np.concatenate(column) for column in zip(*pairs, strict=True))
     unchanged = {key: value for key, value in file.manifest.items() if key not in ("pairs", "audit")}

@@ -51,6 +51,11 @@ class PairDataset:
     private: bool = False
 
     @property
+    def display_name(self) -> str:
+        """Path of the file, or "these pairs" for pairs made in memory; for messages."""
+        return str(self.path or "these pairs")
+
+    @property
     def image_format(self) -> ImageFormat:
         """Image format to convert other image files to for comparison with these images."""
         height, width, channels = self.images.shape[1:]
@@ -93,7 +98,7 @@ def save_pair_file(path: str | Path, pairs: PairDataset) -> None:
 def arrays_of(pairs: PairDataset) -> dict[str, np.ndarray]:
     """Returns the arrays of a pair file by name, without the checksums."""
     arrays = {name: getattr(pairs, name) for name in KNOWN_ARRAYS[:-2] if getattr(pairs, name) is not None}
-    return {**arrays, "manifest": encode_manifest(pairs.manifest, str(pairs.path or "these pairs"))}
+    return {**arrays, "manifest": encode_manifest(pairs.manifest, pairs.display_name)}
 
 
 def load_pair_file(path: str | Path) -> PairDataset:
@@ -135,7 +140,7 @@ def check_labels_agree(pairs: PairDataset) -> None:
     wrong = int(((pairs.labels[pairs.img1] == pairs.labels[pairs.img2]) != pairs.similarity).sum())
     if wrong:
         raise PairFileError(
-            f"{pairs.path or 'these pairs'}: similarity must be 1 for equal labels and 0 otherwise; got"
+            f"{pairs.display_name}: similarity must be 1 for equal labels and 0 otherwise; got"
             f" {wrong} of {len(pairs.similarity)} pairs that contradict this. Correct the rows, or omit the labels."
         )
 
