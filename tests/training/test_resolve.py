@@ -299,9 +299,9 @@ def test_every_split_needs_similar_and_dissimilar_pairs(toy_pairs, run_of, split
     for pairs, words in (
         (
             without,
-            rf"^these pairs must have {name} pairs \(split {split}\); it has none\. Generate a file with",
+            rf"^the pairs must have {name} pairs \(split {split}\); it has none\. Generate a file with",
         ),
-        (alike, rf"the {name} pairs \(split {split}\) of these pairs must have similarities 0 and 1; all have 1"),
+        (alike, rf"the {name} pairs \(split {split}\) of the pairs must have similarities 0 and 1; all have 1"),
     ):
         task = replace(run.task, train=pairs, test=pairs)
         with pytest.raises(PairFileError, match=words):

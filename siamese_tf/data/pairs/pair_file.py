@@ -52,8 +52,8 @@ class PairDataset:
 
     @property
     def display_name(self) -> str:
-        """Path of the file, or "these pairs" for pairs made in memory; for messages."""
-        return str(self.path or "these pairs")
+        """Path of the file, or "the pairs" for pairs made in memory; for messages."""
+        return str(self.path or "the pairs")
 
     @property
     def image_format(self) -> ImageFormat:

@@ -204,7 +204,7 @@ def test_of_many_classes_the_message_names_the_first():
 def test_files_without_labels_are_refused(opened):
     with pytest.raises(PairFileError, match=r"my\.npz must have labels"):
         class_label(replace(opened.train, labels=None), "bag")
-    with pytest.raises(PairFileError, match="these pairs must have labels"):
+    with pytest.raises(PairFileError, match="the pairs must have labels"):
         labels_of(replace(opened.train, labels=None, path=None))
     without = replace(opened, test=replace(opened.test, labels=None))
     with pytest.raises(PairFileError, match="must have labels"):

@@ -208,7 +208,7 @@ def test_labels_that_contradict_are_loaded_and_found_when_asked(tmp_path):
     ) as caught:
         check_labels_agree(loaded)
     assert str(caught.value).startswith(f"{path}: ")
-    with pytest.raises(PairFileError, match="^these pairs: .* got 2 of 4 pairs"):
+    with pytest.raises(PairFileError, match="^the pairs: .* got 2 of 4 pairs"):
         check_labels_agree(replace(loaded, path=None))
 
 
