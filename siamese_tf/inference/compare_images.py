@@ -38,7 +38,7 @@ def compare_images(model: SiameseModel, image1: Images, image2: Images) -> Compa
         image1, image2: one image each, in a format that `as_images` accepts.
 
     Raises:
-        `ImageError`: if an image has the wrong type, shape, dtype or range, a file cannot be read, or an embedding is
+        ImageError: if an image has the wrong type, shape, dtype or range, a file cannot be read, or an embedding is
             zero or not finite.
     """
     a, b = (as_rows(model.embed(image), model.embedding_dim) for image in (image1, image2))

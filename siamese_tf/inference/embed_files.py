@@ -43,7 +43,7 @@ def embed_usable_files(model: SiameseModel, paths: Iterable[str | Path]) -> tupl
         files, or None.
 
     Raises:
-        `ImageError`: if no file is usable.
+        ImageError: if no file is usable.
     """
     embeddings, errors = embed_files(model, paths)
     usable = [error is None for error in errors]

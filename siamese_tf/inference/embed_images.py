@@ -23,8 +23,8 @@ def embed_images(model: SiameseModel, images: np.ndarray, name: str) -> np.ndarr
         Output of the tower, not normalized, (n, d) float32.
 
     Raises:
-        `DatasetError`: if the images do not have the model's input size.
-        `ImageError`: if an embedding is not finite, or all embeddings are zero.
+        DatasetError: if the images do not have the model's input size.
+        ImageError: if an embedding is not finite, or all embeddings are zero.
     """
     if images.shape[1:] != model.input_size:
         raise DatasetError(
@@ -50,8 +50,8 @@ def embed_source(model: SiameseModel, source: Source) -> dict[str, np.ndarray]:
         and `model`, which has the `objective` and the training `dataset` (null if missing in its record).
 
     Raises:
-        `DatasetError`: if the images do not have the model's input size.
-        `ImageError`: if an embedding is not finite, or all embeddings are zero.
+        DatasetError: if the images do not have the model's input size.
+        ImageError: if an embedding is not finite, or all embeddings are zero.
     """
     record = model.record
     manifest = {

@@ -54,7 +54,7 @@ class Gallery:
             create: if True, creates a missing gallery for the model.
 
         Raises:
-            `GalleryError`: if `open_gallery_file` raises it.
+            GalleryError: if `open_gallery_file` raises it.
         """
         return cls(open_gallery_file(path, model, create), model)
 
@@ -77,8 +77,8 @@ class Gallery:
             embeddings: embeddings from the model's `embed`, (r, d) or (d,) float, r >= 1.
 
         Raises:
-            `GalleryError`: if the name is invalid, or the file cannot be written.
-            `ImageError`: if there are no embeddings, or they have the wrong shape, or are zero or not finite.
+            GalleryError: if the name is invalid, or the file cannot be written.
+            ImageError: if there are no embeddings, or they have the wrong shape, or are zero or not finite.
         """
         name, rows = parse_name(name), as_rows(embeddings, self._file.embedding_dim)
         if not len(rows):
@@ -91,7 +91,7 @@ class Gallery:
         The file is rewritten so that no trace of them remains, which takes about a second for 100,000 people.
 
         Raises:
-            `GalleryError`: if no person of that name is enrolled, or the file is damaged or cannot be written.
+            GalleryError: if no person of that name is enrolled, or the file is damaged or cannot be written.
         """
         removed = self._file.remove(normalize_name(name))
         if not removed:
@@ -102,7 +102,7 @@ class Gallery:
         """Returns the number of images of each person, sorted by name.
 
         Raises:
-            `GalleryError`: if the file is damaged.
+            GalleryError: if the file is damaged.
         """
         return self._file.counts()
 
@@ -110,7 +110,7 @@ class Gallery:
         """Checks the whole file, with its index and the digests of all people, and returns the result of `names`.
 
         Raises:
-            `GalleryError`: if the file is damaged.
+            GalleryError: if the file is damaged.
         """
         return self._file.check()
 
@@ -128,9 +128,9 @@ class Gallery:
             Decision `same`, score (higher is more similar) and threshold.
 
         Raises:
-            `GalleryError`: if no person of that name is enrolled, or the file is damaged.
-            `ImageError`: if there is not exactly one embedding, or it is zero or not finite.
-            `ConfigError`: if `match` is unknown.
+            GalleryError: if no person of that name is enrolled, or the file is damaged.
+            ImageError: if there is not exactly one embedding, or it is zero or not finite.
+            ConfigError: if `match` is unknown.
         """
         check_settings(match)
         model, probe = self._require_model(), as_rows(embedding, self._file.embedding_dim)
@@ -159,9 +159,9 @@ class Gallery:
             empty, the image shows an unknown person. `corrected_threshold` adapts the threshold to the gallery size.
 
         Raises:
-            `GalleryError`: if the file is damaged.
-            `ImageError`: if embeddings have the wrong shape, or are zero or not finite.
-            `ConfigError`: if `match` is unknown, or `top` is not an integer of 1 or more.
+            GalleryError: if the file is damaged.
+            ImageError: if embeddings have the wrong shape, or are zero or not finite.
+            ConfigError: if `match` is unknown, or `top` is not an integer of 1 or more.
         """
         check_settings(match, top)
         model, probes, people = self._require_model(), as_rows(embeddings, self._file.embedding_dim), self._people()

@@ -52,7 +52,7 @@ def resolve_file(path: Path, create: bool) -> Path:
     """Returns the absolute path of a gallery, with links resolved; `create` creates an empty file if there is none.
 
     Raises:
-        `GalleryError`: if the path is not a regular file.
+        GalleryError: if the path is not a regular file.
     """
     if "\0" in str(path):
         raise GalleryError(
@@ -85,7 +85,7 @@ def transaction(path: Path, write: bool = False, shown: Path | None = None) -> I
         shown: path in messages, as given by the user; the default is `path`.
 
     Raises:
-        `GalleryError`: if SQLite cannot use the file, or it is damaged; or if the block raises it, with the path added.
+        GalleryError: if SQLite cannot use the file, or it is damaged; or if the block raises it, with the path added.
     """
     with _typed_errors(shown or path), closing(_connect(path, LOCK_TIMEOUT)) as base:
         base.execute("BEGIN IMMEDIATE" if write else "BEGIN")

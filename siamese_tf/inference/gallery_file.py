@@ -58,7 +58,7 @@ class GalleryFile:
             new: SHA-256 and embedding_dim of a model, to create a missing gallery; None requires an existing one.
 
         Raises:
-            `GalleryError`: if the file is missing, damaged, or not a gallery of a supported version.
+            GalleryError: if the file is missing, damaged, or not a gallery of a supported version.
         """
         self.path = Path(path)
         self._file = resolve_file(self.path, new is not None)
@@ -153,7 +153,7 @@ class GalleryFile:
         """Checks the whole file, its index and all digests, and returns the result of `counts`.
 
         Raises:
-            `GalleryError`: if the file is damaged.
+            GalleryError: if the file is damaged.
         """
         with self._transaction() as (base, header):
             check_structure(base, "integrity_check")

@@ -19,7 +19,7 @@ def open_gallery_file(path: str | Path, model: "SiameseModel | None", create: bo
         create: if True, creates a missing gallery for the model.
 
     Raises:
-        `GalleryError`: if the file is missing, damaged, not a gallery, or belongs to a different model; or if the model
+        GalleryError: if the file is missing, damaged, not a gallery, or belongs to a different model; or if the model
             was not loaded from a file.
     """
     if model is None:

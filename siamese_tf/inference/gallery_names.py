@@ -20,7 +20,7 @@ def parse_name(name: str) -> str:
     """Validates a name for enrollment and returns it as normalized by `normalize_name`.
 
     Raises:
-        `GalleryError`: if the name is not text, is blank or too long, or has control or invisible characters.
+        GalleryError: if the name is not text, is blank or too long, or has control or invisible characters.
     """
     text = normalize_name(name)
     if len(text) > MAX_NAME_LENGTH or INVISIBLE.search(text) or _has_loose_joiner(text):
@@ -34,7 +34,7 @@ def normalize_name(name: str) -> str:
     Accepts every name that earlier releases enrolled, including some that `parse_name` rejects.
 
     Raises:
-        `GalleryError`: if the name is not text, is blank, or has control characters.
+        GalleryError: if the name is not text, is blank, or has control characters.
     """
     if not isinstance(name, str):
         raise _invalid_name(name)

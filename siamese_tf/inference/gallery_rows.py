@@ -29,7 +29,7 @@ def read_people(base: sqlite3.Connection, header: Header) -> dict[str, bytes]:
     """Returns the embeddings of all people as float32 bytes by name, sorted by name.
 
     Raises:
-        `GalleryError`: if the people are not those that were enrolled.
+        GalleryError: if the people are not those that were enrolled.
     """
     if header.version < VERSION:
         return _read_version_1(base, header.embedding_dim)
@@ -99,7 +99,7 @@ def rows_of(people: bytes, embedding_dim: int) -> np.ndarray:
     """Returns the bytes of embeddings as an array, (m, d) float32.
 
     Raises:
-        `GalleryError`: if an embedding is zero or not finite.
+        GalleryError: if an embedding is zero or not finite.
     """
     rows = np.frombuffer(people, "<f4").astype(np.float32, copy=False).reshape(-1, embedding_dim)
     if not comparable(rows).all():

@@ -66,7 +66,7 @@ def read_header(base: sqlite3.Connection) -> Header:
     """Returns the header of a gallery.
 
     Raises:
-        `GalleryError`: if the database is not a gallery, has a later version, or has unexpected tables.
+        GalleryError: if the database is not a gallery, has a later version, or has unexpected tables.
     """
     version = query_value(base, "PRAGMA user_version")
     if query_value(base, "PRAGMA application_id") != APPLICATION:

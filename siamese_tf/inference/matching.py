@@ -51,7 +51,7 @@ def as_rows(embeddings: np.ndarray, embedding_dim: int) -> np.ndarray:
     """Converts embeddings (n, d) or (d,) to (n, d) float32 and checks that they can be compared.
 
     Raises:
-        `ImageError`: if embeddings are not numbers, have the wrong shape, or are zero or not finite.
+        ImageError: if embeddings are not numbers, have the wrong shape, or are zero or not finite.
     """
     rows = as_embeddings(embeddings, embedding_dim, single=True)
     check_comparable(rows, "embeddings")
@@ -142,7 +142,7 @@ def rank_people(
         One match per person, in descending order of the logits; ties in the given order.
 
     Raises:
-        `ImageError`: if the logits of the model are not finite.
+        ImageError: if the logits of the model are not finite.
     """
     images = [len(rows) for _, rows in people]
     rows = np.concatenate([rows for _, rows in people])

@@ -49,7 +49,7 @@ def write_projector(
         private: if True, only the owner can read the files.
 
     Raises:
-        `ConfigError`: if the images are too many or too large for TensorBoard; nothing is written.
+        ConfigError: if the images are too many or too large for TensorBoard; nothing is written.
     """
     folder = Path(folder)
     sprite = _sprite(images)

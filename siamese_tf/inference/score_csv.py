@@ -70,7 +70,7 @@ def score_csv(
         track: function (iterable, description) that wraps an iterable in a progress bar.
 
     Raises:
-        `PairFileError`: if the CSV file is missing or empty, lacks a required column, has a duplicate column, or
+        PairFileError: if the CSV file is missing or empty, lacks a required column, has a duplicate column, or
             already has a column that would be added.
     """
     columns, rows = _read_rows(Path(path))

@@ -27,7 +27,7 @@ def batch_distances(embeddings: tf.Tensor, metric: Metric) -> tf.Tensor:
         Distances, (n, n), lower is more similar; float64 for float64 embeddings, otherwise float32.
 
     Raises:
-        `ValueError`: if the metric is unknown.
+        ValueError: if the metric is unknown.
     """
     dtype = tf.float64 if embeddings.dtype == tf.float64 else tf.float32
     if callable(metric):
@@ -48,7 +48,7 @@ def triplet_masks(labels: tf.Tensor, count: int | None = None) -> tuple[tf.Tenso
         Two masks, (n, n) bool, row = anchor: other images of the same class; images of other classes.
 
     Raises:
-        `ValueError`: if the labels are not one value per image, for example one-hot rows.
+        ValueError: if the labels are not one value per image, for example one-hot rows.
     """
     if count is not None and labels.shape.rank and labels.shape[0] not in (None, count):
         raise ValueError(

@@ -118,7 +118,7 @@ def triplet_batch_all_loss(
         Scalar >= 0 in the dtype of the embeddings, computed in at least float32; 0 for a batch without a triplet.
 
     Raises:
-        `ValueError`: if `average` is unknown.
+        ValueError: if `average` is unknown.
     """
     if average not in AVERAGES:
         raise ValueError(f"average must be one of {', '.join(AVERAGES)}; got {average!r}")

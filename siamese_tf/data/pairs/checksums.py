@@ -47,7 +47,7 @@ def check_members(
         name: name of the file in messages.
 
     Raises:
-        `PairFileError`: if a member is missing, renamed, added or changed.
+        PairFileError: if a member is missing, renamed, added or changed.
     """
     files = {f"{key}.npy" for key in known if key != CHECKSUMS}
     if checksums is not None:

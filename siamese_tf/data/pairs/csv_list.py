@@ -30,7 +30,7 @@ def parse_csv(lines: TextLines | Sequence[str], name: str) -> ListedPairs:
         name: name of the list in messages.
 
     Raises:
-        `PairFileError`: if the list is invalid; the message gives the line number.
+        PairFileError: if the list is invalid; the message gives the line number.
     """
     columns = csv_columns(lines, name, COLUMNS[:3])
     img1, img2, similarity = map(columns.index, COLUMNS[:3])

@@ -99,7 +99,7 @@ def csv_columns(lines: Iterable[str], name: str, required: Sequence[str]) -> lis
         required: required columns, a subset of `COLUMNS`.
 
     Raises:
-        `PairFileError`: if a required column is missing, a column is repeated, or the text is not CSV.
+        PairFileError: if a required column is missing, a column is repeated, or the text is not CSV.
     """
     columns = next(_batches(lines, name), CsvBatch(0, [[]])).rows[0]
     _check_columns(columns, name, required)
@@ -116,7 +116,7 @@ def csv_batches(lines: Iterable[str], name: str) -> Iterator[CsvBatch]:
         name: name of the file in messages.
 
     Raises:
-        `PairFileError`: if the text is not CSV.
+        PairFileError: if the text is not CSV.
     """
     return islice(_batches(lines, name), 1, None)
 

@@ -45,7 +45,7 @@ def draw_parts(
         pair_seeds: one seed per split, in the order of `PARTS`.
 
     Raises:
-        `DatasetError`: if a split has fewer pairs than requested.
+        DatasetError: if a split has fewer pairs than requested.
     """
     images = {TRAIN: split.train, VALIDATION: split.validation, TEST: split.test}
     pairs = {

@@ -62,12 +62,12 @@ def generate_pair_files(
         image_format: image format to convert the files of a folder of image files to.
 
     Raises:
-        `DatasetError`: if the data set is missing, is too small to split, or has fewer pairs than requested; or if a
+        DatasetError: if the data set is missing, is too small to split, or has fewer pairs than requested; or if a
             folder of image files has the name of a known data set.
-        `PairFileError`: if a file would be too large to load; none is written.
-        `ConfigError`: if `split` is unknown, or given for a folder with its own split; if `seed` is negative; or if
+        PairFileError: if a file would be too large to load; none is written.
+        ConfigError: if `split` is unknown, or given for a folder with its own split; if `seed` is negative; or if
             `image_format` is given for a data set without image files.
-        `SiameseError`: if the cache of converted images cannot be written.
+        SiameseError: if the cache of converted images cannot be written.
     """
     source = dataset if isinstance(dataset, Source) else load_source(dataset, data_dir, image_format)
     if source.paths is not None and source.name in NAMES:

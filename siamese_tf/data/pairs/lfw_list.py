@@ -28,7 +28,7 @@ def parse_lfw(lines: TextLines | Sequence[str], name: str) -> ListedPairs:
         name: name of the list in messages.
 
     Raises:
-        `PairFileError`: if the list is invalid; the message gives the number of the pair.
+        PairFileError: if the list is invalid; the message gives the number of the pair.
     """
     counts = next(iter(lines), "").split()
     if len(counts) not in (1, 2) or not all(NUMBER.fullmatch(count) and int(count) for count in counts):

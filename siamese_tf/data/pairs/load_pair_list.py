@@ -28,7 +28,7 @@ def load_pair_list(
         The pairs; and the fold of each, (m,) int64, or None if the list has fewer than two folds.
 
     Raises:
-        `PairFileError`: if the list or one of its images cannot be read, or `images` is given for a CSV file.
+        PairFileError: if the list or one of its images cannot be read, or `images` is given for a CSV file.
     """
     if images is not None and not is_lfw(path):
         raise PairFileError(

@@ -62,10 +62,10 @@ def load_pairs(
         images_folder: folder of the images of a `.txt` list; the default is the folder of the list.
 
     Raises:
-        `DatasetError`: if the data set is not available.
-        `PairFileError`: if a file is missing, damaged, lacks the required pairs, or was made from other images; or if a
+        DatasetError: if the data set is not available.
+        PairFileError: if a file is missing, damaged, lacks the required pairs, or was made from other images; or if a
             person is in more than one of the training, validation and test folds of an LFW list.
-        `ConfigError`: if `image_format` is given without image files, or `images_folder` without a `.txt` list.
+        ConfigError: if `image_format` is given without image files, or `images_folder` without a `.txt` list.
     """
     if images_folder is not None and not any(path is not None and is_lfw(path) for path in (pairs, test_pairs)):
         raise ConfigError(

@@ -22,8 +22,8 @@ def encode_manifest(manifest: Mapping[str, Any], name: str) -> np.ndarray:
         name: name of the file in messages.
 
     Raises:
-        `PairFileError`: if the manifest has text that is not Unicode, or is too long to load.
-        `ValueError`: if it has values that JSON does not support, such as NaN.
+        PairFileError: if the manifest has text that is not Unicode, or is too long to load.
+        ValueError: if it has values that JSON does not support, such as NaN.
     """
     _check_text(manifest, name)
     array = np.array(json.dumps(manifest, sort_keys=True, allow_nan=False))
@@ -39,7 +39,7 @@ def decode_manifest(array: np.ndarray, name: str) -> dict[str, Any]:
         name: name of the file in messages.
 
     Raises:
-        `PairFileError`: if it is not a JSON object, is too long, or has text that is not Unicode.
+        PairFileError: if it is not a JSON object, is too long, or has text that is not Unicode.
     """
     manifest = decode_object(array, f"{name}: the manifest", HINT)
     _check_text(manifest, name)
@@ -55,7 +55,7 @@ def decode_object(array: np.ndarray, what: str, hint: str) -> dict[str, Any]:
         hint: hint at the end of messages.
 
     Raises:
-        `PairFileError`: if the array has the wrong shape, dtype or content.
+        PairFileError: if the array has the wrong shape, dtype or content.
     """
     _check_array(array, what, hint)
     code_points = array[np.newaxis].view(f"{array.dtype.byteorder}u4")

@@ -34,7 +34,7 @@ def check_size(arrays: Mapping[str, np.ndarray], name: str) -> None:
         name: name of the file in messages.
 
     Raises:
-        `PairFileError`: if they are too large; the message gives the size and the limit.
+        PairFileError: if they are too large; the message gives the size and the limit.
     """
     size = sum(array.nbytes + HEADER_BYTES for array in arrays.values())
     if size > MAX_BYTES:
@@ -113,7 +113,7 @@ def read_npz(
         Arrays by name; and the CRC-32 of every member of the file, known or not, by file name.
 
     Raises:
-        `PairFileError`: if the file is not a zip file, is damaged, or has a layout that `check_layout` rejects; or if a
+        PairFileError: if the file is not a zip file, is damaged, or has a layout that `check_layout` rejects; or if a
             known array contains objects or is larger than its header states.
     """
     try:

@@ -25,8 +25,8 @@ def class_label(pairs: PairDataset, name: str) -> int:
         name: name of the class in the manifest, or its number; a name takes precedence over a number.
 
     Raises:
-        `ConfigError`: if no image has that class; the message names the (first) existing classes.
-        `PairFileError`: if `pairs` has no labels.
+        ConfigError: if no image has that class; the message names the (first) existing classes.
+        PairFileError: if `pairs` has no labels.
     """
     names = _class_names(pairs)
     for label, known in names.items():
@@ -58,9 +58,9 @@ def one_vs_rest(pairs: TrainTestPairs, name: str, *, rest_is_a_class: bool, seed
         but at most half of the similar and of the dissimilar pairs that exist. Path and SHA-256 do not change.
 
     Raises:
-        `ConfigError`: if the class does not exist.
-        `DatasetError`: if a split has fewer than two images of the class, or none of the rest.
-        `PairFileError`: if a file has no labels, or has none of the required pairs.
+        ConfigError: if the class does not exist.
+        DatasetError: if a split has fewer than two images of the class, or none of the rest.
+        PairFileError: if a file has no labels, or has none of the required pairs.
     """
     label = class_label(pairs.train, name)
     name = _class_names(pairs.train)[label]

@@ -84,7 +84,7 @@ def save_pair_file(path: str | Path, pairs: PairDataset) -> None:
     """Writes a pair file atomically; equal contents give equal bytes.
 
     Raises:
-        `PairFileError`: if `load_pair_file` or `check_labels_agree` would reject the contents; nothing is written.
+        PairFileError: if `load_pair_file` or `check_labels_agree` would reject the contents; nothing is written.
     """
     arrays = arrays_of(pairs)
     _check_headers(arrays, str(path))
@@ -110,7 +110,7 @@ def load_pair_file(path: str | Path) -> PairDataset:
     siamese_tf with missing or changed arrays.
 
     Raises:
-        `PairFileError`: if the file is missing, unreadable, damaged, or does not follow the format.
+        PairFileError: if the file is missing, unreadable, damaged, or does not follow the format.
     """
     try:
         path = Path(path)
@@ -133,7 +133,7 @@ def check_labels_agree(pairs: PairDataset) -> None:
     """Checks that similarity agrees with the labels, if there are labels.
 
     Raises:
-        `PairFileError`: if it does not; the message gives the number of contradicting pairs.
+        PairFileError: if it does not; the message gives the number of contradicting pairs.
     """
     if pairs.labels is None:
         return

@@ -37,7 +37,7 @@ def csv_pairs(path: str | Path, image_format: ImageFormat) -> PairDataset:
         Pairs in the order of the list, without labels, since the list has no classes.
 
     Raises:
-        `PairFileError`: if the list or one of its images cannot be read; the message names it.
+        PairFileError: if the list or one of its images cannot be read; the message names it.
     """
     path = Path(path)
     listed = parse_csv(TextLines(path), str(path))
@@ -61,7 +61,7 @@ def lfw_pairs(path: str | Path, images_folder: str | Path, image_format: ImageFo
         manifest; and the fold of each pair, (m,) int64, from 0.
 
     Raises:
-        `PairFileError`: if the list or one of its images cannot be read; the message names it.
+        PairFileError: if the list or one of its images cannot be read; the message names it.
     """
     if "\0" in os.fspath(images_folder):
         raise PairFileError(f"images must be a path without null characters; got {os.fspath(images_folder)!r}")
@@ -82,7 +82,7 @@ def check_people_apart(pairs: PairDataset) -> None:
     """Checks that each person in an LFW list is in only one of training, validation and test.
 
     Raises:
-        `PairFileError`: if a person is in several; the message gives their number and the first names.
+        PairFileError: if a person is in several; the message gives their number and the first names.
     """
     if pairs.labels is None:
         return
@@ -111,7 +111,7 @@ def load_pair_dataset(
         The pairs; and the fold of each pair of a `.txt` list, (m,) int64, from 0, otherwise None.
 
     Raises:
-        `PairFileError`: if `csv_pairs`, `lfw_pairs` or `load_pair_file` raises it.
+        PairFileError: if `csv_pairs`, `lfw_pairs` or `load_pair_file` raises it.
     """
     if not is_list(path):
         return load_pair_file(path), None

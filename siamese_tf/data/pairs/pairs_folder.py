@@ -64,7 +64,7 @@ def has_both_files(folder: Path, dataset: str, source: Source | None) -> bool:
     """Returns True if a folder contains both pair files of a data set, False if it contains neither.
 
     Raises:
-        `PairFileError`: if it contains only one of the two.
+        PairFileError: if it contains only one of the two.
     """
     exists = [(folder / name).exists() for name in (TRAIN_FILE, TEST_FILE)]
     if any(exists) and not all(exists):
@@ -85,7 +85,7 @@ def check_made_from(folder: Path, files: Mapping[str, str], dataset: str, source
         source: data set; None for a known data set that was not loaded.
 
     Raises:
-        `PairFileError`: if they were made from other images; the message gives the command to generate them again.
+        PairFileError: if they were made from other images; the message gives the command to generate them again.
     """
     if (_manifest(folder) or {}).get("files", files) != files:
         raise PairFileError(
@@ -100,7 +100,7 @@ def check_same_run(train: PairDataset, test: PairDataset) -> None:
     A process killed between the two renames leaves files of two runs, and an image may then be in both.
 
     Raises:
-        `PairFileError`: if they were not; the message names the differences.
+        PairFileError: if they were not; the message names the differences.
     """
     before, now = train.manifest, test.manifest
     differing = [key for key in GENERATION_KEYS if key in before and key in now and before[key] != now[key]]

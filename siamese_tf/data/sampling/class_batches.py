@@ -24,7 +24,7 @@ def class_batches(labels: np.ndarray, classes_per_batch: int, images_per_class: 
         Endless iterator of positions in `labels`, (P * K,) int64; the K images of a class are consecutive.
 
     Raises:
-        `ConfigError`: if P or K is out of range.
+        ConfigError: if P or K is out of range.
     """
     order = np.argsort(labels, kind="stable")
     start = np.unique(labels[order], return_index=True)[1]

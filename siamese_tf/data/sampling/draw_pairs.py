@@ -34,7 +34,7 @@ def make_pairs(
         img1 and img2, positions in `labels`, (m,) int32; similarity, (m,) uint8, 1 = same class, 0 = different.
 
     Raises:
-        `DatasetError`: if `count` is less than 2 or more than the number of pairs that exist.
+        DatasetError: if `count` is less than 2 or more than the number of pairs that exist.
     """
     _check_count(labels, count, rest)
     order = np.argsort(labels, kind="stable")

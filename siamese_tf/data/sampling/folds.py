@@ -52,8 +52,8 @@ def people_folds(labels: ArrayLike, folds: int, seed: int = 0) -> list[Fold]:
         One `Fold` per fold. Every image is in the test split of exactly one of them.
 
     Raises:
-        `ConfigError`: if `folds` is less than 3 or not an integer.
-        `DatasetError`: if `labels` are not (n,) integers, or there are fewer than two people per fold.
+        ConfigError: if `folds` is less than 3 or not an integer.
+        DatasetError: if `labels` are not (n,) integers, or there are fewer than two people per fold.
     """
     if isinstance(folds, bool) or not isinstance(folds, int) or folds < MIN_FOLDS:
         raise ConfigError(f"folds must be a whole number of {MIN_FOLDS} or more; got {folds!r}")
@@ -86,7 +86,7 @@ def check_people_apart(labels: ArrayLike, fold: Fold) -> None:
         fold: positions of the images of each split.
 
     Raises:
-        `DatasetError`: if a person is in two splits; the message gives the splits and the number of such people.
+        DatasetError: if a person is in two splits; the message gives the splits and the number of such people.
     """
     person = np.asarray(labels)
     for one, two in (("train", "validation"), ("train", "test"), ("validation", "test")):
@@ -109,7 +109,7 @@ def pair_folds(fold: ArrayLike) -> list[PairFold]:
         One `PairFold` for each distinct number, in ascending order. Every pair is held out exactly once.
 
     Raises:
-        `PairFileError`: if `fold` is not (m,) integers, or has fewer than two distinct numbers.
+        PairFileError: if `fold` is not (m,) integers, or has fewer than two distinct numbers.
     """
     numbers = np.asarray(fold)
     if numbers.ndim != 1 or numbers.dtype.kind not in "iu":

@@ -47,8 +47,8 @@ def split_images(source: Source, mode: str = "image", seed: int | np.random.Seed
         seed: seed of the generator.
 
     Raises:
-        `ConfigError`: if `mode` is unknown or does not fit the source.
-        `DatasetError`: if a split by class has fewer than six classes with two images, or a split by image has too few
+        ConfigError: if `mode` is unknown or does not fit the source.
+        DatasetError: if a split by class has fewer than six classes with two images, or a split by image has too few
             images for two of one class and one of another in each split.
     """
     check_mode(source, mode)
@@ -68,7 +68,7 @@ def check_mode(source: Source, mode: str) -> None:
     """Checks that a mode of `split_images` is known and fits the source.
 
     Raises:
-        `ConfigError`: if it does not.
+        ConfigError: if it does not.
     """
     if mode not in MODES and not (mode == GIVEN and source.has_split):
         raise ConfigError(f"split must be 'image' or 'class'; got {mode!r}.")

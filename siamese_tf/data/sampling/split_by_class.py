@@ -28,7 +28,7 @@ def split_by_class(
         Classes of training, then of one split per step.
 
     Raises:
-        `DatasetError`: if there are too few classes with two images for two in every split.
+        DatasetError: if there are too few classes with two images for two in every split.
     """
     classes = rng.permutation(np.intersect1d(labels, test_labels))
     several = np.logical_and.reduce([images_of(side, classes) >= 2 for side in (labels, test_labels)])

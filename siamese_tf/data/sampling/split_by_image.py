@@ -35,7 +35,7 @@ def split_by_image(labels: np.ndarray, steps: Sequence[int], rng: np.random.Gene
         Positions of the images, int64: training, then one split per step. Every position is in one split.
 
     Raises:
-        `DatasetError`: if there are too few images for two of one class and one of another in every split.
+        DatasetError: if there are too few images for two of one class and one of another in every split.
     """
     shuffled = rng.permutation(len(labels))
     ordered = shuffled[np.argsort(labels[shuffled], kind="stable")]
