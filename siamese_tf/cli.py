@@ -17,6 +17,7 @@ from siamese_tf.commands.evaluate import evaluate
 from siamese_tf.commands.gallery import check_gallery, list_people, remove
 from siamese_tf.commands.identify import identify
 from siamese_tf.commands.import_facenet import import_facenet
+from siamese_tf.commands.one_shot import one_shot
 from siamese_tf.commands.pairs import check, generate
 from siamese_tf.commands.recipes import recipes
 from siamese_tf.commands.score import score
@@ -32,6 +33,7 @@ app.command()(compare)
 app.command()(evaluate)
 app.command()(score)
 app.command()(embed)
+app.command("one-shot")(one_shot)
 app.command()(enroll)
 app.command()(verify)
 app.command()(identify)

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     # A model also scores image files, prepared the way its training images were.
     "models": ("config", "data.images"),
     "losses": ("models.distances",),
-    "evaluation": ("data", "models"),
+    "evaluation": ("config", "data", "models"),
     "inference": ("data", "models", "evaluation"),
 }
 WITHOUT_TENSORFLOW = LAYERS[: LAYERS.index("models")]

@@ -2,23 +2,21 @@
 
 import json
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from siamese_tf.commands.options import AsJson, Model
+from siamese_tf.commands.options import AsJson, Model, check_one_source
 from siamese_tf.commands.setting_flags import with_settings
 from siamese_tf.config.data_config import DataConfig
 from siamese_tf.console import start_tensorflow
-from siamese_tf.errors import ConfigError, DatasetError, PairFileError, SiameseError
-from siamese_tf.printable import print_lines, printable, warn
+from siamese_tf.errors import ConfigError
+from siamese_tf.printable import print_lines, warn
 
 if TYPE_CHECKING:  # `siamese-tf --help` loads none of these
-    import numpy as np
-
-    from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
+    from siamese_tf.inference.embed_test_images import EmbeddedImages
     from siamese_tf.models.siamese_model import SiameseModel
 
 
@@ -65,11 +63,23 @@ def plot_embeddings(
     """Draw a t-SNE map of the test images' embeddings, and print how well their classes are separated."""
     _check_plot(given, images, seed, out)
     start_tensorflow()
-    from siamese_tf.evaluation.embedding_report import embedding_lines, embedding_report
+    from siamese_tf.evaluation.embedding_report import embedding_lines, embedding_report, normalize_for_distance
+    from siamese_tf.inference.embed_test_images import embed_test_images
     from siamese_tf.models.model_file import load_model
 
     loaded = load_model(model)
-    test = _embedded_test_images(loaded, DataConfig(**given), sys.stderr if as_json else sys.stdout)
+    data = DataConfig(**given)
+    stream = sys.stderr if as_json else sys.stdout
+    test = embed_test_images(
+        loaded,
+        data.dataset,
+        data_dir=data.data_dir,
+        pairs=data.pairs,
+        test_pairs=data.test_pairs,
+        one_vs_rest=data.one_vs_rest,
+        stream=stream,
+    )
+    test = replace(test, embeddings=normalize_for_distance(loaded, test.embeddings))
     report = embedding_report(test.embeddings, test.labels, seed)
     if as_json:
         print(json.dumps(report, indent=2), flush=True)
@@ -81,10 +91,7 @@ def plot_embeddings(
 
 
 def _check_plot(given: dict[str, Any], images: int, seed: int, out: Path) -> None:
-    if ("pairs" in given) == ("dataset" in given):
-        raise SiameseError(
-            f"plot embeddings needs --pairs FILE or --dataset NAME; got {'both' if 'pairs' in given else 'neither'}"
-        )
+    check_one_source("plot embeddings", given)
     for name, value, low in (("images", images, 1), ("seed", seed, 0)):
         if not low <= value < 2**32:
             raise ConfigError(f"{name} must be an integer from {low} to {2**32 - 1:,}; got {value}")
@@ -92,86 +99,8 @@ def _check_plot(given: dict[str, Any], images: int, seed: int, out: Path) -> Non
         raise ConfigError(f"out must be a file that ends in .png; got {out}. Name a PNG file")
 
 
-@dataclass(frozen=True, eq=False)
-class _TestImages:
-    """Test images with their embeddings.
-
-    Attributes:
-        dataset: name of the data set.
-        images: uint8, (n, height, width, channels).
-        embeddings: float32, (n, embedding_dim), normalized as the head compares them.
-        labels: int, (n,).
-        class_names: name of each label; may be empty.
-        focus: label of the class to show against the rest.
-        private: True if only the owner may read pictures of the images.
-    """
-
-    dataset: str
-    images: "np.ndarray"
-    embeddings: "np.ndarray"
-    labels: "np.ndarray"
-    class_names: list[str]
-    focus: int | None
-    private: bool
-
-    def sample(self, count: int, seed: int) -> "_TestImages":
-        """Returns `count` of the images, drawn at random; all if there are fewer."""
-        import numpy as np
-
-        drawn = np.random.default_rng(seed).permutation(len(self.embeddings))[:count]
-        return replace(self, images=self.images[drawn], embeddings=self.embeddings[drawn], labels=self.labels[drawn])
-
-
-def _embedded_test_images(model: "SiameseModel", data: DataConfig, stream: Any) -> _TestImages:
-    """Loads the pairs, describes them on a stream, and embeds the images of the test pairs."""
-    from siamese_tf.data.pairs.listed_pairs import is_list
-    from siamese_tf.data.pairs.load_pairs import load_pairs
-    from siamese_tf.data.sources.load import format_for
-
-    if data.pairs is None:
-        image_format = format_for(data.dataset, model.image_format)
-    else:
-        image_format = model.image_format if is_list(data.pairs) else format_for("", model.image_format)
-    pairs = load_pairs(
-        data.dataset,
-        data_dir=data.data_dir,
-        pairs=data.pairs,
-        test_pairs=data.test_pairs,
-        image_format=image_format,
-    )
-    print_lines(*pairs.lines(), file=stream)
-    warn(*pairs.warning_lines())
-    return _embed_test_images(model, pairs, data.one_vs_rest)
-
-
-def _embed_test_images(model: "SiameseModel", pairs: "TrainTestPairs", one_vs_rest: str | None) -> _TestImages:
-    from siamese_tf.data.pairs.one_vs_rest import class_label, labels_of
-    from siamese_tf.data.pairs.pair_file import TEST
-    from siamese_tf.evaluation.embedding_report import normalize_for_distance
-    from siamese_tf.inference.embed_images import embed_images
-
-    if pairs.test is None:
-        raise PairFileError("plot embeddings needs test pairs; got no test pairs. Name a file with --test-pairs")
-    positions = pairs.test.images_of(TEST)
-    labels = labels_of(pairs.test)[positions]
-    focus = None if one_vs_rest is None else class_label(pairs.test, one_vs_rest)
-    if focus is not None and focus not in labels:
-        raise DatasetError(f"no test image is of class {one_vs_rest}. Choose another class, or other pairs")
-    names = pairs.test.manifest.get("class_names")
-    images = pairs.test.images[positions]
-    return _TestImages(
-        dataset=pairs.dataset,
-        images=images,
-        embeddings=normalize_for_distance(model, embed_images(model, images, pairs.dataset)),
-        labels=labels,
-        class_names=[printable(str(name)) for name in names] if isinstance(names, list) else [],
-        focus=focus,
-        private=pairs.test.private,
-    )
-
-
 def _draw(
-    test: _TestImages, model: "SiameseModel", seed: int, out: Path, thumbnails: bool, projector: Path | None
+    test: "EmbeddedImages", model: "SiameseModel", seed: int, out: Path, thumbnails: bool, projector: Path | None
 ) -> str:
     """Writes the map, and the projector's files if there is a folder for them; returns what the map shows."""
     from siamese_tf.evaluation.plots.embeddings import save_embedding_plot, tsne

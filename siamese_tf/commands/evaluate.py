@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Option
 
 from siamese_tf.commands.gallery import NO_DETECTION
-from siamese_tf.commands.options import AsJson, Model
+from siamese_tf.commands.options import AsJson, Model, check_one_source
 from siamese_tf.commands.setting_flags import with_settings
 from siamese_tf.config.data_config import DataConfig
 from siamese_tf.console import start_tensorflow
@@ -53,11 +53,7 @@ def evaluate(
         others = {**given, "out": out, "threshold-at": threshold_at}
         _compare(model, image1, image2, [name for name, value in others.items() if value is not None], as_json)
         return
-    if ("pairs" in given) == ("dataset" in given):
-        raise SiameseError(
-            "evaluate needs --pairs FILE or --dataset NAME, or --image1 FILE and --image2 FILE; got"
-            f" {'both' if 'pairs' in given else 'neither'}"
-        )
+    check_one_source("evaluate", given, ", or --image1 FILE and --image2 FILE")
     from siamese_tf.evaluation.thresholds import parse_rule
 
     data = DataConfig(**given)

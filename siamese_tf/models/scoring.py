@@ -1,8 +1,11 @@
 """Embeddings and scores of images: listed pairs, all pairs, and the best matches in a gallery."""
 
+from collections.abc import Hashable, Sequence
+
 import numpy as np
 import tensorflow as tf
 
+from siamese_tf.models.classify import MEAN_EMBEDDING, class_logits
 from siamese_tf.models.embeddings import check_comparable, check_scores
 from siamese_tf.models.inputs import Images, as_images, check_lengths, images_at_once
 from siamese_tf.models.pair_scorer import PAIR_BLOCK, PairScorer, row_slices
@@ -137,6 +140,27 @@ class Scoring:
             ImageError: see `score`.
         """
         return self.all_pairs.top_k(*self._embed_both(probes, gallery), k)
+
+    def classify(
+        self, images: Images, support: Images, labels: Sequence[Hashable], rule: str = MEAN_EMBEDDING
+    ) -> tuple[list[Hashable], np.ndarray]:
+        """Classifies images among classes that are given by one or more support images each (n-way k-shot).
+
+        Args:
+            images, support: one stack each, see `score_matrix`.
+            labels: the class of each support image.
+            rule: score of a class, see `class_logits`: `"mean-embedding"`, `"mean-score"` or `"best-score"`.
+
+        Returns:
+            The label of the most similar class of each image, and (n, classes) float64 probabilities; higher is more
+            similar. The columns are the classes in the order in which they first occur in `labels`.
+
+        Raises:
+            ConfigError: if `rule` is unknown, or there is not one label per support image.
+            ImageError: see `score`.
+        """
+        classes, logits = class_logits(self.all_pairs, *self._embed_both(images, support), labels, rule)
+        return [classes[best] for best in logits.argmax(axis=1)], probability(logits.astype(np.float64))
 
     def _embed_both(self, images_a: Images, images_b: Images) -> tuple[np.ndarray, np.ndarray]:
         """Computes the (n, d) and (m, d) embeddings of two stacks."""

@@ -181,7 +181,7 @@ def test_a_file_without_class_names_is_drawn_with_numbers(run, plotted, tmp_path
         (f"{PLOT} --images 0", "images must be an integer from 1 to 4,294,967,295; got 0"),
         (f"{PLOT} --seed -1", "seed must be an integer from 0 to 4,294,967,295; got -1"),
         (f"{PLOT} --one-vs-rest zebra", "one of 0, 1, 2.*got 'zebra'"),
-        (f"plot embeddings {MODEL} --pairs train_alone.npz", "no test pairs"),
+        (f"plot embeddings {MODEL} --pairs train_alone.npz", "must have test pairs; got none"),
         (f"plot embeddings {MODEL} --pairs unlabeled.npz", "unlabeled.npz must have labels"),
         (f"plot embeddings {MODEL} --pairs without_seven.npz --one-vs-rest 7", "no test image is of class 7"),
         (f"plot embeddings {MODEL} --pairs wide.npz", r"\(8, 8, 1\)"),

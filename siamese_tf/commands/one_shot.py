@@ -1,0 +1,61 @@
+"""`siamese-tf one-shot`."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+from typer import Option
+
+from siamese_tf.commands.options import AsJson, Model, check_one_source
+from siamese_tf.commands.setting_flags import with_settings
+from siamese_tf.config.checks import check_choice
+from siamese_tf.config.data_config import DataConfig
+from siamese_tf.console import start_tensorflow
+from siamese_tf.printable import print_lines
+
+
+@with_settings(
+    DataConfig,
+    ("dataset", "data_dir", "pairs", "test_pairs"),
+    show_default={"dataset": False, "pairs": False},
+)
+def one_shot(
+    given: dict[str, Any],
+    model: Model,
+    ways: Annotated[int, Option(help="Number of classes per episode.")] = 5,
+    shots: Annotated[int, Option(help="Number of support images per class.")] = 1,
+    episodes: Annotated[int, Option(help="Number of episodes.")] = 1000,
+    rule: Annotated[
+        str, Option(help="Score of a class: mean-embedding, mean-score or best-score of its support images.")
+    ] = "mean-embedding",
+    seed: Annotated[int, Option(help="Random seed of the episodes and of the choice between equal scores.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Classify test images among n classes that are given by k images each."""
+    check_one_source("one-shot", given)
+    start_tensorflow()
+    from siamese_tf.evaluation.episodes import check_draw, draw_episodes
+    from siamese_tf.evaluation.one_shot import classify_episodes, one_shot_lines, one_shot_report
+    from siamese_tf.inference.embed_test_images import embed_test_images
+    from siamese_tf.models.classify import RULES
+    from siamese_tf.models.model_file import load_model
+
+    check_choice("rule", rule, RULES)
+    check_draw(ways, shots, episodes, seed)
+    loaded = load_model(model)
+    data = DataConfig(**given)
+    test = embed_test_images(
+        loaded,
+        data.dataset,
+        data_dir=data.data_dir,
+        pairs=data.pairs,
+        test_pairs=data.test_pairs,
+        stream=sys.stderr if as_json else sys.stdout,
+    )
+    drawn = draw_episodes(test.labels, ways, shots, episodes, seed)
+    chosen = classify_episodes(loaded.all_pairs, test.embeddings, drawn, rule, seed)
+    report = one_shot_report(test.labels, drawn, chosen)
+    if as_json:
+        print(json.dumps({"dataset": test.dataset, "rule": rule, "seed": seed, **report}, indent=2))
+    else:
+        print_lines(*one_shot_lines(report, test.class_names))

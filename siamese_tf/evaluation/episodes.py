@@ -1,0 +1,88 @@
+"""Episodes of n-way k-shot tests: a query, and a few support images of each of n classes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from siamese_tf.config.checks import check_whole
+from siamese_tf.errors import ConfigError, DatasetError
+
+MAX_WAYS, MAX_SHOTS, MAX_EPISODES = 1_000, 1_000, 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Episodes:
+    """Episodes of the same number of classes (ways) and of support images per class (shots).
+
+    Attributes:
+        support: (episodes, ways, shots) int64 positions of images; no image is twice in an episode.
+        query: (episodes,) int64 positions of images, none of them in the support of its episode.
+        target: (episodes,) int64, from 0 to ways - 1: the way whose class is that of the query.
+    """
+
+    support: np.ndarray
+    query: np.ndarray
+    target: np.ndarray
+
+
+def draw_episodes(labels: ArrayLike, ways: int, shots: int, count: int, seed: int = 0) -> Episodes:
+    """Draws episodes: classes, the images of each, and one query of one of the classes, all uniformly.
+
+    Args:
+        labels: (n,) integers, the class of each image.
+        ways: number of classes per episode, 2 to MAX_WAYS.
+        shots: number of support images per class, 1 to MAX_SHOTS.
+        count: number of episodes, 1 to MAX_EPISODES.
+        seed: seed of the draw; the same seed gives the same episodes.
+
+    Raises:
+        ConfigError: if a number is out of range.
+        DatasetError: if fewer than `ways` classes have `shots` + 1 images.
+    """
+    check_draw(ways, shots, count, seed)
+    classes, numbered, sizes = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
+    large = np.flatnonzero(sizes > shots)
+    if len(large) < ways:
+        raise DatasetError(
+            f"{ways}-way {shots}-shot episodes must have {ways} classes of at least {shots + 1} images; got"
+            f" {len(large)} of {len(classes)} classes. Lower ways or shots"
+        )
+    order = np.argsort(numbered.ravel(), kind="stable")
+    images_of = np.split(order, np.cumsum(sizes)[:-1])
+    rng = np.random.default_rng(seed)
+    support, query = np.empty((count, ways, shots), np.int64), np.empty(count, np.int64)
+    target = rng.integers(ways, size=count)
+    for episode in range(count):
+        for way, one in enumerate(rng.choice(large, ways, replace=False)):
+            is_target = way == target[episode]
+            drawn = rng.choice(images_of[one], shots + is_target, replace=False)
+            support[episode, way] = drawn[:shots]
+            if is_target:
+                query[episode] = drawn[-1]
+    return Episodes(support, query, target)
+
+
+def check_draw(ways: int, shots: int, count: int, seed: int) -> None:
+    """Raises a ConfigError if an argument of `draw_episodes` is out of range."""
+    check_whole("ways", ways, 2, MAX_WAYS)
+    check_whole("shots", shots, 1, MAX_SHOTS)
+    check_whole("episodes", count, 1, MAX_EPISODES)
+    check_whole("seed", seed, 0, 2**32 - 1)
+
+
+def check_episodes(episodes: Episodes, images: int) -> None:
+    """Raises a ConfigError unless shapes agree and all positions are from 0 to `images` - 1."""
+    count, ways, _ = episodes.support.shape if episodes.support.ndim == 3 else (0, 0, 0)
+    if not count or episodes.query.shape != (count,) or episodes.target.shape != (count,):
+        raise ConfigError(
+            "episodes must have support (e, ways, shots), query (e,) and target (e,); got"
+            f" {episodes.support.shape}, {episodes.query.shape} and {episodes.target.shape}"
+        )
+    for name, values, limit in (
+        ("support", episodes.support, images),
+        ("query", episodes.query, images),
+        ("target", episodes.target, ways),
+    ):
+        if values.min() < 0 or values.max() >= limit:
+            raise ConfigError(f"{name} must be from 0 to {limit - 1}; got {values.min()} to {values.max()}")

@@ -1,0 +1,48 @@
+import json
+
+import pytest
+
+from siamese_tf.data.pairs.pair_file import TEST, load_pair_file
+from siamese_tf.evaluation.episodes import draw_episodes
+from siamese_tf.evaluation.one_shot import classify_episodes, one_shot_lines, one_shot_report
+
+pytestmark = pytest.mark.train
+
+MODEL = "run/siamese.keras"
+PAIRS = f"one-shot {MODEL} --pairs dataset/digits/train_pairs.npz"
+
+
+def test_it_prints_the_report_on_the_test_images(run, trained):
+    done = run(f"{PAIRS} --ways 4 --shots 2 --episodes 200 --seed 5 --rule best-score")
+    assert (done.code, done.err) == (0, "")
+    pairs = load_pair_file(trained.folder / "dataset/digits/test_pairs.npz")
+    test = pairs.images_of(TEST)
+    episodes = draw_episodes(pairs.labels[test], 4, 2, 200, 5)
+    embeddings = trained.model.embed(pairs.images[test])
+    chosen = classify_episodes(trained.model.all_pairs, embeddings, episodes, "best-score", 5)
+    report = one_shot_report(pairs.labels[test], episodes, chosen)
+    assert report["accuracy"] > 0.4  # chance: 0.25
+    assert done.out.splitlines()[-4:] == one_shot_lines(report, list("0123456789"))
+
+    as_json = run(f"{PAIRS} --ways 4 --shots 2 --episodes 200 --seed 5 --rule best-score --json")
+    about = {"dataset": "digits", "rule": "best-score", "seed": 5}
+    assert json.loads(as_json.out) == about | report
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (f"one-shot {MODEL}", "one-shot must have either --pairs FILE or --dataset NAME; got neither"),
+        (f"{PAIRS} --dataset digits", "got both"),
+        (f"{PAIRS} --ways 11", "11-way 1-shot episodes must have 11 classes of at least 2 images; got 10 of 10"),
+        (f"{PAIRS} --ways 1", "ways must be an integer from 2"),
+        (f"{PAIRS} --rule median", "rule must be one of mean-embedding, mean-score, best-score; got 'median'"),
+        ("one-shot none.keras --dataset digits", "none.keras"),
+    ],
+)
+def test_errors_are_one_line(run, line, message):
+    done = run(line)
+    assert (done.code, done.out if "11" not in line else "") == (2, "")
+    assert done.err.startswith("error: ")
+    assert message in done.err
+    assert done.err.count("\n") == 1

@@ -1,0 +1,75 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from siamese_tf.errors import ConfigError, DatasetError
+from siamese_tf.evaluation.episodes import check_episodes, draw_episodes
+
+LABELS = np.repeat([4, 7, 9, 2, 5], [6, 3, 10, 2, 4])[np.random.default_rng(0).permutation(25)]
+
+
+@pytest.fixture(scope="module")
+def episodes():
+    return draw_episodes(LABELS, ways=3, shots=2, count=400, seed=1)
+
+
+def test_every_episode_has_ways_classes_with_shots_images_and_a_query_of_one_of_them(episodes):
+    assert (episodes.support.shape, episodes.query.shape, episodes.target.shape) == ((400, 3, 2), (400,), (400,))
+    for support, query, target in zip(episodes.support, episodes.query, episodes.target, strict=True):
+        classes = LABELS[support]
+        assert (classes == classes[:, :1]).all()
+        assert len(set(classes[:, 0])) == 3
+        assert len(set(support.ravel())) == 6
+        assert query not in support
+        assert LABELS[query] == classes[target, 0]
+
+
+def test_classes_of_too_few_images_are_left_out_and_the_others_are_drawn_alike(episodes):
+    drawn, counts = np.unique(LABELS[episodes.support[:, :, 0]], return_counts=True)
+    assert drawn.tolist() == [4, 5, 7, 9]  # class 2 has two images, none for a query
+    np.testing.assert_allclose(counts, 300, atol=45)
+    np.testing.assert_allclose(np.bincount(episodes.target), 400 / 3, atol=40)
+    of_four = episodes.query[LABELS[episodes.query] == 4]
+    np.testing.assert_allclose(np.unique(of_four, return_counts=True)[1], len(of_four) / 6, atol=14)
+
+
+def test_the_seed_decides():
+    one, again, other = (draw_episodes(LABELS, 3, 2, 20, seed) for seed in (5, 5, 6))
+    for name in ("support", "query", "target"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(again, name))
+    assert not np.array_equal(one.query, other.query)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ways": 1}, "ways must be an integer from 2 to 1,000; got 1"),
+        ({"shots": 0}, "shots must be an integer from 1 to 1,000; got 0"),
+        ({"count": 0}, "episodes must be an integer from 1 to 1,000,000; got 0"),
+        ({"seed": -1}, "seed must be an integer from 0 to .*; got -1"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(change, message):
+    with pytest.raises(ConfigError, match=message):
+        draw_episodes(LABELS, **{"ways": 2, "shots": 1, "count": 1, **change})
+
+
+def test_too_few_classes_are_refused():
+    with pytest.raises(DatasetError, match="5-way 2-shot .* 5 classes of at least 3 images; got 4 of 5 classes"):
+        draw_episodes(LABELS, 5, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"query": np.array([25] * 400)}, "query must be from 0 to 24; got 25 to 25"),
+        ({"target": np.array([-1] * 400)}, "target must be from 0 to 2; got -1 to -1"),
+        ({"query": np.array([1])}, r"query \(e,\).*got \(400, 3, 2\), \(1,\) and \(400,\)"),
+        ({"support": np.zeros((0, 3, 2), int)}, "got "),
+    ],
+)
+def test_episodes_of_other_images_are_refused(episodes, change, message):
+    check_episodes(episodes, 25)
+    with pytest.raises(ConfigError, match=message):
+        check_episodes(replace(episodes, **change), 25)
