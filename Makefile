@@ -31,7 +31,7 @@ test: $(INSTALLED) ## Run the tests except the slow ones
 	@$(RUN) -m pytest -m "not slow" $(WORKERS) $(TESTS)
 
 test-slow: $(INSTALLED) ## Run the slow tests
-	@$(RUN) -m pytest -m slow $(WORKERS) $(TESTS)
+	@$(RUN) -m pytest -m slow $(TESTS)
 
 check: $(INSTALLED) ## Check formatting, lint and types
 	@$(RUN) -m ruff format --check .
