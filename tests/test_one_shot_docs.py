@@ -25,5 +25,5 @@ def test_its_rules_and_flags_are_those_of_the_command(run) -> None:
     assert tuple(re.findall(r"^\| `([a-z]+-[a-z]+)`", TEXT, re.MULTILINE)) == RULES
     page = run("one-shot --help").out
     flags = set(re.findall(r"--[a-z]+", TEXT))
-    assert {"--dataset", "--ways", "--shots", "--episodes", "--rule", "--seed", "--json"} == flags
+    assert {"--dataset", "--ways", "--shots", "--episodes", "--rule", "--seed", "--against", "--out", "--json"} == flags
     assert all(f"{flag} " in page for flag in flags)

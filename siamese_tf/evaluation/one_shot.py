@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import stdtrit
 
 from siamese_tf.evaluation.episodes import Episodes, check_episodes
 from siamese_tf.evaluation.intervals import accuracy_of, cluster_intervals
-from siamese_tf.evaluation.jackknife import MIN_CLUSTERS
+from siamese_tf.evaluation.jackknife import MIN_CLUSTERS, TAIL
 from siamese_tf.models.classify import MEAN_EMBEDDING, class_logits
 from siamese_tf.models.pair_scorer import PairScorer
 
@@ -82,15 +83,52 @@ def one_shot_report(labels: ArrayLike, episodes: Episodes, chosen: np.ndarray) -
     }
 
 
+def paired_difference(
+    labels: ArrayLike, episodes: Episodes, chosen: np.ndarray, other: np.ndarray
+) -> dict[str, float | list[float]]:
+    """Compares two models on the same episodes.
+
+    The 95% interval is over classes of queries: each class is left out in turn (jackknife), and the spread of the
+    difference gives a t interval.
+
+    Args:
+        labels: (n,) integers, the class of each image.
+        episodes: episodes of these images.
+        chosen, other: (episodes,) the ways chosen by the two models.
+
+    Returns:
+        `difference`, the accuracy of `chosen` minus that of `other`, in [-1, 1], and `ci95`, [low, high]; [-1, 1] for
+        fewer than five classes.
+    """
+    gain = (chosen == episodes.target).astype(np.int64) - (other == episodes.target)
+    _, numbered = np.unique(np.asarray(labels)[episodes.query], return_inverse=True)
+    counts, gains = np.bincount(numbered.ravel()), np.bincount(numbered.ravel(), gain)
+    difference, classes = float(gain.mean()), len(counts)
+    if classes < MIN_CLUSTERS:
+        return {"difference": difference, "ci95": [-1.0, 1.0]}
+    left_out = (gains.sum() - gains) / (counts.sum() - counts)
+    error = np.sqrt((classes - 1) / classes * np.sum((left_out - left_out.mean()) ** 2))
+    half = float(stdtrit(classes - 1, 1 - TAIL) * error)
+    return {"difference": difference, "ci95": [max(-1.0, difference - half), min(1.0, difference + half)]}
+
+
 def one_shot_lines(report: Mapping[str, Any], class_names: list[str]) -> list[str]:
-    """Formats the dict of `one_shot_report` as lines of text; classes without a name are shown by their label."""
+    """Formats the dict of `one_shot_report` as lines of text; classes without a name are shown by their label.
+
+    Its entry `against`, if there is one, is that of `paired_difference`.
+    """
     count, hardest = report["ci95_count"], report["hardest"]
     interval = "{:.4f} to {:.4f}".format(*report["ci95"]) if count >= MIN_CLUSTERS else f"requires {MIN_CLUSTERS}"
     label = hardest["label"]
     name = class_names[label] if label < len(class_names) else str(label)
-    return [
+    lines = [
         f"{report['ways']}-way {report['shots']}-shot, {report['episodes']:,} episodes",
         f"accuracy                   {report['accuracy']:.4f}  (chance {report['chance']:.4f})",
         f"95% interval over classes  {interval}  ({count:,} classes)",
         f"hardest class              {hardest['accuracy']:.4f}  ({name}, {hardest['queries']:,} queries)",
     ]
+    if "against" in report:
+        low, high = report["against"]["ci95"]
+        of_classes = f"{low:+.4f} to {high:+.4f}" if count >= MIN_CLUSTERS else f"requires {MIN_CLUSTERS}"
+        lines.append(f"against the other model    {report['against']['difference']:+.4f}  ({of_classes})")
+    return lines

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from matplotlib.image import imread
 
 from siamese_tf.data.pairs.pair_file import TEST, load_pair_file
 from siamese_tf.evaluation.episodes import draw_episodes
@@ -12,7 +13,7 @@ MODEL = "run/siamese.keras"
 PAIRS = f"one-shot {MODEL} --pairs dataset/digits/train_pairs.npz"
 
 
-def test_it_prints_the_report_on_the_test_images(run, trained):
+def test_it_prints_the_report_on_the_test_images(run, trained, tmp_path):
     done = run(f"{PAIRS} --ways 4 --shots 2 --episodes 200 --seed 5 --rule best-score")
     assert (done.code, done.err) == (0, "")
     pairs = load_pair_file(trained.folder / "dataset/digits/test_pairs.npz")
@@ -24,9 +25,18 @@ def test_it_prints_the_report_on_the_test_images(run, trained):
     assert report["accuracy"] > 0.4  # chance: 0.25
     assert done.out.splitlines()[-4:] == one_shot_lines(report, list("0123456789"))
 
-    as_json = run(f"{PAIRS} --ways 4 --shots 2 --episodes 200 --seed 5 --rule best-score --json")
+    out = tmp_path / "new"
+    as_json = run(f"{PAIRS} --ways 4 --shots 2 --episodes 200 --seed 5 --rule best-score --json --out {out}")
     about = {"dataset": "digits", "rule": "best-score", "seed": 5}
-    assert json.loads(as_json.out) == about | report
+    assert json.loads(as_json.out) == json.loads((out / "report.json").read_text()) == about | report
+    assert imread(out / "mistakes.png").shape[1] == 1012
+
+
+def test_a_model_against_itself_has_no_difference(run):
+    done = run(f"{PAIRS} --episodes 50 --against {MODEL} --json")
+    assert json.loads(done.out)["against"] == {"model": MODEL, "difference": 0.0, "ci95": [0.0, 0.0]}
+    printed = run(f"{PAIRS} --episodes 50 --against {MODEL}").out
+    assert "against the other model    +0.0000  (+0.0000 to +0.0000)" in printed
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from siamese_tf.evaluation.episodes import Episodes, draw_episodes
-from siamese_tf.evaluation.one_shot import classify_episodes, one_shot_lines, one_shot_report
+from siamese_tf.evaluation.one_shot import classify_episodes, one_shot_lines, one_shot_report, paired_difference
 from siamese_tf.models.classify import RULES
 from siamese_tf.models.heads import build_head
 from siamese_tf.models.pair_scorer import PairScorer
@@ -77,3 +77,44 @@ def test_the_interval_is_over_classes():
     wide, narrow = (one_shot_report(LABELS, EPISODES, chosen)["ci95"] for chosen in (by_class, one_by_one))
     assert 0 < wide[0] < 1 - wrong < wide[1] <= 1
     assert wide[1] - wide[0] > 2 * (narrow[1] - narrow[0])
+
+
+def test_worked_example_of_the_paired_difference():
+    # Five classes of two queries; the first model is right in one query more of class 0, and in one less of class 1.
+    labels = np.repeat(np.arange(5), 3)
+    query = np.arange(15).reshape(5, 3)[:, :2].ravel()
+    support = np.stack([query, (query + 3) % 15], axis=1)[:, :, np.newaxis]
+    episodes = Episodes(support, query, target=np.zeros(10, np.int64))
+    chosen, other = np.zeros((2, 10), np.int64)
+    other[0] = chosen[2] = 1
+    found = paired_difference(labels, episodes, chosen, other)
+    assert found["difference"] == 0
+    # Without class 0 the difference is -1/8, without class 1 it is 1/8, without another 0: a variance of
+    # 4/5 (1/64 + 1/64), and a t quantile of 2.776 with 4 degrees of freedom.
+    half = 2.7764451 * np.sqrt(4 / 5 * 2 / 64)
+    np.testing.assert_allclose(found["ci95"], [-half, half], rtol=1e-6)
+    assert paired_difference(labels, episodes, chosen, chosen) == {"difference": 0.0, "ci95": [0.0, 0.0]}
+    chosen[2] = 0
+    assert paired_difference(labels, episodes, chosen, other)["difference"] == pytest.approx(0.1)
+    assert paired_difference(labels, episodes, other, chosen)["difference"] == pytest.approx(-0.1)
+
+
+def test_fewer_than_five_classes_have_no_interval():
+    labels = LABELS[LABELS < 4]
+    episodes = draw_episodes(labels, 3, 1, 50)
+    found = paired_difference(labels, episodes, episodes.target, (episodes.target + 1) % 3)
+    assert found == {"difference": 1.0, "ci95": [-1.0, 1.0]}
+    report = one_shot_report(labels, episodes, episodes.target) | {"against": found}
+    assert one_shot_lines(report, [])[-1] == "against the other model    +1.0000  (requires 5)"
+
+
+def test_the_interval_of_the_difference_covers_the_truth():
+    """Two models whose accuracies differ by class, but not on average: the interval contains 0 in 95 of 100 draws."""
+    of_query, covered = LABELS[EPISODES.query], 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        right = rng.random((2, 8))[:, of_query] > rng.random((2, 600))
+        chosen, other = np.where(right, EPISODES.target, (EPISODES.target + 1) % 5)
+        low, high = paired_difference(LABELS, EPISODES, chosen, other)["ci95"]
+        covered += low <= 0 <= high
+    assert 180 <= covered <= 199

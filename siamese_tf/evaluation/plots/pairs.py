@@ -1,19 +1,16 @@
 """Plots of pairs of images, each with its score and decision: a random sample, and the worst mistakes."""
 
-import math
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from siamese_tf.errors import SiameseError
-from siamese_tf.evaluation.plots.figure import BLUE, GRAY, ORANGE, new_figure, write_png
+from siamese_tf.evaluation.plots.figure import BLUE, ORANGE
+from siamese_tf.evaluation.plots.image_grid import Cell, check_images, save_image_grid
 from siamese_tf.evaluation.scored_pairs import check_scored_pairs
 
-COLUMNS = 5
-PAIR_WIDTH, MARGIN = 1.6, 0.2  # inches; five pairs and six margins are the width of a figure
-HEADING_HEIGHT, CAPTION_HEIGHT = 0.6, 0.5  # inches
+WORDS = {True: "same", False: "different"}
 
 
 def save_sample_plot(
@@ -93,67 +90,22 @@ def _save_grid(
     private: bool,
 ) -> None:
     first, second = _checked_images(images, img1, img2, same.shape)
-    grid = _Grid(len(rows), images.shape[1] / images.shape[2])
-    figure = new_figure(grid.height, heading)
-    figure.set_layout_engine("none")
-    # One axes for all pairs, in inches: an axes for each pair takes twice as long to draw.
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, figure.get_figwidth()), ylim=(grid.height, 0))
-    axes.set_axis_off()
-    if not len(rows):
-        figure.text(0.5, 0.3, "nothing to show", ha="center", fontsize=12, color=GRAY)
-    for number, row in enumerate(rows):
-        left, top = grid.corner(number)
-        extent = (left, left + PAIR_WIDTH, top + grid.pair_height, top)
-        axes.imshow(
-            _side_by_side(images[first[row]], images[second[row]]),
-            extent=extent,
-            aspect="auto",
-            interpolation="nearest",
+    called = scores >= threshold
+    cells = [
+        Cell(
+            (images[first[row]], images[second[row]]),
+            f"score {scores[row]:.3f}: {WORDS[bool(called[row])]}\ntruth: {WORDS[bool(same[row])]}",
+            BLUE if called[row] == same[row] else ORANGE,
         )
-        _caption(axes, left, top, bool(same[row]), bool(scores[row] >= threshold), float(scores[row]))
-    write_png(figure, path, private=private)
-
-
-class _Grid:
-    """Positions of pairs in rows of `COLUMNS`, in inches from the upper left corner of the figure.
-
-    Attributes:
-        pair_height: height of two images side by side.
-        height: height of the figure.
-    """
-
-    def __init__(self, pairs: int, height_to_width: float) -> None:
-        self.pair_height = PAIR_WIDTH / 2 * height_to_width
-        lines = max(1, math.ceil(pairs / COLUMNS))
-        self.height = (HEADING_HEIGHT + lines * (CAPTION_HEIGHT + self.pair_height)) / 0.98  # 2% above the heading
-
-    def corner(self, number: int) -> tuple[float, float]:
-        """Returns left and top of a pair, below its caption."""
-        line, column = divmod(number, COLUMNS)
-        top = HEADING_HEIGHT + line * (CAPTION_HEIGHT + self.pair_height) + CAPTION_HEIGHT
-        return MARGIN + column * (PAIR_WIDTH + MARGIN), top
-
-
-def _caption(axes: Axes, left: float, top: float, same: bool, called_same: bool, score: float) -> None:
-    words = {True: "same", False: "different"}
-    text = f"score {score:.3f}: {words[called_same]}\ntruth: {words[same]}"
-    color = BLUE if called_same == same else ORANGE
-    axes.text(left + PAIR_WIDTH / 2, top - 0.05, text, ha="center", va="bottom", fontsize=9, color=color)
-
-
-def _side_by_side(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Joins two images (h, w, c) into one RGB image with a narrow white strip between them."""
-    enlarge = math.ceil(60 / first.shape[1])  # keeps the strip narrow next to images of 8 pixels
-    left, right = (np.repeat(np.repeat(image, enlarge, axis=0), enlarge, axis=1) for image in (first, second))
-    strip = np.full((left.shape[0], left.shape[1] // 20, 1), 255, np.uint8)
-    return np.concatenate([np.broadcast_to(part, (*part.shape[:2], 3)) for part in (left, strip, right)], axis=1)
+        for row in rows
+    ]
+    save_image_grid(cells, path, heading, private=private)
 
 
 def _checked_images(
     images: np.ndarray, img1: ArrayLike, img2: ArrayLike, pairs: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
-        raise SiameseError(f"images must be uint8 (n, h, w, 1 or 3); got {images.dtype} {images.shape}")
+    check_images(images)
     first, second = np.asarray(img1), np.asarray(img2)
     if not first.shape == second.shape == pairs:
         raise SiameseError(

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.image import imread
 
 from siamese_tf.errors import SiameseError
+from siamese_tf.evaluation.plots import image_grid
 from siamese_tf.evaluation.plots import pairs as pair_plots
 
 RNG = np.random.default_rng(0)
@@ -20,7 +21,7 @@ SCORES = np.array([0.9, 0.8, 0.05, 0.1, 0.45])  # at 0.5 wrong: rows 2 (by 0.95)
 def figures(monkeypatch):
     """The figures that would have been written."""
     written = []
-    monkeypatch.setattr(pair_plots, "write_png", lambda figure, path, **_: written.append(figure))
+    monkeypatch.setattr(image_grid, "write_png", lambda figure, path, **_: written.append(figure))
     return written
 
 
