@@ -64,21 +64,10 @@ def plot_embeddings(
     _check_plot(given, images, seed, out)
     start_tensorflow()
     from siamese_tf.evaluation.embedding_report import embedding_lines, embedding_report, normalize_for_distance
-    from siamese_tf.inference.embed_test_images import embed_test_images
     from siamese_tf.models.model_file import load_model
 
     loaded = load_model(model)
-    data = DataConfig(**given)
-    stream = sys.stderr if as_json else sys.stdout
-    test = embed_test_images(
-        loaded,
-        data.dataset,
-        data_dir=data.data_dir,
-        pairs=data.pairs,
-        test_pairs=data.test_pairs,
-        one_vs_rest=data.one_vs_rest,
-        stream=stream,
-    )
+    test = embed_given_images(loaded, given, as_json)
     test = replace(test, embeddings=normalize_for_distance(loaded, test.embeddings))
     report = embedding_report(test.embeddings, test.labels, seed)
     if as_json:
@@ -88,6 +77,22 @@ def plot_embeddings(
     shown = _draw(test.sample(images, seed), loaded, seed, out, thumbnails, projector)
     if not as_json:
         print_lines(f"the map shows {shown}: {out}")
+
+
+def embed_given_images(model: "SiameseModel", given: dict[str, Any], as_json: bool) -> "EmbeddedImages":
+    """Embeds the test images of the typed data; the lines about the data go to standard error beside JSON."""
+    from siamese_tf.inference.embed_test_images import embed_test_images
+
+    data = DataConfig(**given)
+    return embed_test_images(
+        model,
+        data.dataset,
+        data_dir=data.data_dir,
+        pairs=data.pairs,
+        test_pairs=data.test_pairs,
+        one_vs_rest=data.one_vs_rest,
+        stream=sys.stderr if as_json else sys.stdout,
+    )
 
 
 def _check_plot(given: dict[str, Any], images: int, seed: int, out: Path) -> None:

@@ -1,12 +1,12 @@
 """`siamese-tf one-shot`."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
+from siamese_tf.commands.embeddings import embed_given_images
 from siamese_tf.commands.options import AsJson, Model, check_one_source
 from siamese_tf.commands.setting_flags import with_settings
 from siamese_tf.config.checks import check_choice
@@ -47,22 +47,13 @@ def one_shot(
     from siamese_tf.evaluation.episodes import check_draw, draw_episodes
     from siamese_tf.evaluation.one_shot import classify_episodes, one_shot_lines, one_shot_report, paired_difference
     from siamese_tf.inference.embed_images import embed_images
-    from siamese_tf.inference.embed_test_images import embed_test_images
     from siamese_tf.models.classify import RULES
     from siamese_tf.models.model_file import load_model
 
     check_choice("rule", rule, RULES)
     check_draw(ways, shots, episodes, seed)
     loaded = load_model(model)
-    data = DataConfig(**given)
-    test = embed_test_images(
-        loaded,
-        data.dataset,
-        data_dir=data.data_dir,
-        pairs=data.pairs,
-        test_pairs=data.test_pairs,
-        stream=sys.stderr if as_json else sys.stdout,
-    )
+    test = embed_given_images(loaded, given, as_json)
     drawn = draw_episodes(test.labels, ways, shots, episodes, seed)
     chosen = classify_episodes(loaded.all_pairs, test.embeddings, drawn, rule, seed)
     report = one_shot_report(test.labels, drawn, chosen)

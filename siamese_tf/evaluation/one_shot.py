@@ -11,6 +11,7 @@ from siamese_tf.evaluation.episodes import Episodes, check_episodes
 from siamese_tf.evaluation.intervals import accuracy_of, cluster_intervals
 from siamese_tf.evaluation.jackknife import MIN_CLUSTERS, TAIL
 from siamese_tf.models.classify import MEAN_EMBEDDING, class_logits
+from siamese_tf.models.embeddings import check_comparable
 from siamese_tf.models.pair_scorer import PairScorer
 
 
@@ -34,6 +35,8 @@ def classify_episodes(
         ImageError: if an embedding is zero or not finite.
     """
     check_episodes(episodes, len(embeddings))
+    used = np.unique(np.append(episodes.support, episodes.query))
+    check_comparable(embeddings[used], positions=used)
     rng = np.random.default_rng(seed)
     ways, shots = episodes.support.shape[1:]
     labels = np.repeat(np.arange(ways), shots).tolist()

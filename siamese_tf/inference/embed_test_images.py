@@ -1,6 +1,5 @@
 """Embedding of the test images of a data set or of pair files, for plots and one-shot tests."""
 
-import sys
 from dataclasses import dataclass, replace
 from typing import TextIO
 
@@ -55,7 +54,7 @@ def embed_test_images(
     pairs: str | None = None,
     test_pairs: str | None = None,
     one_vs_rest: str | None = None,
-    stream: TextIO = sys.stdout,
+    stream: TextIO | None = None,
 ) -> EmbeddedImages:
     """Loads the pairs of a data set or file, describes them on a stream, and embeds the images of the test pairs.
 
@@ -63,7 +62,7 @@ def embed_test_images(
         model: trained model.
         dataset, data_dir, pairs, test_pairs: arguments of `load_pairs`.
         one_vs_rest: name of the class for the `focus` of the result.
-        stream: stream for the lines about the data.
+        stream: stream for the lines about the data; None means standard output.
 
     Raises:
         DatasetError: if there are no such data, or the images do not have the model's input size.

@@ -9,6 +9,7 @@ import numpy as np
 
 from siamese_tf.config.checks import check_choice
 from siamese_tf.errors import ConfigError
+from siamese_tf.models.embeddings import check_comparable
 from siamese_tf.models.pair_scorer import PairScorer
 
 MEAN_EMBEDDING = "mean-embedding"
@@ -42,6 +43,8 @@ def class_logits(
         raise ConfigError(
             f"labels must have one entry per support image, and at least one; got {len(labels)} for {len(support)}"
         )
+    check_comparable(queries, "images")
+    check_comparable(support, "support")
     rows_of: dict[Hashable, list[int]] = {}
     for row, label in enumerate(labels):
         rows_of.setdefault(label, []).append(row)

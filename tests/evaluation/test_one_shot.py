@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from siamese_tf.errors import ImageError
 from siamese_tf.evaluation.episodes import Episodes, draw_episodes
 from siamese_tf.evaluation.one_shot import classify_episodes, one_shot_lines, one_shot_report, paired_difference
 from siamese_tf.models.classify import RULES
@@ -44,6 +45,14 @@ def test_ties_are_broken_by_the_seed(scorer):
     one, again, other = (classify_episodes(scorer, constant, EPISODES, seed=seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, again)
     assert not np.array_equal(one, other)
+
+
+def test_an_image_without_an_embedding_is_named_by_its_position(scorer):
+    embeddings = np.eye(8, dtype=np.float32)[LABELS]
+    position = int(EPISODES.query[7])
+    embeddings[position] = 0
+    with pytest.raises(ImageError, match=rf"images\[{position}\]"):
+        classify_episodes(scorer, embeddings, EPISODES)
 
 
 def test_the_report():

@@ -82,8 +82,8 @@ def test_classify_returns_probabilities_of_the_class_logits(model):
         ({"rule": "median"}, ConfigError, "rule must be one of mean-embedding, mean-score, best-score; got 'median'"),
         ({"labels": ["a"]}, ConfigError, "labels must have one entry per support image.*got 1 for 4"),
         ({"support": SUPPORT[:0], "labels": []}, ConfigError, "at least one; got 0 for 0"),
-        ({"support": SUPPORT * 0}, ImageError, "not zero"),
-        ({"queries": QUERY * np.nan}, ImageError, "finite"),
+        ({"support": SUPPORT * 0}, ImageError, r"not zero; got an invalid one for support\[0\] and 3 more, of 4"),
+        ({"queries": QUERY * np.nan}, ImageError, r"finite and not zero; got an invalid one for images\[0\], of 1"),
     ],
 )
 def test_refused(cosine, change, error, message):
