@@ -140,6 +140,8 @@ def _build_files(source: Source, drawn: DrawnPairs, mode: str, seed: int) -> lis
         "pairs": {PARTS[part]: len(similarity) for part, (_, _, similarity) in drawn.pairs.items()},
         "duplicates": drawn.split.duplicates,
     }
+    if source.groups is not None:
+        manifest["group_names"] = list(source.group_names)
     if source.image_format is not None:
         manifest |= {"form": source.image_format.as_dict(), "unreadable": len(source.unreadable)}
     return [_pair_file(source, drawn.images, drawn.pairs, parts, manifest) for parts in ((TRAIN, VALIDATION), (TEST,))]
@@ -164,6 +166,8 @@ def _pair_file(
         split=np.repeat(np.array(parts, np.uint8), [len(pairs[part][2]) for part in parts]),
         manifest=manifest,
         private=is_private(source.origin),
+        groups=None if source.groups is None else source.groups[positions],
+        authors=None if source.authors is None else source.authors[positions],
     )
 
 

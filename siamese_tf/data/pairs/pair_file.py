@@ -20,7 +20,8 @@ TRAIN, VALIDATION, TEST = 0, 1, 2
 PARTS = ("train", "validation", "test")
 REQUIRED = ("images", "img1", "img2", "similarity")
 MAX_LABEL = np.iinfo(np.int64).max
-KNOWN_ARRAYS = (*REQUIRED, "labels", "split", "manifest", CHECKSUMS)
+PER_IMAGE = ("labels", "groups", "authors")  # optional arrays with one whole number for each image
+KNOWN_ARRAYS = (*REQUIRED, *PER_IMAGE, "split", "manifest", CHECKSUMS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,8 @@ class PairDataset:
         manifest: origin of the file, plain JSON values; {} if the file has no manifest.
         path: path of the file; None if made in memory.
         sha256: SHA-256 of the file, or of a list and its images, hexadecimal; None if made in memory.
+        groups: group of each image, such as the alphabet of a character, (n,) int64; None if the file has no groups.
+        authors: who made each image, such as the drawer of a character, (n,) int64; None if the file does not say.
         private: True if only the owner can read the images; pictures made from them get the same permission.
     """
 
@@ -49,6 +52,8 @@ class PairDataset:
     path: Path | None = None
     sha256: str | None = None
     private: bool = False
+    groups: np.ndarray | None = None
+    authors: np.ndarray | None = None
 
     @property
     def display_name(self) -> str:
@@ -104,8 +109,8 @@ def arrays_of(pairs: PairDataset) -> dict[str, np.ndarray]:
 def load_pair_file(path: str | Path) -> PairDataset:
     """Loads and checks a pair file, possibly from an untrusted source.
 
-    `images`, `img1`, `img2` and `similarity` are required. The default of `labels` is None, of `split` TRAIN for every
-    pair, and of `manifest` {}. Images may lack the channel axis. Similarity may contradict the labels, so that every
+    `images`, `img1`, `img2` and `similarity` are required. The default of `labels`, `groups` and `authors` is None, of
+    `split` TRAIN for every pair, and of `manifest` {}. Images may lack the channel axis. Similarity may contradict the labels, so that every
     file can be audited; `check_labels_agree` rejects this. Further arrays are ignored. `check_members` rejects files of
     siamese_tf with missing or changed arrays.
 
@@ -162,7 +167,8 @@ def _check_headers(arrays: Mapping[str, np.ndarray | Header], name: str) -> None
     if (arrays["similarity"].shape or (0,))[0] == 0:
         raise PairFileError(f"{name} must have at least one pair; got none.")
     pairs = arrays["similarity"].shape[0]
-    for key, length in {**dict.fromkeys(("img1", "img2", "similarity", "split"), pairs), "labels": shape[0]}.items():
+    per_pair = ("img1", "img2", "similarity", "split")
+    for key, length in {**dict.fromkeys(per_pair, pairs), **dict.fromkeys(PER_IMAGE, shape[0])}.items():
         if key in arrays and (arrays[key].shape != (length,) or arrays[key].dtype.kind not in "biu"):
             raise PairFileError(
                 f"{name}: {key} must be ({length},) integers; got shape {arrays[key].shape} and dtype"
@@ -174,9 +180,11 @@ def _validated(arrays: dict[str, np.ndarray], name: str) -> dict[str, Any]:
     """Checks the values of the arrays and returns them with the dtypes of `PairDataset`, without the manifest."""
     images, pairs = arrays["images"], len(arrays["similarity"])
     images = images[..., np.newaxis] if images.ndim == 3 else images
-    maximum = {"img1": len(images) - 1, "img2": len(images) - 1, "similarity": 1, "split": TEST, "labels": MAX_LABEL}
-    dtypes = {"img1": np.int32, "img2": np.int32, "similarity": np.uint8, "split": np.uint8, "labels": np.int64}
-    checked = {"images": images, "labels": None, "split": np.zeros(pairs, np.uint8)}
+    maximum = {"img1": len(images) - 1, "img2": len(images) - 1, "similarity": 1, "split": TEST}
+    maximum |= dict.fromkeys(PER_IMAGE, MAX_LABEL)
+    dtypes = {"img1": np.int32, "img2": np.int32, "similarity": np.uint8, "split": np.uint8}
+    dtypes |= dict.fromkeys(PER_IMAGE, np.int64)
+    checked = {"images": images, **dict.fromkeys(PER_IMAGE), "split": np.zeros(pairs, np.uint8)}
     for key in maximum.keys() & arrays.keys():
         values = arrays[key]
         if values.min() < 0 or values.max() > maximum[key]:

@@ -26,6 +26,10 @@ class Source:
         is_validation: (n,) bool, True for images in the folder validation; None if the folders define no split.
         warnings: one line per possible mistake of the user, without the prefix "warning:".
         folder: real path of the user's folder; None for a named data set.
+        groups: (n,) int64, the group of each image's class, such as the alphabet of a character; every class is in one
+            group. None without groups.
+        group_names: name of group k at position k; empty without groups.
+        authors: (n,) int64, who made each image, such as the drawer of a character; None if unknown.
     """
 
     name: str
@@ -42,6 +46,9 @@ class Source:
     is_validation: np.ndarray | None = None
     warnings: tuple[str, ...] = ()
     folder: str | None = None
+    groups: np.ndarray | None = None
+    group_names: tuple[str, ...] = ()
+    authors: np.ndarray | None = None
 
     @property
     def has_split(self) -> bool:

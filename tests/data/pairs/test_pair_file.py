@@ -286,3 +286,20 @@ def test_the_archive_holds_the_listed_arrays_and_nothing_else(tmp_path):
     with zipfile.ZipFile(tmp_path / "pairs.npz") as archive:
         names = {"images", "img1", "img2", "similarity", "labels", "split", "manifest", "checksums"}
         assert set(archive.namelist()) == {f"{name}.npy" for name in names}
+
+
+@pytest.mark.parametrize("name", ["groups", "authors"])
+def test_groups_and_authors_are_stored_for_each_image(tmp_path, name):
+    pairs = replace(example(), **{name: np.array([0, 0, 1, 1])})
+    save_pair_file(tmp_path / "pairs.npz", pairs)
+    loaded = load_pair_file(tmp_path / "pairs.npz")
+    assert getattr(loaded, name).tolist() == [0, 0, 1, 1]
+    with pytest.raises(PairFileError, match=rf"{name} must be \(4,\) integers; got shape \(3,\)"):
+        save_pair_file(tmp_path / "other.npz", replace(pairs, **{name: np.array([0, 0, 1])}))
+
+
+def test_a_file_without_groups_and_authors_has_none(tmp_path):
+    save_pair_file(tmp_path / "pairs.npz", example())
+    loaded = load_pair_file(tmp_path / "pairs.npz")
+    assert loaded.groups is None
+    assert loaded.authors is None
