@@ -142,6 +142,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "color": Augmentation(function="siamese_tf.training.augmentation:color"),
     "affine": Augmentation(function="siamese_tf.training.augmentation:affine"),
     "warp": Augmentation(function="siamese_tf.training.augmentation:warp"),
+    "elastic": Augmentation(function="siamese_tf.training.augmentation:elastic"),
     "shift": Augmentation(function="siamese_tf.training.augmentation:shift"),
     "erase": Augmentation(function="siamese_tf.training.augmentation:erase"),
 }

@@ -139,6 +139,7 @@ class OptimConfig(Settings):
         " batch or group of it, which are new classes of characters).",
         partial(check_choice, choices=CLASSES_FROM),
         panel=TRAINING,
+        keyword_only=True,
     )
     views: str = setting(
         "one",
