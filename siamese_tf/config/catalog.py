@@ -133,6 +133,7 @@ VIEWS: dict[str, View] = {
     "mirror": View(function="siamese_tf.models.views:mirror", taught_by="flip"),
     "turn": View(function="siamese_tf.models.views:turn", taught_by="affine"),
     "shift": View(function="siamese_tf.models.views:shift"),
+    "affine": View(function="siamese_tf.models.views:affine", taught_by="warp"),
 }
 
 # Applied in this order: black moves in from outside after the colors have changed, and stays black.

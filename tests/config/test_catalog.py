@@ -34,7 +34,7 @@ def test_the_names_are_those_that_files_and_flags_use():
     assert list(HEADS) == ["cosine", "euclidean", "concat"]
     assert list(OBJECTIVES) == ["bce", "mse", "contrastive", "triplet", "episode"]
     assert list(MINING) == ["semi-hard", "hard", "all"]
-    assert list(VIEWS) == ["one", "mirror", "turn", "shift"]
+    assert list(VIEWS) == ["one", "mirror", "turn", "shift", "affine"]
     assert list(AUGMENTATIONS) == ["flip", "vflip", "color", "affine", "warp", "elastic", "shift", "erase"]
     assert AUGMENT_LEVELS == ("auto", "light", "strong")
 

@@ -127,7 +127,7 @@ def test_a_config_does_not_change():
         ("losses", "losses must be one of addons, native; got 'nonsense'"),
         ("optimizer", "optimizer must be one of adam, sgd; got 'nonsense'"),
         ("schedule", "schedule must be one of cosine, step, plateau, constant; got 'nonsense'"),
-        ("views", "views must be one of one, mirror, turn, shift, auto; got 'nonsense'"),
+        ("views", "views must be one of one, mirror, turn, shift, affine, auto; got 'nonsense'"),
         ("precision", "precision must be one of float32, bfloat16; got 'nonsense'"),
     ],
 )
