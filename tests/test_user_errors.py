@@ -213,10 +213,13 @@ REFUSED = [
         f"{TRIPLETS} --pairs no_labels.npz",
         ["no_labels.npz must have labels", "triplet; it has none", "another objective"],
     ),
-    (f"{TINY} --margin soft", ["margin 'soft'", "triplet only", "got objective 'contrastive'", "Leave it"]),
-    (f"{TINY} --mining hard", ["mining 'hard'", "triplet only", "got objective 'contrastive'", "Leave it"]),
+    (f"{TINY} --margin soft", ["margin 'soft'", "triplet or episode only", "got objective 'contrastive'", "Leave it"]),
+    (f"{TINY} --mining hard", ["mining 'hard'", "triplet or episode only", "got objective 'contrastive'", "Leave it"]),
     (f"{TINY} --losses addons --objective bce", ["losses 'addons'", "triplet only", "got objective 'bce'", "Leave it"]),
-    (f"{TINY} --images-per-class 4", ["images_per_class 4", "triplet only", "got objective 'contrastive'", "Leave it"]),
+    (
+        f"{TINY} --images-per-class 4",
+        ["images_per_class 4", "triplet or episode only", "got objective 'contrastive'", "Leave it"],
+    ),
     # one class against the rest
     (f"{TINY} --one-vs-rest 10", ["got '10'", "one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9", "or its number"]),
     (f"{TINY} --rest-is-a-class", ["rest_is_a_class", "one_vs_rest", "name that class as well"]),
@@ -237,7 +240,10 @@ REFUSED = [
     (f"{TINY} --pairs none.npz", ["none.npz", "No such file", "Generate it with"]),
     (f"{TINY} --pairs cut.npz", ["cut.npz", "cannot be read as a pair file", "generate or copy it again"]),
     (f"{TINY} --pairs no_labels.npz", ["no_labels.npz must have labels", "--pairs-per-step listed"]),
-    (f"{TINY} --pairs train_only.npz", ["train_only.npz", "must have validation pairs (split 1)"]),
+    (
+        f"{TINY.replace('--epochs 1', '--images-shown 100')} --pairs train_only.npz",
+        ["train_only.npz", "must have validation pairs (split 1)", "or, to train without validation, set epochs"],
+    ),
     (f"{TINY} --pairs no_labels.npz --test-pairs none.npz", ["none.npz", "No such file"]),
     (f"{TINY} --pairs no_labels.npz --test-pairs small.npz", ["small.npz must have test pairs"]),
     (f"{TINY} --pairs small.npz --pairs-per-step listed --workdir built", ["reference", "at least 6x6", "got 4x4"]),

@@ -133,6 +133,13 @@ class OptimConfig(Settings):
         check_augment,
         panel=TRAINING,
     )
+    validate_every: int = setting(
+        1,
+        "Number of epochs between validations; the last epoch is always validated.",
+        partial(check_whole, low=1, high=100_000),
+        panel=ADVANCED,
+        keyword_only=True,
+    )
     classes_from: str = setting(
         "images",
         "Classes of a batch: images (as they are), or rotations (quarter turns and mirror images, the same for a whole"

@@ -2,7 +2,7 @@
 
 import csv
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,10 @@ from siamese_tf.training.workdir import HISTORY
 
 
 class ValidationCheckpoint(keras.callbacks.Callback):
-    """Callback that validates the averaged weights after each epoch and saves the history and the checkpoint.
+    """Callback that validates the averaged weights after an epoch and saves the history and the checkpoint.
 
     The validation accuracy is the maximum over all thresholds; each validation image is embedded once. Training stops
-    without a new checkpoint if the loss or a score is not finite.
+    without a new checkpoint if the loss or a score is not finite. Without validation pairs, the best epoch is the last.
     """
 
     def __init__(
@@ -32,17 +32,19 @@ class ValidationCheckpoint(keras.callbacks.Callback):
         state: RunState,
         workdir: Path,
         metrics: Sequence[str] = ("loss",),
+        every: int = 1,
     ):
         """Creates the callback.
 
         Args:
-            pairs: pairs with a validation split.
+            pairs: pairs, usually with a validation split.
             state: state of the run; updated after every epoch, including the best weights.
             workdir: folder of the run.
             metrics: names of the training metrics in the history, the loss first.
+            every: number of epochs between validations; the last epoch is always validated.
         """
         super().__init__()
-        self.metrics = metrics
+        self.metrics, self.every = metrics, every
         self.state = state
         self.workdir = workdir
         rows = pairs.rows(VALIDATION)
@@ -53,16 +55,21 @@ class ValidationCheckpoint(keras.callbacks.Callback):
         self.started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        validates = len(self.img1) > 0 and ((epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"])
+        scores = np.empty(0)
         with self.model.ema_weights() as ema_model:
-            scores = ema_model.score_pairs(self.images, self.img1, self.img2, check=False)
+            if validates:
+                scores = ema_model.score_pairs(self.images, self.img1, self.img2, check=False)
             weights = ema_model.get_weights()
         if not (np.isfinite(logs["loss"]) and np.isfinite(scores).all()):
             self.model.stop_training = True
             return  # so that the checkpoint of the last finite epoch remains
-        accuracy = float(np.mean((scores >= max_accuracy_threshold(self.similarity, scores)) == self.similarity))
-        logs["validation_accuracy"] = accuracy
+        accuracy = None
+        if validates:
+            accuracy = float(np.mean((scores >= max_accuracy_threshold(self.similarity, scores)) == self.similarity))
+            logs["validation_accuracy"] = accuracy
         state, optimizer = self.state, self.model.optimizer
-        if accuracy > max((row["validation_accuracy"] for row in state.history), default=-1.0):
+        if is_best(accuracy, state.history):
             state.best_epoch, state.best = epoch + 1, [_storable(weight) for weight in weights]
         state.history.append(
             {
@@ -77,6 +84,22 @@ class ValidationCheckpoint(keras.callbacks.Callback):
         state.optimizer = [_storable(variable) for variable in optimizer.variables]
         save_checkpoint(state, self.workdir)
         write_history(state.history, self.workdir / HISTORY)
+
+
+def validation_accuracies(history: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Returns the validation accuracy of each validated epoch of a history."""
+    return [row["validation_accuracy"] for row in history if row["validation_accuracy"] is not None]
+
+
+def is_best(accuracy: float | None, history: Sequence[Mapping[str, Any]]) -> bool:
+    """Returns True if an epoch is better than all earlier ones; before the first validation, every epoch is.
+
+    Args:
+        accuracy: validation accuracy of the epoch; None if it was not validated.
+        history: rows of the earlier epochs.
+    """
+    earlier = validation_accuracies(history)
+    return not earlier if accuracy is None else accuracy > max(earlier, default=-1.0)
 
 
 def _storable(variable: tf.Variable | np.ndarray) -> np.ndarray:
@@ -111,12 +134,11 @@ class HalveLROnPlateau(keras.callbacks.Callback):
         self.config, self.state = config, state
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
-        accuracies = [row["validation_accuracy"] for row in self.state.history]
-        self.model.optimizer.learning_rate = plateau_rate(self.config, accuracies)
+        self.model.optimizer.learning_rate = plateau_rate(self.config, validation_accuracies(self.state.history))
 
 
-def write_history(history: list[dict[str, float]], path: Path) -> None:
-    """Writes the history as CSV: a header and one row per epoch."""
+def write_history(history: list[dict[str, Any]], path: Path) -> None:
+    """Writes the history as CSV: a header and one row per epoch; the accuracy is empty without validation."""
     with atomic_write(path, "w") as file:
         writer = csv.DictWriter(file, fieldnames=list(history[0]))
         writer.writeheader()

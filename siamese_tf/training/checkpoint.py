@@ -31,7 +31,7 @@ class RunState:
     Attributes:
         run: settings and SHA-256 of the pair files, which must be equal to resume the run.
         history: one row per finished epoch: `epoch` (from 1), `loss` and the other metrics of the objective,
-            `validation_accuracy`, `learning_rate`, `seconds`.
+            `validation_accuracy` (None if the epoch was not validated), `learning_rate`, `seconds`.
         best_epoch: first epoch with the highest validation accuracy so far; 0 before the first epoch.
         environment: result of `environment` in the last epoch; empty in checkpoints of early versions.
         learning_rates: [epoch, rate] pairs, each rate applying from that epoch; empty if it never changed.
@@ -40,7 +40,7 @@ class RunState:
     """
 
     run: dict[str, Any]
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
     environment: dict[str, Any] = field(default_factory=dict)
     learning_rates: list[list[float]] = field(default_factory=list)

@@ -8,7 +8,7 @@ from typing import Any
 from siamese_tf.config.catalog import OBJECTIVES
 from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.data.pairs.one_vs_rest import class_label
-from siamese_tf.data.pairs.pair_file import TEST, VALIDATION
+from siamese_tf.data.pairs.pair_file import PARTS, TEST, VALIDATION
 from siamese_tf.evaluation.calibration import MIN_SLOPE, fit_logistic
 from siamese_tf.evaluation.embedding_report import embedding_lines, embedding_report, normalize_for_distance
 from siamese_tf.evaluation.evaluate import EmbeddedPairs, reports_of, save_pictures, score_files
@@ -51,11 +51,12 @@ def finalize_run(
     """
     task = pairs.task
     embedded = EmbeddedPairs(model, task.train)
-    if not calibrate(model, embedded):
-        log("The model does not separate similar from dissimilar validation pairs; its scores carry no information.")
+    split = PARTS[pairs.calibration_split]
+    if not calibrate(model, embedded, pairs.calibration_split):
+        log(f"The model does not separate similar from dissimilar {split} pairs; its scores carry no information.")
     scored = score_files(embedded, task.test)
     reports = reports_of(scored, model.threshold, task)
-    for line in [*report_table(reports), f"threshold {model.threshold:.4f}, chosen on the validation pairs"]:
+    for line in [*report_table(reports), f"threshold {model.threshold:.4f}, chosen on the {split} pairs"]:
         log(line)
     image_report = _image_report(model, config, pairs, log)
     model.record = {**build_record(config, pairs, state, model.threshold, reports, command), **image_report}
@@ -72,21 +73,26 @@ def finalize_run(
         save_accuracy_plot(state.history, workdir / ACCURACY, title=title)
 
 
-def calibrate(model: SiameseModel, embedded: EmbeddedPairs) -> bool:
-    """Calibrates the probabilities of a model and chooses its threshold, both on the validation pairs only.
+def calibrate(model: SiameseModel, embedded: EmbeddedPairs, split: int = VALIDATION) -> bool:
+    """Calibrates the probabilities of a model and chooses its threshold, both on the pairs of one split only.
+
+    Args:
+        model: trained model.
+        embedded: its training and validation pairs.
+        split: VALIDATION, or TRAIN without validation pairs.
 
     Returns:
         True if the model ranks these pairs better than chance.
     """
-    rows = embedded.pairs.rows(VALIDATION)
+    rows = embedded.pairs.rows(split)
     similarity = embedded.pairs.similarity[rows]
     # A model file must have a positive scale, since the distance is lower for more similar pairs.
     if (scale := float(model.head.scale)) <= 0:
         model.head.scale.assign(abs(scale) or 1.0)
-    slope, intercept = fit_logistic(similarity, embedded.logits(VALIDATION))
+    slope, intercept = fit_logistic(similarity, embedded.logits(split))
     model.head.calibrate(slope, intercept)
     # A threshold above every score, for which no pair matches, can exceed 1 by rounding.
-    model.threshold = min(1.0, max_accuracy_threshold(similarity, embedded.scored(VALIDATION).scores))
+    model.threshold = min(1.0, max_accuracy_threshold(similarity, embedded.scored(split).scores))
     return slope > MIN_SLOPE
 
 

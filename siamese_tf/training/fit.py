@@ -37,7 +37,7 @@ def fit_trainer(trainer: Trainer, pairs: RunData, state: RunState, workdir: Path
     steps = training_steps(pairs, config)
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
-        ValidationCheckpoint(pairs.task.train, state, workdir, trainer.step.names),
+        ValidationCheckpoint(pairs.task.train, state, workdir, trainer.step.names, config.validate_every),
         EventLog(workdir / LOGS),
         *([ReseedEachEpoch(config.seed)] if config.tower == CUSTOM else []),
         *([HalveLROnPlateau(config, state)] if config.schedule == "plateau" else []),

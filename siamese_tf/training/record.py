@@ -11,7 +11,7 @@ from typing import Any
 from siamese_tf.config.builders import load_builder
 from siamese_tf.config.catalog import OBJECTIVES
 from siamese_tf.config.resolved_config import ResolvedConfig
-from siamese_tf.data.pairs.pair_file import PARTS, VALIDATION
+from siamese_tf.data.pairs.pair_file import PARTS
 from siamese_tf.training.checkpoint import RunState
 from siamese_tf.training.run_data import RunData
 from siamese_tf.version import __version__
@@ -35,7 +35,7 @@ def build_record(
         config: resolved config.
         pairs: data of the run.
         state: state of the finished run.
-        threshold: threshold of the model, chosen on the validation pairs.
+        threshold: threshold of the model.
         reports: results of `split_report` by name of the split.
         command: command line that repeats the run; recorded `without_folders`.
 
@@ -62,7 +62,7 @@ def build_record(
             **({"stopped_at_nan": state.epochs_done + 1} if 0 < state.epochs_done < config.epochs else {}),
         },
         **_objective_entries(config, pairs),
-        "threshold": {"value": threshold, "chosen_on": PARTS[VALIDATION]},
+        "threshold": {"value": threshold, "chosen_on": PARTS[pairs.calibration_split]},
         "accuracy": {
             **{name: reports[name]["accuracy"] if name in reports else None for name in PARTS},
             "test_ci95": reports["test"]["ci95"] if "test" in reports else None,

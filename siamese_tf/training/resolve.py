@@ -100,19 +100,20 @@ def _whiten(config: TrainConfig, pairs: PairDataset, default: bool) -> bool:
 
 
 def _resolve_batch_shape(config: TrainConfig, run: RunData) -> TrainConfig:
-    labels, within = _train_labels(run), config.batch_within is not None
+    labels, groups = _train_labels(run), run.task.train.groups
+    available = 0 if config.batch_within is None or groups is None else len(np.unique(groups[run.train_images]))
     if (batch := OBJECTIVES[config.objective].batch) is not None:
         return replace(
             config,
             classes_per_batch=config.classes_per_batch or min(batch.classes, len(np.unique(labels))),
             images_per_class=config.images_per_class or batch.images,
-            groups_per_batch=config.groups_per_batch or (batch.groups if within else None),
+            groups_per_batch=config.groups_per_batch or min(batch.groups, available) or None,
         )
     shape = MINING[config.mining]
     classes = config.classes_per_batch or min(shape.max_classes, len(np.unique(labels)))
     images = config.images_per_class or max(shape.min_images, config.batch_pairs // classes // shape.images_divisor)
-    groups = config.groups_per_batch or (1 if within else None)
-    return replace(config, classes_per_batch=classes, images_per_class=images, groups_per_batch=groups)
+    parts = config.groups_per_batch or min(1, available) or None
+    return replace(config, classes_per_batch=classes, images_per_class=images, groups_per_batch=parts)
 
 
 def _train_labels(run: RunData) -> np.ndarray:
@@ -141,7 +142,8 @@ def _check_tower(config: TrainConfig, tower: keras.Model | None, run: RunData) -
 def _check_pairs(config: TrainConfig, run: RunData) -> None:
     train, test = run.task.train, run.task.test
     _check_split(train, TRAIN, "training")
-    _check_split(train, VALIDATION, "validation")
+    if config.epochs is None or config.schedule == "plateau" or len(train.rows(VALIDATION)):
+        _check_split(train, VALIDATION, "validation", hint=" or, to train without validation, set epochs")
     if test is not None:
         _check_split(test, TEST, "test")
     if config.batch_within is not None and train.groups is None:
@@ -167,12 +169,12 @@ def _check_pairs(config: TrainConfig, run: RunData) -> None:
         )
 
 
-def _check_split(pairs: PairDataset, split: int, name: str) -> None:
+def _check_split(pairs: PairDataset, split: int, name: str, hint: str = "") -> None:
     similarities = np.unique(pairs.similarity[pairs.rows(split)])
     if not len(similarities):
         raise PairFileError(
             f"{pairs.display_name} must have {name} pairs (split {split}); it has none. Generate a file with"
-            " siamese-tf pairs generate"
+            f" siamese-tf pairs generate{hint}"
         )
     if len(similarities) == 1:
         raise PairFileError(

@@ -8,7 +8,7 @@ from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.images.format import ImageFormat
 from siamese_tf.data.pairs.load_pairs import load_pairs
 from siamese_tf.data.pairs.one_vs_rest import one_vs_rest
-from siamese_tf.data.pairs.pair_file import TRAIN
+from siamese_tf.data.pairs.pair_file import TRAIN, VALIDATION
 from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.data.sampling.class_batches import short_classes
 
@@ -26,6 +26,11 @@ class RunData:
     original: TrainTestPairs
     task: TrainTestPairs
     train_images: np.ndarray
+
+    @property
+    def calibration_split(self) -> int:
+        """Split whose pairs calibrate the model: VALIDATION, or TRAIN without validation pairs."""
+        return VALIDATION if len(self.task.train.rows(VALIDATION)) else TRAIN
 
     def lines(self, config: TrainConfig) -> list[str]:
         """Returns a description of the data for a resolved config, one string per line."""

@@ -50,6 +50,7 @@ OTHERS = {
     "batch_within": "group",
     "groups_per_batch": 2,
     "classes_from": "rotations",
+    "validate_every": 5,
 }
 LISTED = {"objective": "bce", "head": "concat", "pairs_per_step": "listed"}
 TRIPLETS = TrainConfig(objective="triplet")

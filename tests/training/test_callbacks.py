@@ -1,5 +1,6 @@
 import csv
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -33,11 +34,12 @@ class FakeModel:
 class Run:
     """Calls the callback as `fit` does, for epochs with a chosen validation accuracy."""
 
-    def __init__(self, pairs, workdir, *metrics):
+    def __init__(self, pairs, workdir, *metrics, every=1, epochs=1000):
         self.similarity = pairs.similarity[pairs.rows(VALIDATION)]
         self.model = FakeModel(self.similarity)
         self.state, self.workdir = RunState(RUN), workdir
-        self.callback = ValidationCheckpoint(pairs, self.state, workdir, *metrics)
+        self.callback = ValidationCheckpoint(pairs, self.state, workdir, *metrics, every=every)
+        self.callback.set_params({"epochs": epochs})
         optimizer = SimpleNamespace(learning_rate=tf.constant(0.5), variables=[tf.constant(3, tf.int64)])
         ema_weights = partial(nullcontext, self.model)
         self.fit = SimpleNamespace(optimizer=optimizer, stop_training=False, state=[], ema_weights=ema_weights)
@@ -69,6 +71,36 @@ def test_the_validation_accuracy_is_the_best_any_threshold_reaches(run):
     assert len(run.similarity) == 30
     assert run.epoch(mistakes=0)["validation_accuracy"] == 1.0
     assert run.epoch(mistakes=3)["validation_accuracy"] == 27 / 30
+
+
+def test_some_epochs_are_not_validated_but_the_last_one_is(toy_pairs, tmp_path):
+    run = Run(toy_pairs, tmp_path, every=3, epochs=7)
+    validated = ["validation_accuracy" in run.epoch(mistakes) for mistakes in (0, 0, 6, 0, 0, 3, 0)]
+    assert validated == [False, False, True, False, False, True, True]
+    assert run.state.best_epoch == 7
+    assert [row["validation_accuracy"] for row in run.state.history] == [None, None, 0.8, None, None, 0.9, 1.0]
+    rows = [*csv.DictReader((tmp_path / "history.csv").read_text().splitlines())]
+    assert [row["validation_accuracy"] for row in rows] == ["", "", "0.8", "", "", "0.9", "1.0"]
+
+
+def test_until_an_epoch_is_validated_the_last_one_is_the_best(toy_pairs, tmp_path):
+    run = Run(toy_pairs, tmp_path, every=3)
+    best = []
+    for mistakes in (0, 0, 6, 0, 0):
+        run.epoch(mistakes)
+        best.append(run.state.best_epoch)
+    assert best == [1, 2, 3, 3, 3]
+
+
+def test_without_validation_pairs_the_last_epoch_is_the_best(toy_pairs, tmp_path):
+    train_only = replace(toy_pairs, split=np.zeros_like(toy_pairs.split))
+    run = Run(train_only, tmp_path, epochs=2)
+    assert "validation_accuracy" not in run.epoch(0)
+    run.epoch(0)
+    assert (run.state.best_epoch, run.state.best[0].tolist()) == (2, [2.0])
+    run.epoch(0, loss=np.nan)
+    assert run.fit.stop_training
+    assert run.state.epochs_done == 2
 
 
 def test_the_best_epoch_is_the_first_of_ties(run):

@@ -317,3 +317,24 @@ def test_all_pairs_and_triplets_need_labels(toy_pairs, run_of):
     assert resolve_config(TrainConfig(pairs_per_step="listed"), bare, None).pairs_per_step == "listed"
     with pytest.raises(PairFileError, match=r"bare\.npz must have labels for the objective triplet; it has none"):
         resolve_config(TRIPLETS, bare, None)
+
+
+def test_training_without_validation_needs_fixed_epochs(quarters, run_of):
+    train_only = replace(quarters, split=np.zeros_like(quarters.split))
+    assert resolve_config(TrainConfig(epochs=2), run_of(train_only), None).epochs == 2
+    for config in (TrainConfig(), TrainConfig(epochs=2, schedule="plateau")):
+        with pytest.raises(PairFileError, match="must have validation pairs .* or, to train without validation"):
+            resolve_config(config, run_of(train_only), None)
+
+
+def test_batches_within_groups_need_groups_and_rotations_square_images(quarters, run_of):
+    within = TrainConfig(objective="episode", batch_within="group", classes_per_batch=2)
+    with pytest.raises(PairFileError, match="must have groups for batch_within 'group'; it has none. Use images in FO"):
+        resolve_config(within, run_of(quarters), None)
+    grouped = replace(quarters, groups=quarters.labels // 2)
+    resolved = resolve_config(within, run_of(grouped), None)
+    assert (resolved.parts_per_batch, resolved.batch_shape) == (2, (2, 4))
+    assert resolve_config(resolved, run_of(grouped), None) == resolved
+    wide = replace(quarters, images=quarters.images[:, :, :-1])
+    with pytest.raises(ConfigError, match="must be square for classes_from 'rotations'; got .* Use --image-size"):
+        resolve_config(TrainConfig(classes_from="rotations"), run_of(wide), None)

@@ -15,7 +15,8 @@ def save_accuracy_plot(history_rows: Sequence[Mapping[str, Any]], path: str | Pa
     """Plots the loss and validation accuracy of each epoch, with the best epoch marked.
 
     Args:
-        history_rows: one mapping per epoch with at least `epoch`, `loss` and `validation_accuracy`; one row or more.
+        history_rows: one mapping per epoch with at least `epoch`, `loss` and `validation_accuracy` (None if
+            the epoch was not validated); one row or more.
         path: the PNG file.
         title: the title of the figure.
 
@@ -31,12 +32,23 @@ def save_accuracy_plot(history_rows: Sequence[Mapping[str, Any]], path: str | Pa
         (left, "loss", "training loss (lower is better)", ORANGE),
         (right, "validation_accuracy", "validation accuracy (higher is better)", BLUE),
     ):
-        values = [float(row[key]) for row in history_rows]
-        axes.plot(epochs, values, color=color, marker="o", markersize=4 if len(epochs) <= 30 else 0, linewidth=2)
+        values = [np.nan if row[key] is None else float(row[key]) for row in history_rows]
+        known = ~np.isnan(values)
+        axes.plot(
+            np.array(epochs)[known],
+            np.array(values)[known],
+            color=color,
+            marker="o",
+            markersize=4 if len(epochs) <= 30 else 0,
+            linewidth=2,
+        )
         axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         style_axes(axes, "epoch", label)
-    best = int(np.nanargmax(values))
-    right.plot(epochs[best], values[best], marker="o", markersize=11, markerfacecolor="none", color="black")
-    right.set_title(f"best: {values[best]:.4f} after epoch {epochs[best]}", fontsize=11)
+    if known.any():
+        best = int(np.nanargmax(values))
+        right.plot(epochs[best], values[best], marker="o", markersize=11, markerfacecolor="none", color="black")
+        right.set_title(f"best: {values[best]:.4f} after epoch {epochs[best]}", fontsize=11)
+    else:
+        right.set_title("no validation pairs", fontsize=11)
     write_png(figure, path)

@@ -49,3 +49,15 @@ def test_an_empty_history_is_refused_and_leaves_the_old_file(tmp_path):
     with pytest.raises(SiameseError, match="at least one row"):
         plots.save_accuracy_plot([], path, title="digits, bce")
     assert path.read_bytes() == b"old"
+
+
+def test_epochs_without_validation_have_no_point(figures):
+    rows = [{"epoch": k, "loss": 0.5, "validation_accuracy": k / 10 if k % 2 == 0 else None} for k in range(1, 5)]
+    plots.save_accuracy_plot(rows, "a.png", title="t")
+    right = figures[0].axes[1]
+    assert [line.get_xdata().tolist() for line in right.lines[:1]] == [[2, 4]]
+    assert right.get_title() == "best: 0.4000 after epoch 4"
+    plots.save_accuracy_plot([{**row, "validation_accuracy": None} for row in rows], "b.png", title="t")
+    right = figures[1].axes[1]
+    assert right.get_title() == "no validation pairs"
+    assert [len(line.get_xdata()) for line in right.lines] == [0]
