@@ -26,8 +26,12 @@ class Episodes:
     target: np.ndarray
 
 
-def draw_episodes(labels: ArrayLike, ways: int, shots: int, count: int, seed: int = 0) -> Episodes:
+def draw_episodes(
+    labels: ArrayLike, ways: int, shots: int, count: int, seed: int = 0, groups: ArrayLike | None = None
+) -> Episodes:
     """Draws episodes: classes, the images of each, and one query of one of the classes, all uniformly.
+
+    With groups, all classes of an episode are of one group, drawn uniformly among those with enough classes.
 
     Args:
         labels: (n,) integers, the class of each image.
@@ -35,32 +39,55 @@ def draw_episodes(labels: ArrayLike, ways: int, shots: int, count: int, seed: in
         shots: number of support images per class, 1 to MAX_SHOTS.
         count: number of episodes, 1 to MAX_EPISODES.
         seed: seed of the draw; the same seed gives the same episodes.
+        groups: (n,) integers, the group of each image's class; None draws the classes from all.
 
     Raises:
         ConfigError: if a number is out of range.
-        DatasetError: if fewer than `ways` classes have `shots` + 1 images.
+        DatasetError: if fewer than `ways` classes (of every group) have `shots` + 1 images, or a class is in two groups.
     """
     check_draw(ways, shots, count, seed)
     classes, numbered, sizes = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
-    large = np.flatnonzero(sizes > shots)
-    if len(large) < ways:
+    group_of = np.zeros(len(classes), np.int64) if groups is None else group_of_classes(labels, groups)
+    large = sizes > shots
+    pools = [np.flatnonzero(large & (group_of == one)) for one in np.unique(group_of)]
+    pools, largest = [pool for pool in pools if len(pool) >= ways], max(map(len, pools), default=0)
+    if not pools:
         raise DatasetError(
-            f"{ways}-way {shots}-shot episodes must have {ways} classes of at least {shots + 1} images; got"
-            f" {len(large)} of {len(classes)} classes. Lower ways or shots"
+            f"{ways}-way {shots}-shot episodes must have {ways} classes of at least {shots + 1} images; got {largest}"
+            f" of {len(classes)} classes{'' if groups is None else ' in the largest group'}. Lower ways or shots"
         )
     order = np.argsort(numbered.ravel(), kind="stable")
     images_of = np.split(order, np.cumsum(sizes)[:-1])
     rng = np.random.default_rng(seed)
     support, query = np.empty((count, ways, shots), np.int64), np.empty(count, np.int64)
     target = rng.integers(ways, size=count)
-    for episode in range(count):
-        for way, one in enumerate(rng.choice(large, ways, replace=False)):
+    for episode, drawn_pool in enumerate(rng.integers(len(pools), size=count)):
+        for way, one in enumerate(rng.choice(pools[drawn_pool], ways, replace=False)):
             is_target = way == target[episode]
             drawn = rng.choice(images_of[one], shots + is_target, replace=False)
             support[episode, way] = drawn[:shots]
             if is_target:
                 query[episode] = drawn[-1]
     return Episodes(support, query, target)
+
+
+def group_of_classes(labels: ArrayLike, groups: ArrayLike) -> np.ndarray:
+    """Returns the group of each class, in ascending order of the labels that occur, (classes,).
+
+    Args:
+        labels, groups: (n,) integers, the class and the group of each image.
+
+    Raises:
+        DatasetError: if a class is in two groups.
+    """
+    classes, first, numbered = np.unique(np.asarray(labels), return_index=True, return_inverse=True)
+    group_of = np.asarray(groups)[first]
+    wrong = np.flatnonzero(group_of[numbered.ravel()] != groups)
+    if len(wrong):
+        label = np.asarray(labels)[wrong[0]]
+        got = f"{group_of[numbered.ravel()[wrong[0]]]} and {np.asarray(groups)[wrong[0]]}"
+        raise DatasetError(f"every class must be in one group; got class {label} in groups {got}")
+    return group_of
 
 
 def check_draw(ways: int, shots: int, count: int, seed: int) -> None:

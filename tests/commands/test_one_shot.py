@@ -1,11 +1,14 @@
 import json
+from dataclasses import replace
 
 import pytest
 from matplotlib.image import imread
 
-from siamese_tf.data.pairs.pair_file import TEST, load_pair_file
+from siamese_tf.data.pairs.pair_file import TEST, load_pair_file, save_pair_file
+from siamese_tf.evaluation.classify_episodes import classify_episodes
 from siamese_tf.evaluation.episodes import draw_episodes
-from siamese_tf.evaluation.one_shot import classify_episodes, one_shot_lines, one_shot_report
+from siamese_tf.evaluation.one_shot import one_shot_report
+from siamese_tf.evaluation.one_shot_lines import one_shot_lines
 
 pytestmark = pytest.mark.train
 
@@ -39,6 +42,28 @@ def test_a_model_against_itself_has_no_difference(run):
     assert "against the other model    +0.0000  (+0.0000 to +0.0000)" in printed
 
 
+@pytest.fixture(scope="module")
+def grouped(trained, tmp_path_factory):
+    """The test pairs, with digits below six in one group and the others in another."""
+    pairs = load_pair_file(trained.folder / "dataset/digits/test_pairs.npz")
+    path = tmp_path_factory.mktemp("grouped") / "test_pairs.npz"
+    manifest = pairs.manifest | {"group_names": ["low", "high"]}
+    save_pair_file(path, replace(pairs, groups=(pairs.labels > 5).astype(int), manifest=manifest))
+    return f"{PAIRS} --test-pairs {path}"
+
+
+def test_within_groups_it_reports_each_group(run, grouped, tmp_path):
+    done = run(f"{grouped} --within group --ways 4 --episodes 60 --out {tmp_path} --json")
+    report = json.loads(done.out)
+    assert (report["within"], report["ci95_over"], report["ci95_count"]) == ("group", "groups", 2)
+    accuracies = {group["name"]: group["accuracy"] for group in report["groups"]}
+    assert set(accuracies) == {"low", "high"}
+    assert list(accuracies.values()) == sorted(accuracies.values())
+    assert "accuracy by group, the hardest first" in run(f"{grouped} --within group --ways 4 --episodes 60").out
+    assert "groups" not in json.loads(run(f"{grouped} --ways 4 --episodes 60 --json").out)
+    assert "got 6 of 10 classes in the largest group" in run(f"{grouped} --within group --ways 7").err
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -46,13 +71,15 @@ def test_a_model_against_itself_has_no_difference(run):
         (f"{PAIRS} --dataset digits", "got both"),
         (f"{PAIRS} --ways 11", "11-way 1-shot episodes must have 11 classes of at least 2 images; got 10 of 10"),
         (f"{PAIRS} --ways 1", "ways must be an integer from 2"),
+        (f"{PAIRS} --within class", "within must be one of group; got 'class'"),
+        (f"{PAIRS} --within group", "the images of digits must have groups for episodes within a group; got none"),
         (f"{PAIRS} --rule median", "rule must be one of mean-embedding, mean-score, best-score; got 'median'"),
         ("one-shot none.keras --dataset digits", "none.keras"),
     ],
 )
 def test_errors_are_one_line(run, line, message):
     done = run(line)
-    assert (done.code, done.out if "11" not in line else "") == (2, "")
+    assert (done.code, "" if "using the pairs" in done.out else done.out) == (2, "")
     assert done.err.startswith("error: ")
     assert message in done.err
     assert done.err.count("\n") == 1

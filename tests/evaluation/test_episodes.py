@@ -41,6 +41,33 @@ def test_the_seed_decides():
     assert not np.array_equal(one.query, other.query)
 
 
+def test_the_episodes_of_a_seed_are_those_of_earlier_releases(episodes):
+    assert episodes.query[:6].tolist() == [3, 12, 1, 5, 11, 2]
+    assert episodes.support[0].tolist() == [[13, 23], [21, 8], [11, 6]]
+
+
+def test_with_groups_all_classes_of_an_episode_are_of_one_which_is_drawn_uniformly():
+    labels = np.repeat(np.arange(12), 4)
+    group_of = np.array([0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 5])  # the last two have too few classes
+    groups = group_of[labels]
+    episodes = draw_episodes(labels, 3, 2, 600, seed=1, groups=groups)
+    of_episode = groups[episodes.support]
+    assert (of_episode == of_episode[:, :1, :1]).all()
+    np.testing.assert_array_equal(groups[episodes.query], of_episode[:, 0, 0])
+    np.testing.assert_allclose(np.bincount(groups[episodes.query]), [300, 300], atol=37)  # three standard errors
+    np.testing.assert_allclose(np.bincount(labels[episodes.query])[3:9], 50, atol=22)
+
+
+def test_without_a_group_of_enough_classes_episodes_are_refused():
+    groups = LABELS % 2
+    message = "3-way 3-shot episodes must have 3 classes of at least 4 images; got 2 of 5 classes in the largest group"
+    assert len(draw_episodes(LABELS, 3, 2, 5, groups=groups).query) == 5
+    with pytest.raises(DatasetError, match=message):
+        draw_episodes(LABELS, 3, 3, 1, groups=groups)
+    with pytest.raises(DatasetError, match="every class must be in one group; got class 7 in groups 0 and 1"):
+        draw_episodes([5, 7, 5, 7], 2, 1, 1, groups=[1, 0, 1, 1])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -35,6 +35,12 @@ def test_the_query_its_class_and_the_chosen_class_are_shown(grids):
     assert heading == expected
 
 
+def test_the_group_of_the_query_is_named(grids):
+    groups, names = [0, 0, 0, 0, 7, 7], ["Latin"]
+    save_one_shot_plot(IMAGES, LABELS, list("ab"), EPISODES, CHOSEN, "", title="t", groups=groups, group_names=names)
+    assert [cell.caption for cell in grids[0][0]] == ["Latin: a\ncalled b", "7: 12\ncalled b"]
+
+
 def test_mistakes_are_cut_at_count_and_none_is_said(grids):
     save_one_shot_plot(IMAGES, LABELS, [], EPISODES, CHOSEN, "unused", title="t", count=1)
     save_one_shot_plot(IMAGES, LABELS, [], EPISODES, EPISODES.target, "unused", title="t")

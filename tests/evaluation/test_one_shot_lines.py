@@ -1,0 +1,39 @@
+from siamese_tf.evaluation.one_shot_lines import one_shot_lines
+
+REPORT = {
+    "ways": 2,
+    "shots": 1,
+    "episodes": 4000,
+    "accuracy": 0.75,
+    "chance": 0.5,
+    "ci95": [0.0, 1.0],
+    "ci95_count": 2,
+    "ci95_over": "classes",
+    "hardest": {"label": 7, "accuracy": 2 / 3, "queries": 3},
+}
+
+
+def test_the_lines_of_a_report():
+    assert one_shot_lines(REPORT, []) == [
+        "2-way 1-shot, 4,000 episodes",
+        "accuracy                   0.7500  (chance 0.5000)",
+        "95% interval over classes  requires 5  (2 classes)",
+        "hardest class              0.6667  (7, 3 queries)",
+    ]
+    assert one_shot_lines(REPORT, list("abcdefgh"))[-1].endswith("(h, 3 queries)")
+    against = {"against": {"difference": 1.0, "ci95": [-1.0, 1.0]}}
+    assert one_shot_lines(REPORT | against, [])[-1] == "against the other model    +1.0000  (requires 5)"
+    enough = REPORT | {"ci95": [0.7, 0.8], "ci95_count": 5, "against": {"difference": 0.1, "ci95": [-0.05, 0.25]}}
+    assert one_shot_lines(enough, [])[2] == "95% interval over classes  0.7000 to 0.8000  (5 classes)"
+    assert one_shot_lines(enough, [])[-1] == "against the other model    +0.1000  (-0.0500 to +0.2500)"
+
+
+def test_groups_are_a_table():
+    groups = [{"name": "Greek", "queries": 1, "accuracy": 0.0}, {"name": "Latin", "queries": 3999, "accuracy": 1.0}]
+    assert one_shot_lines(REPORT | {"ci95_over": "groups", "groups": groups}, [])[2:] == [
+        "95% interval over groups   requires 5  (2 groups)",
+        "hardest class              0.6667  (7, 3 queries)",
+        "accuracy by group, the hardest first",
+        "  Greek                    0.0000  (1 queries)",
+        "  Latin                    1.0000  (3,999 queries)",
+    ]
