@@ -43,7 +43,7 @@ def draw_episodes(
 
     Raises:
         ConfigError: if a number is out of range.
-        DatasetError: if fewer than `ways` classes (of every group) have `shots` + 1 images, or a class is in two groups.
+        DatasetError: if fewer than `ways` classes (of every group) have `shots` + 1 images; a class is in two groups.
     """
     check_draw(ways, shots, count, seed)
     classes, numbered, sizes = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
