@@ -41,7 +41,7 @@ def build_trainer(
     model = SiameseModel(size, trained, config.embedding_dim, config.head)
     # A named tower is built again, in float32. A custom one cannot be copied in general, so both models share it.
     ema_model = SiameseModel(
-        size, name_or_tower, config.embedding_dim, config.head, views=config.views, resize=image_format.resize
+        size, name_or_tower, config.embedding_dim, config.head, 0.5, None, config.views, *image_format.options
     )
     if config.whiten:
         feature_extractor(ema_model.tower)  # fails before training instead of after it
