@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from siamese_tf.config.checks import check_whole
 from siamese_tf.errors import ConfigError, DatasetError
 
+WITHIN = ("group",)  # what the classes of an episode can have in common
 MAX_WAYS, MAX_SHOTS, MAX_EPISODES = 1_000, 1_000, 1_000_000
 
 
@@ -113,3 +114,30 @@ def check_episodes(episodes: Episodes, images: int) -> None:
     ):
         if values.min() < 0 or values.max() >= limit:
             raise ConfigError(f"{name} must be from 0 to {limit - 1}; got {values.min()} to {values.max()}")
+
+
+def check_classes(episodes: Episodes, labels: ArrayLike, groups: ArrayLike | None = None) -> None:
+    """Checks episodes from a file against the classes of the images.
+
+    Args:
+        episodes: episodes that `check_episodes` accepts.
+        labels: (n,) integers, the class of each image.
+        groups: (n,) integers, the group of each image's class, for episodes within groups; else None.
+
+    Raises:
+        DatasetError: if the support images of a way are of several classes, two ways are of the same class, an image is
+            twice in an episode, the query is not of its target's class, or an episode is not within one group.
+    """
+    classes = np.asarray(labels)[episodes.support]
+    of_way, rows = np.sort(classes[..., 0]), np.arange(len(episodes.query))
+    used = np.sort(np.column_stack([episodes.support.reshape(len(rows), -1), episodes.query]))
+    of_group = np.zeros(classes.shape) if groups is None else np.asarray(groups)[episodes.support]
+    for must, wrong in (
+        ("support images of one class per way", (classes != classes[..., :1]).any(axis=(1, 2))),
+        ("ways of different classes", (of_way[:, 1:] == of_way[:, :-1]).any(axis=1)),
+        ("each image at most once", (used[:, 1:] == used[:, :-1]).any(axis=1)),
+        ("a query of the class of its target", np.asarray(labels)[episodes.query] != classes[rows, episodes.target, 0]),
+        ("classes of one group", (of_group != of_group[:, :1, :1]).any(axis=(1, 2))),
+    ):
+        if wrong.any():
+            raise DatasetError(f"an episode must have {must}; got another in episode {int(wrong.argmax())}")

@@ -1,19 +1,18 @@
 """A one-shot test: images, and the episodes to classify with them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from siamese_tf.errors import DatasetError
-from siamese_tf.evaluation.episodes import Episodes, draw_episodes
+from siamese_tf.evaluation.episode_list import read_episodes
+from siamese_tf.evaluation.episodes import Episodes, check_classes, draw_episodes
 from siamese_tf.evaluation.one_shot import one_shot_report, paired_difference
 from siamese_tf.inference.embed_images import embed_images
 from siamese_tf.inference.embed_test_images import EmbeddedImages
 from siamese_tf.models.siamese_model import SiameseModel
-
-GROUP = "group"
-WITHIN = (GROUP,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +22,17 @@ class OneShotTest:
     Attributes:
         images: the images with the embeddings of the tested model.
         episodes: episodes of these images.
-        groups: (n,) int64, the group of each image's class, if every episode is within one group; else None.
+        within: `"group"` if the classes of every episode are of one group; else None.
     """
 
     images: EmbeddedImages
     episodes: Episodes
-    groups: np.ndarray | None = None
+    within: str | None = None
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """The group of each image's class, (n,) int64, for episodes within groups; else None."""
+        return groups_within(self.images, self.within)
 
     def embed(self, model: SiameseModel) -> np.ndarray:
         """Returns the embeddings of the images by another model, (n, d) float32."""
@@ -59,7 +63,23 @@ def draw_test(
         DatasetError: if there are too few classes, or no groups to draw within.
     """
     groups = groups_within(images, within)
-    return OneShotTest(images, draw_episodes(images.labels, ways, shots, count, seed, groups), groups)
+    return OneShotTest(images, draw_episodes(images.labels, ways, shots, count, seed, groups), within)
+
+
+def read_test(images: EmbeddedImages, path: Path) -> OneShotTest:
+    """Reads the episodes of a test from a file.
+
+    Args:
+        images: the images that the episodes must be of.
+        path: file of `write_episodes`.
+
+    Raises:
+        DatasetError: if the file is missing, damaged or of other images, or their classes are other ones.
+        ConfigError: if an episode points outside the images.
+    """
+    episodes, within = read_episodes(path, images.images)
+    check_classes(episodes, images.labels, groups_within(images, within))
+    return OneShotTest(images, episodes, within)
 
 
 def groups_within(images: EmbeddedImages, within: str | None) -> np.ndarray | None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from siamese_tf.errors import ConfigError, DatasetError
-from siamese_tf.evaluation.episodes import check_episodes, draw_episodes
+from siamese_tf.evaluation.episodes import Episodes, check_classes, check_episodes, draw_episodes
 
 LABELS = np.repeat([4, 7, 9, 2, 5], [6, 3, 10, 2, 4])[np.random.default_rng(0).permutation(25)]
 
@@ -100,3 +100,23 @@ def test_episodes_of_other_images_are_refused(episodes, change, message):
     check_episodes(episodes, 25)
     with pytest.raises(ConfigError, match=message):
         check_episodes(replace(episodes, **change), 25)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"support": [[[0, 4], [8, 9]]]}, "support images of one class per way; got another in episode 0"),
+        ({"support": [[[0, 1], [2, 3]]]}, "ways of different classes"),
+        ({"support": [[[0, 0], [4, 5]]]}, "each image at most once"),
+        ({"query": [4]}, "each image at most once"),
+        ({"query": [2], "target": [1]}, "a query of the class of its target"),
+        ({"support": [[[4, 5], [8, 9]]], "target": [0]}, "classes of one group"),
+    ],
+)
+def test_episodes_that_disagree_with_the_classes_are_refused(change, message):
+    labels = np.repeat(np.arange(3), 4)
+    groups = [0] * 8 + [1] * 4
+    entries = {"support": [[[0, 1], [4, 5]]], "query": [6], "target": [1]}
+    check_classes(Episodes(**{name: np.array(value) for name, value in entries.items()}), labels, groups)
+    with pytest.raises(DatasetError, match=f"an episode must have {message}"):
+        check_classes(Episodes(**{name: np.array(v) for name, v in (entries | change).items()}), labels, groups)
