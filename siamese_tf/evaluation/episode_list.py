@@ -90,7 +90,7 @@ def read_episodes(path: str | Path, images: np.ndarray) -> tuple[Episodes, str |
 def images_sha256(images: np.ndarray) -> str:
     """Returns the SHA-256 (hexadecimal) of the shape and the pixels of images."""
     digest = hashlib.sha256(f"{images.shape} {images.dtype}\n".encode())
-    digest.update(np.ascontiguousarray(images))
+    digest.update(np.ascontiguousarray(images).data)
     return digest.hexdigest()
 
 

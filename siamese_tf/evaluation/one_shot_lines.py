@@ -10,21 +10,40 @@ WIDTH = 26  # of the names of the numbers
 
 
 def one_shot_lines(report: Mapping[str, Any], class_names: Sequence[str]) -> list[str]:
-    """Formats the dict of `one_shot_report` as lines of text; classes without a name are shown by their label.
+    """Formats the dict of `one_shot_report` or `trial_report` as lines of text.
 
-    Its entry `against`, if there is one, is that of `paired_difference`.
+    Classes without a name are shown by their label. The entry `against`, if there is one, is that of
+    `paired_difference`.
     """
-    count, over, hardest = report["ci95_count"], report["ci95_over"], report["hardest"]
+    count, over = report["ci95_count"], report["ci95_over"]
     interval = "{:.4f} to {:.4f}".format(*report["ci95"]) if count >= MIN_CLUSTERS else f"requires {MIN_CLUSTERS}"
-    name = name_of(hardest["label"], class_names)
+    correct = f"{report['correct']:,} of {report['episodes']:,}, " if "correct" in report else ""
     return [
         f"{report['ways']}-way {report['shots']}-shot, {report['episodes']:,} episodes",
-        _row("accuracy", f"{report['accuracy']:.4f}  (chance {report['chance']:.4f})"),
+        _row("accuracy", f"{report['accuracy']:.4f}  ({correct}chance {report['chance']:.4f})"),
         _row(f"95% interval over {over}", f"{interval}  ({count:,} {over})"),
-        _row("hardest class", f"{hardest['accuracy']:.4f}  ({name}, {hardest['queries']:,} queries)"),
+        *_hardest_lines(report, class_names),
         *_group_lines(report),
+        *_run_lines(report),
         *_against_lines(report),
     ]
+
+
+def _hardest_lines(report: Mapping[str, Any], class_names: Sequence[str]) -> Iterator[str]:
+    if "hardest" in report:
+        hardest = report["hardest"]
+        name = name_of(hardest["label"], class_names)
+        yield _row("hardest class", f"{hardest['accuracy']:.4f}  ({name}, {hardest['queries']:,} queries)")
+
+
+def _run_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    if "runs" in report:
+        yield "accuracy by run"
+        for run in report["runs"]:
+            yield _row(f"  {run['name']}", f"{run['accuracy']:.4f}  ({run['correct']} of {run['trials']})")
+        assigned = report["one_to_one_assignment"]
+        yield "with one-to-one assignment (not comparable)"
+        yield _row("  accuracy", f"{assigned['accuracy']:.4f}  ({assigned['correct']:,} of {report['episodes']:,})")
 
 
 def _row(name: str, value: str) -> str:

@@ -30,6 +30,13 @@ class OneShotTest:
     within: str | None = None
 
     @property
+    def title(self) -> str:
+        """Title of plots."""
+        _, ways, shots = self.episodes.support.shape
+        within = f", within {self.within}" if self.within else ""
+        return f"{self.images.dataset}, {ways}-way {shots}-shot{within}"
+
+    @property
     def groups(self) -> np.ndarray | None:
         """The group of each image's class, (n,) int64, for episodes within groups; else None."""
         return groups_within(self.images, self.within)
@@ -38,9 +45,16 @@ class OneShotTest:
         """Returns the embeddings of the images by another model, (n, d) float32."""
         return embed_images(model, self.images.images, self.images.dataset)
 
-    def report(self, chosen: np.ndarray) -> dict[str, Any]:
-        """Returns the `one_shot_report` of the chosen ways, (episodes,)."""
-        return one_shot_report(self.images.labels, self.episodes, chosen, self.groups, self.images.group_names)
+    def report(self, chosen: np.ndarray, logits: np.ndarray, seed: int) -> dict[str, Any]:
+        """Returns the report of a model.
+
+        Args:
+            chosen: (episodes,) the chosen way of each episode.
+            logits: (episodes, ways), higher is more similar.
+            seed: seed of what the report draws.
+        """
+        report = one_shot_report(self.images.labels, self.episodes, chosen, self.groups, self.images.group_names)
+        return report if self.within is None else {"within": self.within, **report}
 
     def difference(self, chosen: np.ndarray, other: np.ndarray) -> dict[str, float | list[float]]:
         """Returns the `paired_difference` of the ways chosen by two models, (episodes,) each."""

@@ -35,6 +35,16 @@ def test_it_prints_the_report_on_the_test_images(run, trained, tmp_path):
     assert imread(out / "mistakes.png").shape[1] == 1012
 
 
+def test_written_episodes_are_read_again(run, grouped, tmp_path):
+    path = tmp_path / "new" / "episodes.json"
+    first = run(f"{grouped} --within group --ways 3 --episodes 40 --seed 2 --json --write-episodes {path}")
+    second = run(f"{grouped} --episodes-from {path} --seed 2 --json")
+    assert (first.code, json.loads(second.out)) == (0, json.loads(first.out))
+    assert json.loads(second.out)["ways"] == 3
+    other = run(f"{PAIRS} --test-pairs dataset/digits/train_pairs.npz --episodes-from {path}")
+    assert (other.code, "must be a list of these" in other.err or "test pairs" in other.err) == (2, True)
+
+
 def test_a_model_against_itself_has_no_difference(run):
     done = run(f"{PAIRS} --episodes 50 --against {MODEL} --json")
     assert json.loads(done.out)["against"] == {"model": MODEL, "difference": 0.0, "ci95": [0.0, 0.0]}
@@ -73,6 +83,11 @@ def test_within_groups_it_reports_each_group(run, grouped, tmp_path):
         (f"{PAIRS} --ways 1", "ways must be an integer from 2"),
         (f"{PAIRS} --within class", "within must be one of group; got 'class'"),
         (f"{PAIRS} --within group", "the images of digits must have groups for episodes within a group; got none"),
+        (f"{PAIRS} --episodes-from e.json --ways 5", "--ways must be omitted with --episodes-from"),
+        (f"{PAIRS} --episodes-from none.json", "cannot read the episodes none.json: No such file"),
+        (f"{PAIRS} --protocol all-runs", "--pairs must be omitted with --protocol"),
+        (f"one-shot {MODEL} --dataset digits --protocol all-runs", "all-runs must be omniglot; got digits"),
+        (f"{PAIRS} --seed -1", "seed must be an integer from 0"),
         (f"{PAIRS} --rule median", "rule must be one of mean-embedding, mean-score, best-score; got 'median'"),
         ("one-shot none.keras --dataset digits", "none.keras"),
     ],

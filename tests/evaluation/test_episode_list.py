@@ -53,7 +53,9 @@ def test_the_hash_depends_on_pixels_and_shape():
 
 @pytest.mark.parametrize("other", [255 - IMAGES, IMAGES[:19]])
 def test_a_list_of_other_images_is_refused(path, other):
-    with pytest.raises(DatasetError, match=rf"must be a list of these {len(other)} images, .*; got 20 images of letter"):
+    with pytest.raises(
+        DatasetError, match=rf"must be a list of these {len(other)} images, .*; got 20 images of letter"
+    ):
         read_episodes(path, other)
 
 

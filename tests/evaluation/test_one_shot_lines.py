@@ -37,3 +37,19 @@ def test_groups_are_a_table():
         "  Greek                    0.0000  (1 queries)",
         "  Latin                    1.0000  (3,999 queries)",
     ]
+
+
+def test_trials_are_counted_and_the_assignment_is_set_apart():
+    runs = [{"name": "run01", "trials": 20, "correct": 19, "accuracy": 0.95}]
+    assigned = {"correct": 396, "accuracy": 0.99, "comparable": False}
+    trials = {name: value for name, value in REPORT.items() if name != "hardest"}
+    trials |= {"episodes": 400, "correct": 394, "accuracy": 0.985, "ci95": [0.9676, 0.9931], "ci95_over": "trials"}
+    assert one_shot_lines(trials | {"ci95_count": 400, "runs": runs, "one_to_one_assignment": assigned}, []) == [
+        "2-way 1-shot, 400 episodes",
+        "accuracy                   0.9850  (394 of 400, chance 0.5000)",
+        "95% interval over trials   0.9676 to 0.9931  (400 trials)",
+        "accuracy by run",
+        "  run01                    0.9500  (19 of 20)",
+        "with one-to-one assignment (not comparable)",
+        "  accuracy                 0.9900  (396 of 400)",
+    ]
