@@ -3,6 +3,7 @@
 import tensorflow as tf
 from tensorflow import keras
 
+from siamese_tf.config.catalog import OBJECTIVES
 from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.models.keras_settings import keras_settings
 from siamese_tf.models.siamese_model import SiameseModel
@@ -43,6 +44,8 @@ def build_trainer(
     ema_model = SiameseModel(
         size, name_or_tower, config.embedding_dim, config.head, 0.5, None, config.views, *image_format.options
     )
+    if (scale := OBJECTIVES[config.objective].scale) is not None:
+        model.head.scale.assign(scale)
     if config.whiten:
         feature_extractor(ema_model.tower)  # fails before training instead of after it
     if config.start_from is not None and not resumed:
