@@ -26,5 +26,6 @@ def test_its_rules_and_flags_are_those_of_the_command(run) -> None:
     page = run("one-shot --help").out
     flags = set(re.findall(r"--[a-z]+(?:-[a-z]+)*", TEXT))
     of_command = {"dataset", "ways", "shots", "episodes", "within", "rule", "seed", "against", "out", "json"}
+    of_command |= {"write-episodes", "episodes-from", "protocol"}
     assert flags == {f"--{name}" for name in of_command}
     assert all(f"{flag} " in page for flag in flags)

@@ -9,9 +9,11 @@ from typer import Option
 from siamese_tf.commands.embeddings import embed_given_images
 from siamese_tf.config.checks import check_choice
 from siamese_tf.config.data_config import DataConfig
-from siamese_tf.errors import ConfigError
+from siamese_tf.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from siamese_tf.inference.one_shot_test import OneShotTest
     from siamese_tf.models.siamese_model import SiameseModel
 
@@ -88,6 +90,33 @@ def load_test(
         images = test.images
         write_episodes(flags["write_episodes"], test.episodes, images.images, images.dataset, test.within)
     return test
+
+
+def embed_again(
+    test: "OneShotTest", model: "SiameseModel", other: "SiameseModel", given: dict[str, Any], as_json: bool
+) -> "np.ndarray":
+    """Returns the embeddings of the images of a test by another model, (n, d) float32.
+
+    Image files are prepared again if the models have different image formats.
+
+    Args:
+        test: result of `load_test` for `model`.
+        model, other: trained models.
+        given, as_json: arguments of `load_test`.
+
+    Raises:
+        DatasetError: if the images of the other model are not the same ones.
+    """
+    if "protocol" in vars(test) or other.image_format == model.image_format:
+        return test.embed(other)
+    again = embed_given_images(other, given, as_json)
+    if again.labels.tolist() != test.images.labels.tolist():
+        raise DatasetError(
+            f"both models must have the same {len(test.images.labels):,} test images of {again.dataset}; got others in"
+            f" the image format of the second, {other.image_format}. Use the protocol of a published test, or models"
+            " of one image format"
+        )
+    return again.embeddings
 
 
 def _flag(name: str) -> str:

@@ -15,6 +15,7 @@ from siamese_tf.commands.episode_flags import (
     Ways,
     Within,
     check_episode_flags,
+    embed_again,
     load_test,
 )
 from siamese_tf.commands.options import AsJson, Model, check_one_source
@@ -74,7 +75,8 @@ def one_shot(
     report = test.report(chosen, logits, seed)
     if against is not None:
         other = load_model(against)
-        of_other = classify_episodes(other.all_pairs, test.embed(other), test.episodes, rule, seed)
+        embeddings = embed_again(test, loaded, other, given, as_json)
+        of_other = classify_episodes(other.all_pairs, embeddings, test.episodes, rule, seed)
         report["against"] = {"model": str(against)} | test.difference(chosen, of_other)
     entries = {"dataset": test.images.dataset, "rule": rule, "seed": seed, **report}
     if out is not None:

@@ -53,8 +53,9 @@ def _row(name: str, value: str) -> str:
 def _group_lines(report: Mapping[str, Any]) -> Iterator[str]:
     if "groups" in report:
         yield "accuracy by group, the hardest first"
+        width = max(WIDTH, *(len(group["name"]) + 2 for group in report["groups"]))
         for group in report["groups"]:
-            yield _row(f"  {group['name']}", f"{group['accuracy']:.4f}  ({group['queries']:,} queries)")
+            yield _row(f"  {group['name']:{width - 2}}", f"{group['accuracy']:.4f}  ({group['queries']:,} queries)")
 
 
 def _against_lines(report: Mapping[str, Any]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from siamese_tf.evaluation.classify_episodes import classify_episodes
 from siamese_tf.evaluation.episodes import draw_episodes
 from siamese_tf.evaluation.one_shot import one_shot_report
 from siamese_tf.evaluation.one_shot_lines import one_shot_lines
+from siamese_tf.models.siamese_model import SiameseModel
 
 pytestmark = pytest.mark.train
 
@@ -50,6 +51,12 @@ def test_a_model_against_itself_has_no_difference(run):
     assert json.loads(done.out)["against"] == {"model": MODEL, "difference": 0.0, "ci95": [0.0, 0.0]}
     printed = run(f"{PAIRS} --episodes 50 --against {MODEL}").out
     assert "against the other model    +0.0000  (+0.0000 to +0.0000)" in printed
+
+
+def test_a_model_of_another_image_format_is_compared_on_the_same_episodes(run, tmp_path):
+    SiameseModel((8, 8, 1), tower="reference", embedding_dim=8, invert=True).save(tmp_path / "other.keras")
+    done = run(f"{PAIRS} --episodes 20 --against {tmp_path}/other.keras --json")
+    assert (done.code, "against" in json.loads(done.out)) == (0, True)
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,12 @@ def test_groups_are_a_table():
     ]
 
 
+def test_the_table_is_as_wide_as_the_longest_name():
+    groups = [{"name": "x" * 30, "queries": 2, "accuracy": 0.0}, {"name": "y", "queries": 2, "accuracy": 1.0}]
+    lines = one_shot_lines(REPORT | {"groups": groups}, [])[-2:]
+    assert [line.index(".") for line in lines] == [34, 34]
+
+
 def test_trials_are_counted_and_the_assignment_is_set_apart():
     runs = [{"name": "run01", "trials": 20, "correct": 19, "accuracy": 0.95}]
     assigned = {"correct": 396, "accuracy": 0.99, "comparable": False}

@@ -63,10 +63,10 @@ def save_one_shot_plot(
 
 
 def _caption(names: list[str], groups: list[str]) -> str:
-    """Returns the names of the right and of the chosen class; a group that they share is named once, on its line."""
+    """Returns the names of the right and of the chosen class; a group that they share is named once, on its own line."""
     short = [name.removeprefix(f"{group}/") for name, group in zip(names, groups or ["", ""], strict=True)]
     if not groups:
         return f"{names[0]}\ncalled {names[1]}"
     if groups[0] == groups[1]:
-        return f"{groups[0]}\n{short[0]} called {short[1]}"
+        return f"{groups[0]}\n{short[0]}\ncalled {short[1]}"
     return f"{groups[0]}/{short[0]}\ncalled {groups[1]}/{short[1]}"

@@ -38,8 +38,8 @@ def test_the_query_its_class_and_the_chosen_class_are_shown(grids):
 @pytest.mark.parametrize(
     ("groups", "names", "captions"),
     [
-        ([0] * 6, ["Latin/a", "b"], ["Latin\na called b", "Latin\n12 called b"]),
-        ([0, 0, 0, 0, 7, 7], ["Latin/a", "b"], ["Latin\na called b", "7/12\ncalled Latin/b"]),
+        ([0] * 6, ["Latin/a", "b"], ["Latin\na\ncalled b", "Latin\n12\ncalled b"]),
+        ([0, 0, 0, 0, 7, 7], ["Latin/a", "b"], ["Latin\na\ncalled b", "7/12\ncalled Latin/b"]),
     ],
 )
 def test_groups_are_named(grids, groups, names, captions):
