@@ -24,6 +24,8 @@ def test_the_python_block_classifies_the_seven(monkeypatch: pytest.MonkeyPatch) 
 def test_its_rules_and_flags_are_those_of_the_command(run) -> None:
     assert tuple(re.findall(r"^\| `([a-z]+-[a-z]+)`", TEXT, re.MULTILINE)) == RULES
     page = run("one-shot --help").out
-    flags = set(re.findall(r"--[a-z]+", TEXT))
-    assert {"--dataset", "--ways", "--shots", "--episodes", "--rule", "--seed", "--against", "--out", "--json"} == flags
+    flags = set(re.findall(r"--[a-z]+(?:-[a-z]+)*", TEXT))
+    of_command = {"dataset", "ways", "shots", "episodes", "within", "rule", "seed", "against", "out", "json"}
+    of_command |= {"write-episodes", "episodes-from", "protocol"}
+    assert flags == {f"--{name}" for name in of_command}
     assert all(f"{flag} " in page for flag in flags)

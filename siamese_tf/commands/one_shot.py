@@ -6,10 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from siamese_tf.commands.embeddings import embed_given_images
+from siamese_tf.commands.episode_flags import (
+    Count,
+    FromFile,
+    OfProtocol,
+    Shots,
+    ToFile,
+    Ways,
+    Within,
+    check_episode_flags,
+    embed_again,
+    load_test,
+)
 from siamese_tf.commands.options import AsJson, Model, check_one_source
 from siamese_tf.commands.setting_flags import with_settings
-from siamese_tf.config.checks import check_choice
+from siamese_tf.config.checks import check_choice, check_whole
 from siamese_tf.config.data_config import DataConfig
 from siamese_tf.console import start_tensorflow
 from siamese_tf.files import atomic_write
@@ -18,8 +29,7 @@ from siamese_tf.printable import print_lines
 if TYPE_CHECKING:  # `siamese-tf --help` loads none of these
     import numpy as np
 
-    from siamese_tf.evaluation.episodes import Episodes
-    from siamese_tf.inference.embed_test_images import EmbeddedImages
+    from siamese_tf.inference.one_shot_test import OneShotTest
 
 
 @with_settings(
@@ -30,9 +40,13 @@ if TYPE_CHECKING:  # `siamese-tf --help` loads none of these
 def one_shot(
     given: dict[str, Any],
     model: Model,
-    ways: Annotated[int, Option(help="Number of classes per episode.")] = 5,
-    shots: Annotated[int, Option(help="Number of support images per class.")] = 1,
-    episodes: Annotated[int, Option(help="Number of episodes.")] = 1000,
+    ways: Ways = None,
+    shots: Shots = None,
+    episodes: Count = None,
+    within: Within = None,
+    write_episodes: ToFile = None,
+    episodes_from: FromFile = None,
+    protocol: OfProtocol = None,
     rule: Annotated[
         str, Option(help="Score of a class: mean-embedding, mean-score or best-score of its support images.")
     ] = "mean-embedding",
@@ -42,49 +56,52 @@ def one_shot(
     as_json: AsJson = False,
 ) -> None:
     """Classify test images among n classes that are given by k images each."""
+    flags = {"ways": ways, "shots": shots, "episodes": episodes, "within": within, "write_episodes": write_episodes}
+    flags |= {"episodes_from": episodes_from, "protocol": protocol}
     check_one_source("one-shot", given)
+    check_episode_flags(flags, given)
     start_tensorflow()
-    from siamese_tf.evaluation.episodes import check_draw, draw_episodes
-    from siamese_tf.evaluation.one_shot import classify_episodes, one_shot_lines, one_shot_report, paired_difference
-    from siamese_tf.inference.embed_images import embed_images
+    from siamese_tf.evaluation.classify_episodes import choose_classes, classify_episodes, episode_logits
+    from siamese_tf.evaluation.one_shot_lines import one_shot_lines
     from siamese_tf.models.classify import RULES
     from siamese_tf.models.model_file import load_model
 
     check_choice("rule", rule, RULES)
-    check_draw(ways, shots, episodes, seed)
+    check_whole("seed", seed, 0, 2**32 - 1)
     loaded = load_model(model)
-    test = embed_given_images(loaded, given, as_json)
-    drawn = draw_episodes(test.labels, ways, shots, episodes, seed)
-    chosen = classify_episodes(loaded.all_pairs, test.embeddings, drawn, rule, seed)
-    report = one_shot_report(test.labels, drawn, chosen)
+    test = load_test(loaded, flags, given, seed, as_json)
+    logits = episode_logits(loaded.all_pairs, test.images.embeddings, test.episodes, rule)
+    chosen = choose_classes(logits, seed)
+    report = test.report(chosen, logits, seed)
     if against is not None:
         other = load_model(against)
-        embeddings = embed_images(other, test.images, test.dataset)
-        of_other = classify_episodes(other.all_pairs, embeddings, drawn, rule, seed)
-        report["against"] = {"model": str(against)} | paired_difference(test.labels, drawn, chosen, of_other)
-    entries = {"dataset": test.dataset, "rule": rule, "seed": seed, **report}
+        embeddings = embed_again(test, loaded, other, given, as_json)
+        of_other = classify_episodes(other.all_pairs, embeddings, test.episodes, rule, seed)
+        report["against"] = {"model": str(against)} | test.difference(chosen, of_other)
+    entries = {"dataset": test.images.dataset, "rule": rule, "seed": seed, **report}
     if out is not None:
-        _save(out, entries, test, drawn, chosen)
+        _save(out, entries, test, chosen)
     if as_json:
         print(json.dumps(entries, indent=2))
     else:
-        print_lines(*one_shot_lines(report, test.class_names))
+        print_lines(*one_shot_lines(report, test.images.class_names))
 
 
-def _save(
-    out: Path, entries: dict[str, Any], test: "EmbeddedImages", episodes: "Episodes", chosen: "np.ndarray"
-) -> None:
+def _save(out: Path, entries: dict[str, Any], test: "OneShotTest", chosen: "np.ndarray") -> None:
     from siamese_tf.evaluation.plots.one_shot import save_one_shot_plot
 
     with atomic_write(out / "report.json", "w") as file:
         file.write(json.dumps(entries, indent=2) + "\n")
+    images = test.images
     save_one_shot_plot(
-        test.images,
-        test.labels,
-        test.class_names,
-        episodes,
+        images.images,
+        images.labels,
+        images.class_names,
+        test.episodes,
         chosen,
         out / "mistakes.png",
-        title=f"{test.dataset}, {entries['ways']}-way {entries['shots']}-shot",
-        private=test.private,
+        title=test.title,
+        groups=images.groups,
+        group_names=images.group_names,
+        private=images.private,
     )

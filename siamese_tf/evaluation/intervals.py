@@ -1,12 +1,14 @@
 """Confidence intervals of rates on pairs, which account for pairs that share images and images that share people."""
 
+import math
 from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import ndtri
 
 from siamese_tf.errors import SiameseError
-from siamese_tf.evaluation.jackknife import Statistics, jackknife_intervals
+from siamese_tf.evaluation.jackknife import TAIL, Statistics, jackknife_intervals
 
 MIN_REPLICATES = 100  # with fewer, the outer 2.5% are one or two replicates
 MAX_JACKKNIFE_CLUSTERS = 1000  # with more, leaving out each one costs more than a bootstrap
@@ -20,6 +22,32 @@ def accuracy_of(correct: np.ndarray) -> Callable[[np.ndarray], Mapping[str, floa
         return {"accuracy": float(weights @ correct / total) if total else float("nan")}
 
     return accuracy
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Computes the 95% Wilson score interval of a rate of independent trials.
+
+    Args:
+        successes: number of successes, 0 to `trials`.
+        trials: number of trials, at least 1.
+
+    Returns:
+        (low, high), 0 <= low <= high <= 1.
+
+    Raises:
+        SiameseError: if a number is out of range.
+
+    Reference:
+        E. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
+        Statistical Association 22(158), 1927.
+    """
+    if not 0 <= successes <= trials or trials < 1:
+        raise SiameseError(f"successes must be from 0 to the number of trials, at least 1; got {successes} of {trials}")
+    z = float(ndtri(1 - TAIL))
+    rate, shrunk = successes / trials, 1 + z**2 / trials
+    middle = (rate + z**2 / (2 * trials)) / shrunk
+    half = z / shrunk * math.sqrt(rate * (1 - rate) / trials + (z / (2 * trials)) ** 2)
+    return (0.0 if successes == 0 else middle - half), (1.0 if successes == trials else middle + half)
 
 
 def cluster_intervals(

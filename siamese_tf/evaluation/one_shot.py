@@ -1,137 +1,106 @@
 """Accuracy of n-way k-shot classification: the class of a query among n classes, given k images of each."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
-from siamese_tf.evaluation.episodes import Episodes, check_episodes
+from siamese_tf.evaluation.episodes import Episodes
 from siamese_tf.evaluation.intervals import accuracy_of, cluster_intervals
 from siamese_tf.evaluation.jackknife import MIN_CLUSTERS, TAIL
-from siamese_tf.models.classify import MEAN_EMBEDDING, class_logits
-from siamese_tf.models.embeddings import check_comparable
-from siamese_tf.models.pair_scorer import PairScorer
 
 
-def classify_episodes(
-    scorer: PairScorer, embeddings: np.ndarray, episodes: Episodes, rule: str = MEAN_EMBEDDING, seed: int = 0
-) -> np.ndarray:
-    """Classifies the query of each episode.
+def one_shot_report(
+    labels: ArrayLike,
+    episodes: Episodes,
+    chosen: np.ndarray,
+    groups: ArrayLike | None = None,
+    group_names: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Reports the accuracy of the chosen classes, with an interval over classes, or over groups of classes.
 
-    Args:
-        scorer: `model.all_pairs` of the model that computed the embeddings.
-        embeddings: (n, d) float32, the images at whose positions the episodes point.
-        episodes: episodes of these images.
-        rule: one of `siamese_tf.models.classify.RULES`.
-        seed: seed of the choice among classes with the same logit, so that a constant model is at chance.
-
-    Returns:
-        (episodes,) int64, the chosen way of each episode, from 0 to ways - 1.
-
-    Raises:
-        ConfigError: if `rule` is unknown, or an episode points outside the embeddings.
-        ImageError: if an embedding is zero or not finite.
-    """
-    check_episodes(episodes, len(embeddings))
-    used = np.unique(np.append(episodes.support, episodes.query))
-    check_comparable(embeddings[used], positions=used)
-    rng = np.random.default_rng(seed)
-    ways, shots = episodes.support.shape[1:]
-    labels = np.repeat(np.arange(ways), shots).tolist()
-    chosen = np.empty(len(episodes.query), np.int64)
-    for episode, (support, query) in enumerate(zip(episodes.support, episodes.query, strict=True)):
-        _, logits = class_logits(scorer, embeddings[[query]], embeddings[support.ravel()], labels, rule)
-        best = np.flatnonzero(logits[0] == logits[0].max())
-        chosen[episode] = rng.choice(best)
-    return chosen
-
-
-def one_shot_report(labels: ArrayLike, episodes: Episodes, chosen: np.ndarray) -> dict[str, Any]:
-    """Reports the accuracy of the chosen classes, with an interval over classes: valid for other classes, too.
+    The interval is valid for other classes (groups) of the same kind, too, see `cluster_intervals`.
 
     Args:
         labels: (n,) integers, the class of each image.
         episodes: episodes of these images.
         chosen: (episodes,) the chosen way of each episode.
+        groups: (n,) integers, the group of each image's class, for episodes within groups; else None.
+        group_names: name of each group; groups without a name are named by their number.
 
     Returns:
         Python numbers and containers: `ways`, `shots`, `episodes`, `accuracy` in [0, 1], `chance`, the 95% interval
-        `ci95` over `ci95_count` classes of queries ((0, 1) for fewer than five), and `hardest`, the class with the
-        lowest accuracy: its `label`, `accuracy` and number of `queries`.
+        `ci95` over `ci95_count` classes or groups of queries ((0, 1) for fewer than five), `ci95_over`, `"classes"` or
+        `"groups"`, and `hardest`, the class with the lowest accuracy: its `label`, `accuracy` and number of `queries`.
+        With groups also `groups`, a list of dicts with the `name`, number of `queries` and `accuracy` of each, the
+        lowest accuracy first.
     """
     _, ways, shots = episodes.support.shape
     correct = (chosen == episodes.target).astype(np.int64)
     of_query = np.asarray(labels)[episodes.query]
+    clusters = of_query if groups is None else np.asarray(groups)[episodes.query]
     same = np.ones(len(correct), np.int64)
-    interval = cluster_intervals(of_query, of_query, same, accuracy_of(correct), of_same=("accuracy",))["accuracy"]
-    classes, numbered = np.unique(of_query, return_inverse=True)
-    queries = np.bincount(numbered.ravel())
-    accuracies = np.bincount(numbered.ravel(), correct) / queries
-    hardest = int(accuracies.argmin())
-    return {
+    interval = cluster_intervals(clusters, clusters, same, accuracy_of(correct), of_same=("accuracy",))["accuracy"]
+    label, accuracy, queries = _by_accuracy(of_query, correct)[0]
+    report = {
         "ways": ways,
         "shots": shots,
         "episodes": len(correct),
         "accuracy": float(correct.mean()),
         "chance": 1 / ways,
         "ci95": list(interval),
-        "ci95_count": len(classes),
-        "hardest": {
-            "label": int(classes[hardest]),
-            "accuracy": float(accuracies[hardest]),
-            "queries": int(queries[hardest]),
-        },
+        "ci95_count": len(np.unique(clusters)),
+        "ci95_over": "classes" if groups is None else "groups",
+        "hardest": {"label": label, "accuracy": accuracy, "queries": queries},
     }
+    if groups is not None:
+        report["groups"] = [
+            {"name": name_of(one, group_names), "queries": queries, "accuracy": accuracy}
+            for one, accuracy, queries in _by_accuracy(clusters, correct)
+        ]
+    return report
+
+
+def name_of(number: int, names: Sequence[str]) -> str:
+    """Returns the name of a class or group, or its number as text if it has none."""
+    return names[number] if number < len(names) else str(number)
+
+
+def _by_accuracy(clusters: np.ndarray, correct: np.ndarray) -> list[tuple[int, float, int]]:
+    """Returns number, accuracy and count of queries of each cluster, the lowest accuracy first."""
+    distinct, numbered = np.unique(clusters, return_inverse=True)
+    queries = np.bincount(numbered.ravel())
+    accuracies = np.bincount(numbered.ravel(), correct) / queries
+    order = np.argsort(accuracies, kind="stable")
+    return [(int(distinct[one]), float(accuracies[one]), int(queries[one])) for one in order]
 
 
 def paired_difference(
-    labels: ArrayLike, episodes: Episodes, chosen: np.ndarray, other: np.ndarray
+    clusters: ArrayLike, episodes: Episodes, chosen: np.ndarray, other: np.ndarray
 ) -> dict[str, float | list[float]]:
     """Compares two models on the same episodes.
 
-    The 95% interval is over classes of queries: each class is left out in turn (jackknife), and the spread of the
+    The 95% interval is over classes (groups) of queries: each is left out in turn (jackknife), and the spread of the
     difference gives a t interval.
 
     Args:
-        labels: (n,) integers, the class of each image.
+        clusters: (n,) integers, the class of each image, or its group for episodes within groups.
         episodes: episodes of these images.
         chosen, other: (episodes,) the ways chosen by the two models.
 
     Returns:
         `difference`, the accuracy of `chosen` minus that of `other`, in [-1, 1], and `ci95`, [low, high]; [-1, 1] for
-        fewer than five classes.
+        fewer than five classes (groups).
     """
     gain = (chosen == episodes.target).astype(np.int64) - (other == episodes.target)
-    _, numbered = np.unique(np.asarray(labels)[episodes.query], return_inverse=True)
+    _, numbered = np.unique(np.asarray(clusters)[episodes.query], return_inverse=True)
     counts, gains = np.bincount(numbered.ravel()), np.bincount(numbered.ravel(), gain)
-    difference, classes = float(gain.mean()), len(counts)
-    if classes < MIN_CLUSTERS:
+    difference, size = float(gain.mean()), len(counts)
+    if size < MIN_CLUSTERS:
         return {"difference": difference, "ci95": [-1.0, 1.0]}
     left_out = (gains.sum() - gains) / (counts.sum() - counts)
-    error = np.sqrt((classes - 1) / classes * np.sum((left_out - left_out.mean()) ** 2))
-    half = float(stdtrit(classes - 1, 1 - TAIL) * error)
+    error = np.sqrt((size - 1) / size * np.sum((left_out - left_out.mean()) ** 2))
+    half = float(stdtrit(size - 1, 1 - TAIL) * error)
     return {"difference": difference, "ci95": [max(-1.0, difference - half), min(1.0, difference + half)]}
-
-
-def one_shot_lines(report: Mapping[str, Any], class_names: list[str]) -> list[str]:
-    """Formats the dict of `one_shot_report` as lines of text; classes without a name are shown by their label.
-
-    Its entry `against`, if there is one, is that of `paired_difference`.
-    """
-    count, hardest = report["ci95_count"], report["hardest"]
-    interval = "{:.4f} to {:.4f}".format(*report["ci95"]) if count >= MIN_CLUSTERS else f"requires {MIN_CLUSTERS}"
-    label = hardest["label"]
-    name = class_names[label] if label < len(class_names) else str(label)
-    lines = [
-        f"{report['ways']}-way {report['shots']}-shot, {report['episodes']:,} episodes",
-        f"accuracy                   {report['accuracy']:.4f}  (chance {report['chance']:.4f})",
-        f"95% interval over classes  {interval}  ({count:,} classes)",
-        f"hardest class              {hardest['accuracy']:.4f}  ({name}, {hardest['queries']:,} queries)",
-    ]
-    if "against" in report:
-        low, high = report["against"]["ci95"]
-        of_classes = f"{low:+.4f} to {high:+.4f}" if count >= MIN_CLUSTERS else f"requires {MIN_CLUSTERS}"
-        lines.append(f"against the other model    {report['against']['difference']:+.4f}  ({of_classes})")
-    return lines

@@ -1,6 +1,6 @@
 """Embedding of the test images of a data set or of pair files, for plots and one-shot tests."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TextIO
 
 import numpy as np
@@ -9,7 +9,7 @@ from siamese_tf.data.images.format import NATIVE_FORMAT
 from siamese_tf.data.pairs.listed_pairs import is_list
 from siamese_tf.data.pairs.load_pairs import load_pairs
 from siamese_tf.data.pairs.one_vs_rest import class_label, labels_of
-from siamese_tf.data.pairs.pair_file import TEST
+from siamese_tf.data.pairs.pair_file import TEST, PairDataset
 from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.data.sources.load import format_for
 from siamese_tf.errors import DatasetError, PairFileError
@@ -30,6 +30,8 @@ class EmbeddedImages:
         class_names: name of each label; may be empty.
         focus: label of the class to show against the rest.
         private: True if only the owner may read pictures of the images.
+        groups: int, (n,), the group of each image's class; None without groups.
+        group_names: name of each group; may be empty.
     """
 
     dataset: str
@@ -39,11 +41,14 @@ class EmbeddedImages:
     class_names: list[str]
     focus: int | None
     private: bool
+    groups: np.ndarray | None = None
+    group_names: list[str] = field(default_factory=list)
 
     def sample(self, count: int, seed: int) -> "EmbeddedImages":
         """Returns `count` of the images, drawn at random; all if there are fewer."""
         drawn = np.random.default_rng(seed).permutation(len(self.embeddings))[:count]
-        return replace(self, images=self.images[drawn], embeddings=self.embeddings[drawn], labels=self.labels[drawn])
+        names = ("images", "embeddings", "labels", *(() if self.groups is None else ("groups",)))
+        return replace(self, **{name: getattr(self, name)[drawn] for name in names})
 
 
 def embed_test_images(
@@ -86,14 +91,22 @@ def _embed(model: SiameseModel, pairs: TrainTestPairs, one_vs_rest: str | None) 
     focus = None if one_vs_rest is None else class_label(pairs.test, one_vs_rest)
     if focus is not None and focus not in labels:
         raise DatasetError(f"no test image is of class {one_vs_rest}. Choose another class, or other pairs")
-    names = pairs.test.manifest.get("class_names")
+    groups = pairs.test.groups
     images = pairs.test.images[positions]
     return EmbeddedImages(
         dataset=pairs.dataset,
         images=images,
         embeddings=embed_images(model, images, pairs.dataset),
         labels=labels,
-        class_names=[printable(str(name)) for name in names] if isinstance(names, list) else [],
+        class_names=_names(pairs.test, "class_names"),
         focus=focus,
         private=pairs.test.private,
+        groups=None if groups is None else groups[positions],
+        group_names=_names(pairs.test, "group_names"),
     )
+
+
+def _names(pairs: PairDataset, key: str) -> list[str]:
+    """Returns the names in a list of the manifest, which may be of any type, ready for printing."""
+    names = pairs.manifest.get(key)
+    return [printable(str(name)) for name in names] if isinstance(names, list) else []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from siamese_tf.errors import ConfigError, DatasetError
-from siamese_tf.evaluation.episodes import check_episodes, draw_episodes
+from siamese_tf.evaluation.episodes import Episodes, check_classes, check_episodes, draw_episodes
 
 LABELS = np.repeat([4, 7, 9, 2, 5], [6, 3, 10, 2, 4])[np.random.default_rng(0).permutation(25)]
 
@@ -41,6 +41,33 @@ def test_the_seed_decides():
     assert not np.array_equal(one.query, other.query)
 
 
+def test_the_episodes_of_a_seed_are_those_of_earlier_releases(episodes):
+    assert episodes.query[:6].tolist() == [3, 12, 1, 5, 11, 2]
+    assert episodes.support[0].tolist() == [[13, 23], [21, 8], [11, 6]]
+
+
+def test_with_groups_all_classes_of_an_episode_are_of_one_which_is_drawn_uniformly():
+    labels = np.repeat(np.arange(12), 4)
+    group_of = np.array([0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 5])  # the last two have too few classes
+    groups = group_of[labels]
+    episodes = draw_episodes(labels, 3, 2, 600, seed=1, groups=groups)
+    of_episode = groups[episodes.support]
+    assert (of_episode == of_episode[:, :1, :1]).all()
+    np.testing.assert_array_equal(groups[episodes.query], of_episode[:, 0, 0])
+    np.testing.assert_allclose(np.bincount(groups[episodes.query]), [300, 300], atol=37)  # three standard errors
+    np.testing.assert_allclose(np.bincount(labels[episodes.query])[3:9], 50, atol=22)
+
+
+def test_without_a_group_of_enough_classes_episodes_are_refused():
+    groups = LABELS % 2
+    message = "3-way 3-shot episodes must have 3 classes of at least 4 images; got 2 of 5 classes in the largest group"
+    assert len(draw_episodes(LABELS, 3, 2, 5, groups=groups).query) == 5
+    with pytest.raises(DatasetError, match=message):
+        draw_episodes(LABELS, 3, 3, 1, groups=groups)
+    with pytest.raises(DatasetError, match="every class must be in one group; got class 7 in groups 0 and 1"):
+        draw_episodes([5, 7, 5, 7], 2, 1, 1, groups=[1, 0, 1, 1])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -73,3 +100,23 @@ def test_episodes_of_other_images_are_refused(episodes, change, message):
     check_episodes(episodes, 25)
     with pytest.raises(ConfigError, match=message):
         check_episodes(replace(episodes, **change), 25)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"support": [[[0, 4], [8, 9]]]}, "support images of one class per way; got another in episode 0"),
+        ({"support": [[[0, 1], [2, 3]]]}, "ways of different classes"),
+        ({"support": [[[0, 0], [4, 5]]]}, "each image at most once"),
+        ({"query": [4]}, "each image at most once"),
+        ({"query": [2], "target": [1]}, "a query of the class of its target"),
+        ({"support": [[[4, 5], [8, 9]]], "target": [0]}, "classes of one group"),
+    ],
+)
+def test_episodes_that_disagree_with_the_classes_are_refused(change, message):
+    labels = np.repeat(np.arange(3), 4)
+    groups = [0] * 8 + [1] * 4
+    entries = {"support": [[[0, 1], [4, 5]]], "query": [6], "target": [1]}
+    check_classes(Episodes(**{name: np.array(value) for name, value in entries.items()}), labels, groups)
+    with pytest.raises(DatasetError, match=f"an episode must have {message}"):
+        check_classes(Episodes(**{name: np.array(v) for name, v in (entries | change).items()}), labels, groups)

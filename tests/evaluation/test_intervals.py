@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from siamese_tf.errors import SiameseError
-from siamese_tf.evaluation.intervals import MAX_JACKKNIFE_CLUSTERS, accuracy_of, bootstrap_people, cluster_intervals
+from siamese_tf.evaluation.intervals import (
+    MAX_JACKKNIFE_CLUSTERS,
+    accuracy_of,
+    bootstrap_people,
+    cluster_intervals,
+    wilson_interval,
+)
 
 
 def binomial(correct):
@@ -137,3 +143,19 @@ def test_clusters_must_be_known_of_every_pair():
         cluster_intervals([0, 1], [1], [0, 0], lambda weights: {})
     with pytest.raises(SiameseError, match="replicates must be at least 100 .* got 99"):
         cluster_intervals([0, 1], [1, 2], [0, 0], lambda weights: {}, replicates=99)
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_worked_examples_of_the_wilson_interval(successes, trials, low, high):
+    """The examples of R. Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I."""
+    assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=5e-5)
+    assert wilson_interval(trials - successes, trials) == pytest.approx((1 - high, 1 - low), abs=5e-5)
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(-1, 5), (6, 5), (0, 0)])
+def test_impossible_numbers_of_successes_have_no_wilson_interval(successes, trials):
+    with pytest.raises(SiameseError, match=f"got {successes} of {trials}"):
+        wilson_interval(successes, trials)

@@ -42,6 +42,19 @@ def test_a_sample_is_drawn_by_the_seed(made):
     assert len(test.sample(10_000, 0).images) == len(test.images)
 
 
+def test_groups_are_those_of_the_images_and_are_sampled_with_them(made, tmp_path):
+    pairs = load_pair_file(made.test_path)
+    manifest = pairs.manifest | {"group_names": ["even", "odd\x1b"]}
+    save_pair_file(tmp_path / "test_pairs.npz", replace(pairs, groups=pairs.labels % 2, manifest=manifest))
+    test = embed_test_images(MODEL, "", pairs=str(made.train_path), test_pairs=str(tmp_path / "test_pairs.npz"))
+    np.testing.assert_array_equal(test.groups, test.labels % 2)
+    assert test.group_names == ["even", "odd\\x1b"]
+    drawn = test.sample(7, 0)
+    np.testing.assert_array_equal(drawn.groups, drawn.labels % 2)
+    without = embed_test_images(MODEL, "", pairs=str(made.train_path))
+    assert (without.groups, without.group_names) == (None, [])
+
+
 def test_pairs_without_test_pairs_or_without_images_of_the_class_are_refused(made, tmp_path):
     save_pair_file(tmp_path / "alone.npz", load_pair_file(made.train_path))
     with pytest.raises(PairFileError, match="digits must have test pairs; got none. Name a file with --test-pairs"):

@@ -17,7 +17,7 @@ HEADING_HEIGHT, CAPTION_HEIGHT = 0.6, 0.5  # inches
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """Images side by side, their caption of up to two lines, and the color of the caption.
+    """Images side by side, their caption of up to three lines, and the color of the caption.
 
     Attributes:
         images: one or more images (h, w, c) uint8 of the same shape, c = 1 (gray) or 3 (RGB).

@@ -35,6 +35,18 @@ def test_the_query_its_class_and_the_chosen_class_are_shown(grids):
     assert heading == expected
 
 
+@pytest.mark.parametrize(
+    ("groups", "names", "captions"),
+    [
+        ([0] * 6, ["Latin/a", "b"], ["Latin\na\ncalled b", "Latin\n12\ncalled b"]),
+        ([0, 0, 0, 0, 7, 7], ["Latin/a", "b"], ["Latin\na\ncalled b", "7/12\ncalled Latin/b"]),
+    ],
+)
+def test_groups_are_named(grids, groups, names, captions):
+    save_one_shot_plot(IMAGES, LABELS, names, EPISODES, CHOSEN, "", title="t", groups=groups, group_names=["Latin"])
+    assert [cell.caption for cell in grids[0][0]] == captions
+
+
 def test_mistakes_are_cut_at_count_and_none_is_said(grids):
     save_one_shot_plot(IMAGES, LABELS, [], EPISODES, CHOSEN, "unused", title="t", count=1)
     save_one_shot_plot(IMAGES, LABELS, [], EPISODES, EPISODES.target, "unused", title="t")
