@@ -178,7 +178,7 @@ REFUSED = [
     (f"{TINY} --tower foo", ["tower", "small_cnn, resnet, reference, tnn", "'foo'"]),
     (f"{TINY} --tower tnn --workdir built", ["tower tnn", "at least 18x18", "got 8x8"]),
     (f"{TINY} --tower custom", ["'custom'", "in Python"]),
-    (f"{TINY} --head foo", ["head", "cosine, euclidean, concat", "'foo'"]),
+    (f"{TINY} --head foo", ["head", "cosine, euclidean, concat, weighted_l1", "'foo'"]),
     (f"{TINY} --augment foo", ["augment", "auto, light, strong, none, or some of flip, vflip, color, affine", "'foo'"]),
     (f"{TINY} --pairs-per-step foo", ["pairs_per_step", "all, listed", "'foo'"]),
     (f"{TINY} --epochs 0", ["epochs", "from 1 to", "got 0"]),

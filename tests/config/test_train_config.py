@@ -116,7 +116,7 @@ def test_a_config_does_not_change():
             "tower",
             f"tower must be one of {', '.join(TOWERS)}, custom; got 'nonsense'",
         ),
-        ("head", "head must be one of cosine, euclidean, concat; got 'nonsense'"),
+        ("head", "head must be one of cosine, euclidean, concat, weighted_l1; got 'nonsense'"),
         ("pairs_per_step", "pairs_per_step must be one of all, listed; got 'nonsense'"),
         ("mining", "mining must be one of semi-hard, hard, all; got 'nonsense'"),
         ("losses", "losses must be one of addons, native; got 'nonsense'"),
