@@ -189,7 +189,7 @@ REFUSED = [
     (f"{TINY} --margin -1", ["margin", "above 0", "got -1.0"]),
     (f"{TINY} --margin nan", ["margin", "above 0", "got nan"]),
     (f"{TINY} --margin wide", ["margin", "above 0, or soft", "got 'wide'"]),
-    (f"{TINY} --schedule foo", ["schedule", "cosine, step, plateau, constant", "'foo'"]),
+    (f"{TINY} --schedule foo", ["schedule", "cosine, step, exponential, plateau, constant", "'foo'"]),
     (f"{TINY} --weight-decay -1", ["weight_decay", "a number of at least 0", "got -1.0"]),
     (f"{TINY} --average 1", ["average", "a number of at least 0 and below 1", "got 1.0"]),
     (f"{TINY} --precision float16", ["precision", "float32, bfloat16", "'float16'"]),
