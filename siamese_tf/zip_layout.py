@@ -26,14 +26,16 @@ MAX_ENTRY_BYTES = 1024  # per member in the central directory, including name an
 STREAMED = 0x0008  # checksum and sizes follow the data, since the output was not seekable
 ALLOWED_FLAGS = 0x0806 | STREAMED  # UTF-8 name, deflate level; not encryption
 ALLOWED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-ZIP64, NTFS, TIMES, OWNER = 0x0001, 0x000A, 0x5455, 0x7875  # extra fields of np.savez, 7-Zip and Info-ZIP
+ZIP64 = 0x0001
+# Extra fields of np.savez, 7-Zip (NTFS times), and Info-ZIP (times; owner; in old versions, both in one).
+EXTRA_FIELDS = (ZIP64, 0x000A, 0x5455, 0x7875, 0x5855)
 
 
 class ZipLayoutError(ValueError):
     """A zip archive is damaged, or laid out differently from common writers. The message is one short clause."""
 
 
-def check_layout(file: IO[bytes], max_members: int) -> list[zipfile.ZipInfo]:
+def check_layout(file: IO[bytes], max_members: int, folders: bool = False) -> list[zipfile.ZipInfo]:
     """Checks the structure of a zip archive without reading the contents of its members.
 
     Members must be contiguous from the first byte to the directory, without bytes before, between or after them. They
@@ -43,6 +45,7 @@ def check_layout(file: IO[bytes], max_members: int) -> list[zipfile.ZipInfo]:
     Args:
         file: seekable file, open for binary reading.
         max_members: maximum number of members; a larger directory is not parsed.
+        folders: accept empty members whose name ends in a slash, which some writers add for folders.
 
     Returns:
         The members in the order of the directory, for `ZipFile.open` and `ZipFile.read`.
@@ -62,7 +65,7 @@ def check_layout(file: IO[bytes], max_members: int) -> list[zipfile.ZipInfo]:
     for member in members:
         entry = ENTRY.unpack_from(directory, position)
         name, extra, comment = entry[10:13]
-        _check_entry(member, comment)
+        _check_entry(member, comment, folders)
         entries.append((member, directory[position + 8 : position + 20], directory[position + 46 :][:name]))
         position += ENTRY.size + name + extra + comment
     if position != len(directory):
@@ -108,9 +111,11 @@ def _read_end64(file: IO[bytes], place: int, short: tuple[int, ...]) -> tuple[in
     return end, *long
 
 
-def _check_entry(member: zipfile.ZipInfo, comment: int) -> None:
-    mode = member.external_attr >> 16
-    if member.filename != member.orig_filename or member.is_dir() or stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+def _check_entry(member: zipfile.ZipInfo, comment: int, folders: bool) -> None:
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    is_folder = folders and member.is_dir() and not member.file_size and kind in (0, stat.S_IFDIR)
+    is_file = not member.is_dir() and kind in (0, stat.S_IFREG)
+    if member.filename != member.orig_filename or not (is_file or is_folder):
         raise ZipLayoutError("it contains a member that is not a regular file")
     if member.flag_bits & ~ALLOWED_FLAGS or member.compress_type not in ALLOWED_METHODS or comment or member.volume:
         raise ZipLayoutError("it contains a member that is encrypted or in an unsupported format")
@@ -159,7 +164,7 @@ def _extra_fields(extra: bytes) -> dict[int, bytes]:
     fields: dict[int, bytes] = {}
     while extra:
         kind, size = FIELD.unpack_from(extra.ljust(FIELD.size, b"\0"))
-        if kind not in (ZIP64, NTFS, TIMES, OWNER) or kind in fields or FIELD.size + size > len(extra):
+        if kind not in EXTRA_FIELDS or kind in fields or FIELD.size + size > len(extra):
             raise ZipLayoutError("it contains a member with unknown extra fields")
         fields[kind], extra = extra[FIELD.size : FIELD.size + size], extra[FIELD.size + size :]
     return fields

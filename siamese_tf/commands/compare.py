@@ -12,11 +12,12 @@ from typer import Option
 from siamese_tf.commands.interruption import interruption_handler
 from siamese_tf.commands.options import AsJson
 from siamese_tf.commands.setting_flags import with_settings
+from siamese_tf.config.data_config import IMAGE_FORMAT
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.console import start_tensorflow
 from siamese_tf.printable import print_lines
 
-DATA = ("dataset", "data_dir", "pairs", "test_pairs", "images", "image_size", "color", "resize")
+DATA = ("dataset", "data_dir", "pairs", "test_pairs", "images", *IMAGE_FORMAT)
 OF_RECIPE = ("tower", "epochs", "precision")
 
 

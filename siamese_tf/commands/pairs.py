@@ -7,7 +7,7 @@ import typer
 from typer import Argument, Option
 
 from siamese_tf.commands.setting_flags import with_settings
-from siamese_tf.config.data_config import DataConfig
+from siamese_tf.config.data_config import IMAGE_FORMAT, DataConfig
 from siamese_tf.errors import SiameseError
 from siamese_tf.printable import print_lines, warn
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from siamese_tf.data.pairs.pair_file import PairDataset
 
 
-@with_settings(DataConfig, ("dataset", "data_dir", "image_size", "color", "resize"))
+@with_settings(DataConfig, ("dataset", "data_dir", *IMAGE_FORMAT))
 def generate(
     given: dict[str, Any],
     out: Annotated[Path, Option(help="Parent folder of the data set's folder.")] = Path("dataset"),
@@ -49,7 +49,7 @@ def generate(
         test_pairs=test_pairs,
         split=split,
         seed=seed,
-        image_format=ImageFormat.parse(data.image_size, data.color, data.resize),
+        image_format=ImageFormat.parse(data.image_size, data.color, data.resize, data.invert, data.center),
     )
     print_lines(*made.lines())
     warn(*made.warnings)

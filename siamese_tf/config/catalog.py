@@ -6,6 +6,7 @@ builders follow from the row. Rows are described in `siamese_tf.config.rows`.
 
 from siamese_tf.config.rows import (
     Augmentation,
+    ClassBatch,
     DatasetDefaults,
     Head,
     Mining,
@@ -50,6 +51,12 @@ TOWERS: dict[str, Tower] = {
         learning_rate=1e-4,
         logs_parameters=True,
     ),
+    "omniglot": Tower(
+        builder="siamese_tf.models.towers.omniglot:omniglot",
+        parameters="siamese_tf.models.towers.omniglot:omniglot_parameters",
+        embedding_dim=1024,
+        learning_rate=2e-3,
+    ),
     "inception_resnet_v1": Tower(
         builder="siamese_tf.models.towers.inception_resnet_v1:inception_resnet_v1",
         parameters="siamese_tf.models.towers.inception_resnet_v1:inception_resnet_v1_parameters",
@@ -77,6 +84,7 @@ HEADS: dict[str, Head] = {
     "weighted_l1": Head(builder="siamese_tf.models.weighted_l1_head:WeightedL1Head", normalizes=False),
 }
 
+CLASS_BATCHES = ("classes_per_batch", "images_per_class", "batch_within", "groups_per_batch")  # settings of batches
 OBJECTIVES: dict[str, Objective] = {
     "bce": Objective(loss="siamese_tf.losses.bce:binary_cross_entropy", reads="logit", head="cosine"),
     "mse": Objective(loss="siamese_tf.losses.mse:squared_error", reads="logit", head="cosine"),
@@ -95,10 +103,22 @@ OBJECTIVES: dict[str, Objective] = {
         batches="classes",
         margins={"euclidean": 0.5, "cosine": 0.5},
         soft_margin=True,
-        settings=("mining", "losses", "classes_per_batch", "images_per_class"),
+        settings=("mining", "losses", *CLASS_BATCHES),
         reports_embeddings=True,
         monitors_collapse=True,
         record="siamese_tf.training.triplets:triplet_record",
+    ),
+    "episode": Objective(
+        loss="siamese_tf.losses.episode:episode_loss",
+        reads="logit",
+        head="cosine",
+        heads=("cosine", "euclidean"),
+        step="siamese_tf.training.episode_objective:EpisodeObjective",
+        batches="classes",
+        batch=ClassBatch(classes=20, images=4),
+        scale=20.0,
+        settings=CLASS_BATCHES,
+        reports_embeddings=True,
     ),
 }
 
@@ -122,6 +142,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "vflip": Augmentation(function="siamese_tf.training.augmentation:vflip"),
     "color": Augmentation(function="siamese_tf.training.augmentation:color"),
     "affine": Augmentation(function="siamese_tf.training.augmentation:affine"),
+    "warp": Augmentation(function="siamese_tf.training.augmentation:warp"),
     "shift": Augmentation(function="siamese_tf.training.augmentation:shift"),
     "erase": Augmentation(function="siamese_tf.training.augmentation:erase"),
 }

@@ -7,6 +7,7 @@ from siamese_tf.config.checks import check_choice, check_text
 from siamese_tf.config.settings import IMAGES, Settings, setting
 from siamese_tf.errors import ConfigError
 
+IMAGE_FORMAT = ("image_size", "color", "resize", "invert", "center")
 _optional_text = partial(check_text, optional=True)
 
 
@@ -55,6 +56,20 @@ class DataConfig(Settings):
     )
     resize: str = setting(
         "pad", "Resizing of image files to a new aspect ratio: pad, crop or stretch.", check_text, panel=IMAGES
+    )
+    invert: bool = setting(
+        False,
+        "Invert image files: for dark strokes on white paper.",
+        partial(check_choice, choices=(False, True)),
+        panel=IMAGES,
+    )
+    center: str | None = setting(
+        None,
+        "Centering of image files: strokes, which crops to what is lighter than half of white (after --invert) and"
+        " scales it to 80% of the size.",
+        _optional_text,
+        panel=IMAGES,
+        show_default="none",
     )
     one_vs_rest: str | None = setting(
         None,

@@ -6,9 +6,11 @@ from functools import partial
 from siamese_tf.config.catalog import MINING
 from siamese_tf.config.checks import check_choice, check_number, check_whole, either
 from siamese_tf.config.settings import ADVANCED, TRAINING, Settings, setting
+from siamese_tf.errors import ConfigError
 
 LOSSES_FROM = ("addons", "native")
 SOFT = "soft"
+WITHIN = ("group",)
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,37 @@ class ObjectiveConfig(Settings):
     )
     classes_per_batch: int | None = setting(
         None,
-        "Number of classes in a batch, P (triplet).",
+        "Number of classes in a batch, P (triplet, episode); with --batch-within group, of each group.",
         partial(check_whole, low=2, high=65_536, optional=True),
-        show_default="16, with hard mining 32, with all 8",
+        show_default="16, with hard mining 32, with all 8, with episode 20",
         panel=ADVANCED,
     )
     images_per_class: int | None = setting(
         None,
-        "Number of images of each class in a batch, K (triplet).",
+        "Number of images of each class in a batch, K (triplet, episode).",
         partial(check_whole, low=2, high=65_536, optional=True),
-        show_default="--batch-pairs / P, with hard mining a quarter",
+        show_default="--batch-pairs / P, with hard mining a quarter, with episode 4",
         panel=ADVANCED,
     )
+    batch_within: str | None = setting(
+        None,
+        "Draw each part of a batch within one group, whose classes are harder to tell apart: group (triplet, episode).",
+        partial(check_choice, choices=WITHIN, optional=True),
+        show_default="classes of all groups together",
+        panel=ADVANCED,
+    )
+    groups_per_batch: int | None = setting(
+        None,
+        "Number of groups in a batch, E (with --batch-within group).",
+        partial(check_whole, low=1, high=1_000, optional=True),
+        show_default="3",
+        panel=ADVANCED,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.groups_per_batch is not None and self.batch_within is None:
+            raise ConfigError(
+                f"groups_per_batch must be omitted without batch_within; got {self.groups_per_batch}. Set batch_within"
+                " (--batch-within group)"
+            )

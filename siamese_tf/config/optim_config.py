@@ -11,6 +11,8 @@ from siamese_tf.errors import ConfigError
 PAIRS_PER_STEP = ("all", "listed")
 OPTIMIZERS = ("adam", "sgd", "momentum")
 SCHEDULES = ("cosine", "step", "exponential", "plateau", "constant")
+ROTATIONS = "rotations"
+CLASSES_FROM = ("images", ROTATIONS)
 PRECISIONS = ("float32", "bfloat16")
 AUGMENT_PRESETS = (*AUGMENT_LEVELS, "none")
 
@@ -130,6 +132,13 @@ class OptimConfig(Settings):
         f"Augmentation of training images: {', '.join(AUGMENT_PRESETS)}, or some of {', '.join(AUGMENTATIONS)} joined"
         " by hyphens, such as shift-flip.",
         check_augment,
+        panel=TRAINING,
+    )
+    classes_from: str = setting(
+        "images",
+        "Classes of a batch: images (as they are), or rotations (quarter turns and mirror images, the same for a whole"
+        " batch or group of it, which are new classes of characters).",
+        partial(check_choice, choices=CLASSES_FROM),
         panel=TRAINING,
     )
     views: str = setting(

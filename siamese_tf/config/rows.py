@@ -60,6 +60,21 @@ class Head:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClassBatch:
+    """Default shape of a batch of classes.
+
+    Attributes:
+        classes: P where the data set, or a group of a batch drawn within groups, has at least as many classes.
+        images: K.
+        groups: E for batches drawn within groups.
+    """
+
+    classes: int
+    images: int
+    groups: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
 class Objective:
     """A loss, and what it needs from the batches and the head.
 
@@ -75,6 +90,8 @@ class Objective:
             or `EmbeddingObjective`, by `reads`.
         batches: `pairs`, batches of listed pairs; or `classes`, batches of K images of each of P classes, which need
             labels.
+        batch: default shape of batches of classes; None takes that of the mining.
+        scale: initial scale of the head, the factor of a distance in the logit; None keeps that of the head.
         margins: default margin per head; empty for a loss without a margin.
         soft_margin: the margin may be `soft`.
         settings: fields of `TrainConfig` that only objectives which list them here accept.
@@ -91,6 +108,8 @@ class Objective:
     heads: tuple[str, ...] = ("cosine", "euclidean", "concat", "weighted_l1")
     step: str | None = None
     batches: Literal["pairs", "classes"] = "pairs"
+    batch: ClassBatch | None = None
+    scale: float | None = None
     margins: Mapping[str, float] = field(default_factory=dict)
     soft_margin: bool = False
     settings: tuple[str, ...] = ()

@@ -49,8 +49,13 @@ class TrainConfig(OptimConfig, ObjectiveConfig, ModelConfig, DataConfig):
         return self._draws_classes or (self.one_vs_rest is not None and self.pairs_per_step == "all")
 
     @property
+    def parts_per_batch(self) -> int:
+        """Number of groups in a batch, for a resolved config; 1 for batches that are not drawn within groups."""
+        return self.groups_per_batch or 1
+
+    @property
     def batch_shape(self) -> tuple[int, int]:
-        """Number of classes and of images of each in a batch, for a resolved config that uses class batches."""
+        """Number of classes in a part of a batch, and of images of each, for a resolved config with class batches."""
         if self._draws_classes:
             return self.classes_per_batch or 0, self.images_per_class or 0
         return 2, self.batch_pairs  # the class and the rest

@@ -10,6 +10,7 @@ from typing import Any
 
 from tensorflow import keras
 
+from siamese_tf.config.data_config import IMAGE_FORMAT
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.evaluation.comparison import compare_records
@@ -30,9 +31,7 @@ MAY_BE_PATHS = ("dataset", "start_from", *PATH_SETTINGS)
 SHARED_SETTINGS = (
     "dataset",
     *PATH_SETTINGS,
-    "image_size",
-    "color",
-    "resize",
+    *IMAGE_FORMAT,
     "one_vs_rest",
     "rest_is_a_class",
     "tower",

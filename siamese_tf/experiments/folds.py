@@ -79,7 +79,7 @@ def train_folds(
     run = f"{config.objective}-folds"
     if resume and (expected := workdir or expected_workdir(config, run)):
         check_resumable(Path(expected), folds)
-    image_format = ImageFormat.parse(config.image_size, config.color, config.resize)
+    image_format = ImageFormat.parse(config.image_size, config.color, config.resize, config.invert, config.center)
     source = load_source(config.dataset, config.data_dir, image_format)
     splits = fold_splits(source, folds, config.seed)
     workdir = Path(workdir) if workdir is not None else default_workdir(source.name, run)

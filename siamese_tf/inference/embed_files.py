@@ -59,7 +59,7 @@ def _embed_batch(model: SiameseModel, paths: list[str | Path]) -> tuple[np.ndarr
     images: dict[int, np.ndarray] = {}
     for position, path in enumerate(paths):
         try:
-            images[position] = load_image(path, *model.input_size, model.resize)
+            images[position] = load_image(path, *model.input_size, *model.image_format.options)
         except ImageError as error:
             errors[position] = str(error)
     if images:

@@ -29,7 +29,7 @@ def images_at_once(input_size: tuple[int, int, int]) -> int:
     return max(1, min(EMBED_BATCH, EMBED_PIXELS // (input_size[0] * input_size[1])))
 
 
-def as_images(images: Images, input_size: tuple[int, int, int], resize: str = "pad") -> tuple[np.ndarray, bool]:
+def as_images(images: Images, input_size: tuple[int, int, int], *options: Any) -> tuple[np.ndarray, bool]:
     """Checks images and converts them to shape (n, h, w, c).
 
     Args:
@@ -42,7 +42,7 @@ def as_images(images: Images, input_size: tuple[int, int, int], resize: str = "p
             Several images are a stack of pixels (n, h, w, c) or (n, h, w), or a list, array, pandas column, generator
             or other iterable of single images of these types. An empty list is a stack of length 0.
         input_size: height, width and channels that the model takes.
-        resize: method to resize files and Pillow images of other sizes, see `resize_image`.
+        options: resize, invert and center for files and Pillow images, see `load_image`; arrays stay as they are.
 
     Returns:
         The images, (n, h, w, c), uint8 from 0 to 255 or float32 in [0, 1]; and True if a single image was passed.
@@ -53,7 +53,7 @@ def as_images(images: Images, input_size: tuple[int, int, int], resize: str = "p
     if isinstance(images, np.ndarray) and images.dtype.kind not in "OUST":
         return _as_stack(images, input_size)
     if is_image_source(images):
-        return load_image(images, *input_size, resize)[np.newaxis], True
+        return load_image(images, *input_size, *options)[np.newaxis], True
     if hasattr(images, "__array__"):
         array = _as_array(images)
         if array.dtype.kind not in "OUST":
@@ -67,18 +67,18 @@ def as_images(images: Images, input_size: tuple[int, int, int], resize: str = "p
     whole = None if any(map(is_image_source, items)) else _as_one_array(items)
     if whole is not None:
         return _as_stack(whole, input_size)
-    singles = [_as_single(item, position, input_size, resize) for position, item in enumerate(items)]
+    singles = [_as_single(item, position, input_size, options) for position, item in enumerate(items)]
     if any(image.dtype != np.uint8 for image in singles):
         singles = [image / np.float32(255) if image.dtype == np.uint8 else image for image in singles]
     return np.stack(singles), False
 
 
-def as_pair(pair: Sequence[Images], input_size: tuple[int, int, int], resize: str) -> tuple[np.ndarray, np.ndarray]:
+def as_pair(pair: Sequence[Images], input_size: tuple[int, int, int], *options: Any) -> tuple[np.ndarray, np.ndarray]:
     """Converts a pair of inputs of equal length to two stacks (n, h, w, c) with `as_images`.
 
     Args:
         pair: two inputs of `as_images` in a tuple or list, or an array or tensor (2, n, h, w, c).
-        input_size, resize: see `as_images`.
+        input_size, options: see `as_images`.
 
     Raises:
         ImageError: if there are not two inputs, their lengths differ, or `as_images` rejects one of them.
@@ -88,7 +88,7 @@ def as_pair(pair: Sequence[Images], input_size: tuple[int, int, int], resize: st
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         found = f"{len(pair)} stacks" if isinstance(pair, tuple | list) else type(pair).__name__
         raise ImageError(f"images must be a pair of stacks, (img1, img2); got {found}. Pass a tuple of two")
-    first, second = (as_images(images, input_size, resize)[0] for images in pair)
+    first, second = (as_images(images, input_size, *options)[0] for images in pair)
     check_lengths(len(first), len(second))
     return first, second
 
@@ -127,11 +127,11 @@ def _as_one_array(items: list[Any]) -> np.ndarray | None:
     return array if array.dtype.kind in "biuf" else None
 
 
-def _as_single(item: Any, position: int, input_size: tuple[int, int, int], resize: str) -> np.ndarray:
+def _as_single(item: Any, position: int, input_size: tuple[int, int, int], options: Sequence[Any]) -> np.ndarray:
     """Converts one image of a sequence to (h, w, c), uint8 or float32; errors include its position."""
     try:
         if is_image_source(item):
-            return load_image(item, *input_size, resize)
+            return load_image(item, *input_size, *options)
         if not hasattr(item, "__array__") and not isinstance(item, list | tuple):
             raise _wrong_type(type(item).__name__)
         array = _as_array(item)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from siamese_tf.config.catalog import VIEWS
-from siamese_tf.data.images.format import RESIZES
+from siamese_tf.data.images.format import CENTERS, RESIZES
 from siamese_tf.errors import ModelFileError
 from siamese_tf.printable import short_reason
 from siamese_tf.zip_layout import ZipLayoutError, check_layout
@@ -22,6 +22,9 @@ IDENTITY = {
 # Keras writes the last two for a model that was called or compiled; they are ignored.
 OUTER_KEYS = {*IDENTITY, "config", "build_config", "compile_config"}
 HINT = "Only load model files saved by siamese_tf; train the model again, or copy the file again"
+
+# Entries that the first files do not have, and their values then.
+ADDED = {"views": "one", "resize": "pad", "invert": False, "center": None}
 
 
 def read_members(file: IO[bytes]) -> dict[str, bytes]:
@@ -89,9 +92,9 @@ def read_config(text: bytes) -> dict[str, Any]:
         unknown = sorted(set(outer) - OUTER_KEYS)
         raise ModelFileError(f"{CONFIG} must have only the keys {sorted(OUTER_KEYS)}; got {unknown!r:.100}. {HINT}")
     config = outer.get("config")
-    expected = {"input_size", "tower", "embedding_dim", "head", "threshold", "record", "views", "resize"}
+    expected = {"input_size", "tower", "embedding_dim", "head", "threshold", "record", *ADDED}
     if isinstance(config, dict):
-        config = {"views": "one", "resize": "pad", **config}  # absent from the first files
+        config = {**ADDED, **config}
     if not isinstance(config, dict) or set(config) != expected:
         raise ModelFileError(f"the config must have the keys {sorted(expected)}; got {config!r:.200}. {HINT}")
     _check_values(config)
@@ -109,6 +112,8 @@ def _check_values(config: Mapping[str, Any]) -> None:
         ("record", isinstance(config["record"], dict)),
         ("views", config["views"] in tuple(VIEWS)),
         ("resize", config["resize"] in RESIZES),
+        ("invert", isinstance(config["invert"], bool)),
+        ("center", config["center"] in (*CENTERS, None)),
     ):
         if not valid:
             raise ModelFileError(f"{name} in the config cannot be {config[name]!r:.100}. {HINT}")

@@ -5,6 +5,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from siamese_tf.data.images.format import ImageFormat, format_of_images
 from siamese_tf.models.classify import MEAN_EMBEDDING, class_logits
 from siamese_tf.models.embeddings import check_comparable, check_scores
 from siamese_tf.models.inputs import Images, as_images, check_lengths, images_at_once
@@ -18,9 +19,16 @@ class Scoring:
     input_size: tuple[int, int, int]
     embedding_dim: int
     resize: str
+    invert: bool
+    center: str | None
     all_pairs: PairScorer
     _embed_uint8: tf.types.experimental.PolymorphicFunction
     _embed_float32: tf.types.experimental.PolymorphicFunction
+
+    @property
+    def image_format(self) -> ImageFormat:
+        """Image format to which image files are converted."""
+        return format_of_images(self.input_size, self.resize, self.invert, self.center)
 
     def embed(self, images: Images) -> np.ndarray:
         """Computes the embeddings of images.
@@ -34,7 +42,7 @@ class Scoring:
         Raises:
             ImageError: if the images have an invalid type, shape, dtype or range.
         """
-        stack, single = as_images(images, self.input_size, self.resize)
+        stack, single = as_images(images, self.input_size, *self.image_format.options)
         embeddings = np.empty((len(stack), self.embedding_dim), np.float32)
         embed_batch = self._embed_uint8 if stack.dtype == np.uint8 else self._embed_float32
         for block in row_slices(len(stack), images_at_once(self.input_size)):

@@ -10,7 +10,7 @@ from tensorflow import keras
 
 from siamese_tf.config.catalog import CUSTOM, VIEWS
 from siamese_tf.config.checks import check_choice
-from siamese_tf.data.images.format import RESIZES, ImageFormat, format_of_images
+from siamese_tf.data.images.format import CENTERS, RESIZES
 from siamese_tf.data.images.source import is_image_source
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.embeddings import SHORTEST, check_scores
@@ -36,6 +36,7 @@ class SiameseModel(Scoring, KerasSaving):
         views: name of the views over which embeddings are averaged; the cost is proportional to their number; see
             `make_views`.
         resize: method to resize image files of other sizes, see `resize_image`.
+        invert, center: further preparation of image files, see `load_image`; arrays must be prepared already.
         record: plain values that describe the training, copied on each access; `{}` before training.
         file_sha256: hexadecimal SHA-256 of the file that the model was loaded from; None if it was not loaded.
     """
@@ -50,6 +51,8 @@ class SiameseModel(Scoring, KerasSaving):
         record: Mapping[str, Any] | None = None,
         views: str = "one",
         resize: str = "pad",
+        invert: bool = False,
+        center: str | None = None,
     ):
         """Builds the network with new weights.
 
@@ -62,6 +65,8 @@ class SiameseModel(Scoring, KerasSaving):
             record: plain values that describe the training.
             views: a key of `siamese_tf.config.catalog.VIEWS`.
             resize: a name in `siamese_tf.data.images.format.RESIZES`.
+            invert: inverts image files.
+            center: a name in `siamese_tf.data.images.format.CENTERS`, or None.
 
         Raises:
             ConfigError: if a name is unknown, the tower does not map (n, h, w, c) to (n, d), the threshold is not in
@@ -81,7 +86,8 @@ class SiameseModel(Scoring, KerasSaving):
         self.record = record or {}
         check_choice("views", views, VIEWS)
         check_choice("resize", resize, RESIZES)
-        self.views, self.resize = views, resize
+        check_choice("center", center, CENTERS, optional=True)
+        self.views, self.resize, self.invert, self.center = views, resize, bool(invert), center
         self.file_sha256: str | None = None
         self._embed_uint8, self._embed_float32 = (
             tf.function(
@@ -92,11 +98,6 @@ class SiameseModel(Scoring, KerasSaving):
         )
         self.all_pairs = PairScorer(self.head, self.embedding_dim)
         self.built = True
-
-    @property
-    def image_format(self) -> ImageFormat:
-        """Image format to which image files are converted."""
-        return format_of_images(self.input_size, self.resize)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -154,7 +155,7 @@ class SiameseModel(Scoring, KerasSaving):
                 zero or not finite.
         """
         if isinstance(x, tuple | list | Mapping) or hasattr(x, "__array__") or is_image_source(x):
-            x = as_pair(x, self.input_size, self.resize)
+            x = as_pair(x, self.input_size, *self.image_format.options)
             if not len(x[0]):
                 return np.zeros(0, np.float32)
         elif isinstance(x, tf.data.Dataset):
@@ -179,4 +180,6 @@ class SiameseModel(Scoring, KerasSaving):
             "record": self.record,
             "views": self.views,
             "resize": self.resize,
+            "invert": self.invert,
+            "center": self.center,
         }

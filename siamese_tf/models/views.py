@@ -50,7 +50,10 @@ def shift(images: tf.Tensor) -> list[tf.Tensor]:
 
 
 def rotation_about_center(
-    images: tf.Tensor, x_from: tuple[tf.Tensor, tf.Tensor], y_from: tuple[tf.Tensor, tf.Tensor]
+    images: tf.Tensor,
+    x_from: tuple[tf.Tensor, tf.Tensor],
+    y_from: tuple[tf.Tensor, tf.Tensor],
+    shift: tuple[tf.Tensor, tf.Tensor] | None = None,
 ) -> tf.Tensor:
     """Applies a linear map about the center of each image, with bilinear interpolation and a black border.
 
@@ -58,6 +61,7 @@ def rotation_about_center(
         images: (n, h, w, c) float, with static h, w and c.
         x_from, y_from: two (n,) tensors each. In coordinates relative to the center, the output pixel (x, y) is sampled
             at (x_from[0] x + x_from[1] y, y_from[0] x + y_from[1] y) in the input.
+        shift: two (n,) tensors, added to these x and y, in pixels; None adds nothing.
 
     Returns:
         The transformed images, of the same shape and dtype.
@@ -65,10 +69,11 @@ def rotation_about_center(
     height, width = images.shape[1:3]
     x, y = (width - 1) / 2, (height - 1) / 2
     zero = tf.zeros_like(x_from[0])
+    right, down = (zero, zero) if shift is None else shift
     transforms = tf.stack(
         [
-            *(*x_from, x - x_from[0] * x - x_from[1] * y),
-            *(*y_from, y - y_from[0] * x - y_from[1] * y),
+            *(*x_from, x + right - x_from[0] * x - x_from[1] * y),
+            *(*y_from, y + down - y_from[0] * x - y_from[1] * y),
             *(zero, zero),
         ],
         axis=1,

@@ -14,6 +14,9 @@ from siamese_tf.models.views import MAX_ROTATION, rotation_about_center
 
 MAX_SHEAR = 0.2  # horizontal displacement per unit of height
 MAX_ZOOM = math.log(1.15)
+WARP_SHEAR = (0.3, 0.15)  # horizontal per unit of height, vertical per unit of width
+WARP_SCALE = 0.2
+WARP_SHIFT = 5 / 64  # fraction of height and width
 ERASED_SHARE = 0.5  # fraction of the images
 ERASED_AREA = (0.02, 0.33)  # range of the fraction of an image
 MAX_ERASED_RATIO = 3.3  # height to width, or width to height
@@ -79,6 +82,25 @@ def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     x_from_x, x_from_y = wide * cosine, wide * (shear * cosine - sine)
     y_from_x, y_from_y = high * sine, high * (shear * sine + cosine)
     return rotation_about_center(images, (x_from_x, x_from_y), (y_from_x, y_from_y))
+
+
+def warp(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Warps each image as handwriting varies: rotation, shear, scale in each direction and shift, in one map.
+
+    Rotates by up to 12 degrees, shears by up to 0.3 horizontally and 0.15 vertically, scales height and width by 0.8 to
+    1.2 independently, and shifts by up to 5/64 of height and width, with bilinear interpolation.
+    """
+    draws = tf.random.stateless_uniform([7, tf.shape(images)[0]], seed + [0, 8], -1.0, 1.0)
+    angle, shear_x, shear_y = MAX_ROTATION * draws[0], WARP_SHEAR[0] * draws[1], WARP_SHEAR[1] * draws[2]
+    wide, high = 1.0 + WARP_SCALE * draws[3], 1.0 + WARP_SCALE * draws[4]
+    cosine, sine = tf.cos(angle), tf.sin(angle)
+    height, width = images.shape[1:3]
+    return rotation_about_center(
+        images,
+        ((cosine - sine * shear_y) / wide, (cosine * shear_x - sine) / wide),
+        ((sine + cosine * shear_y) / high, (sine * shear_x + cosine) / high),
+        shift=(WARP_SHIFT * width * draws[5], WARP_SHIFT * height * draws[6]),
+    )
 
 
 def color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -3,6 +3,7 @@
 import tensorflow as tf
 from tensorflow import keras
 
+from siamese_tf.config.catalog import OBJECTIVES
 from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.models.keras_settings import keras_settings
 from siamese_tf.models.siamese_model import SiameseModel
@@ -41,8 +42,10 @@ def build_trainer(
     model = SiameseModel(size, trained, config.embedding_dim, config.head)
     # A named tower is built again, in float32. A custom one cannot be copied in general, so both models share it.
     ema_model = SiameseModel(
-        size, name_or_tower, config.embedding_dim, config.head, views=config.views, resize=image_format.resize
+        size, name_or_tower, config.embedding_dim, config.head, 0.5, None, config.views, *image_format.options
     )
+    if (scale := OBJECTIVES[config.objective].scale) is not None:
+        model.head.scale.assign(scale)
     if config.whiten:
         feature_extractor(ema_model.tower)  # fails before training instead of after it
     if config.start_from is not None and not resumed:

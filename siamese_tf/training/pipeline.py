@@ -13,6 +13,7 @@ from siamese_tf.data.pairs.one_vs_rest import REST
 from siamese_tf.data.pairs.pair_file import TRAIN, PairDataset
 from siamese_tf.data.sampling.batches import epoch_batches, steps_per_epoch
 from siamese_tf.data.sampling.class_batches import class_batches
+from siamese_tf.data.sampling.group_batches import group_batches
 from siamese_tf.training.run_data import RunData
 
 Batches = Iterator[dict[str, np.ndarray]]
@@ -32,7 +33,7 @@ def images_per_epoch(pairs: RunData, config: TrainConfig) -> int:
 
 def _images_per_step(pairs: RunData, config: TrainConfig) -> int:
     if config.uses_class_batches:
-        return math.prod(config.batch_shape)
+        return config.parts_per_batch * math.prod(config.batch_shape)
     return 2 * min(config.batch_pairs, len(pairs.task.train.rows(TRAIN)))
 
 
@@ -48,7 +49,8 @@ def training_batches(pairs: RunData, config: TrainConfig, epochs: range) -> tf.d
         A data set of dicts: `images` (n, h, w, c) uint8; `index` (n,) int32, the row of each image in the data set;
         `labels` (n,) int64, -1 for an unknown class that is none of the known ones; `seed` (2,) int32 for the
         augmentation. Batches of listed pairs have n = 2m, the first images of the m pairs followed by the second ones,
-        and also `similarity` (m,) float32. Batches of classes have n = P * K, grouped by class.
+        and also `similarity` (m,) float32. Batches of classes have n = P * K, grouped by class, or E * P * K,
+        grouped by group.
     """
     file = pairs.task.train
     labels = known_labels(pairs, config)
@@ -96,13 +98,27 @@ def _pair_batches(pairs: PairDataset, labels: np.ndarray, config: TrainConfig, e
 
 def _class_batches(pairs: RunData, labels: np.ndarray, config: TrainConfig, epochs: range) -> Batches:
     steps, train_images = training_steps(pairs, config), pairs.train_images
-    groups = pairs.task.train.labels
-    assert groups is not None  # checked by `resolve_config`
-    draws = class_batches(groups[train_images], *config.batch_shape, config.seed)
+    draws = draw_batches(pairs, config)
     draws = itertools.islice(draws, epochs.start * steps, None)  # skip the batches of earlier epochs
     for epoch in epochs:
         for step, draw in enumerate(itertools.islice(draws, steps)):
             yield _batch(pairs.task.train, labels, train_images[draw], (config.seed, epoch, step))
+
+
+def draw_batches(pairs: RunData, config: TrainConfig) -> Iterator[np.ndarray]:
+    """Returns an endless iterator of batches of classes, as positions in `pairs.train_images`.
+
+    Raises:
+        ConfigError: if no batch of this shape can be drawn.
+    """
+    train, rows = pairs.task.train, pairs.train_images
+    assert train.labels is not None  # checked by `resolve_config`
+    if config.batch_within is None:
+        return class_batches(train.labels[rows], *config.batch_shape, config.seed)
+    assert train.groups is not None  # checked by `resolve_config`
+    authors = None if train.authors is None else train.authors[rows]
+    parts = config.parts_per_batch
+    return group_batches(train.labels[rows], train.groups[rows], authors, parts, *config.batch_shape, config.seed)
 
 
 def _batch(pairs: PairDataset, labels: np.ndarray, index: np.ndarray, seeds: tuple[int, ...]) -> dict[str, np.ndarray]:

@@ -16,13 +16,13 @@ from siamese_tf.config.catalog import (
     VIEWS,
     tower_defaults,
 )
+from siamese_tf.config.optim_config import ROTATIONS
 from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset
-from siamese_tf.data.sampling.class_batches import class_batches
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.models.towers.custom import check_tower, check_trainable
-from siamese_tf.training.pipeline import images_per_epoch
+from siamese_tf.training.pipeline import draw_batches, images_per_epoch
 from siamese_tf.training.run_data import RunData
 from siamese_tf.training.triplets import losses_from
 
@@ -67,7 +67,7 @@ def resolve_config(config: TrainConfig, run: RunData, tower: keras.Model | None)
     if row.batches == "classes":
         config = _resolve_batch_shape(config, run)
     if config.uses_class_batches:
-        class_batches(_train_labels(run), *config.batch_shape, config.seed)  # raises an error if no batch can be drawn
+        draw_batches(run, config)  # raises an error if no batch can be drawn
     return ResolvedConfig.from_config(
         config,
         head=head,
@@ -100,10 +100,19 @@ def _whiten(config: TrainConfig, pairs: PairDataset, default: bool) -> bool:
 
 
 def _resolve_batch_shape(config: TrainConfig, run: RunData) -> TrainConfig:
+    labels, within = _train_labels(run), config.batch_within is not None
+    if (batch := OBJECTIVES[config.objective].batch) is not None:
+        return replace(
+            config,
+            classes_per_batch=config.classes_per_batch or min(batch.classes, len(np.unique(labels))),
+            images_per_class=config.images_per_class or batch.images,
+            groups_per_batch=config.groups_per_batch or (batch.groups if within else None),
+        )
     shape = MINING[config.mining]
-    classes = config.classes_per_batch or min(shape.max_classes, len(np.unique(_train_labels(run))))
+    classes = config.classes_per_batch or min(shape.max_classes, len(np.unique(labels)))
     images = config.images_per_class or max(shape.min_images, config.batch_pairs // classes // shape.images_divisor)
-    return replace(config, classes_per_batch=classes, images_per_class=images)
+    groups = config.groups_per_batch or (1 if within else None)
+    return replace(config, classes_per_batch=classes, images_per_class=images, groups_per_batch=groups)
 
 
 def _train_labels(run: RunData) -> np.ndarray:
@@ -135,6 +144,17 @@ def _check_pairs(config: TrainConfig, run: RunData) -> None:
     _check_split(train, VALIDATION, "validation")
     if test is not None:
         _check_split(test, TEST, "test")
+    if config.batch_within is not None and train.groups is None:
+        raise PairFileError(
+            f"{train.display_name} must have groups for batch_within {config.batch_within!r}; it has none. Use images"
+            " in FOLDER/group/class, or leave batch_within out"
+        )
+    height, width, _ = train.images.shape[1:]
+    if config.classes_from == ROTATIONS and height != width:
+        raise ConfigError(
+            f"the images must be square for classes_from {ROTATIONS!r}; got {height}x{width}. Use --image-size"
+            f" {max(height, width)}"
+        )
     if train.labels is not None:
         return
     if OBJECTIVES[config.objective].batches == "classes":

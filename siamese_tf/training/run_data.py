@@ -54,7 +54,7 @@ def load_run_data(config: TrainConfig) -> RunData:
         data_dir=config.data_dir,
         pairs=config.pairs,
         test_pairs=config.test_pairs,
-        image_format=ImageFormat.parse(config.image_size, config.color, config.resize),
+        image_format=ImageFormat.parse(config.image_size, config.color, config.resize, config.invert, config.center),
         images_folder=config.images,
     )
     task = original

@@ -8,12 +8,14 @@ import tensorflow as tf
 from tensorflow import keras
 
 from siamese_tf.config.catalog import CUSTOM
+from siamese_tf.config.optim_config import ROTATIONS
 from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.models.pixels import scale_pixels
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.augmentation import augment
 from siamese_tf.training.objectives import build_step
 from siamese_tf.training.optimizer import kernels
+from siamese_tf.training.rotated_classes import rotate_parts
 from siamese_tf.training.transfer import lr_multipliers
 
 
@@ -69,7 +71,10 @@ class Trainer(keras.Model):
             _assign(self.ema_model.variables, before)
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        images = augment(scale_pixels(batch["images"]), self.config.augment, batch["seed"])
+        images = scale_pixels(batch["images"])
+        if self.config.classes_from == ROTATIONS:
+            images = rotate_parts(images, self.config.parts_per_batch, batch["seed"])
+        images = augment(images, self.config.augment, batch["seed"])
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
             embeddings = self._embed(images)  # (n, d)

@@ -24,7 +24,8 @@ def test_the_momentum_rises_from_epoch_to_epoch(epochs, expected):
 def test_a_traced_step_equals_the_formula_of_classical_momentum():
     """Reference: v = m v - rate * gradient, and the weight goes by v."""
     weights = [tf.Variable(1.0), tf.Variable([2.0, -3.0])]
-    optimizer, apply = optimizer_of(weights), tf.function(lambda *pairs: optimizer.apply_gradients(zip(pairs, weights)))
+    optimizer = optimizer_of(weights)
+    apply = tf.function(lambda *gradients: optimizer.apply_gradients(zip(gradients, weights, strict=True)))
     rng = np.random.default_rng(0)
     places, velocities = [np.array(1.0), np.array([2.0, -3.0])], [0.0, 0.0]
     for momentum in (0.5, 0.5, 0.7, 0.7, 0.9, 0.9):

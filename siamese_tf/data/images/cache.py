@@ -138,7 +138,7 @@ def _decoded(
     def decode(name: str) -> np.ndarray | ImageError:
         try:
             image = before.get(entries[name].sha256)
-            return load_image(files[name], *image_format.shape, image_format.resize) if image is None else image
+            return load_image(files[name], *image_format.shape, *image_format.options) if image is None else image
         except ImageError as error:
             return error
 

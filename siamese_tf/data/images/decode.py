@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import IO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
+from siamese_tf.data.images.format import CENTERS
 from siamese_tf.data.images.modes import channels_of, has_32_bits, orientation_of, upright_eight_bits
-from siamese_tf.data.images.resize import resize_image
+from siamese_tf.data.images.resize import center_strokes, resize_image
 from siamese_tf.data.images.source import ImageSource, is_image_source, open_source, refusal
 from siamese_tf.errors import ImageError
 from siamese_tf.printable import short_reason
@@ -23,11 +24,20 @@ MAX_PIXELS = 50_000_000
 _WARNINGS = threading.Lock()  # catch_warnings is not thread-safe
 
 
-def load_image(path: ImageSource, height: int, width: int, channels: int, resize: str = "pad") -> np.ndarray:
+def load_image(
+    path: ImageSource,
+    height: int,
+    width: int,
+    channels: int,
+    resize: str = "pad",
+    invert: bool = False,
+    center: str | None = None,
+) -> np.ndarray:
     """Decodes an image and converts it to a shape; every image file that the package reads is converted this way.
 
     The image is decoded to 8 bits (see `decode_image`), converted to gray by ITU-R 601 luma,
-    (299 R + 587 G + 114 B) / 1000, or to RGB, and then resized (see `resize_image`).
+    (299 R + 587 G + 114 B) / 1000, or to RGB, inverted and centered if asked for, and then resized
+    (see `resize_image`).
 
     Args:
         path: image file or Pillow image, see `decode_image`.
@@ -35,17 +45,24 @@ def load_image(path: ImageSource, height: int, width: int, channels: int, resize
         width: width in pixels, 1 or more.
         channels: 1 (gray) or 3 (RGB).
         resize: `"pad"`, `"crop"` or `"stretch"`, see `resize_image`.
+        invert: replaces each value v with 255 - v.
+        center: `"strokes"` crops to the strokes and centers them, see `center_strokes`; None keeps the whole image.
 
     Returns:
         (height, width, channels) uint8, 0 (black) to 255.
 
     Raises:
-        ImageError: if `decode_image` raises it, or if `height`, `width`, `channels` or `resize` is invalid.
+        ImageError: if `decode_image` raises it, or if `height`, `width`, `channels`, `resize` or `center` is invalid.
     """
     modes = {1: "L", 3: "RGB"}
     if channels not in modes:
         raise ImageError(f"channels must be 1 (gray) or 3 (color); got {channels}")
-    image = resize_image(decode_image(path).convert(modes[channels]), height, width, resize)
+    if center not in (*CENTERS, None):
+        raise ImageError(f"center must be {' or '.join(CENTERS)}; got {center!r}")
+    image = decode_image(path).convert(modes[channels])
+    image = ImageOps.invert(image) if invert else image
+    image = center_strokes(image, height, width) if center else image
+    image = resize_image(image, height, width, resize)
     return np.array(image, np.uint8).reshape(height, width, channels)
 
 

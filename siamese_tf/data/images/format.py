@@ -1,4 +1,4 @@
-"""Image format of a data set: size, color and resize mode."""
+"""Image format of a data set: size, color, resize mode, inversion and centering."""
 
 import re
 from collections.abc import Collection
@@ -9,6 +9,7 @@ from siamese_tf.errors import ConfigError
 
 COLORS = {"grey": 1, "rgb": 3}
 RESIZES = ("pad", "crop", "stretch")
+CENTERS = ("strokes",)
 USUAL_SIZE = (112, 112)
 MAX_SHARED_SIDE = 512  # photos from one camera share a size that is too large for a network
 MAX_SIDE = 2048  # same limit as in model files
@@ -16,18 +17,22 @@ MAX_SIDE = 2048  # same limit as in model files
 
 @dataclass(frozen=True)
 class ImageFormat:
-    """Size, color and resize mode that all images of a data set are converted to.
+    """Format that all images of a data set are converted to.
 
     Attributes:
         size: (height, width) in pixels, each 1 to `MAX_SIDE`; None for the common size of all images if they have one
             and no side exceeds `MAX_SHARED_SIDE`, else `USUAL_SIZE`.
         color: `"grey"` or `"rgb"`; None for `"grey"` if all images are stored in gray, else `"rgb"`.
         resize: `"pad"`, `"crop"` or `"stretch"`, see `resize_image`.
+        invert: black becomes white and white black, as for strokes of ink on paper.
+        center: `"strokes"` crops to the strokes and centers them, see `center_strokes`; None keeps the whole image.
     """
 
     size: tuple[int, int] | None = None
     color: str | None = None
     resize: str = "pad"
+    invert: bool = False
+    center: str | None = None
 
     def __post_init__(self) -> None:
         if self.size is not None and not all(1 <= side <= MAX_SIDE for side in self.size):
@@ -36,22 +41,26 @@ class ImageFormat:
             raise ConfigError(f"color must be {' or '.join(COLORS)}; got {self.color!r}")
         if self.resize not in RESIZES:
             raise ConfigError(f"resize must be {', '.join(RESIZES[:-1])} or {RESIZES[-1]}; got {self.resize!r}")
+        if self.center not in (*CENTERS, None):
+            raise ConfigError(f"center must be {' or '.join(CENTERS)}; got {self.center!r}")
 
     @classmethod
-    def parse(cls, image_size: str | None, color: str | None, resize: str) -> "ImageFormat":
+    def parse(
+        cls, image_size: str | None, color: str | None, resize: str, invert: bool = False, center: str | None = None
+    ) -> "ImageFormat":
         """Parses command-line values; `image_size` is HEIGHTxWIDTH, such as `112x92`, or `112` for a square.
 
         Raises:
             ConfigError: if a value is invalid.
         """
         if image_size is None:
-            return cls(None, color, resize)
+            return cls(None, color, resize, invert, center)
         sides = image_size.lower().split("x")
         if len(sides) > 2 or not all(re.fullmatch("[0-9]{1,5}", side) for side in sides):
             raise ConfigError(
                 f"image size must be HEIGHTxWIDTH, as in 112x92, or one number for a square; got {image_size!r}"
             )
-        return cls((int(sides[0]), int(sides[-1])), color, resize)
+        return cls((int(sides[0]), int(sides[-1])), color, resize, invert, center)
 
     def resolved(self, shapes: Collection[tuple[int, int, int]]) -> "ImageFormat":
         """Returns a copy in which no value is None; `shapes` holds the (height, width, channels) of all images."""
@@ -65,8 +74,32 @@ class ImageFormat:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns the values as JSON types, for a manifest."""
-        return {"size": self.size and [*self.size], "color": self.color, "resize": self.resize}
+        """Returns the values as JSON types, for a manifest; `invert` and `center` only if they change the images."""
+        changes = {"invert": self.invert, "center": self.center}
+        return {
+            "size": self.size and [*self.size],
+            "color": self.color,
+            "resize": self.resize,
+            **{name: value for name, value in changes.items() if value},
+        }
+
+    @property
+    def options(self) -> tuple[str, bool, str | None]:
+        """Arguments of `load_image` after the shape: resize, invert and center."""
+        return self.resize, self.invert, self.center
+
+    @property
+    def flags(self) -> str:
+        """Command-line flags of a resolved image format."""
+        height, width, _ = self.shape
+        center = f" --center {self.center}" if self.center else ""
+        invert = " --invert" if self.invert else ""
+        return f"--image-size {height}x{width} --color {self.color} --resize {self.resize}{invert}{center}"
+
+    def __str__(self) -> str:
+        height, width, _ = self.shape
+        more = [*(["inverted"] if self.invert else []), *([f"centered {self.center}"] if self.center else [])]
+        return ", ".join([f"{height}x{width} {self.color}", self.resize, *more])
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -79,17 +112,26 @@ class ImageFormat:
 NATIVE_FORMAT = ImageFormat()
 
 
-def format_of_images(shape: tuple[int, int, int], resize: str = "pad") -> ImageFormat:
+def options_of(form: Any) -> tuple[str, bool, str | None]:
+    """Returns `ImageFormat.options` of the `as_dict` in an untrusted manifest; the default for a wrong value."""
+    form = form if isinstance(form, dict) else {}
+    resize, center = form.get("resize"), form.get("center")
+    return resize if resize in RESIZES else "pad", form.get("invert") is True, center if center in CENTERS else None
+
+
+def format_of_images(
+    shape: tuple[int, int, int], resize: str = "pad", invert: bool = False, center: str | None = None
+) -> ImageFormat:
     """Returns the image format of images of shape (height, width, channels).
 
     Raises:
-        ConfigError: if `channels` is neither 1 (gray) nor 3 (color), or a side or `resize` is invalid.
+        ConfigError: if `channels` is neither 1 (gray) nor 3 (color), or another value is invalid.
     """
     height, width, channels = shape
     colors = {count: color for color, count in COLORS.items()}
     if channels not in colors:
         raise ConfigError(f"channels must be 1 (gray) or 3 (color); got {channels}")
-    return ImageFormat((height, width), colors[channels], resize)
+    return ImageFormat((height, width), colors[channels], resize, invert, center)
 
 
 def reject_image_options(image_format: ImageFormat, what: str) -> None:
@@ -104,6 +146,6 @@ def reject_image_options(image_format: ImageFormat, what: str) -> None:
     """
     if image_format != NATIVE_FORMAT:
         raise ConfigError(
-            "the data must be a folder or a list of image files if image size, color or resize is set; got"
-            f" {what}. Omit these settings"
+            "the data must be a folder or a list of image files if the size, color, resizing, inversion or centering"
+            f" of images is set; got {what}. Omit these settings"
         )

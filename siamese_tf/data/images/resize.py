@@ -1,9 +1,11 @@
-"""Image resizing by padding, cropping or stretching."""
+"""Image resizing by padding, cropping or stretching, and centering of strokes."""
 
 from PIL import Image, ImageOps
 
 from siamese_tf.data.images.format import RESIZES
 from siamese_tf.errors import ImageError
+
+STROKES_SHARE = 0.8  # of the shorter side of the canvas
 
 
 def resize_image(image: Image.Image, height: int, width: int, how: str = "pad") -> Image.Image:
@@ -36,4 +38,30 @@ def resize_image(image: Image.Image, height: int, width: int, how: str = "pad") 
     corner = (width - fitting[0]) // 2, (height - fitting[1]) // 2
     canvas = Image.new(image.mode, size)
     canvas.paste(image.resize(fitting, Image.Resampling.BILINEAR), corner)
+    return canvas
+
+
+def center_strokes(image: Image.Image, height: int, width: int) -> Image.Image:
+    """Crops an image to its strokes, scales their longer side to 80% of the canvas and centers them on black.
+
+    Strokes are the pixels that are lighter than half of white in any channel. An image without any is returned
+    unchanged.
+
+    Args:
+        image: Pillow image of mode `"L"` or `"RGB"`, light on dark.
+        height: height of the canvas in pixels, 1 or more.
+        width: width of the canvas in pixels, 1 or more.
+
+    Returns:
+        An image of the size of the canvas.
+    """
+    box = image.point(lambda value: 255 * (value >= 128)).getbbox()
+    if box is None:
+        return image
+    strokes = image.crop(box)
+    scale = STROKES_SHARE * min(width, height) / max(strokes.size)
+    fitting = max(1, round(strokes.width * scale)), max(1, round(strokes.height * scale))
+    canvas = Image.new(image.mode, (width, height))
+    corner = (width - fitting[0]) // 2, (height - fitting[1]) // 2
+    canvas.paste(strokes.resize(fitting, Image.Resampling.BILINEAR), corner)
     return canvas

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from siamese_tf.data.images.format import RESIZES, ImageFormat, format_of_images
+from siamese_tf.data.images.format import ImageFormat, format_of_images, options_of
 from siamese_tf.data.pairs.checksums import CHECKSUMS, check_members, encode_checksums
 from siamese_tf.data.pairs.manifest import decode_manifest, encode_manifest
 from siamese_tf.data.pairs.npz import Header, check_size, read_npz, write_npz
@@ -64,9 +64,7 @@ class PairDataset:
     def image_format(self) -> ImageFormat:
         """Image format to convert other image files to for comparison with these images."""
         height, width, channels = self.images.shape[1:]
-        image_format = self.manifest.get("form")
-        resize = image_format.get("resize") if isinstance(image_format, dict) else None
-        return format_of_images((height, width, channels), resize if resize in RESIZES else "pad")
+        return format_of_images((height, width, channels), *options_of(self.manifest.get("form")))
 
     def rows(self, split: int) -> np.ndarray:
         """Returns the row numbers of the pairs of a split (TRAIN, VALIDATION or TEST), int64, ascending."""
@@ -110,9 +108,9 @@ def load_pair_file(path: str | Path) -> PairDataset:
     """Loads and checks a pair file, possibly from an untrusted source.
 
     `images`, `img1`, `img2` and `similarity` are required. The default of `labels`, `groups` and `authors` is None, of
-    `split` TRAIN for every pair, and of `manifest` {}. Images may lack the channel axis. Similarity may contradict the labels, so that every
-    file can be audited; `check_labels_agree` rejects this. Further arrays are ignored. `check_members` rejects files of
-    siamese_tf with missing or changed arrays.
+    `split` TRAIN for every pair, and of `manifest` {}. Images may lack the channel axis. Similarity may contradict the
+    labels, so that every file can be audited; `check_labels_agree` rejects this. Further arrays are ignored.
+    `check_members` rejects files of siamese_tf with missing or changed arrays.
 
     Raises:
         PairFileError: if the file is missing, unreadable, damaged, or does not follow the format.

@@ -117,9 +117,7 @@ def _command(dataset: str, source: Source | None) -> str:
     line = f"siamese-tf pairs generate --dataset {shlex.quote(str(dataset))}"
     if source is None or source.image_format is None:
         return line
-    image_format = source.image_format
-    height, width, _ = image_format.shape
-    return f"{line} --image-size {height}x{width} --color {image_format.color} --resize {image_format.resize}"
+    return f"{line} {source.image_format.flags}"
 
 
 def _has_pairs(folder: Path) -> bool:

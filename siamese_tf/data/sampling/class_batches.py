@@ -28,7 +28,7 @@ def class_batches(labels: np.ndarray, classes_per_batch: int, images_per_class: 
     """
     order = np.argsort(labels, kind="stable")
     start = np.unique(labels[order], return_index=True)[1]
-    _check(classes_per_batch, images_per_class, len(start))
+    check_batch(classes_per_batch, images_per_class, len(start))
     classes = np.split(order, start[1:])
     return _batches(classes, classes_per_batch, images_per_class, np.random.default_rng(seed))
 
@@ -38,7 +38,7 @@ def short_classes(labels: np.ndarray, images_per_class: int) -> int:
     return int((np.unique(labels, return_counts=True)[1] < images_per_class).sum())
 
 
-def _check(classes_per_batch: int, images_per_class: int, classes: int) -> None:
+def check_batch(classes_per_batch: int, images_per_class: int, classes: int) -> None:
     if classes_per_batch < 2 or images_per_class < 2:
         raise ConfigError(
             "a batch must have at least 2 classes, or no two images are dissimilar, and at least 2 images per class, or"
@@ -54,12 +54,12 @@ def _check(classes_per_batch: int, images_per_class: int, classes: int) -> None:
 def _batches(
     classes: list[np.ndarray], classes_per_batch: int, images_per_class: int, rng: np.random.Generator
 ) -> Iterator[np.ndarray]:
-    images = [_cycle(members, images_per_class, rng) for members in classes]
-    for chosen in _cycle(np.arange(len(classes)), classes_per_batch, rng):
+    images = [cycle(members, images_per_class, rng) for members in classes]
+    for chosen in cycle(np.arange(len(classes)), classes_per_batch, rng):
         yield np.concatenate([next(images[index]) for index in chosen])
 
 
-def _cycle(items: np.ndarray, count: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def cycle(items: np.ndarray, count: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Yields samples of `count` items endlessly from one permutation of the items after another.
 
     If a permutation ends within a sample, the rest of the sample is filled with the items that it contains the fewest

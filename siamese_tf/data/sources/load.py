@@ -15,11 +15,14 @@ from siamese_tf.data.sources.find_images import PARTS, FoundImages, add_unused
 from siamese_tf.data.sources.idx import idx_sha256
 from siamese_tf.data.sources.idx_folder import find_idx_files, read_idx_folder, stack_parts
 from siamese_tf.data.sources.image_folder import read_image_folder
+from siamese_tf.data.sources.omniglot import load_omniglot
+from siamese_tf.data.sources.omniglot_files import NAME as OMNIGLOT
 from siamese_tf.data.sources.published import PUBLISHED, DatasetNotFoundError, load_published
 from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import DatasetError
 
-NAMES = ("auto", *PUBLISHED, "digits")
+IMAGE_DATASETS = (OMNIGLOT,)  # named data sets of image files, which have an image format
+NAMES = ("auto", *PUBLISHED, "digits", *IMAGE_DATASETS)
 
 
 def load_source(name: str, data_dir: str | Path | None = None, image_format: ImageFormat = NATIVE_FORMAT) -> Source:
@@ -49,6 +52,8 @@ def load_source(name: str, data_dir: str | Path | None = None, image_format: Ima
     """
     if name and name not in NAMES and os.path.isdir(name):
         return _from_folder(name, image_format)
+    if name in IMAGE_DATASETS:
+        return load_omniglot(data_dir, image_format)
     reject_image_options(image_format, name)
     if name == "auto":
         return _load_auto(data_dir)
@@ -61,9 +66,9 @@ def load_source(name: str, data_dir: str | Path | None = None, image_format: Ima
 
 
 def format_for(name: str, image_format: ImageFormat) -> ImageFormat:
-    """Returns `image_format` if the data set is a folder of image files, else `NATIVE_FORMAT`."""
+    """Returns `image_format` if the data set has image files, else `NATIVE_FORMAT`."""
     image_folder = name and name not in NAMES and os.path.isdir(name) and not find_idx_files(name)
-    return image_format if image_folder else NATIVE_FORMAT
+    return image_format if image_folder or name in IMAGE_DATASETS else NATIVE_FORMAT
 
 
 def _from_folder(folder: str, image_format: ImageFormat) -> Source:
@@ -78,7 +83,6 @@ def _from_folder(folder: str, image_format: ImageFormat) -> Source:
         warnings = (f"the folder contains IDX files, and {beside.unused_line()}",) if beside.unused else ()
         return replace(source, warnings=warnings, folder=f"{where}")
     found = read_image_folder(folder, image_format)
-    height, width, _ = found.image_format.shape
     note = f"{_note(name, found.images, shown_name(folder))} in {len(found.class_names):,} classes"
     if found.part is not None:
         counts = np.bincount(found.part, minlength=len(PARTS)).tolist()
@@ -94,7 +98,7 @@ def _from_folder(folder: str, image_format: ImageFormat) -> Source:
         is_test=np.zeros(len(found.labels), bool) if found.part is None else found.part == 2,
         class_names=found.class_names,
         origin=folder,
-        files={f"images, {height}x{width} {found.image_format.color}, {found.image_format.resize}": found.sha256},
+        files={f"images, {found.image_format}": found.sha256},
         note=note,
         paths=found.paths,
         image_format=found.image_format,

@@ -93,7 +93,7 @@ def load_published(name: str, data_dir: str | Path | None = None) -> tuple[dict[
         raise DatasetError(
             f"data_dir must be a folder with a subfolder {name}; got {data_dir}, which is not a folder. Check the path"
         )
-    folders = _local_folders(name) if data_dir is None else [expanded(data_dir, "data_dir") / name]
+    folders = local_folders(name) if data_dir is None else [expanded(data_dir, "data_dir") / name]
     for folder in folders:
         if find_idx_files(folder):
             return read_idx_folder(folder, sha256), str(folder)
@@ -102,7 +102,7 @@ def load_published(name: str, data_dir: str | Path | None = None) -> tuple[dict[
         hint = f"Set data_dir to the folder that contains {name}/, or omit data_dir to search the default folders"
         raise DatasetNotFoundError(why, hint)
 
-    cache = _keras_cache()
+    cache = keras_cache()
     try:
         path = _complete_cache(name, cache)
     except DatasetError as error:
@@ -113,13 +113,13 @@ def load_published(name: str, data_dir: str | Path | None = None) -> tuple[dict[
     return (read_idx_folder(path, sha256) if os.path.isdir(path) else _read_npz(name, path)), str(path)
 
 
-def _local_folders(name: str) -> list[Path]:
+def local_folders(name: str) -> list[Path]:
     from_environment = os.environ.get("SIAMESE_TF_DATA")
     folders = [expanded(from_environment, "SIAMESE_TF_DATA") / name] if from_environment else []
     return [*folders, DEBIAN_FOLDER / name]
 
 
-def _keras_cache() -> Path:
+def keras_cache() -> Path:
     named, home = os.environ.get("KERAS_HOME"), home_folder()
     if named:
         return expanded(named, "KERAS_HOME") / "datasets"
