@@ -55,8 +55,8 @@ class OptimConfig(Settings):
     )
     optimizer: str = setting(
         "adam",
-        "Optimizer: adam (AdamW with --weight-decay), sgd (Nesterov momentum 0.9) or momentum (SGD with classical momentum"
-        " that rises linearly from 0.5 in the first epoch to 0.9 in the last).",
+        "Optimizer: adam (AdamW with --weight-decay), sgd (Nesterov momentum 0.9) or momentum (SGD with classical"
+        " momentum that rises linearly from 0.5 in the first epoch to 0.9 in the last).",
         partial(check_choice, choices=OPTIMIZERS),
         panel=TRAINING,
     )
@@ -70,7 +70,8 @@ class OptimConfig(Settings):
     schedule: str = setting(
         "cosine",
         "Learning-rate schedule: cosine (5% warm-up, then decay to 0), step (x0.1 after 1/2 and 3/4 of the steps),"
-        " exponential (x0.99 after each epoch), plateau (x0.5 after 5 epochs without a better validation accuracy) or constant.",
+        " exponential (x0.99 after each epoch), plateau (x0.5 after 5 epochs without a better validation accuracy) or"
+        " constant.",
         partial(check_choice, choices=SCHEDULES),
         panel=TRAINING,
     )

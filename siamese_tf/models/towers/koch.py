@@ -15,8 +15,8 @@ def koch(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Model:
     """Builds Conv 64 10x10 - Conv 128 7x7 - Conv 128 4x4 - Conv 256 4x4 with max-pools, then Dense with a sigmoid.
 
     It has 38,947,648 parameters for the published 105x105x1 images and 4,096 dimensions, almost all in the last layer;
-    `koch_parameters` returns the number for other sizes. Embeddings have values in (0, 1). The initial kernels are drawn
-    from N(0, 0.01²), that of the last layer from N(0, 0.2²), and all biases from N(0.5, 0.01²), as in the original.
+    `koch_parameters` returns the number for other sizes. Embeddings have values in (0, 1). As in the original, the
+    initial kernels are drawn from N(0, 0.01²), that of the last layer from N(0, 0.2²), and biases from N(0.5, 0.01²).
 
     Args:
         input_size: height, width and channels of an image; the shorter side at least 65.
