@@ -217,7 +217,8 @@ class Corpus:
             yield Attack(f"class: {name} instead", self.with_members(config=json.dumps(description).encode()))
             outer = {**description, "registered_name": "siamese_tf>SiameseModel"}
             yield Attack(f"class: {name} under our name", self.with_members(config=json.dumps(outer).encode()))
-            for field in ("tower", "head", "record", "threshold", "views", "resize", "input_size", "embedding_dim"):
+            names = "tower head record threshold views resize invert center input_size embedding_dim"
+            for field in names.split():
                 if field != "record":  # any plain values are a record
                     yield Attack(f"class: {name} as {field}", self.with_config(**{field: description}))
             yield Attack(f"class: {name} as config", self.with_outer(config=description))
@@ -273,6 +274,8 @@ class Corpus:
             "embedding_dim": (0, -1, 4096, 2**31, 10**30, 4.0, "4", None, True),
             "views": ("all", "auto", None, ["one"], 1),
             "resize": ("fit", None, 1, {"pad": 1}),
+            "invert": (None, 1, "true", [True]),
+            "center": ("ink", True, 1, ["strokes"]),
             "record": ([], None, "text", 1),
             "lambda": (1,),
         }.items():

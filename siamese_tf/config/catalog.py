@@ -134,6 +134,7 @@ VIEWS: dict[str, View] = {
     "mirror": View(function="siamese_tf.models.views:mirror", taught_by="flip"),
     "turn": View(function="siamese_tf.models.views:turn", taught_by="affine"),
     "shift": View(function="siamese_tf.models.views:shift"),
+    "affine": View(function="siamese_tf.models.views:affine", taught_by="warp"),
 }
 
 # Applied in this order: black moves in from outside after the colors have changed, and stays black.
@@ -143,6 +144,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "color": Augmentation(function="siamese_tf.training.augmentation:color"),
     "affine": Augmentation(function="siamese_tf.training.augmentation:affine"),
     "warp": Augmentation(function="siamese_tf.training.augmentation:warp"),
+    "elastic": Augmentation(function="siamese_tf.training.augmentation:elastic"),
     "shift": Augmentation(function="siamese_tf.training.augmentation:shift"),
     "erase": Augmentation(function="siamese_tf.training.augmentation:erase"),
 }

@@ -62,6 +62,7 @@ class DataConfig(Settings):
         "Invert image files: for dark strokes on white paper.",
         partial(check_choice, choices=(False, True)),
         panel=IMAGES,
+        keyword_only=True,
     )
     center: str | None = setting(
         None,
@@ -70,6 +71,7 @@ class DataConfig(Settings):
         _optional_text,
         panel=IMAGES,
         show_default="none",
+        keyword_only=True,
     )
     one_vs_rest: str | None = setting(
         None,

@@ -58,13 +58,15 @@ class ObjectiveConfig(Settings):
         partial(check_choice, choices=WITHIN, optional=True),
         show_default="classes of all groups together",
         panel=ADVANCED,
+        keyword_only=True,
     )
     groups_per_batch: int | None = setting(
         None,
-        "Number of groups in a batch, E (with --batch-within group).",
+        "Number of groups in a batch, E, with --batch-within group (triplet, episode).",
         partial(check_whole, low=1, high=1_000, optional=True),
-        show_default="3",
+        show_default="3, with triplet 1",
         panel=ADVANCED,
+        keyword_only=True,
     )
 
     def __post_init__(self) -> None:

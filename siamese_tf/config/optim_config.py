@@ -141,11 +141,13 @@ class OptimConfig(Settings):
         " batch or group of it, which are new classes of characters).",
         partial(check_choice, choices=CLASSES_FROM),
         panel=TRAINING,
+        keyword_only=True,
     )
     views: str = setting(
         "one",
         "Test-time augmentation, the views whose mean is the embedding: one (the image), mirror (and its mirror"
-        " image), turn (and rotations by 12 degrees), shift (and shifts, all mirrored) or auto (to match --augment).",
+        " image), turn (and rotations by 12 degrees), shift (and shifts, all mirrored), affine (and eight affine"
+        " variants) or auto (to match --augment).",
         partial(check_choice, choices=VIEWS, also="auto"),
         flag="--tta",
         panel=MODEL,

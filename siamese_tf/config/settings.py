@@ -42,9 +42,17 @@ class Setting:
     synonyms: Mapping[str, str] = field(default_factory=dict)
 
 
-def setting(default: Any, help: str, check: Check, **more: Any) -> Any:
-    """Returns a dataclass field with a default and a `Setting`; `more` are further attributes of the latter."""
-    return field(default=default, metadata={METADATA_KEY: Setting(help, check, **more)})
+def setting(default: Any, help: str, check: Check, *, keyword_only: bool = False, **more: Any) -> Any:
+    """Returns a dataclass field with a default and a `Setting`.
+
+    Args:
+        default: default of the field.
+        help, check: attributes of the `Setting`.
+        keyword_only: accepts the field as a keyword only, as every field added after the first release, so that the
+            positions of the others stay.
+        more: further attributes of the `Setting`.
+    """
+    return field(default=default, kw_only=keyword_only, metadata={METADATA_KEY: Setting(help, check, **more)})
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,20 @@ from siamese_tf.config.catalog import VIEWS
 
 MAX_ROTATION = math.radians(12)  # in either direction; also used by the augmentation `affine`
 SHIFT = 1 / 32  # fraction of the longer side
+STRETCH = 1.12
+Matrix = tuple[tuple[float, float], tuple[float, float]]
+
+
+def _rotation(angle: float) -> Matrix:
+    return (math.cos(angle), -math.sin(angle)), (math.sin(angle), math.cos(angle))
+
+
+AFFINE_MAPS: tuple[Matrix, ...] = (
+    *(_rotation(math.radians(angle)) for angle in (8, -8)),
+    *(((1, shear), (0, 1)) for shear in (0.15, -0.15)),
+    *(((factor, 0), (0, 1)) for factor in (STRETCH, 1 / STRETCH)),
+    *(((1, 0), (0, factor)) for factor in (STRETCH, 1 / STRETCH)),
+)
 
 
 @tf.autograph.experimental.do_not_convert  # AutoGraph warns that it cannot convert the import in load_builder
@@ -47,6 +61,16 @@ def shift(images: tf.Tensor) -> list[tf.Tensor]:
     """
     shifted = [images, *_shifted(images)]
     return [*shifted, *(tf.reverse(view, axis=[2]) for view in shifted)]
+
+
+def affine(images: tf.Tensor) -> list[tf.Tensor]:
+    """Returns the images, and eight affine variants of handwriting.
+
+    They are rotated by 8 degrees in either direction, sheared horizontally by 0.15 in either direction, and wider,
+    narrower, taller or shorter by a factor of 1.12.
+    """
+    count = tf.ones([tf.shape(images)[0]])
+    return [images, *(rotation_about_center(images, *_scaled(one, count)) for one in AFFINE_MAPS)]
 
 
 def rotation_about_center(
@@ -96,7 +120,11 @@ def _shifted(images: tf.Tensor) -> list[tf.Tensor]:
     return [padded[:, top : top + height, left : left + width] for top, left in corners]
 
 
+def _scaled(matrix: Matrix, count: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    (a, b), (c, d) = matrix
+    return (a * count, b * count), (c * count, d * count)
+
+
 def _rotated(images: tf.Tensor, angle: float) -> tf.Tensor:
-    one = tf.ones([tf.shape(images)[0]])
-    cosine, sine = math.cos(angle) * one, math.sin(angle) * one
-    return rotation_about_center(images, (cosine, -sine), (sine, cosine))
+    count = tf.ones([tf.shape(images)[0]])
+    return rotation_about_center(images, *_scaled(_rotation(angle), count))

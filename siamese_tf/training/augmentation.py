@@ -14,6 +14,8 @@ from siamese_tf.models.views import MAX_ROTATION, rotation_about_center
 
 MAX_SHEAR = 0.2  # horizontal displacement per unit of height
 MAX_ZOOM = math.log(1.15)
+MAX_ELASTIC = 1 / 16  # fraction of height and width
+ELASTIC_GRID = (5, 5)
 WARP_SHEAR = (0.3, 0.15)  # horizontal per unit of height, vertical per unit of width
 WARP_SCALE = 0.2
 WARP_SHIFT = 5 / 64  # fraction of height and width
@@ -101,6 +103,28 @@ def warp(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         ((sine + cosine * shear_y) / high, (sine * shear_x + cosine) / high),
         shift=(WARP_SHIFT * width * draws[5], WARP_SHIFT * height * draws[6]),
     )
+
+
+def elastic(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Displaces the pixels of each image smoothly, by up to 1/16 of its height and width, with bilinear interpolation.
+
+    The displacements are drawn on a grid of 5x5 points and interpolated.
+
+    Reference:
+        Simard et al. 2003, "Best practices for convolutional neural networks applied to visual document analysis".
+    """
+    count, (height, width, channels) = tf.shape(images)[0], images.shape[1:]
+    draws = tf.random.stateless_uniform([count, *ELASTIC_GRID, 2], seed + [0, 11], -MAX_ELASTIC, MAX_ELASTIC)
+    moved = tf.image.resize(draws, (height, width), "bilinear") * [height, width]  # (n, h, w, 2)
+    framed = tf.reshape(tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]]), [count, -1, channels])
+    row = tf.clip_by_value(moved[..., 0] + tf.range(height, dtype=tf.float32)[:, tf.newaxis], -1.0, float(height))
+    column = tf.clip_by_value(moved[..., 1] + tf.range(width, dtype=tf.float32), -1.0, float(width))
+    top, left = tf.minimum(tf.floor(row), height - 1.0), tf.minimum(tf.floor(column), width - 1.0)
+    first = (tf.cast(top, tf.int32) + 1) * (width + 2) + tf.cast(left, tf.int32) + 1
+    down, right = (row - top)[..., tf.newaxis], (column - left)[..., tf.newaxis]
+    corners = [tf.gather(framed, first + step, batch_dims=1) for step in (0, 1, width + 2, width + 3)]  # (n, h, w, c)
+    upper, lower = ((1.0 - right) * one + right * other for one, other in (corners[:2], corners[2:]))
+    return (1.0 - down) * upper + down * lower
 
 
 def color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

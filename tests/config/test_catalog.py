@@ -28,14 +28,14 @@ BUILDERS = {value for row in ROWS for value in vars(row).values() if isinstance(
 
 def test_the_names_are_those_that_files_and_flags_use():
     assert list(TOWERS) == [
-        *("small_cnn", "resnet", "reference", "tnn", "hog", "koch"),
+        *("small_cnn", "resnet", "reference", "tnn", "hog", "koch", "omniglot"),
         *("inception_resnet_v1", "mobilenet_v2", "resnet50"),
     ]
     assert list(HEADS) == ["cosine", "euclidean", "concat", "weighted_l1"]
-    assert list(OBJECTIVES) == ["bce", "mse", "contrastive", "triplet"]
+    assert list(OBJECTIVES) == ["bce", "mse", "contrastive", "triplet", "episode"]
     assert list(MINING) == ["semi-hard", "hard", "all"]
-    assert list(VIEWS) == ["one", "mirror", "turn", "shift"]
-    assert list(AUGMENTATIONS) == ["flip", "vflip", "color", "affine", "shift", "erase"]
+    assert list(VIEWS) == ["one", "mirror", "turn", "shift", "affine"]
+    assert list(AUGMENTATIONS) == ["flip", "vflip", "color", "affine", "warp", "elastic", "shift", "erase"]
     assert AUGMENT_LEVELS == ("auto", "light", "strong")
 
 

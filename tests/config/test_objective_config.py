@@ -28,3 +28,9 @@ def test_the_settings_are_those_of_the_rows_with_a_margin_or_settings():
     for name in ObjectiveConfig.settings().keys() - {"margin"}:
         users = [objective for objective, row in OBJECTIVES.items() if name in row.settings]
         assert all(objective in ObjectiveConfig.settings()[name].help for objective in users)
+
+
+def test_groups_need_batches_within_groups():
+    assert ObjectiveConfig(batch_within="group", groups_per_batch=4).groups_per_batch == 4
+    with pytest.raises(ConfigError, match="groups_per_batch must be omitted without batch_within; got 4. Set batch_w"):
+        ObjectiveConfig(groups_per_batch=4)

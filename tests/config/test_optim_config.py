@@ -55,8 +55,8 @@ def test_other_augmentations_are_refused(augment):
     with pytest.raises(ConfigError) as caught:
         OptimConfig(augment=augment)
     assert str(caught.value) == (
-        "augment must be auto, light, strong, none, or some of flip, vflip, color, affine, shift, erase joined by"
-        f" hyphens, such as shift-flip; got {augment!r}"
+        "augment must be auto, light, strong, none, or some of flip, vflip, color, affine, warp, elastic, shift, erase"
+        f" joined by hyphens, such as shift-flip; got {augment!r}"
     )
 
 

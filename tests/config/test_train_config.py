@@ -45,6 +45,11 @@ OTHERS = {
     "views": "auto",
     "precision": "bfloat16",
     "seed": 2**32 - 1,
+    "invert": True,
+    "center": "strokes",
+    "batch_within": "group",
+    "groups_per_batch": 2,
+    "classes_from": "rotations",
 }
 LISTED = {"objective": "bce", "head": "concat", "pairs_per_step": "listed"}
 TRIPLETS = TrainConfig(objective="triplet")
@@ -111,7 +116,7 @@ def test_a_config_does_not_change():
     ("name", "expected"),
     [
         ("rest_is_a_class", "rest_is_a_class must be one of False, True; got 'nonsense'"),
-        ("objective", "objective must be one of bce, mse, contrastive, triplet; got 'nonsense'"),
+        ("objective", "objective must be one of bce, mse, contrastive, triplet, episode; got 'nonsense'"),
         (
             "tower",
             f"tower must be one of {', '.join(TOWERS)}, custom; got 'nonsense'",
@@ -122,7 +127,7 @@ def test_a_config_does_not_change():
         ("losses", "losses must be one of addons, native; got 'nonsense'"),
         ("optimizer", "optimizer must be one of adam, sgd, momentum; got 'nonsense'"),
         ("schedule", "schedule must be one of cosine, step, exponential, plateau, constant; got 'nonsense'"),
-        ("views", "views must be one of one, mirror, turn, shift, auto; got 'nonsense'"),
+        ("views", "views must be one of one, mirror, turn, shift, affine, auto; got 'nonsense'"),
         ("precision", "precision must be one of float32, bfloat16; got 'nonsense'"),
     ],
 )
@@ -213,7 +218,6 @@ def test_a_margin_is_refused_with_objectives_on_logits(objective):
         ({"margin": "soft"}, "margin 'soft'"),
         ({"mining": "all"}, "mining 'all'"),
         ({"losses": "native"}, "losses 'native'"),
-        ({"images_per_class": 2, "classes_per_batch": 3}, "classes_per_batch 3, images_per_class 2"),
     ],
 )
 def test_settings_of_triplets_are_refused_with_another_objective(objective, values, came):
@@ -224,6 +228,19 @@ def test_settings_of_triplets_are_refused_with_another_objective(objective, valu
     assert str(caught.value) == (
         f"{came}: for the objective triplet only; got objective {objective!r}."
         " Leave it out, or choose the objective triplet"
+    )
+
+
+@pytest.mark.parametrize("objective", ["bce", "mse", "contrastive"])
+def test_settings_of_class_batches_are_refused_with_objectives_on_pairs(objective):
+    values = {"images_per_class": 2, "classes_per_batch": 3, "batch_within": "group"}
+    for of_classes in ("triplet", "episode"):
+        assert TrainConfig(objective=of_classes, **values)
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig(objective=objective, **values)
+    assert str(caught.value) == (
+        "classes_per_batch 3, images_per_class 2, batch_within 'group': for the objective triplet or episode only;"
+        f" got objective {objective!r}. Leave it out, or choose the objective triplet or episode"
     )
 
 
@@ -249,15 +266,15 @@ def test_whitening_needs_a_head_with_a_distance():
     assert TrainConfig(whiten=False, head="concat").whiten is False
 
 
-def test_the_order_of_positions_and_keys_is_that_of_earlier_versions():
-    """The keys of `config.json` stay where they were, although the fields are declared by concern."""
+def test_the_positions_are_those_of_earlier_versions():
+    """Later fields are accepted as keywords only."""
     names = (
         "dataset data_dir pairs test_pairs images image_size color resize one_vs_rest rest_is_a_class objective tower"
         " head embedding_dim margin mining losses classes_per_batch images_per_class epochs images_shown batch_pairs"
         " optimizer learning_rate schedule weight_decay l2 start_from train_last layer_decay whiten pairs_per_step"
         " average augment views precision seed"
     ).split()
-    assert list(TrainConfig().to_dict()) == names == [field.name for field in fields(TrainConfig)]
+    assert names == [field.name for field in fields(TrainConfig) if not field.kw_only]
     assert TrainConfig("digits", None, "a.npz") == TrainConfig(dataset="digits", pairs="a.npz")
 
 

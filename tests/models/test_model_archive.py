@@ -13,7 +13,7 @@ from siamese_tf.models.siamese_model import SiameseModel
 MEMBERS = {CONFIG: b"{}", METADATA: b"{}", WEIGHTS: b"weights"}
 VALUES = {
     **{"input_size": [8, 8, 1], "tower": "reference", "embedding_dim": 4, "head": "cosine", "threshold": 0.5},
-    **{"record": {}, "views": "one", "resize": "pad"},
+    **{"record": {}, "views": "one", "resize": "pad", "invert": False, "center": None},
 }
 
 
@@ -42,8 +42,8 @@ def test_a_config_is_read(more):
     assert read_config(json.dumps({**IDENTITY, "config": VALUES, **more}).encode()) == VALUES
 
 
-@pytest.mark.parametrize("missing", ["views", "resize"])
-def test_the_first_files_lack_two_entries(missing):
+@pytest.mark.parametrize("missing", ["views", "resize", "invert", "center"])
+def test_earlier_files_lack_some_entries(missing):
     values = {name: value for name, value in VALUES.items() if name != missing}
     assert read_config(json.dumps({**IDENTITY, "config": values}).encode()) == VALUES
 

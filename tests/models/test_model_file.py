@@ -65,6 +65,7 @@ BUILT = {
     "resnet euclidean": (SIZE, "resnet", 4, "euclidean"),
     "hog cosine": ((12, 10, 1), "hog", 4, "cosine"),
     "koch cosine": ((65, 66, 1), "koch", 4, "cosine"),
+    "omniglot cosine": ((16, 17, 1), "omniglot", 4, "cosine"),
     "inception_resnet_v1 cosine": ((75, 75, 3), "inception_resnet_v1", 4, "cosine"),
     "mobilenet_v2 euclidean": ((32, 33, 3), "mobilenet_v2", 4, "euclidean"),
     "resnet50 cosine": ((33, 32, 3), "resnet50", 4, "cosine"),
@@ -132,7 +133,7 @@ def test_a_file_from_before_there_was_a_choice_looks_once_and_pads(good, tmp_pat
     (tmp_path / "first.keras").write_bytes(with_config(good, f", {missing}", ""))
     (tmp_path / "now.keras").write_bytes(good)
     first, now = load_model(tmp_path / "first.keras"), load_model(tmp_path / "now.keras")
-    assert (first.views, first.resize) == ("one", "pad")
+    assert (first.views, first.resize, first.invert, first.center) == ("one", "pad", False, None)
     assert first.get_config() == now.get_config()
     np.testing.assert_array_equal(first.embed(images(20, seed=1)), now.embed(images(20, seed=1)))
 
@@ -412,7 +413,7 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
         (
             '"config": {',
             '"config": [], "build_config": {',
-            r"the config must have the keys \['embedding_dim', .*\]; got \[\]",
+            r"the config must have the keys \['center', 'embedding_dim', .*\]; got \[\]",
         ),
         ('"head": "euclidean"', '"tail": "euclidean"', "the config must have"),
         ('"head": "euclidean"', '"head": "euclidean", "run": "rm"', "the config must have"),
@@ -432,6 +433,9 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
         ('"views": "one"', '"views": "all"', "views in the config cannot be 'all'"),
         ('"views": "one"', '"views": ["one"]', "views in the config cannot be"),
         ('"views": "one"', '"views": "auto"', "views in the config cannot be 'auto'"),
+        ('"center": null', '"center": "ink"', "center in the config cannot be 'ink'"),
+        ('"center": null', '"center": ["strokes"]', r"center in the config cannot be \['strokes'\]"),
+        ('"invert": false', '"invert": 1', "invert in the config cannot be 1"),
         ('"resize": "pad"', '"resize": "fit"', "resize in the config cannot be 'fit'"),
         ('"resize": "pad"', '"resize": null', "resize in the config cannot be None"),
         ('"resize": "pad"', '"resize": ["pad"]', r"resize in the config cannot be \['pad'\]"),

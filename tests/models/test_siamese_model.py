@@ -9,6 +9,7 @@ from siamese_tf.data.images.decode import load_image
 from siamese_tf.data.images.format import RESIZES, ImageFormat
 from siamese_tf.errors import ConfigError, ImageError
 from siamese_tf.models import inputs, pair_scorer
+from siamese_tf.models.model_file import load_model, save_model
 from siamese_tf.models.pixels import scale_pixels
 from siamese_tf.models.probability import probability
 from siamese_tf.models.siamese_model import SiameseModel
@@ -210,6 +211,22 @@ def test_the_form_of_a_model_for_colour():
     assert SiameseModel((8, 9, 3), "reference", 4).image_format == ImageFormat((8, 9), "rgb", "pad")
 
 
+def test_image_files_are_inverted_and_centered_as_the_model_says(drawn, tmp_path):
+    model = drawn(SiameseModel((8, 8, 1), "reference", 4, invert=True, center="strokes"))
+    ink = np.full((20, 20), 255, np.uint8)
+    ink[2:8, 10:16] = 0
+    Image.fromarray(ink).save(tmp_path / "ink.png")
+    prepared = load_image(tmp_path / "ink.png", *model.input_size, *model.image_format.options)
+    np.testing.assert_array_equal(prepared[1:7, 1:7], 255)
+    assert prepared.sum() == 36 * 255
+    np.testing.assert_allclose(model.embed(tmp_path / "ink.png"), model.embed(prepared), atol=1e-6)
+    save_model(model, tmp_path / "a.keras")
+    loaded = load_model(tmp_path / "a.keras")
+    np.testing.assert_allclose(loaded.embed(tmp_path / "ink.png"), model.embed(prepared), atol=1e-6)
+    with pytest.raises(ConfigError, match="center must be one of strokes; got 'ink'"):
+        SiameseModel((8, 8, 1), "reference", 4, center="ink")
+
+
 def test_another_way_to_resize_is_refused():
     with pytest.raises(ConfigError, match="resize must be one of pad, crop, stretch; got 'fit'"):
         SiameseModel((8, 8, 1), "reference", 4, resize="fit")
@@ -306,8 +323,17 @@ def test_the_config_builds_the_same_network_again(each):
         "record": {},
         "views": "one",
         "resize": "pad",
+        "invert": False,
+        "center": None,
     }
-    other = {"threshold": 0.25, "record": {"seed": 3}, "views": "turn", "resize": "crop"}
+    other = {
+        "threshold": 0.25,
+        "record": {"seed": 3},
+        "views": "turn",
+        "resize": "crop",
+        "invert": True,
+        "center": "strokes",
+    }
     again = SiameseModel.from_config(config | other)
     assert again.get_config() == config | other
     assert [tuple(weight.shape) for weight in again.weights] == [tuple(weight.shape) for weight in each.weights]

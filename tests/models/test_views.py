@@ -17,7 +17,7 @@ def test_the_function_of_a_row_makes_its_views():
         np.testing.assert_array_equal(load_builder(row.function)(images), make_views(images, name))
 
 
-@pytest.mark.parametrize(("kind", "count"), [("one", 1), ("mirror", 2), ("turn", 3), ("shift", 10)])
+@pytest.mark.parametrize(("kind", "count"), [("one", 1), ("mirror", 2), ("turn", 3), ("shift", 10), ("affine", 9)])
 def test_the_first_view_is_the_image_itself_and_all_have_its_shape(kind, count):
     images = draw_images(4, 10, 7, 3)
     views = make_views(tf.constant(images), kind)
@@ -80,3 +80,22 @@ def test_the_border_is_black():
     mapped = np.asarray(rotation_about_center(images, (half, 0 * half), (0 * half, half)))
     assert mapped[0, 2, 2, 0] == 1.0
     assert mapped[0, 0, 0, 0] == 0.0
+
+
+def test_affine_variants_are_rotated_sheared_and_stretched():
+    """A dot 10 pixels right of the center and 5 above it."""
+    image = np.zeros((1, 41, 41, 1), np.float32)
+    image[0, 14:17, 29:32] = 1.0
+    places = []
+    for view in make_views(tf.constant(image), "affine")[1:]:
+        weight = np.asarray(view)[0, :, :, 0]
+        right = weight.sum(axis=0) @ np.arange(41) / weight.sum() - 20
+        up = 20 - weight.sum(axis=1) @ np.arange(41) / weight.sum()
+        places.append((right, up))
+    cosine, sine = np.cos(np.radians(8)), np.sin(np.radians(8))
+    expected = [
+        *((10 * cosine - 5 * sine, 5 * cosine + 10 * sine), (10 * cosine + 5 * sine, 5 * cosine - 10 * sine)),
+        *((10 + 0.15 * 5, 5), (10 - 0.15 * 5, 5)),
+        *((10 / 1.12, 5), (10 * 1.12, 5), (10, 5 / 1.12), (10, 5 * 1.12)),
+    ]
+    np.testing.assert_allclose(places, expected, atol=0.1)

@@ -18,14 +18,14 @@ from siamese_tf.data.pairs.pairs_folder import (
     check_same_run,
     explain_mismatch,
     has_both_files,
+    has_pairs,
     pairs_folder,
 )
 from siamese_tf.data.pairs.pairs_lock import pairs_lock
 from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.data.sampling.split import GIVEN
 from siamese_tf.data.sampling.split_sizes import pair_warnings
-from siamese_tf.data.sources.load import load_source
-from siamese_tf.data.sources.published import PUBLISHED
+from siamese_tf.data.sources.load import known_identity, load_source
 from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.files import is_private
@@ -78,14 +78,10 @@ def load_pairs(
         return _load_files(Path(pairs), test_pairs, f"using the pairs of {pairs}", image_format, images_folder)
     known = "mnist" if dataset == "auto" else dataset
     source: Source | None = None
-    if known in PUBLISHED and all((folder / known / name).exists() for name in (TRAIN_FILE, TEST_FILE)):
-        reject_image_options(image_format, known)
-        folder_of_pairs, files, note, state = (
-            folder / known,
-            dict(PUBLISHED[known].sha256),
-            f"using {known}",
-            "found there",
-        )
+    identity = known_identity(known, image_format)
+    if identity is not None and has_pairs(pairs_folder(folder, identity)):
+        folder_of_pairs, files = pairs_folder(folder, identity), identity.files
+        note, state = f"using {known}", f"found there{explain_mismatch(folder_of_pairs, identity)}"
     else:
         source = load_source(dataset, data_dir, image_format)
         folder_of_pairs, state = _find_or_make(source, dataset, folder)
@@ -111,7 +107,7 @@ def _as_private(loaded: TrainTestPairs) -> TrainTestPairs:
 def _find_or_make(source: Source, dataset: str, folder: Path) -> tuple[Path, str]:
     """Returns the folder of the pair files and "found there" or "made now" with a note; generates missing files."""
     folder_of_pairs, state = pairs_folder(folder, source), "found there"
-    if not all((folder_of_pairs / name).exists() for name in (TRAIN_FILE, TEST_FILE)):
+    if not has_pairs(folder_of_pairs):
         with pairs_lock(folder):  # another run may be generating them
             folder_of_pairs = pairs_folder(folder, source)
             if not has_both_files(folder_of_pairs, dataset, source):

@@ -17,7 +17,7 @@ from siamese_tf.data.pairs.manifest import decode_manifest
 from siamese_tf.data.pairs.npz import read_npz
 from siamese_tf.data.pairs.pair_file import PairDataset
 from siamese_tf.data.sources.load import NAMES
-from siamese_tf.data.sources.source import Source
+from siamese_tf.data.sources.source import Source, SourceIdentity
 from siamese_tf.errors import PairFileError
 from siamese_tf.files import open_regular
 
@@ -28,36 +28,43 @@ MAX_LINE_BYTES = 2**16
 GENERATION_KEYS = "files version seed split images pairs duplicates audit form unreadable".split()
 
 
-def pairs_folder(out: str | Path, source: Source) -> Path:
+def pairs_folder(out: str | Path, source: Source | SourceIdentity) -> Path:
     """Chooses the folder of the pair files of a data set.
 
-    A published data set uses `<out>/<name>`. So does a user's folder if `<out>/<name>` is empty, or contains pairs of
-    the same images in the same image format, or of the same folder before it changed. Otherwise it uses
-    `<out>/<name>-<hash>`, with a short hash of the folder's path and the image format. No image is read for this.
+    A named data set uses `<out>/<name>`, unless that contains its pairs in another image format. So does a user's
+    folder if `<out>/<name>` is empty, or contains pairs of the same images in the same image format, or of the same
+    folder before it changed. Otherwise it uses `<out>/<name>-<hash>`, with a short hash of the folder's path and the
+    image format. No image is read for this.
 
     Args:
         out: folder that contains one folder of pair files per data set.
         source: data set.
     """
     shared = Path(out) / source.name
-    if source.folder is None:
-        return shared
     own = shared.with_name(f"{source.name}-{_short_hash(source)}")
     manifest = _manifest(shared)
+    if source.folder is None:
+        other_format = (manifest or {}).get("form") != (source.image_format and source.image_format.as_dict())
+        return own if manifest and source.image_format is not None and other_format else shared
     if source.name in NAMES:
         return shared if manifest is not None and manifest.get("files") == source.files else own
     if manifest is not None and manifest.get("files", source.files) == source.files:
         return shared
-    if _has_pairs(own) or not (manifest is None or _is_of(manifest, shared, source)):
-        return own if _has_pairs(own) else _of_same_images(shared, source) or own
+    if _has_any_pairs(own) or not (manifest is None or _is_of(manifest, shared, source)):
+        return own if _has_any_pairs(own) else _of_same_images(shared, source) or own
     return shared
 
 
-def explain_mismatch(folder: Path, source: Source) -> str:
+def explain_mismatch(folder: Path, source: Source | SourceIdentity) -> str:
     """Returns a note why the pairs are not in the folder `<name>` of the data set; empty if they are."""
     if folder.name == source.name:
         return ""
     return f"; {folder.with_name(source.name)} holds pairs of other images or another image format"
+
+
+def has_pairs(folder: Path) -> bool:
+    """Returns True if a folder contains both pair files of a data set."""
+    return all((folder / name).exists() for name in (TRAIN_FILE, TEST_FILE))
 
 
 def has_both_files(folder: Path, dataset: str, source: Source | None) -> bool:
@@ -120,11 +127,11 @@ def _command(dataset: str, source: Source | None) -> str:
     return f"{line} {source.image_format.flags}"
 
 
-def _has_pairs(folder: Path) -> bool:
+def _has_any_pairs(folder: Path) -> bool:
     return any((folder / name).exists() for name in (TRAIN_FILE, TEST_FILE))
 
 
-def _of_same_images(shared: Path, source: Source) -> Path | None:
+def _of_same_images(shared: Path, source: Source | SourceIdentity) -> Path | None:
     """Returns a folder with pairs of the same images and image format, even if the images were moved; or None."""
     for folder in sorted(shared.parent.glob(f"{glob.escape(shared.name)}-{'[0-9a-f]' * HASH_LENGTH}")):
         if (_manifest(folder) or {}).get("files") == source.files:
@@ -132,7 +139,7 @@ def _of_same_images(shared: Path, source: Source) -> Path | None:
     return None
 
 
-def _short_hash(source: Source) -> str:
+def _short_hash(source: Source | SourceIdentity) -> str:
     image_format = None if source.image_format is None else source.image_format.as_dict()
     return hashlib.sha256(json.dumps([source.folder, image_format]).encode()).hexdigest()[:HASH_LENGTH]
 
@@ -150,7 +157,7 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
     return None
 
 
-def _is_of(manifest: dict[str, Any], folder: Path, source: Source) -> bool:
+def _is_of(manifest: dict[str, Any], folder: Path, source: Source | SourceIdentity) -> bool:
     """Returns True if pairs were made from the same folder, possibly before it changed, in the same image format.
 
     The manifest does not record the folder of the images, but the CSV list has their paths, relative to the list.

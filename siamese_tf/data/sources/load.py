@@ -15,10 +15,10 @@ from siamese_tf.data.sources.find_images import PARTS, FoundImages, add_unused
 from siamese_tf.data.sources.idx import idx_sha256
 from siamese_tf.data.sources.idx_folder import find_idx_files, read_idx_folder, stack_parts
 from siamese_tf.data.sources.image_folder import read_image_folder
-from siamese_tf.data.sources.omniglot import load_omniglot
+from siamese_tf.data.sources.omniglot import load_omniglot, omniglot_contents, omniglot_format
 from siamese_tf.data.sources.omniglot_files import NAME as OMNIGLOT
 from siamese_tf.data.sources.published import PUBLISHED, DatasetNotFoundError, load_published
-from siamese_tf.data.sources.source import Source
+from siamese_tf.data.sources.source import Source, SourceIdentity
 from siamese_tf.errors import DatasetError
 
 IMAGE_DATASETS = (OMNIGLOT,)  # named data sets of image files, which have an image format
@@ -63,6 +63,21 @@ def load_source(name: str, data_dir: str | Path | None = None, image_format: Ima
         parts, where = load_published(name, data_dir)
         return _from_parts(name, parts, where, PUBLISHED[name].class_names)
     raise DatasetError(_no_such_source(name))
+
+
+def known_identity(name: str, image_format: ImageFormat) -> SourceIdentity | None:
+    """Returns the identity of a data set with published checksums, without reading it; None for other data sets.
+
+    Raises:
+        ConfigError: if `image_format` is set but the data set has no image files.
+    """
+    if name in IMAGE_DATASETS:
+        resolved = omniglot_format(image_format)
+        return SourceIdentity(name, omniglot_contents(resolved), resolved)
+    if name in PUBLISHED:
+        reject_image_options(image_format, name)
+        return SourceIdentity(name, dict(PUBLISHED[name].sha256))
+    return None
 
 
 def format_for(name: str, image_format: ImageFormat) -> ImageFormat:

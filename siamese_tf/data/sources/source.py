@@ -7,12 +7,22 @@ import numpy as np
 from siamese_tf.data.images.format import ImageFormat
 
 
+@dataclass(frozen=True)
+class SourceIdentity:
+    """Properties by which the pair files of a source are found; see `Source` for the attributes."""
+
+    name: str
+    files: dict[str, str]
+    image_format: ImageFormat | None = None
+    folder: None = None  # only named data sets are known without their images
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """Labeled images and their origin.
 
     Attributes:
-        name: `"mnist"`, `"fashion-mnist"`, `"digits"`, or the name of the folder.
+        name: `"mnist"`, `"fashion-mnist"`, `"digits"`, `"omniglot"`, or the name of the folder.
         images: (n, h, w, c) uint8, 0 to 255, c is 1 (gray) or 3 (RGB).
         labels: (n,) int64, from 0.
         is_test: (n,) bool, True for the official test images; all False without an official test split.

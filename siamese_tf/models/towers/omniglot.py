@@ -41,7 +41,12 @@ def omniglot(input_size: tuple[int, int, int], embedding_dim: int) -> keras.Mode
     for stage, filters in enumerate(STAGES, start=1):
         x = keras.layers.MaxPooling2D(2, name=f"stage{stage}_pool")(x)
         x = residual(x, filters, f"stage{stage}")
-    x = convolution(x, _channels(input_size, embedding_dim), 1, "embedding", activation=False)
+    if embedding_dim % (positions := _positions(input_size)):
+        raise ConfigError(
+            f"embedding_dim must be a multiple of {positions}, the positions of the last feature map of the tower"
+            f" omniglot for images of {input_size[0]}x{input_size[1]}; got {embedding_dim}"
+        )
+    x = convolution(x, embedding_dim // positions, 1, "embedding", activation=False)
     x = keras.layers.Flatten(dtype="float32", name="flatten")(x)
     return keras.Model(image, x, name="omniglot")
 
@@ -53,20 +58,14 @@ def omniglot_parameters(input_size: tuple[int, int, int], embedding_dim: int) ->
         count += convolution_parameters(3, before, filters) + convolution_parameters(3, filters, filters)
         count += convolution_parameters(1, before, filters)
         before = filters
-    return count + convolution_parameters(1, before, _channels(input_size, embedding_dim))
+    return count + convolution_parameters(1, before, embedding_dim // max(1, _positions(input_size)))
 
 
 def _is_halved(input_size: tuple[int, int, int]) -> bool:
     return min(input_size[:2]) >= HALVED_SIZE
 
 
-def _channels(input_size: tuple[int, int, int], embedding_dim: int) -> int:
-    """Returns the number of values of an embedding per position of the last feature map."""
+def _positions(input_size: tuple[int, int, int]) -> int:
+    """Returns the number of positions of the last feature map."""
     shrink = 2 ** (len(STAGES) + _is_halved(input_size))
-    positions = (input_size[0] // shrink) * (input_size[1] // shrink)
-    if embedding_dim % positions:
-        raise ConfigError(
-            f"embedding_dim must be a multiple of {positions}, the positions of the last feature map of the tower"
-            f" omniglot for these images; got {embedding_dim}"
-        )
-    return embedding_dim // positions
+    return (input_size[0] // shrink) * (input_size[1] // shrink)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from siamese_tf.data.images.format import NATIVE_FORMAT, ImageFormat, format_of_images, reject_image_options
+from siamese_tf.data.images.format import NATIVE_FORMAT, ImageFormat, format_of_images, options_of, reject_image_options
 from siamese_tf.errors import ConfigError
 
 
@@ -97,3 +97,35 @@ def test_image_options_without_image_files_are_refused(image_format):
         ConfigError, match=r"must be a folder or a list of image files .*; got mnist\. Omit these settings"
     ):
         reject_image_options(image_format, "mnist")
+
+
+INK = ImageFormat((64, 48), "grey", "pad", True, "strokes")
+
+
+def test_inversion_and_centering_are_part_of_the_format():
+    assert ImageFormat.parse("64x48", "grey", "pad", True, "strokes") == INK
+    assert ImageFormat.parse(None, None, "pad", True).resolved([(64, 48, 1)]) == ImageFormat(
+        (64, 48), "grey", invert=True
+    )
+    assert INK.options == ("pad", True, "strokes")
+    assert str(INK) == "64x48 grey, pad, inverted, centered strokes"
+    assert INK.flags == "--image-size 64x48 --color grey --resize pad --invert --center strokes"
+    assert format_of_images(INK.shape, *INK.options) == INK
+    with pytest.raises(ConfigError, match="center must be strokes; got 'ink'"):
+        ImageFormat(center="ink")
+
+
+def test_a_manifest_records_inversion_and_centering_only_where_they_change_the_images():
+    """So that pair files of earlier versions still match their images."""
+    assert ImageFormat((64, 48), "grey").as_dict() == {"size": [64, 48], "color": "grey", "resize": "pad"}
+    assert str(ImageFormat((64, 48), "grey")) == "64x48 grey, pad"
+    assert INK.as_dict() | {} == {
+        **ImageFormat((64, 48), "grey").as_dict(),
+        **{"invert": True, "center": "strokes"},
+    }
+    assert options_of(INK.as_dict()) == INK.options
+
+
+@pytest.mark.parametrize("form", [None, [], {}, {"resize": 1, "invert": "yes", "center": ["strokes"]}, {"center": {}}])
+def test_wrong_values_of_an_untrusted_manifest_mean_the_default(form):
+    assert options_of(form) == ("pad", False, None)

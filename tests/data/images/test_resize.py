@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from siamese_tf.data.images.format import RESIZES
-from siamese_tf.data.images.resize import resize_image
+from siamese_tf.data.images.resize import center_strokes, resize_image
 from siamese_tf.errors import ImageError
 
 
@@ -59,3 +59,34 @@ def test_an_unknown_resize_mode_is_refused():
 def test_a_side_below_1_is_refused(how, height, width):
     with pytest.raises(ImageError, match=f"height and width must be 1 or more; got {height} x {width} pixels"):
         resized(WIDE, height, width, how)
+
+
+def strokes(height, width, box, mode="L"):
+    """White strokes that fill a box (left, top, right, bottom) of a black image."""
+    image = Image.new(mode, (width, height))
+    image.paste("white", box)
+    return image
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_strokes_are_cropped_scaled_to_eighty_percent_and_centered(mode):
+    """A box of 30 x 12 becomes 24 x 10 on a canvas of 40 x 30: 80% of the shorter side."""
+    centered = center_strokes(strokes(100, 80, (7, 50, 37, 62), mode), 30, 40)
+    assert (centered.size, centered.mode) == ((40, 30), mode)
+    assert centered.getbbox() == (8, 10, 32, 20)
+    assert centered.getpixel((20, 15)) == (255 if mode == "L" else (255, 255, 255))
+
+
+def test_strokes_are_enlarged_too_and_position_does_not_matter():
+    small, moved = (strokes(64, 64, box) for box in ((1, 2, 6, 12), (40, 50, 45, 60)))
+    assert center_strokes(small, 20, 20).tobytes() == center_strokes(moved, 20, 20).tobytes()
+    assert center_strokes(small, 20, 20).getbbox() == (6, 2, 14, 18)
+
+
+def test_an_image_without_strokes_is_unchanged():
+    dark = Image.new("L", (9, 7), 127)
+    assert center_strokes(dark, 5, 5) is dark
+
+
+def test_a_line_of_one_pixel_keeps_one_pixel():
+    assert center_strokes(strokes(100, 100, (10, 50, 90, 51)), 10, 10).getbbox() == (1, 4, 9, 5)

@@ -9,6 +9,7 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+from omniglot_zips import small_omniglot
 from PIL import Image
 
 from siamese_tf.data.images.format import ImageFormat
@@ -514,3 +515,27 @@ def test_a_form_for_pair_files_is_refused(place):
     saved(place / "dataset" / "mnist" / "test_pairs.npz", TEST, manifest=manifest)
     with pytest.raises(ConfigError, match=r"got mnist"):
         load_pairs("mnist", image_format=ImageFormat(resize="crop"))
+
+
+def test_omniglot_is_not_read_again_once_its_pairs_exist(tmp_path, monkeypatch):
+    small_omniglot(tmp_path, monkeypatch)
+    ink = ImageFormat((16, 16), None, "pad", True, "strokes")
+    folder = tmp_path / "dataset"
+    made = load_pairs("omniglot", data_dir=tmp_path, folder=folder, image_format=ink)
+    assert made.train.images.shape[1:] == (16, 16, 1)
+    assert made.train.groups is not None
+    assert made.train.authors is not None
+    monkeypatch.setattr("siamese_tf.data.pairs.load_pairs.load_source", lambda *_: pytest.fail("read again"))
+    found = load_pairs("omniglot", data_dir=tmp_path, folder=folder, image_format=ink)
+    assert (found.train.sha256, found.train.image_format) == (made.train.sha256, ink.resolved([(105, 105, 1)]))
+    assert "using omniglot; pairs in" in found.note
+
+
+def test_omniglot_in_another_format_has_pairs_of_its_own(tmp_path, monkeypatch):
+    small_omniglot(tmp_path, monkeypatch)
+    folder = tmp_path / "dataset"
+    for side in (16, 20, 16, 20):
+        image_format = ImageFormat((side, side), invert=True)
+        loaded = load_pairs("omniglot", data_dir=tmp_path, folder=folder, image_format=image_format)
+        assert loaded.train.images.shape[1:] == (side, side, 1)
+    assert len([*folder.iterdir()]) == 2

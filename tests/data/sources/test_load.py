@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from siamese_tf.data.images.format import NATIVE_FORMAT, ImageFormat
 from siamese_tf.data.sources import published as known
 from siamese_tf.data.sources.idx import idx_sha256
-from siamese_tf.data.sources.load import NAMES, format_for, load_source
+from siamese_tf.data.sources.load import IMAGE_DATASETS, NAMES, format_for, load_source
 from siamese_tf.data.sources.published import PUBLISHED, PublishedDataset
 from siamese_tf.errors import ConfigError, DatasetError
 
@@ -301,7 +301,9 @@ def test_format_for_applies_only_to_folders_of_image_files(place, monkeypatch):
     for name in (str(people), "people", "./digits"):
         assert format_for(name, image_format) == image_format
         assert load_source(name, image_format=format_for(name, image_format)).images.shape[1:] == (8, 8, 3)
-    for name in ("", *NAMES, str(idx), "idx", "both", "file", "absent", "nul\0"):
+    for name in IMAGE_DATASETS:
+        assert format_for(name, image_format) == image_format
+    for name in ("", *{*NAMES} - {*IMAGE_DATASETS}, str(idx), "idx", "both", "file", "absent", "nul\0"):
         assert format_for(name, image_format) == NATIVE_FORMAT
     assert load_source("both", image_format=format_for("both", image_format)).images.shape[1:] == (2, 3, 1)
 
