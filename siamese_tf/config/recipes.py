@@ -99,7 +99,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "koch": Recipe(
             command="siamese-tf train --recipe koch --dataset omniglot",
             about="the network of Koch et al. 2015 on 105x105 images: weighted L1 head, rising momentum, 200 epochs",
-            takes="days: 8.5 s per step of 128 pairs (20 s with --precision float32)",
+            takes="days, 8.5 s per step of 128 pairs",
             expect="not measured",
             settings={
                 "invert": True,  # augmentation fills borders with black
