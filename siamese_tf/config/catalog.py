@@ -81,6 +81,7 @@ HEADS: dict[str, Head] = {
     "cosine": Head(builder="siamese_tf.models.heads:CosineHead", triplet_metric="angular"),
     "euclidean": Head(builder="siamese_tf.models.heads:EuclideanHead", triplet_metric="L2"),
     "concat": Head(builder="siamese_tf.models.heads:ConcatHead", normalizes=False),
+    "weighted_l1": Head(builder="siamese_tf.models.weighted_l1_head:WeightedL1Head", normalizes=False),
 }
 
 CLASS_BATCHES = ("classes_per_batch", "images_per_class", "batch_within", "groups_per_batch")  # settings of batches
@@ -91,7 +92,7 @@ OBJECTIVES: dict[str, Objective] = {
         loss="siamese_tf.losses.contrastive:contrastive_loss",
         reads="distance",
         head="cosine",
-        margins={"cosine": 0.5, "euclidean": 1.0, "concat": 1.0},
+        margins={"cosine": 0.5, "euclidean": 1.0, "concat": 1.0, "weighted_l1": 1.0},
     ),
     "triplet": Objective(
         loss="siamese_tf.training.triplets:triplet_loss",

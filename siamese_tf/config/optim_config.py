@@ -9,8 +9,8 @@ from siamese_tf.config.settings import ADVANCED, MODEL, TRAINING, Settings, sett
 from siamese_tf.errors import ConfigError
 
 PAIRS_PER_STEP = ("all", "listed")
-OPTIMIZERS = ("adam", "sgd")
-SCHEDULES = ("cosine", "step", "plateau", "constant")
+OPTIMIZERS = ("adam", "sgd", "momentum")
+SCHEDULES = ("cosine", "step", "exponential", "plateau", "constant")
 ROTATIONS = "rotations"
 CLASSES_FROM = ("images", ROTATIONS)
 PRECISIONS = ("float32", "bfloat16")
@@ -55,7 +55,8 @@ class OptimConfig(Settings):
     )
     optimizer: str = setting(
         "adam",
-        "Optimizer: adam (AdamW with --weight-decay) or sgd (momentum 0.9).",
+        "Optimizer: adam (AdamW with --weight-decay), sgd (Nesterov momentum 0.9) or momentum (SGD with classical"
+        " momentum that rises linearly from 0.5 in the first epoch to 0.9 in the last).",
         partial(check_choice, choices=OPTIMIZERS),
         panel=TRAINING,
     )
@@ -69,7 +70,8 @@ class OptimConfig(Settings):
     schedule: str = setting(
         "cosine",
         "Learning-rate schedule: cosine (5% warm-up, then decay to 0), step (x0.1 after 1/2 and 3/4 of the steps),"
-        " plateau (x0.5 after 5 epochs without a better validation accuracy) or constant.",
+        " exponential (x0.99 after each epoch), plateau (x0.5 after 5 epochs without a better validation accuracy) or"
+        " constant.",
         partial(check_choice, choices=SCHEDULES),
         panel=TRAINING,
     )

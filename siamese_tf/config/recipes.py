@@ -95,6 +95,30 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "augment": "none",
             },
         ),
+        # The paper publishes ranges of learning rates, momentums and penalties, not the values that its search found.
+        "koch": Recipe(
+            command="siamese-tf train --recipe koch --dataset omniglot",
+            about="the network of Koch et al. 2015 on 105x105 images: weighted L1 head, rising momentum, 200 epochs",
+            takes="days, 8.5 s per step of 128 pairs",
+            expect="not measured",
+            settings={
+                "invert": True,  # augmentation fills borders with black
+                "objective": "bce",
+                "tower": "koch",
+                "head": "weighted_l1",
+                "pairs_per_step": "listed",
+                "epochs": 200,
+                "batch_pairs": 128,
+                "optimizer": "momentum",
+                "learning_rate": 1e-2,
+                "layer_decay": 0.8,
+                "schedule": "exponential",
+                "l2": 2e-4,
+                "average": 0.0,
+                "augment": "affine",
+                "precision": "bfloat16",
+            },
+        ),
     }
 )
 

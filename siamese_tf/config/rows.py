@@ -105,7 +105,7 @@ class Objective:
     loss: str
     reads: Literal["distance", "logit", "embeddings"]
     head: str
-    heads: tuple[str, ...] = ("cosine", "euclidean", "concat")
+    heads: tuple[str, ...] = ("cosine", "euclidean", "concat", "weighted_l1")
     step: str | None = None
     batches: Literal["pairs", "classes"] = "pairs"
     batch: ClassBatch | None = None

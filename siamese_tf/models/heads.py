@@ -1,4 +1,4 @@
-"""Heads: layers that map two embeddings to a distance and a logit. The sign changes only in this module.
+"""Heads: layers that map two embeddings to a distance and a logit. The sign changes only in a head.
 
 A distance is lower for a more similar pair; a logit, and the probability `sigmoid(logit)`, is higher. Every pair
 objective can train every head: the contrastive loss uses the distance, bce and mse use the logit.

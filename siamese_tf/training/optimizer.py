@@ -8,10 +8,13 @@ from tensorflow import keras
 
 from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.models.siamese_model import SiameseModel
+from siamese_tf.training.rising_momentum import RisingMomentum
 
 WARMUP = 0.05  # fraction of the steps during which the learning rate rises to its peak
 MOMENTUM = 0.9
+FIRST_MOMENTUM = 0.5  # momentum of the optimizer `momentum` in the first epoch
 STEP_DECAY = {0.5: 0.1, 0.75: 0.01}  # fraction of finished steps -> multiplier of the learning rate afterwards
+EPOCH_DECAY = 0.99  # multiplier of the learning rate after each epoch of the schedule `exponential`
 PATIENCE = 5  # epochs without a higher validation accuracy before `plateau` halves the learning rate
 
 
@@ -23,6 +26,9 @@ def build_optimizer(config: ResolvedConfig, model: SiameseModel, steps_per_epoch
     rate, decay = _rate(config, steps_per_epoch), config.weight_decay or None
     if config.optimizer == "sgd":
         optimizer = keras.optimizers.SGD(rate, momentum=MOMENTUM, nesterov=True, weight_decay=decay)
+    elif config.optimizer == "momentum":
+        epochs = (steps_per_epoch, config.epochs)
+        optimizer = RisingMomentum(rate, FIRST_MOMENTUM, MOMENTUM, *epochs, weight_decay=decay)
     else:
         optimizer = keras.optimizers.Adam(rate, weight_decay=decay)
     if decay:
@@ -60,6 +66,8 @@ def _rate(config: ResolvedConfig, steps_per_epoch: int) -> float | keras.optimiz
         return keras.optimizers.schedules.PiecewiseConstantDecay(
             boundaries, [rate, *(multiplier * rate for multiplier in STEP_DECAY.values())]
         )
+    if config.schedule == "exponential":
+        return keras.optimizers.schedules.ExponentialDecay(rate, steps_per_epoch, EPOCH_DECAY, staircase=True)
     warmup = round(WARMUP * steps)
     if not warmup:
         return keras.optimizers.schedules.CosineDecay(rate, steps)

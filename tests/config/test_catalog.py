@@ -31,7 +31,7 @@ def test_the_names_are_those_that_files_and_flags_use():
         *("small_cnn", "resnet", "reference", "tnn", "hog", "koch", "omniglot"),
         *("inception_resnet_v1", "mobilenet_v2", "resnet50"),
     ]
-    assert list(HEADS) == ["cosine", "euclidean", "concat"]
+    assert list(HEADS) == ["cosine", "euclidean", "concat", "weighted_l1"]
     assert list(OBJECTIVES) == ["bce", "mse", "contrastive", "triplet", "episode"]
     assert list(MINING) == ["semi-hard", "hard", "all"]
     assert list(VIEWS) == ["one", "mirror", "turn", "shift", "affine"]

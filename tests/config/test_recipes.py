@@ -10,7 +10,7 @@ from siamese_tf.errors import ConfigError
 
 
 def test_the_recipes_and_their_descriptions():
-    assert list(RECIPES) == [QUICK, "best", "reference", "faces", "tnn"]
+    assert list(RECIPES) == [QUICK, "best", "reference", "faces", "tnn", "koch"]
     for name, recipe in RECIPES.items():
         assert recipe.command.startswith("python main") or f"train --recipe {name}" in recipe.command
         assert min(len(recipe.about), len(recipe.takes), len(recipe.expect)) > 5
@@ -45,6 +45,17 @@ def test_tnn_is_the_reference_network_as_it_was_trained():
     assert (config.batch_pairs, config.epochs, config.augment, config.average) == (64, 10, "none", 0)
     assert config.head is None  # the objective's: unsquared distances of embeddings of length 1
     assert config.embedding_dim is None  # the tower's: 128
+
+
+def test_koch_is_the_published_network_within_the_published_ranges():
+    config = config_from("koch", {})
+    assert (config.objective, config.tower, config.head) == ("bce", "koch", "weighted_l1")
+    assert (config.optimizer, config.schedule, config.pairs_per_step) == ("momentum", "exponential", "listed")
+    assert (config.batch_pairs, config.epochs, config.average) == (128, 200, 0)
+    rates = [config.learning_rate * config.layer_decay**depth for depth in range(5)]  # four convolutions, one Dense
+    assert 1e-4 <= rates[-1] < rates[0] <= 1e-1
+    assert 0 < config.l2 <= 0.1
+    assert config.embedding_dim is None  # the tower's: 4,096
 
 
 def test_given_settings_override_the_recipe():

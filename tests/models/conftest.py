@@ -33,7 +33,7 @@ def drawn() -> Callable[[SiameseModel], SiameseModel]:
         if model.tower_name == "reference":  # it ends in a ReLU: so that no embedding is 0
             kernel, bias = model.tower.layers[-1].get_weights()
             model.tower.layers[-1].set_weights([kernel, bias + np.float32(0.5)])
-        if model.head.symmetric:
+        if model.head.normalizes:
             model.head.calibrate(1.0, -3.5)  # untrained embeddings lie close together: this spreads the scores
         return model
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 from siamese_tf.config.builders import load_builder
 from siamese_tf.config.catalog import HEADS
 from siamese_tf.errors import ConfigError
-from siamese_tf.models.heads import ConcatHead, build_head
+from siamese_tf.models.heads import ConcatHead, CosineHead, EuclideanHead, build_head
 
 
 def embeddings(count: int, seed: int) -> tf.Tensor:
@@ -126,7 +126,7 @@ def test_a_normalizing_head_ignores_the_length_of_an_embedding(head):
     a, b = embeddings(40, seed=4), embeddings(40, seed=5)
     for measure in (head.distance, head.logit):
         assert np.allclose(measure(a, b), measure(3.0 * a, b / 7.0), atol=1e-5) == head.normalizes
-    assert head.normalizes == (not isinstance(head, ConcatHead))
+    assert head.normalizes == isinstance(head, CosineHead | EuclideanHead)
 
 
 def test_calibrate_moves_every_logit(head):
@@ -163,5 +163,7 @@ def test_zero_embeddings_have_finite_logits_and_gradients(head, form):
 
 
 def test_an_unknown_head_is_refused():
-    with pytest.raises(ConfigError, match="head must be one of cosine, euclidean, concat; got 'manhattan'"):
+    with pytest.raises(
+        ConfigError, match="head must be one of cosine, euclidean, concat, weighted_l1; got 'manhattan'"
+    ):
         build_head("manhattan", 4)

@@ -60,6 +60,7 @@ BUILT = {
     "small_cnn cosine": (SIZE, "small_cnn", 6, "cosine"),
     "reference euclidean colour": ((8, 9, 3), "reference", 4, "euclidean"),
     "reference concat": (SIZE, "reference", 4, "concat"),
+    "reference weighted_l1": (SIZE, "reference", 4, "weighted_l1"),
     "tnn euclidean": ((18, 19, 1), "tnn", 4, "euclidean"),
     "resnet euclidean": (SIZE, "resnet", 4, "euclidean"),
     "hog cosine": ((12, 10, 1), "hog", 4, "cosine"),
@@ -419,7 +420,7 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
         (
             '"head": "euclidean"',
             '"head": "manhattan"',
-            "head must be one of cosine, euclidean, concat; got 'manhattan'",
+            "head must be one of cosine, euclidean, concat, weighted_l1; got 'manhattan'",
         ),
         ('"head": "euclidean"', '"head": ["euclidean"]', "head in the config cannot be"),
         ('"tower": "reference"', '"tower": "vgg"', "tower must be one of small_cnn, resnet, .*; got 'vgg'"),

@@ -31,7 +31,7 @@ def test_the_heads_the_margins_and_the_steps():
     assert {name: (row.head, row.margins) for name, row in OBJECTIVES.items()} == {
         "bce": ("cosine", {}),
         "mse": ("cosine", {}),
-        "contrastive": ("cosine", {"cosine": 0.5, "euclidean": 1.0, "concat": 1.0}),
+        "contrastive": ("cosine", {"cosine": 0.5, "euclidean": 1.0, "concat": 1.0, "weighted_l1": 1.0}),
         "triplet": ("euclidean", {"euclidean": 0.5, "cosine": 0.5}),
     }
     steps = {name: step_of(name) for name in OBJECTIVES}

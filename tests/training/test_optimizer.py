@@ -71,6 +71,11 @@ def test_short_runs_with_step(model, epochs, tenths):
     np.testing.assert_allclose(found, 0.01 / 10.0 ** np.array(tenths), rtol=1e-3)
 
 
+def test_exponential_takes_one_percent_off_after_each_epoch(model):
+    expected = 0.01 * 0.99 ** np.repeat(np.arange(5), STEPS_PER_EPOCH)
+    np.testing.assert_allclose(rates(model, schedule="exponential", epochs=5), expected, rtol=1e-3)
+
+
 @pytest.mark.parametrize("schedule", ["constant", "plateau"])
 def test_the_other_schedules_use_the_learning_rate_unchanged(model, schedule):
     """The callback of `plateau` changes it between epochs."""
@@ -161,6 +166,19 @@ def test_sgd_has_nesterovs_momentum(model):
         optimizer.apply_gradients([(tf.constant(gradient), weight)])
         velocity = MOMENTUM * velocity - 0.01 * gradient
         place += MOMENTUM * velocity - 0.01 * gradient
+        assert float(weight) == pytest.approx(place, rel=1e-5)
+
+
+def test_the_optimizer_momentum_is_classical_and_rises_over_the_epochs(model):
+    """Reference: v = m v - rate * gradient, and the weight goes by v; m is 0.5, 0.7 and 0.9 in three epochs."""
+    config, weight = replace(CONFIG, optimizer="momentum", epochs=3), model.head.bias
+    optimizer = build_optimizer(config, model, steps_per_epoch=1)
+    weight.assign(0.0)
+    place = velocity = 0.0
+    for momentum in (0.5, 0.7, 0.9):
+        optimizer.apply_gradients([(tf.ones(()), weight)])
+        velocity = momentum * velocity - 0.01
+        place += velocity
         assert float(weight) == pytest.approx(place, rel=1e-5)
 
 

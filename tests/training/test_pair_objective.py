@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow import keras
 
 from siamese_tf.config.catalog import HEADS, OBJECTIVES
 from siamese_tf.config.train_config import TrainConfig
@@ -53,12 +54,12 @@ def batch():
 
 def loss_by_hand(head, name, objective, first, second, similarity):
     """The loss of each pair of (m, d) embeddings, by NumPy from the formulas of the papers."""
-    if name == "concat":
-        x = np.concatenate([first, second], axis=1)
-        for layer, activate in zip(head.layers, (True, True, False), strict=True):
+    if name in ("concat", "weighted_l1"):
+        x = np.concatenate([first, second], axis=1) if name == "concat" else np.abs(first - second)
+        for layer in head.layers:
             kernel, bias = layer.get_weights()
             x = x @ kernel + bias
-            x = np.maximum(x, 0) if activate else x
+            x = x if layer is head.layers[-1] else np.maximum(x, 0)
         logit = x[:, 0]
         distance = np.log1p(np.exp(-logit))
     else:
@@ -77,6 +78,7 @@ def loss_by_hand(head, name, objective, first, second, similarity):
 
 @pytest.fixture(scope="module", params=HEADS)
 def head(request):
+    keras.utils.set_random_seed(0)
     return request.param, build_head(request.param, 4)
 
 

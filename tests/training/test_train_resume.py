@@ -45,6 +45,23 @@ def test_a_run_whose_learning_rate_halves_ends_alike_when_it_was_stopped(toy_pai
     assert not np.array_equal(states[0]["variables.0"], states[0]["best.0"])  # it went on after its best epoch
 
 
+def test_a_run_with_rising_momentum_ends_alike_when_it_was_stopped(toy_pairs, tmp_path, monkeypatch):
+    save_pair_file(tmp_path / "toys.npz", toy_pairs)
+    rising = {"optimizer": "momentum", "schedule": "exponential", "learning_rate": 0.02, "head": "weighted_l1"}
+    config = TrainConfig(
+        pairs=str(tmp_path / "toys.npz"), tower="reference", embedding_dim=4, epochs=3, batch_pairs=35, **rising
+    )
+    unbroken = train(config, tmp_path / "unbroken")
+    with monkeypatch.context() as patch:
+        stop_after_checkpoint(patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path / "stopped")
+    assert_same_bits(train(config, tmp_path / "stopped", resume=True), unbroken)
+    rates = [row["learning_rate"] for row in history(tmp_path / "unbroken")]
+    assert [rates[1] / rates[0], rates[2] / rates[1]] == pytest.approx([0.99, 0.99], rel=1e-5)
+    assert history(tmp_path / "stopped") == history(tmp_path / "unbroken")
+
+
 def test_a_run_that_trains_the_last_layers_of_an_earlier_model(whole, config, tmp_path, monkeypatch):
     """The other layers do not change, including the statistics of batch normalization, resumed or not."""
     earlier = whole[0].tower.get_weights()

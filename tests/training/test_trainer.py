@@ -371,7 +371,7 @@ def test_l2_pulls_at_kernels_by_twice_themselves_and_at_nothing_else(run):
 def test_l2_makes_kernels_smaller(run, optimizer):
     sizes = []
     for l2 in (0.0, 0.1):
-        trainer = built_trainer(replace(config_of("bce"), l2=l2, optimizer=optimizer, learning_rate=0.02))
+        trainer = built_trainer(replace(config_of("bce"), l2=l2, optimizer=optimizer, learning_rate=0.03))
         for batch in batches_of(run)[:6]:
             trainer.train_step(batch)
         sizes.append(float(np.square(trainer.model.get_weights()[0]).sum()))

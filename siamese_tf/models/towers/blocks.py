@@ -1,5 +1,7 @@
 """Layers and checks shared by several towers."""
 
+from typing import Any
+
 import tensorflow as tf
 from tensorflow import keras
 
@@ -78,6 +80,6 @@ def residual(x: tf.Tensor, filters: int, name: str, strides: int = 1) -> tf.Tens
     return keras.layers.ReLU(name=name)(keras.layers.Add(name=f"{name}_sum")([x, y]))
 
 
-def embedding(x: tf.Tensor, embedding_dim: int, activation: str | None = None) -> tf.Tensor:
-    """Applies the last layer of a tower: Dense, in float32 for any precision."""
-    return keras.layers.Dense(embedding_dim, activation=activation, dtype="float32", name="embedding")(x)
+def embedding(x: tf.Tensor, embedding_dim: int, activation: str | None = None, **options: Any) -> tf.Tensor:
+    """Applies the last layer of a tower: Dense, with its keyword `options`, in float32 for any precision."""
+    return keras.layers.Dense(embedding_dim, activation=activation, dtype="float32", name="embedding", **options)(x)

@@ -49,6 +49,19 @@ def test_the_last_layer_has_a_sigmoid_and_the_others_rectify():
     assert bias.shape == (2,)
 
 
+def test_the_initial_weights_are_those_of_the_original():
+    tower = koch((MIN_SIZE, MIN_SIZE, 1), 64)
+    for layer in tower.layers:
+        if layer.weights:
+            kernel, bias = layer.get_weights()
+            deviation = 0.2 if layer.name == "embedding" else 0.01
+            assert (kernel.mean(), kernel.std()) == pytest.approx((0, deviation), abs=0.1 * deviation)
+            assert (bias.mean(), bias.std()) == pytest.approx((0.5, 0.01), abs=0.005)
+            assert len(np.unique(kernel)) > kernel.size / 2
+    conv2, conv3 = (tower.get_layer(name).get_weights()[1] for name in ("conv2", "conv3"))
+    assert not np.array_equal(conv2, conv3)
+
+
 @pytest.mark.parametrize("size", [(64, 65, 1), (105, 64, 3)])
 def test_images_too_small_are_refused(size):
     with pytest.raises(ConfigError, match=f"koch needs images of at least 65x65 pixels; got {size[0]}x{size[1]}"):
