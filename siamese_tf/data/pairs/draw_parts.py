@@ -9,7 +9,7 @@ from siamese_tf.data.pairs.pair_file import PARTS, TEST, TRAIN, VALIDATION
 from siamese_tf.data.sampling.draw_pairs import existing_pairs, make_pairs
 from siamese_tf.data.sampling.split import ImageSplit
 from siamese_tf.data.sources.source import Source
-from siamese_tf.errors import DatasetError
+from siamese_tf.errors import ConfigError, DatasetError
 
 STANDARD_PAIRS = {"train": 70_000, "validation": 30_000, "test": 50_000}
 PAIRS_PER_IMAGE = 10
@@ -24,7 +24,8 @@ class DrawnPairs:
 
     Attributes:
         split: split of the images.
-        images: positions of the images in the source by TRAIN, VALIDATION or TEST.
+        images: positions of the images in the source by TRAIN, VALIDATION or TEST; no VALIDATION if all other images
+            are for training.
         pairs: pairs by TRAIN, VALIDATION or TEST.
     """
 
@@ -45,9 +46,17 @@ def draw_parts(
         pair_seeds: one seed per split, in the order of `PARTS`.
 
     Raises:
+        ConfigError: if validation pairs are requested but no image is for validation.
         DatasetError: if a split has fewer pairs than requested.
     """
     images = {TRAIN: split.train, VALIDATION: split.validation, TEST: split.test}
+    if split.train_share == 1:
+        del images[VALIDATION]
+        if counts["validation"] is not None:
+            raise ConfigError(
+                "the number of validation pairs must be omitted with a training share of 1; got"
+                f" {counts['validation']}. Omit it, or leave a share for validation"
+            )
     pairs = {
         part: _pairs_of_part(source, positions, PARTS[part], counts[PARTS[part]], pair_seeds[part])
         for part, positions in images.items()
