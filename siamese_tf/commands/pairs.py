@@ -41,6 +41,13 @@ def generate(
             show_default="about 0.6; 5/6 with an official test split",
         ),
     ] = None,
+    pairs_within: Annotated[
+        str | None,
+        Option(
+            help="group: draw dissimilar pairs within groups of classes only, balanced over the groups.",
+            show_default="all classes",
+        ),
+    ] = None,
     seed: Annotated[int, Option(help="Random seed of the split and the pairs.")] = 0,
 ) -> None:
     """Write train_pairs.npz and test_pairs.npz of a data set, and pairs.csv of a folder of images."""
@@ -57,6 +64,7 @@ def generate(
         test_pairs=test_pairs,
         split=split,
         train_share=train_share,
+        pairs_within=pairs_within,
         seed=seed,
         image_format=ImageFormat.parse(data.image_size, data.color, data.resize, data.invert, data.center),
     )

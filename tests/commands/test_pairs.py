@@ -159,9 +159,21 @@ def test_whole_groups_are_split_with_a_share_for_training(run, characters, tmp_p
     assert set.union(*groups) == {0, 1, 2, 3}
 
 
+def test_dissimilar_pairs_within_groups(run, characters, tmp_path):
+    made = run(f"pairs generate --dataset {characters} --out {tmp_path} --split group --pairs-within group")
+    assert made.code == 0
+    for name in ("train", "test"):
+        file = load_pair_file(tmp_path / "characters" / f"{name}_pairs.npz")
+        assert file.manifest["pairs_within"] == "group"
+        assert np.array_equal(file.groups[file.img1], file.groups[file.img2])
+        assert 2 * file.similarity.sum() == len(file.similarity)
+
+
 @pytest.mark.parametrize(
     ("flags", "finding"),
     [
+        ("--dataset digits --pairs-within group", "must be omitted for scikit-learn, which has no groups; got 'group'"),
+        ("--dataset digits --pairs-within class", "pairs within must be 'group'; got 'class'"),
         ("--dataset digits --split group", "split must be 'image' or 'class'; got 'group'. scikit-learn has no groups"),
         ("--dataset digits --train-share 1", "must be less than 1 for digits, which has no official test split"),
         ("--dataset digits --train-share 0", "must be more than 0 and at most 1; got 0"),

@@ -32,6 +32,7 @@ def generate_pair_files(
     test_pairs: int | None = None,
     split: str | None = None,
     train_share: float | None = None,
+    pairs_within: str | None = None,
     seed: int = 0,
     image_format: ImageFormat = NATIVE_FORMAT,
 ) -> GeneratedPairs:
@@ -53,6 +54,8 @@ def generate_pair_files(
             classes; otherwise by image.
         train_share: share of the images, classes or groups (by `split`) for training, more than 0 and at most 1; the
             rest is divided as by default. 1 requires an official test split and leaves no validation pairs.
+        pairs_within: `"group"` draws dissimilar pairs within groups only, such as two characters of one alphabet,
+            balanced over the groups; None draws them from all classes.
         seed: seed of all random choices, 0 or more. Each split has its own generator, so its number of pairs does not
             affect the others.
         image_format: image format to convert the files of a folder of image files to.
@@ -74,7 +77,7 @@ def generate_pair_files(
         )
     counts = {"train": train_pairs, "validation": validation_pairs, "test": test_pairs}
     mode = split or default_mode(source)
-    drawn = _draw(source, counts, mode, seed, train_share)
+    drawn = _draw(source, counts, mode, seed, train_share, pairs_within)
     files = pair_datasets(source, drawn, mode, seed)
     audit = audit_pairs(files)
     if audit.leaks or audit.contradictions:
@@ -112,10 +115,15 @@ def pairs_of_split(source: Source, split: ImageSplit, mode: str, seed: int) -> l
 
 
 def _draw(
-    source: Source, counts: dict[str, int | None], mode: str, seed: int, train_share: float | None = None
+    source: Source,
+    counts: dict[str, int | None],
+    mode: str,
+    seed: int,
+    train_share: float | None = None,
+    pairs_within: str | None = None,
 ) -> DrawnPairs:
     split_seed, pair_seeds = _seeds(seed)
-    return draw_parts(source, split_images(source, mode, split_seed, train_share), counts, pair_seeds)
+    return draw_parts(source, split_images(source, mode, split_seed, train_share), counts, pair_seeds, pairs_within)
 
 
 def _seeds(seed: int) -> tuple[np.random.SeedSequence, list[np.random.SeedSequence]]:

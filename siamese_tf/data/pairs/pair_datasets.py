@@ -45,6 +45,8 @@ def pair_datasets(source: Source, drawn: DrawnPairs, mode: str, seed: int) -> li
         manifest |= {"form": source.image_format.as_dict(), "unreadable": len(source.unreadable)}
     if drawn.split.train_share is not None:
         manifest["train_share"] = drawn.split.train_share
+    if drawn.within is not None:
+        manifest["pairs_within"] = drawn.within
     trained = tuple(part for part in (TRAIN, VALIDATION) if part in drawn.pairs)
     return [_pair_file(source, drawn.images, drawn.pairs, parts, manifest) for parts in (trained, (TEST,))]
 
