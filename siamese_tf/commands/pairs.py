@@ -29,8 +29,23 @@ def generate(
     split: Annotated[
         str | None,
         Option(
-            help="Unit of the split: image, or class so that no class is in two splits.",
+            help="Unit of the split: image, class so that no class is in two splits, or group of classes.",
             show_default="class for folders of images, else image",
+        ),
+    ] = None,
+    train_share: Annotated[
+        float | None,
+        Option(
+            help="Share of the images, classes or groups (by --split) for training, up to 1; 1 leaves no validation"
+            " pairs and requires an official test split.",
+            show_default="about 0.6; 5/6 with an official test split",
+        ),
+    ] = None,
+    pairs_within: Annotated[
+        str | None,
+        Option(
+            help="group: draw dissimilar pairs within groups of classes only, balanced over the groups.",
+            show_default="all classes",
         ),
     ] = None,
     seed: Annotated[int, Option(help="Random seed of the split and the pairs.")] = 0,
@@ -48,6 +63,8 @@ def generate(
         validation_pairs=validation_pairs,
         test_pairs=test_pairs,
         split=split,
+        train_share=train_share,
+        pairs_within=pairs_within,
         seed=seed,
         image_format=ImageFormat.parse(data.image_size, data.color, data.resize, data.invert, data.center),
     )

@@ -120,7 +120,7 @@ def classes_are_split(pairs: TrainTestPairs) -> bool | None:
     if last.labels is None or pairs.train.labels is None or not images.size:
         return None
     if not trained.size:
-        return {"class": True, "image": False}.get(str(last.manifest.get("split")))
+        return {"group": True, "class": True, "image": False}.get(str(last.manifest.get("split")))
     named = all(isinstance(dataset.manifest.get("class_names"), list) for dataset in (pairs.train, last))
     return not _classes(pairs.train, trained, named) & _classes(last, images, named)
 

@@ -132,3 +132,54 @@ def test_lists_are_checked(run, tmp_path, monkeypatch):
     refused = run(f"pairs check {tmp_path}/good.csv --images {tmp_path}/faces")
     assert (refused.code, refused.out) == (2, "")
     assert "--images needs an LFW-style pairs.txt" in refused.err
+
+
+@pytest.fixture
+def characters(tmp_path, monkeypatch):
+    """Returns a folder of four groups with three classes of four images each."""
+    monkeypatch.setenv("SIAMESE_TF_CACHE", str(tmp_path / "cache"))
+    noise = np.random.default_rng(0).integers(0, 256, (48, 4, 4), np.uint8)
+    for number, image in enumerate(noise):
+        path = tmp_path / "characters" / f"g{number // 12}" / f"c{number // 4 % 3}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    return tmp_path / "characters"
+
+
+def test_whole_groups_are_split_with_a_share_for_training(run, characters, tmp_path):
+    made = run(f"pairs generate --dataset {characters} --out {tmp_path} --split group --train-share 0.5")
+    assert made.code == 0
+    assert "in 12 classes of 4 groups; split by group" in made.out
+    train, test = (load_pair_file(tmp_path / "characters" / f"{name}_pairs.npz") for name in ("train", "test"))
+    assert (train.manifest["split"], train.manifest["train_share"]) == ("group", 0.5)
+    assert train.manifest["group_names"] == ["g0", "g1", "g2", "g3"]
+    sides = [(train, TRAIN), (train, VALIDATION), (test, TEST)]
+    groups = [set(file.groups[file.images_of(part)].tolist()) for file, part in sides]
+    assert [len(side) for side in groups] == [2, 1, 1]
+    assert set.union(*groups) == {0, 1, 2, 3}
+
+
+def test_dissimilar_pairs_within_groups(run, characters, tmp_path):
+    made = run(f"pairs generate --dataset {characters} --out {tmp_path} --split group --pairs-within group")
+    assert made.code == 0
+    for name in ("train", "test"):
+        file = load_pair_file(tmp_path / "characters" / f"{name}_pairs.npz")
+        assert file.manifest["pairs_within"] == "group"
+        assert np.array_equal(file.groups[file.img1], file.groups[file.img2])
+        assert 2 * file.similarity.sum() == len(file.similarity)
+
+
+@pytest.mark.parametrize(
+    ("flags", "finding"),
+    [
+        ("--dataset digits --pairs-within group", "must be omitted for scikit-learn, which has no groups; got 'group'"),
+        ("--dataset digits --pairs-within class", "pairs within must be 'group'; got 'class'"),
+        ("--dataset digits --split group", "split must be 'image' or 'class'; got 'group'. scikit-learn has no groups"),
+        ("--dataset digits --train-share 1", "must be less than 1 for digits, which has no official test split"),
+        ("--dataset digits --train-share 0", "must be more than 0 and at most 1; got 0"),
+    ],
+)
+def test_a_split_that_does_not_fit_is_refused(run, tmp_path, flags, finding):
+    made = run(f"pairs generate --out {tmp_path} {flags}")
+    assert made.code == 2
+    assert finding in made.err

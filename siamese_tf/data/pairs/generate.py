@@ -2,19 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from siamese_tf.data.images.cache import block_size
-from siamese_tf.data.images.cache_folder import scratch_images
 from siamese_tf.data.images.format import NATIVE_FORMAT, ImageFormat
 from siamese_tf.data.pairs.audit import audit_pairs
 from siamese_tf.data.pairs.csv_list import write_csv_pairs
-from siamese_tf.data.pairs.draw_parts import STANDARD_PAIRS, DrawnPairs, PairArrays, draw_parts
+from siamese_tf.data.pairs.draw_parts import STANDARD_PAIRS, DrawnPairs, draw_parts
 from siamese_tf.data.pairs.generated_pairs import GeneratedPairs
 from siamese_tf.data.pairs.npz import check_size
-from siamese_tf.data.pairs.pair_file import PARTS, TEST, TRAIN, VALIDATION, PairDataset, arrays_of, save_pair_file
+from siamese_tf.data.pairs.pair_datasets import pair_datasets
+from siamese_tf.data.pairs.pair_file import PARTS, PairDataset, arrays_of, save_pair_file
 from siamese_tf.data.pairs.pairs_folder import CSV_FILE, TEST_FILE, TRAIN_FILE, explain_mismatch, pairs_folder
 from siamese_tf.data.pairs.pairs_lock import pairs_lock
 from siamese_tf.data.sampling.split import GIVEN, ImageSplit, default_mode, split_images
@@ -22,11 +20,6 @@ from siamese_tf.data.sampling.split_sizes import pair_warnings
 from siamese_tf.data.sources.load import NAMES, load_source
 from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import ConfigError, DatasetError
-from siamese_tf.files import is_private
-from siamese_tf.version import __version__
-
-FORMAT = 1
-BLOCK = 1024  # images copied at once; fewer if they are large
 
 
 def generate_pair_files(
@@ -38,6 +31,8 @@ def generate_pair_files(
     validation_pairs: int | None = None,
     test_pairs: int | None = None,
     split: str | None = None,
+    train_share: float | None = None,
+    pairs_within: str | None = None,
     seed: int = 0,
     image_format: ImageFormat = NATIVE_FORMAT,
 ) -> GeneratedPairs:
@@ -54,9 +49,13 @@ def generate_pair_files(
         train_pairs, validation_pairs, test_pairs: numbers of pairs. The default is 70,000, 30,000 and 50,000, but at
             most ten per image of the split, and at most half of the similar and of the dissimilar pairs that exist
             (all of them up to 100 pairs).
-        split: `"image"` or `"class"`, a mode of `split_images`. The default is that of `default_mode`: the split of a
-            folder with sub-folders train, and validation, test or both; by class for image files with enough classes;
-            otherwise by image.
+        split: `"image"`, `"class"` or `"group"`, a mode of `split_images`. The default is that of `default_mode`: the
+            split of a folder with sub-folders train, and validation, test or both; by class for image files with enough
+            classes; otherwise by image.
+        train_share: share of the images, classes or groups (by `split`) for training, more than 0 and at most 1; the
+            rest is divided as by default. 1 requires an official test split and leaves no validation pairs.
+        pairs_within: `"group"` draws dissimilar pairs within groups only, such as two characters of one alphabet,
+            balanced over the groups; None draws them from all classes.
         seed: seed of all random choices, 0 or more. Each split has its own generator, so its number of pairs does not
             affect the others.
         image_format: image format to convert the files of a folder of image files to.
@@ -65,8 +64,9 @@ def generate_pair_files(
         DatasetError: if the data set is missing, is too small to split, or has fewer pairs than requested; or if a
             folder of image files has the name of a known data set.
         PairFileError: if a file would be too large to load; none is written.
-        ConfigError: if `split` is unknown, or given for a folder with its own split; if `seed` is negative; or if
-            `image_format` is given for a data set without image files.
+        ConfigError: if `split` or `train_share` is invalid, or given for a folder with its own split; if `split` is
+            `"group"` and there are no groups; if `seed` is negative; or if `image_format` is given for a data set
+            without image files.
         SiameseError: if the cache of converted images cannot be written.
     """
     source = dataset if isinstance(dataset, Source) else load_source(dataset, data_dir, image_format)
@@ -77,9 +77,8 @@ def generate_pair_files(
         )
     counts = {"train": train_pairs, "validation": validation_pairs, "test": test_pairs}
     mode = split or default_mode(source)
-    split_seed, pair_seeds = _seeds(seed)
-    drawn = draw_parts(source, split_images(source, mode, split_seed), counts, pair_seeds)
-    files = _build_files(source, drawn, mode, seed)
+    drawn = _draw(source, counts, mode, seed, train_share, pairs_within)
+    files = pair_datasets(source, drawn, mode, seed)
     audit = audit_pairs(files)
     if audit.leaks or audit.contradictions:
         raise RuntimeError(
@@ -106,16 +105,25 @@ def generate_pair_files(
 
 def build_pairs(source: Source, counts: dict[str, int | None], mode: str, seed: int) -> list[PairDataset]:
     """Builds the two pair data sets in memory: training with validation pairs, and test pairs."""
-    split_seed, pair_seeds = _seeds(seed)
-    return _build_files(
-        source, draw_parts(source, split_images(source, mode, split_seed), counts, pair_seeds), mode, seed
-    )
+    return pair_datasets(source, _draw(source, counts, mode, seed), mode, seed)
 
 
 def pairs_of_split(source: Source, split: ImageSplit, mode: str, seed: int) -> list[PairDataset]:
     """Builds the two pair data sets of images already split; `mode` describes the split in the manifest."""
     _, pair_seeds = _seeds(seed)
-    return _build_files(source, draw_parts(source, split, dict.fromkeys(STANDARD_PAIRS), pair_seeds), mode, seed)
+    return pair_datasets(source, draw_parts(source, split, dict.fromkeys(STANDARD_PAIRS), pair_seeds), mode, seed)
+
+
+def _draw(
+    source: Source,
+    counts: dict[str, int | None],
+    mode: str,
+    seed: int,
+    train_share: float | None = None,
+    pairs_within: str | None = None,
+) -> DrawnPairs:
+    split_seed, pair_seeds = _seeds(seed)
+    return draw_parts(source, split_images(source, mode, split_seed, train_share), counts, pair_seeds, pairs_within)
 
 
 def _seeds(seed: int) -> tuple[np.random.SeedSequence, list[np.random.SeedSequence]]:
@@ -124,59 +132,3 @@ def _seeds(seed: int) -> tuple[np.random.SeedSequence, list[np.random.SeedSequen
         raise ConfigError(f"seed must be 0 or more; got {seed}.")
     split_seed, *pair_seeds = np.random.SeedSequence(seed).spawn(1 + len(PARTS))
     return split_seed, pair_seeds
-
-
-def _build_files(source: Source, drawn: DrawnPairs, mode: str, seed: int) -> list[PairDataset]:
-    """Builds both pair data sets. The manifest is the same on every machine; its `files` identifies the data."""
-    manifest = {
-        "format": FORMAT,
-        "version": __version__,
-        "source": source.name,
-        "files": source.files,
-        "class_names": list(source.class_names),
-        "seed": seed,
-        "split": mode,
-        "images": {PARTS[part]: len(positions) for part, positions in drawn.images.items()},
-        "pairs": {PARTS[part]: len(similarity) for part, (_, _, similarity) in drawn.pairs.items()},
-        "duplicates": drawn.split.duplicates,
-    }
-    if source.groups is not None:
-        manifest["group_names"] = list(source.group_names)
-    if source.image_format is not None:
-        manifest |= {"form": source.image_format.as_dict(), "unreadable": len(source.unreadable)}
-    return [_pair_file(source, drawn.images, drawn.pairs, parts, manifest) for parts in ((TRAIN, VALIDATION), (TEST,))]
-
-
-def _pair_file(
-    source: Source,
-    images: dict[int, np.ndarray],
-    pairs: dict[int, PairArrays],
-    parts: tuple[int, ...],
-    manifest: dict[str, Any],
-) -> PairDataset:
-    """Builds the pair data set of some splits, with the images of these splits only."""
-    positions = np.sort(np.concatenate([images[part] for part in parts]))
-    img1, img2, similarity = (np.concatenate(column) for column in zip(*(pairs[part] for part in parts), strict=True))
-    return PairDataset(
-        images=_rows(source.images, positions),
-        labels=source.labels[positions],
-        img1=np.searchsorted(positions, img1).astype(np.int32),
-        img2=np.searchsorted(positions, img2).astype(np.int32),
-        similarity=similarity,
-        split=np.repeat(np.array(parts, np.uint8), [len(pairs[part][2]) for part in parts]),
-        manifest=manifest,
-        private=is_private(source.origin),
-        groups=None if source.groups is None else source.groups[positions],
-        authors=None if source.authors is None else source.authors[positions],
-    )
-
-
-def _rows(images: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Copies some of the images; copies memory-mapped images to disk."""
-    if not isinstance(images, np.memmap):
-        return images[positions]
-    rows = scratch_images((len(positions), *images.shape[1:]))
-    size = block_size(images.shape[1:], BLOCK)
-    for start in range(0, len(positions), size):
-        rows[start : start + size] = images[positions[start : start + size]]
-    return rows

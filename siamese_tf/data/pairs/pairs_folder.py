@@ -25,7 +25,9 @@ TRAIN_FILE, TEST_FILE, CSV_FILE = "train_pairs.npz", "test_pairs.npz", "pairs.cs
 HASH_LENGTH = 6
 MAX_LINE_BYTES = 2**16
 # Keys of the manifest that are equal in both files of a run and may differ between runs.
-GENERATION_KEYS = "files version seed split images pairs duplicates audit form unreadable".split()
+GENERATION_KEYS = (
+    "files version seed split train_share pairs_within images pairs duplicates audit form unreadable".split()
+)
 
 
 def pairs_folder(out: str | Path, source: Source | SourceIdentity) -> Path:

@@ -15,7 +15,11 @@ BLOCK = 1 << 14
 
 
 def make_pairs(
-    labels: np.ndarray, count: int, seed: int | np.random.SeedSequence, rest: int | None = None
+    labels: np.ndarray,
+    count: int,
+    seed: int | np.random.SeedSequence,
+    rest: int | None = None,
+    groups: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draws `count` distinct pairs, half of them similar; an odd count gives one more dissimilar pair.
 
@@ -29,14 +33,16 @@ def make_pairs(
         seed: seed of the generator; equal labels, count and seed give equal pairs.
         rest: label of the images that are in none of the other classes and whose classes are unknown. No two of them
             form a pair, similar or dissimilar. None if every label is a class.
+        groups: group of each image, (n,) integers; every class is in one group. Dissimilar pairs are then within groups
+            only, balanced over the groups, then over the pairs of classes of each. None draws them from all classes.
 
     Returns:
         img1 and img2, positions in `labels`, (m,) int32; similarity, (m,) uint8, 1 = same class, 0 = different.
 
     Raises:
-        DatasetError: if `count` is less than 2 or more than the number of pairs that exist.
+        DatasetError: if `count` is less than 2 or more than the number of pairs that exist, or `groups` is invalid.
     """
-    _check_count(labels, count, rest)
+    _check_count(labels, count, rest, groups)
     order = np.argsort(labels, kind="stable")
     classes, start, size = np.unique(labels[order], return_index=True, return_counts=True)
     order = order.astype(np.int32)  # halves the memory that is accessed at random
@@ -44,7 +50,10 @@ def make_pairs(
     rng = np.random.Generator(np.random.PCG64(seed))
     pairs = np.empty((count, 2), np.int32)
     _similar(order, start[is_class], size[is_class], rng, pairs[: count // 2])
-    _dissimilar(order, start, size, rng, pairs[count // 2 :])
+    if groups is None:
+        _dissimilar(order, start, size, rng, pairs[count // 2 :])
+    else:
+        _dissimilar_within(groups[order[start]], order, start, size, rng, pairs[count // 2 :])
     numbers = pairs.view(np.int64)[:, 0]  # one number per pair moves several times as fast as a row
     _swap_half(numbers, rng)
     rng.shuffle(numbers)
@@ -58,11 +67,15 @@ def all_pairs(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return img1.astype(np.int32), img2.astype(np.int32), (labels[img1] == labels[img2]).astype(np.uint8)
 
 
-def existing_pairs(labels: np.ndarray, rest: int | None = None) -> tuple[int, int]:
-    """Returns the numbers of distinct (similar, dissimilar) pairs of labels (n,); `rest` is that of `make_pairs`."""
+def existing_pairs(labels: np.ndarray, rest: int | None = None, groups: np.ndarray | None = None) -> tuple[int, int]:
+    """Returns the numbers of distinct (similar, dissimilar) pairs of labels (n,).
+
+    `rest` and `groups` are those of `make_pairs`.
+    """
     classes, size = np.unique(labels, return_counts=True)
     within = size * (size - 1) // 2
-    dissimilar = len(labels) * (len(labels) - 1) // 2 - int(within.sum())
+    group_size = np.array([len(labels)]) if groups is None else np.unique(groups, return_counts=True)[1]
+    dissimilar = int((group_size * (group_size - 1) // 2).sum()) - int(within.sum())
     return int(within[_is_class(classes, rest)].sum()), dissimilar
 
 
@@ -70,19 +83,30 @@ def _is_class(labels: np.ndarray, rest: int | None) -> np.ndarray:
     return np.ones(len(labels), bool) if rest is None else labels != rest
 
 
-def _check_count(labels: np.ndarray, count: int, rest: int | None) -> None:
-    similar, dissimilar = existing_pairs(labels, rest)
+def _check_count(labels: np.ndarray, count: int, rest: int | None, groups: np.ndarray | None) -> None:
+    if groups is not None:
+        _check_groups(labels, groups)
+    similar, dissimilar = existing_pairs(labels, rest, groups)
     found = f"{len(labels)} images with {similar} similar and {dissimilar} dissimilar pairs"
+    found += "" if groups is None else " within groups"
     if not (similar and dissimilar):
+        where = "" if groups is None else " of a group"
         raise DatasetError(
             f"the images must form similar and dissimilar pairs; got {found}."
-            " Use at least two classes, one of them with two images."
+            f" Use at least two classes{where}, one of them with two images."
         )
     maximum = min(2 * similar + 1, 2 * dissimilar)
     if not 2 <= count <= maximum:
         raise DatasetError(
             f"the number of pairs, half of them similar, must be from 2 to {maximum}; got {count} for {found}."
         )
+
+
+def _check_groups(labels: np.ndarray, groups: np.ndarray) -> None:
+    classes, first, index = np.unique(labels, return_index=True, return_inverse=True)
+    wrong = np.flatnonzero(groups != groups[first][index.ravel()])
+    if wrong.size:
+        raise DatasetError(f"every class must be in one group; got the class {labels[wrong[0]]} in two groups.")
 
 
 def _similar(
@@ -110,6 +134,27 @@ def _dissimilar(
         row_class1, row_class2 = class1[group[rows]], class2[group[rows]]
         first, second = np.divmod(number[rows], size[row_class2])
         pairs[rows, 0], pairs[rows, 1] = order[start[row_class1] + first], order[start[row_class2] + second]
+
+
+def _dissimilar_within(
+    group_of_class: np.ndarray,
+    order: np.ndarray,
+    start: np.ndarray,
+    size: np.ndarray,
+    rng: np.random.Generator,
+    pairs: np.ndarray,
+) -> None:
+    """Fills `pairs` (m, 2) with images of two classes of one group; the other arguments are those of `_similar`."""
+    groups, of_group = np.unique(group_of_class, return_inverse=True)
+    images, alike = np.zeros(len(groups), np.int64), np.zeros(len(groups), np.int64)
+    np.add.at(images, of_group, size)
+    np.add.at(alike, of_group, size * (size - 1) // 2)
+    quota = _quotas(images * (images - 1) // 2 - alike, len(pairs), rng)
+    ends = np.cumsum(quota)
+    for group in np.flatnonzero(quota):
+        classes = of_group == group
+        rows = slice(ends[group] - quota[group], ends[group])
+        _dissimilar(order, start[classes], size[classes], rng, pairs[rows])
 
 
 def _swap_half(numbers: np.ndarray, rng: np.random.Generator) -> None:

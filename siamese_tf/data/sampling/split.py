@@ -6,11 +6,11 @@ import numpy as np
 
 from siamese_tf.data.images.content_ids import content_ids
 from siamese_tf.data.sampling.split_by_class import MIN_CLASSES, split_by_class
-from siamese_tf.data.sampling.split_by_image import split_by_image
+from siamese_tf.data.sampling.split_modes import MODES, by_image
+from siamese_tf.data.sampling.train_share import check_train_share, other_steps
 from siamese_tf.data.sources.source import Source
-from siamese_tf.errors import ConfigError, DatasetError
+from siamese_tf.errors import ConfigError
 
-MODES = ("image", "class")
 GIVEN = "given"  # the source has folders train, validation and test
 
 
@@ -21,15 +21,19 @@ class ImageSplit:
     Attributes:
         train, validation, test: positions of the images in the source, int64, ascending.
         duplicates: number of omitted images of the source by reason; the keys are those of `distinct_images`.
+        train_share: share that was requested for training; None for the default.
     """
 
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
     duplicates: dict[str, int]
+    train_share: float | None = None
 
 
-def split_images(source: Source, mode: str = "image", seed: int | np.random.SeedSequence = 0) -> ImageSplit:
+def split_images(
+    source: Source, mode: str = "image", seed: int | np.random.SeedSequence = 0, train_share: float | None = None
+) -> ImageSplit:
     """Splits the distinct images of a source into training, validation and test.
 
     - `"image"`: `split_by_image` divides every class, small classes in groups. If the source has an official test
@@ -37,42 +41,63 @@ def split_images(source: Source, mode: str = "image", seed: int | np.random.Seed
       images is for test and a fifth of the rest for validation (60 / 15 / 25 %).
     - `"class"`: about 60 / 20 / 20 % of the classes go to training, validation and test. Classes with one image, which
       form only dissimilar pairs, are divided in the same proportions. If class sizes vary widely, `deal_classes` gives
-      each split its share of the images. Test images come only from the official test split if there is one.
+      each split its share of the images. Test images come only from the official test split if there is one; if it
+      shares no class with the other images, it is the test split and a sixth of the other classes are for validation.
+    - `"group"`: the same with whole groups of classes. Each split has a group with two classes of two images.
     - `"given"`: the splits of the source. A missing validation split is a sixth, and a missing test split a quarter, of
       the training images: by class if training and the other split share no class, otherwise by image.
 
     Args:
         source: labeled images.
-        mode: `"image"` or `"class"`; must be `"given"` for a source with its own split (`Source.has_split`).
+        mode: `"image"`, `"class"` or `"group"`; must be `"given"` for a source with its own split (`Source.has_split`).
         seed: seed of the generator.
+        train_share: share of the images, classes or groups for training; the other splits divide the rest in the
+            proportions above. 1 leaves no validation images; the test images must then be given. None for the above.
 
     Raises:
-        ConfigError: if `mode` is unknown or does not fit the source.
-        DatasetError: if a split by class has fewer than six classes with two images, or a split by image has too few
-            images for two of one class and one of another in each split.
+        ConfigError: if `mode` or `train_share` is unknown or does not fit the source.
+        DatasetError: if a split by class has fewer than six classes with two images, a split by group has too few
+            groups, or a split by image has too few images for two of one class and one of another in each split.
     """
-    check_mode(source, mode)
+    check_mode(source, mode, train_share)
     rng = np.random.Generator(np.random.PCG64(seed))
     keep, duplicates = distinct_images(source)
     if mode == GIVEN:
         train, validation, test = _as_given(source, keep, rng)
         return ImageSplit(np.sort(train), np.sort(validation), np.sort(test), duplicates)
     pool = np.flatnonzero(keep & ~source.is_test)
-    official = np.flatnonzero(keep & source.is_test) if source.is_test.any() else None
-    by = _by_image if mode == "image" else _by_class
-    train, validation, test = by(source, pool, official, rng)
-    return ImageSplit(np.sort(train), np.sort(validation), np.sort(test), duplicates)
+    official = np.flatnonzero(keep & source.is_test)
+    units = MODES[mode].units(source)
+    assert units is not None  # see `check_mode`
+    has_test = bool(source.is_test.any()) and not np.isin(units[official], units[pool]).any()
+    test_pool = official if source.is_test.any() and not has_test else pool
+    steps = other_steps(MODES[mode].steps, has_test, train_share, mode, source.name)
+    train, *others = MODES[mode].split(source, pool, test_pool, steps, rng, train_share)
+    test = official if has_test else others.pop(0)
+    validation = others[0] if others else np.empty(0, np.int64)
+    return ImageSplit(np.sort(train), np.sort(validation), np.sort(test), duplicates, train_share)
 
 
-def check_mode(source: Source, mode: str) -> None:
+def check_mode(source: Source, mode: str, train_share: float | None = None) -> None:
     """Checks that a mode of `split_images` is known and fits the source.
 
     Raises:
-        ConfigError: if it does not.
+        ConfigError: if it does not, or the share is not more than 0 and at most 1.
     """
-    if mode not in MODES and not (mode == GIVEN and source.has_split):
-        raise ConfigError(f"split must be 'image' or 'class'; got {mode!r}.")
-    if source.has_split and mode != GIVEN:
+    check_train_share(train_share)
+    if mode == GIVEN and source.has_split:
+        if train_share is not None:
+            raise ConfigError(
+                f"the training share must be omitted for {source.origin}, whose folders define the split; got"
+                f" {train_share}. Omit it, or put all classes into one folder"
+            )
+        return
+    modes = [known for known, rule in MODES.items() if rule.units(source) is not None]
+    if mode not in modes:
+        hint = f" {source.origin} has no groups; its class folders must be in group folders" if mode in MODES else ""
+        *first, last = map(repr, modes)
+        raise ConfigError(f"split must be {', '.join(first)} or {last}; got {mode!r}.{hint}")
+    if source.has_split:
         raise ConfigError(
             f"split must be omitted for {source.origin}, whose folders define the split (train, and validation, test or"
             f" both); got {mode!r}. Omit it, or put all classes into one folder"
@@ -133,18 +158,6 @@ def sides_of(source: Source) -> list[np.ndarray]:
     return [~(source.is_test | validation), validation, source.is_test]
 
 
-def _by_class(
-    source: Source, pool: np.ndarray, official: np.ndarray | None, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    test_pool = pool if official is None else official
-    train, test, validation = split_by_class(source.labels[pool], source.labels[test_pool], (5, 5), rng, source.name)
-    return (
-        pool[np.isin(source.labels[pool], train)],
-        pool[np.isin(source.labels[pool], validation)],
-        test_pool[np.isin(source.labels[test_pool], test)],
-    )
-
-
 def _as_given(source: Source, distinct: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
     """Returns the splits of the source; takes a missing validation or test split from training.
 
@@ -161,26 +174,7 @@ def _as_given(source: Source, distinct: np.ndarray, rng: np.random.Generator) ->
                 np.flatnonzero(np.isin(labels, of_part))
                 for of_part in split_by_class(labels, labels, (step,), rng, source.name)
             )
+            parts[0], parts[missing] = pool[train], pool[taken]
         else:
-            train, taken = _checked_by_image(source, pool, (step,), rng)
-        parts[0], parts[missing] = pool[train], pool[taken]
+            parts[0], parts[missing] = by_image(source, pool, pool, (step,), rng)
     return parts
-
-
-def _by_image(
-    source: Source, pool: np.ndarray, official: np.ndarray | None, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    if official is not None:
-        train, validation = _checked_by_image(source, pool, (6,), rng)
-        return pool[train], pool[validation], official
-    train, test, validation = _checked_by_image(source, pool, (4, 5), rng)
-    return pool[train], pool[validation], pool[test]
-
-
-def _checked_by_image(
-    source: Source, pool: np.ndarray, steps: tuple[int, ...], rng: np.random.Generator
-) -> list[np.ndarray]:
-    try:
-        return split_by_image(source.labels[pool], steps, rng)
-    except DatasetError as error:
-        raise DatasetError(f"{source.name}: {error}") from error

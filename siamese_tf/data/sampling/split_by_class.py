@@ -1,17 +1,21 @@
 """Split by class: training and test share no class, as in face verification."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from siamese_tf.data.sampling.balance import deal_classes
+from siamese_tf.data.sampling.train_share import Steps, other_counts
 from siamese_tf.errors import DatasetError
 
 MIN_CLASSES = 2  # per split, with two images each: one class forms no dissimilar pair, one image no similar pair
 
 
 def split_by_class(
-    labels: np.ndarray, test_labels: np.ndarray, steps: Sequence[int], rng: np.random.Generator, name: str
+    labels: np.ndarray,
+    test_labels: np.ndarray,
+    steps: Steps,
+    rng: np.random.Generator,
+    name: str,
+    train_share: float | None = None,
 ) -> list[np.ndarray]:
     """Assigns the classes to training and the other splits with `deal_classes`, classes with one image separately.
 
@@ -23,6 +27,7 @@ def split_by_class(
             least two.
         rng: generator that shuffles the classes.
         name: name of the data set in messages.
+        train_share: share of the classes for training; None for the rest of the steps.
 
     Returns:
         Classes of training, then of one split per step.
@@ -39,12 +44,28 @@ def split_by_class(
             f"{name} must have at least {min_classes} classes with two images for a split by class, {MIN_CLASSES} for"
             f" each of {len(steps) + 1} splits; got {len(classes)} classes{single}. Split by image instead."
         )
-    counts = [max(MIN_CLASSES, round(several.sum() / step)) for step in steps]
-    group = deal_classes(images_of(labels, classes[several]), [*counts, int(several.sum()) - sum(counts)])
-    singles = np.split(classes[~several], np.cumsum([round((~several).sum() / step) for step in steps]))
-    *others, train = (
-        np.concatenate([classes[several][group == number], single]) for number, single in enumerate(singles)
-    )
+    return deal_units(classes, several, images_of(labels, classes), steps, MIN_CLASSES, train_share)
+
+
+def deal_units(
+    units: np.ndarray, usable: np.ndarray, sizes: np.ndarray, steps: Steps, minimum: int, train_share: float | None
+) -> list[np.ndarray]:
+    """Assigns classes (or groups) to training and the other splits, the usable ones apart from the others.
+
+    Args:
+        units: classes in random order, (k,) integers.
+        usable: mask of the classes that form similar pairs, (k,) bool; `deal_classes` balances their images.
+        sizes: number of images of each class, (k,) integers.
+        steps, minimum, train_share: arguments of `other_counts`.
+
+    Returns:
+        Classes of training, then of one split per step.
+    """
+    total = int(usable.sum())
+    counts = other_counts(total, steps, minimum, train_share)
+    split = deal_classes(sizes[usable], [*counts, total - sum(counts)])
+    unusable = np.split(units[~usable], np.cumsum(other_counts(len(units) - total, steps, 0, train_share), dtype=int))
+    *others, train = (np.concatenate([units[usable][split == number], rest]) for number, rest in enumerate(unusable))
     return [train, *others]
 
 

@@ -6,29 +6,30 @@ one other split, and a class of 2 or 3 images goes to one split.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import product
 
 import numpy as np
 
+from siamese_tf.data.sampling.train_share import Steps
 from siamese_tf.errors import DatasetError
 
 MIN_IMAGES = 3  # per class and split, to divide image by image; three images form three similar pairs
 MIN_GROUP = 2
-GROUP_SHARE = 0.4  # share of a smaller class that goes to a split other than training
+GROUP_SHARE = 0.4  # share of a smaller class that goes to a split other than training; more if training gets less
 # Numbers of images of two classes that every split must have, in order of preference; the last is the minimum.
 CORES = ((3, 3), (2, 2), (3, 1), (2, 1))
 
 Row = tuple[int, ...]  # number of images of a class in each split
 
 
-def split_by_image(labels: np.ndarray, steps: Sequence[int], rng: np.random.Generator) -> list[np.ndarray]:
+def split_by_image(labels: np.ndarray, steps: Steps, rng: np.random.Generator) -> list[np.ndarray]:
     """Splits labeled images into training and other splits, each with similar and dissimilar pairs.
 
     Args:
         labels: class of each image, (n,) integers.
-        steps: one number for each split other than training: `(4, 5)` gives the first a quarter of the images and the
-            second a fifth of the rest.
+        steps: one number of at least 1 for each split other than training: `(4, 5)` gives the first a quarter of the
+            images and the second a fifth of the rest.
         rng: generator that shuffles the images and the classes.
 
     Returns:
@@ -51,11 +52,11 @@ def split_by_image(labels: np.ndarray, steps: Sequence[int], rng: np.random.Gene
     return [ordered[part_of == part] for part in range(len(parts))]
 
 
-def _image_by_image(ordered: np.ndarray, steps: Sequence[int]) -> list[np.ndarray]:
+def _image_by_image(ordered: np.ndarray, steps: Steps) -> list[np.ndarray]:
     """Takes every n-th image; since the images are ordered by class, this takes the same share of every class."""
     rest, taken = ordered, []
     for step in steps:
-        chosen = np.arange(len(rest)) % step == step - 1
+        chosen = np.diff(np.arange(len(rest) + 1) * step.denominator // step.numerator) > 0
         taken.append(rest[chosen])
         rest = rest[~chosen]
     return [rest, *taken]
@@ -66,12 +67,12 @@ def _images_of_each(labels: np.ndarray, part: np.ndarray, classes: int) -> np.nd
     return counts if len(counts) == classes > 0 else np.zeros(1, np.int64)
 
 
-def _shares(steps: Sequence[int]) -> list[float]:
+def _shares(steps: Steps) -> list[float]:
     """Returns the share of the images in each split: `(4, 5)` gives 60, 25 and 15 %."""
     rest, shares = 1.0, []
     for step in steps:
-        shares.append(rest / step)
-        rest -= rest / step
+        shares.append(rest / float(step))
+        rest -= rest / float(step)
     return [rest, *shares]
 
 
@@ -115,7 +116,9 @@ def _options(size: int, shares: list[float], core: Row | None) -> list[Row]:
         return [(size - sum(others), *others) for others in product(*near)]
     if core is not None:
         return _options_with(core, size)
-    group = math.ceil(GROUP_SHARE * size) if size >= 2 * MIN_GROUP else size
+    group = math.ceil(max(GROUP_SHARE, 1 - shares[0]) * size)
+    if size - group < MIN_GROUP:
+        group = size
     parts = range(len(shares))
     return [tuple((size - group) * (part == 0) + group * (part == chosen) for part in parts) for chosen in parts]
 

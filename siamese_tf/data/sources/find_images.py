@@ -1,21 +1,26 @@
-"""Discovery of image files in a folder; the parent folders of a file determine its class and split.
+"""Discovery of image files in a folder; the parent folders of a file determine its class, group and split.
 
 The subfolders are the classes, unless they are train and at least one of validation and test; then the subfolders of
-those are the classes.
+those are the classes. In place of each class, there may be a group of classes: a folder of class folders.
 """
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 from siamese_tf.data.images.decode import SUFFIXES, is_image
 from siamese_tf.data.sources.file_names import ODD_NAME, is_unusual_name, natural_order, shown_name
+from siamese_tf.data.sources.folder_layout import (
+    NOT_READ,
+    are_groups,
+    is_folder,
+    looks_like_image,
+    parts_of,
+    visible,
+)
 
 PARTS = ("train", "validation", "test")
-PART_OF = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}  # folder name in lower case -> split
-NOT_READ = (".heic", ".heif", ".avif", ".jp2")
 MAX_FOLDERS = 20_000
 MAX_NAMED = 3  # files or folders listed in a message
 
@@ -29,6 +34,7 @@ class FoundImages:
         refused: relative path of a file or folder that cannot be used -> reason.
         unused: relative paths of image files (by suffix) that are not directly in a class folder.
         has_parts: True if the files are in train/CLASS, and validation/CLASS or test/CLASS.
+        has_groups: True if the files are in GROUP/CLASS instead of CLASS.
         folders_left: number of folders that may still be searched for unused files; bounds the search of a deep folder
             tree.
     """
@@ -37,6 +43,7 @@ class FoundImages:
     refused: dict[str, str] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
     has_parts: bool = False
+    has_groups: bool = False
     folders_left: int = MAX_FOLDERS
 
     def unused_line(self) -> str:
@@ -50,21 +57,27 @@ def find_images(folder: str | Path) -> FoundImages:
     """Finds the image files in the class folders of a folder.
 
     Subfolders named train, validation (also val or valid) and test form a split if train and at least one other exist
-    and no subfolder has image files directly in it. Otherwise, all subfolders are classes. Case is ignored. Hidden
-    files and folders are skipped.
+    and no subfolder has image files directly in it; `parts_of` decides. Otherwise, all subfolders are classes, or
+    groups of classes if `are_groups` says so. Case is ignored. Hidden files and folders are skipped.
     """
     root = os.path.realpath(folder)
     found = FoundImages()
-    subs = _visible(folder)
-    parts = _parts(subs)
+    subs = visible(folder)
+    parts = parts_of(subs)
     found.has_parts = bool(parts)
-    for entry in subs:
-        if entry.name not in parts:
-            _add_class(found, entry, entry.name, root)
-    for part in sorted(parts, key=lambda name: parts[name]):
-        entry = next(entry for entry in subs if entry.name == part)
-        for inside in _open_folder(found, entry, part, root):
-            _add_class(found, inside, f"{part}/{inside.name}", root)
+    sides = {"": subs}
+    if parts:
+        for entry in subs:
+            if entry.name not in parts:
+                _add_class(found, entry, entry.name, root)
+        entry_of = {entry.name: entry for entry in subs}
+        names = sorted(parts, key=lambda name: parts[name])
+        sides = {f"{name}/": _open_folder(found, entry_of[name], name, root) for name in names}
+    found.has_groups = are_groups(sides.values())
+    add = _add_group if found.has_groups else _add_class
+    for prefix, entries in sides.items():
+        for entry in entries:
+            add(found, entry, f"{prefix}{entry.name}", root)
     return found
 
 
@@ -92,32 +105,17 @@ def add_unused(found: FoundImages, folder: str | Path, name: str = "") -> None:
         found.unused += [relative(os.path.join(above, file)) for file in sorted(images, key=natural_order)]
 
 
-def _parts(subs: Sequence[os.DirEntry[str]]) -> dict[str, int]:
-    """Maps folder names to splits; empty if the folders are classes."""
-    folders = [entry for entry in subs if _is_folder(entry)]
-    parts = {entry.name: PART_OF[entry.name.lower()] for entry in folders if entry.name.lower() in PART_OF}
-    if 0 not in parts.values() or len(set(parts.values())) < 2 or any(map(_is_class, folders)):
-        return {}
-    return parts
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
-
-
-def _is_class(entry: os.DirEntry[str]) -> bool:
-    try:
-        return any(not _is_folder(file) and _looks_like_image(file) for file in _visible(entry.path))
-    except OSError:
-        return False
+def _add_group(found: FoundImages, entry: os.DirEntry[str], name: str, root: str) -> None:
+    """Adds the class folders of a group; adds `entry` itself as unused if it is an image."""
+    if not is_folder(entry):
+        _add_class(found, entry, name, root)
+    for inside in _open_folder(found, entry, name, root):
+        _add_class(found, inside, f"{name}/{inside.name}", root)
 
 
 def _add_class(found: FoundImages, entry: os.DirEntry[str], name: str, root: str) -> None:
     """Adds the image files of a class folder; adds files below it, or `entry` itself if it is an image, as unused."""
-    if not _is_folder(entry) and Path(entry.name).suffix.lower() in SUFFIXES + NOT_READ:
+    if not is_folder(entry) and Path(entry.name).suffix.lower() in SUFFIXES + NOT_READ:
         found.unused.append(name)
     for file in _open_folder(found, entry, name, root):
         path = shown_name(f"{name}/{file.name}")
@@ -126,7 +124,7 @@ def _add_class(found: FoundImages, entry: os.DirEntry[str], name: str, root: str
                 if not (entry.is_symlink() or file.is_symlink()):
                     add_unused(found, file.path, path)
                 continue
-            if not _looks_like_image(file):
+            if not looks_like_image(file):
                 continue
             reason = _refusal_reason(file, root) or _format_reason(file)
         except OSError as error:
@@ -143,20 +141,12 @@ def _open_folder(found: FoundImages, entry: os.DirEntry[str], name: str, root: s
         if not entry.is_dir():
             return []
         reason = _refusal_reason(entry, root)
-        inside = [] if reason else _visible(entry.path)
+        inside = [] if reason else visible(entry.path)
     except OSError as error:
         reason, inside = _open_error(error), []
     if reason:
         found.refused[shown_name(name)] = reason
     return inside
-
-
-def _visible(folder: str | Path) -> list[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        return sorted(
-            (entry for entry in entries if entry.name[0] != "."),
-            key=lambda entry: natural_order(shown_name(entry.name)),
-        )
 
 
 def _refusal_reason(entry: os.DirEntry[str], root: str) -> str:
@@ -169,10 +159,6 @@ def _refusal_reason(entry: os.DirEntry[str], root: str) -> str:
 
 def _open_error(error: OSError) -> str:
     return f"must be readable; got {error.strerror}. Check its permissions, and its target if it is a link"
-
-
-def _looks_like_image(file: os.DirEntry[str]) -> bool:
-    return Path(file.name).suffix.lower() in SUFFIXES + NOT_READ or is_image(file.path)
 
 
 def _format_reason(file: os.DirEntry[str]) -> str:

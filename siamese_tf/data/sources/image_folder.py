@@ -1,4 +1,4 @@
-"""Image folders: one subfolder of images per class, optionally within train, validation and test."""
+"""Image folders: one subfolder of images per class, optionally within groups, and within train, validation and test."""
 
 import hashlib
 import os
@@ -13,12 +13,8 @@ from siamese_tf.data.images.cache import CachedImages, cached_images
 from siamese_tf.data.images.decode import SUFFIXES
 from siamese_tf.data.images.format import NATIVE_FORMAT, ImageFormat
 from siamese_tf.data.sources.file_names import natural_order, shown_name
-from siamese_tf.data.sources.find_images import (
-    MAX_NAMED,
-    PART_OF,
-    FoundImages,
-    find_images,
-)
+from siamese_tf.data.sources.find_images import MAX_NAMED, FoundImages, find_images
+from siamese_tf.data.sources.folder_layout import MIN_GROUPS, PART_OF
 from siamese_tf.data.sources.idx_folder import PARTS
 from siamese_tf.errors import DatasetError
 
@@ -30,7 +26,8 @@ class ImageFolder:
     Attributes:
         images: (n, h, w, c) uint8, memory-mapped, read-only.
         labels: (n,) int64, from 0.
-        class_names: names of the subfolders with a readable image, in natural order (s2 before s10).
+        class_names: names of the subfolders with a readable image, in natural order (s2 before s10), like `group/class`
+            if the folder has groups.
         paths: path of each image relative to the folder, with `/`.
         image_format: resolved image format of `images`.
         resized: number of images that were resized.
@@ -38,6 +35,8 @@ class ImageFolder:
         warnings: one line if image files are not directly in a class folder.
         part: (n,) int64, 0 for train, 1 for validation, 2 for test; None if the folder has no split.
         sha256: SHA-256 (hexadecimal) of the relative paths and the bytes of all readable files.
+        groups: (n,) int64, the group of each image, from 0; None if the folder has no groups.
+        group_names: names of the groups with a readable image, in natural order.
     """
 
     images: np.ndarray
@@ -50,6 +49,8 @@ class ImageFolder:
     warnings: tuple[str, ...]
     part: np.ndarray | None
     sha256: str
+    groups: np.ndarray | None = None
+    group_names: tuple[str, ...] = ()
 
 
 def read_image_folder(folder: str | Path, image_format: ImageFormat = NATIVE_FORMAT) -> ImageFolder:
@@ -59,7 +60,8 @@ def read_image_folder(folder: str | Path, image_format: ImageFormat = NATIVE_FOR
     Unreadable files (such as HEIC), names that are not UTF-8 or have control characters, and links to outside the
     folder are skipped and listed in `unreadable`. Image files below or beside the class folders are counted in
     `warnings`. The class folders may be in train and at least one of validation and test; folders with the same name
-    are then the same class, see `find_images`.
+    are then the same class, see `find_images`. If two or more subfolders hold class folders instead of images, they
+    are groups of classes; classes of the same name in two groups are two classes.
 
     Args:
         folder: folder that contains the subfolders.
@@ -75,8 +77,9 @@ def read_image_folder(folder: str | Path, image_format: ImageFormat = NATIVE_FOR
     found = cached_images(folder, listed.files, image_format)
     unreadable = tuple(f"{name}: {reason}" for name, reason in {**listed.refused, **found.unreadable}.items())
     paths = tuple(found.sha256)
-    classes = [path.split("/")[-2] for path in paths]
-    number = {name: label for label, name in enumerate(sorted(set(classes), key=natural_order))}
+    groups = [path.split("/")[-3] for path in paths] if listed.has_groups else []
+    classes = ["/".join(path.split("/")[-3 if groups else -2 : -1]) for path in paths]
+    number, group_number = _numbers(classes), _numbers(groups)
     if len(number) < 2:
         raise DatasetError(_too_few_classes(folder, len(paths), [*number], unreadable, listed))
     parts = [PART_OF[path.split("/")[0].lower()] for path in paths] if listed.has_parts else None
@@ -91,7 +94,15 @@ def read_image_folder(folder: str | Path, image_format: ImageFormat = NATIVE_FOR
         warnings=(listed.unused_line(),) if listed.unused else (),
         part=None if parts is None else np.array(parts, np.int64),
         sha256=_digest(found),
+        groups=np.array([group_number[name] for name in groups], np.int64) if groups else None,
+        group_names=tuple(group_number),
     )
+
+
+def _numbers(names: Sequence[str]) -> dict[str, int]:
+    """Numbers the distinct names of classes or groups in natural order; the groups come first in the order."""
+    ordered = sorted(set(names), key=lambda name: [*map(natural_order, name.split("/"))])
+    return {name: number for number, name in enumerate(ordered)}
 
 
 def _none_found(folder: str | Path, listed: FoundImages) -> str:
@@ -107,10 +118,18 @@ def _none_found(folder: str | Path, listed: FoundImages) -> str:
 
 
 def _suggestion(folder: str | Path, listed: FoundImages) -> str:
-    places = [shown_name(f"{Path(folder, name)}") for name in _class_parents(listed.unused)[:MAX_NAMED]]
-    if not places:
+    parents = _class_parents(listed.unused)
+    if not parents:
         return "Move the images of each class into its own subfolder, or name another folder"
-    return f"Name the folder that contains the class folders: {' or '.join(places)}"
+    above = Counter(filter(None, map(os.path.dirname, parents)))
+    of_groups = _places(folder, [name for name, count in above.items() if count >= MIN_GROUPS])
+    return f"Name the folder that contains the class folders: {_places(folder, parents)}" + (
+        f"; or the folder that contains groups of them: {of_groups}" if of_groups else ""
+    )
+
+
+def _places(folder: str | Path, names: Sequence[str]) -> str:
+    return " or ".join(shown_name(f"{Path(folder, name)}") for name in names[:MAX_NAMED])
 
 
 def _class_parents(unused: Sequence[str]) -> list[str]:

@@ -28,7 +28,7 @@ NAMES = ("auto", *PUBLISHED, "digits", *IMAGE_DATASETS)
 def load_source(name: str, data_dir: str | Path | None = None, image_format: ImageFormat = NATIVE_FORMAT) -> Source:
     """Loads a data set by name, from a folder of IDX files, or from a folder with one subfolder of images per class.
 
-    Class folders in train and at least one of validation and test define a split.
+    Class folders in train and at least one of validation and test define a split. There may be groups of classes.
 
     `"mnist"` and `"fashion-mnist"` are read from `data_dir` if it is given; otherwise from `$SIAMESE_TF_DATA`, the
     Debian package or the Keras cache, into which missing files are downloaded. `"digits"` is part of scikit-learn.
@@ -99,6 +99,7 @@ def _from_folder(folder: str, image_format: ImageFormat) -> Source:
         return replace(source, warnings=warnings, folder=f"{where}")
     found = read_image_folder(folder, image_format)
     note = f"{_note(name, found.images, shown_name(folder))} in {len(found.class_names):,} classes"
+    note += f" of {len(found.group_names):,} groups" if found.groups is not None else ""
     if found.part is not None:
         counts = np.bincount(found.part, minlength=len(PARTS)).tolist()
         note += f" ({', '.join(f'{part} {count:,}' for part, count in zip(PARTS, counts, strict=True))})"
@@ -121,6 +122,8 @@ def _from_folder(folder: str, image_format: ImageFormat) -> Source:
         is_validation=None if found.part is None else found.part == 1,
         warnings=found.warnings,
         folder=f"{where}",
+        groups=found.groups,
+        group_names=found.group_names,
     )
 
 

@@ -120,9 +120,9 @@ def test_the_count_of_one_part_changes_no_other():
 def test_the_three_parts_have_streams_of_their_own(monkeypatch):
     streams = []
 
-    def spy(labels, count, seed):
+    def spy(labels, count, seed, **groups):
         streams.append(np.random.default_rng(seed).integers(0, 2**32, 4).tolist())
-        return make_pairs(labels, count, seed)
+        return make_pairs(labels, count, seed, **groups)
 
     monkeypatch.setattr(draw_parts, "make_pairs", spy)
     build_pairs(drawn_source(), UNASKED, "image", seed=0)
@@ -225,7 +225,7 @@ def test_wrong_settings_are_refused_and_nothing_is_written(tmp_path, wrong, find
 
 
 def test_a_leak_of_our_own_is_never_written(tmp_path, monkeypatch):
-    def leaking(labels, count, seed):
+    def leaking(labels, count, seed, groups):
         return np.zeros(2, np.int32), np.array([0, 1], np.int32), np.array([1, labels[0] == labels[1]], np.uint8)
 
     monkeypatch.setattr(draw_parts, "make_pairs", leaking)

@@ -27,6 +27,8 @@ MADE = {
     "files": {"images": "ab"},
     "seed": 0,
     "split": "image",
+    "train_share": 0.6,
+    "pairs_within": "group",
     "images": {"train": 2},
     "pairs": {"train": 1, "validation": 1, "test": 1},
     "duplicates": {"same_label": 0},

@@ -209,3 +209,76 @@ def test_a_rest_that_does_not_occur_changes_nothing():
 def test_labels_of_the_rest_alone_are_refused():
     with pytest.raises(DatasetError, match="must form similar and dissimilar pairs; got .* 0 similar and 0 dissimilar"):
         make_pairs(np.zeros(5, np.int64), 2, seed=0, rest=0)
+
+
+def grouped(sizes: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns shuffled labels and groups; group g has one class for each number of images in `sizes[g]`."""
+    flat = [size for group in sizes for size in group]
+    labels = np.random.default_rng(3).permutation(np.repeat(np.arange(len(flat)), flat))
+    return labels, np.repeat(np.arange(len(sizes)), [len(group) for group in sizes])[labels]
+
+
+def check_pairs(labels, groups, count, seed=1):
+    """Draws pairs, checks them, and returns the class and the group of the dissimilar ones: (m, 2) and (m,)."""
+    img1, img2, similarity = make_pairs(labels, count, seed, groups=groups)
+    assert len(img1) == count
+    assert similarity.sum() == count // 2
+    np.testing.assert_array_equal(labels[img1] == labels[img2], similarity)
+    assert (img1 != img2).all()
+    assert len({frozenset(pair) for pair in zip(img1.tolist(), img2.tolist(), strict=True)}) == count
+    np.testing.assert_array_equal(groups[img1], groups[img2])
+    different = similarity == 0
+    return np.sort(np.stack([labels[img1], labels[img2]], axis=1)[different], axis=1), groups[img1][different]
+
+
+def test_dissimilar_pairs_within_groups_are_balanced_over_groups_then_pairs_of_classes():
+    labels, groups = grouped([[9] * 3, [9] * 6, [9] * 4])
+    classes, of_group = check_pairs(labels, groups, 181)
+    assert sorted(np.bincount(of_group)) == [30, 30, 31]
+    for group, existing in ((0, 3), (1, 15), (2, 6)):
+        counts = np.unique(classes[of_group == group], axis=0, return_counts=True)[1]
+        assert len(counts) == existing
+        assert counts.max() - counts.min() <= 1
+
+
+def test_full_groups_leave_their_share_to_the_others():
+    labels, groups = grouped([[2, 1], [6, 6], [4], [5, 7]])
+    classes, of_group = check_pairs(labels, groups, 62)  # 31 of 2 + 36 + 0 + 35 dissimilar pairs
+    assert np.bincount(of_group, minlength=4)[[0, 2]].tolist() == [2, 0]
+    assert sorted(np.bincount(of_group)[[1, 3]]) == [14, 15]
+
+
+@pytest.mark.parametrize("sizes", [[[3, 2], [2, 2, 1]], [[1, 1, 1], [4, 2]], [[2, 9]]])
+def test_all_pairs_within_groups_can_be_drawn_and_no_more(sizes):
+    labels, groups = grouped(sizes)
+    pairs = [(a, b) for a in range(len(labels)) for b in range(a)]
+    similar = sum(labels[a] == labels[b] for a, b in pairs)
+    dissimilar = sum(labels[a] != labels[b] and groups[a] == groups[b] for a, b in pairs)
+    assert existing_pairs(labels, groups=groups) == (similar, dissimilar)
+    most = min(2 * similar + 1, 2 * dissimilar)
+    check_pairs(labels, groups, most)
+    with pytest.raises(DatasetError, match=f"from 2 to {most}; got {most + 1} for .* dissimilar pairs within groups"):
+        make_pairs(labels, most + 1, 0, groups=groups)
+
+
+def test_groups_without_two_classes_are_refused():
+    with pytest.raises(
+        DatasetError, match="0 dissimilar pairs within groups. Use at least two classes of a group, one"
+    ):
+        make_pairs(np.array([0, 0, 1, 1]), 2, 0, groups=np.array([0, 0, 1, 1]))
+    with pytest.raises(DatasetError, match="every class must be in one group; got the class 1 in two groups"):
+        make_pairs(np.array([0, 0, 1, 1]), 2, 0, groups=np.array([0, 0, 0, 1]))
+
+
+def test_one_group_of_all_classes_has_the_same_similar_pairs():
+    labels, groups = grouped([[5, 6, 7]])
+    with_it, without = (make_pairs(labels, 40, 3, groups=given) for given in (groups, None))
+    assert {*zip(*(side[with_it[2] == 1].tolist() for side in with_it[:2]), strict=True)}
+    assert with_it[2].sum() == without[2].sum() == 20
+
+
+def test_thousands_of_classes_in_groups():
+    labels = np.arange(12_000) // 2
+    classes, of_group = check_pairs(labels, labels // 600, 4000)
+    assert np.bincount(of_group).tolist() == [200] * 10
+    assert len(np.unique(classes, axis=0)) == 2000

@@ -74,6 +74,28 @@ def test_images_beside_the_parts_are_unused(tmp_path):
     assert sorted(found.unused) == ["extra/a/1.png", "top.png", "train/a/b/1.png"]
 
 
+def test_images_outside_the_classes_of_groups_are_unused(tmp_path):
+    place(tmp_path, "g/a/1.png", "h/a/1.png", "h/deep/a/1.png", "extra/x/a/1.png", "h/a/more/2.png", "top.png")
+    found = find_images(tmp_path)
+    assert (found.has_groups, [*found.files]) == (True, ["g/a/1.png", "h/a/1.png"])
+    assert sorted(found.unused) == ["extra/x/a/1.png", "h/a/more/2.png", "h/deep/a/1.png", "top.png"]
+
+
+def test_a_folder_with_images_beside_group_folders_is_a_class(tmp_path):
+    found = find_images(place(tmp_path, "cats/1.png", "g/a/1.png", "h/a/1.png"))
+    assert (found.has_groups, [*found.files]) == (False, ["cats/1.png"])
+    assert found.unused == ["g/a/1.png", "h/a/1.png"]
+
+
+def test_a_group_or_a_class_of_a_group_linked_to_outside_is_refused(tmp_path):
+    place(tmp_path, "out/a/1.png", "in/g/a/1.png", "in/h/b/1.png")
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "out")
+    (tmp_path / "in" / "h" / "linked").symlink_to(tmp_path / "out" / "a")
+    found = find_images(tmp_path / "in")
+    assert [*found.refused] == ["h/linked", "linked"]
+    assert [*found.files] == ["g/a/1.png", "h/b/1.png"]
+
+
 def test_a_split_linked_to_outside_is_refused(tmp_path):
     place(tmp_path, "out/a/1.png", "in/train/a/1.png", "in/train/b/1.png")
     (tmp_path / "in" / "test").symlink_to(tmp_path / "out")

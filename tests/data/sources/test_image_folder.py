@@ -240,8 +240,44 @@ def test_train_validation_and_test_share_their_classes_by_name(tmp_path):
     assert found.part.dtype == np.int64
 
 
-def test_a_folder_without_parts_has_none(folder):
-    assert read_image_folder(folder).part is None
+def test_a_folder_without_parts_and_groups_has_none(folder):
+    found = read_image_folder(folder)
+    assert found.part is None
+    assert (found.groups, found.group_names) == (None, ())
+
+
+def test_classes_of_two_groups_are_different_even_if_their_names_are_equal(tmp_path):
+    names = ("a/c2/1.png", "a/c10/1.png", "a/c10/2.png", "a b/c2/1.png", "b10/c2/1.png", "b2/x/1.png", "b10/c1/1.png")
+    for seed, name in enumerate(names):
+        draw(tmp_path / "folder" / name, seed)
+    found = read_image_folder(tmp_path / "folder")
+    assert found.class_names == ("a/c2", "a/c10", "a b/c2", "b2/x", "b10/c1", "b10/c2")
+    assert found.group_names == ("a", "a b", "b2", "b10")
+    assert ["/".join(path.split("/")[:2]) for path in found.paths] == [found.class_names[k] for k in found.labels]
+    assert [path.split("/")[0] for path in found.paths] == [found.group_names[k] for k in found.groups]
+    assert found.groups.dtype == np.int64
+    assert (found.part, found.warnings, found.unreadable) == (None, (), ())
+
+
+def test_groups_within_train_and_test(tmp_path):
+    names = ("train/g/a/1.png", "train/h/a/1.png", "test/g/a/2.png", "test/i/b/1.png")
+    for seed, name in enumerate(names):
+        draw(tmp_path / "folder" / name, seed)
+    found = read_image_folder(tmp_path / "folder")
+    assert found.paths == names
+    assert found.class_names == ("g/a", "h/a", "i/b")
+    assert found.labels.tolist() == [0, 1, 0, 2]
+    assert found.groups.tolist() == [0, 1, 0, 2]
+    assert found.part.tolist() == [0, 0, 2, 2]
+
+
+def test_groups_below_the_folder_are_suggested(tmp_path):
+    for seed, name in enumerate(("in/g/a/1.png", "in/h/a/1.png")):
+        draw(tmp_path / name, seed)
+    with pytest.raises(DatasetError, match="or the folder that contains groups of them: ") as caught:
+        read_image_folder(tmp_path)
+    assert f"groups of them: {tmp_path / 'in'}" in str(caught.value)
+    assert read_image_folder(tmp_path / "in").group_names == ("g", "h")
 
 
 def test_no_readable_image_is_an_error(folder):

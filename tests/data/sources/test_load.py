@@ -229,6 +229,17 @@ def test_folder_of_image_files(place, monkeypatch):
     assert source.unreadable == ()
 
 
+def test_a_folder_of_groups(place, monkeypatch):
+    monkeypatch.setenv("SIAMESE_TF_CACHE", str(place / "cache"))
+    for number, name in enumerate(("g/a/1.png", "h/a/1.png", "h/b/1.png")):
+        (place / "people" / name).parent.mkdir(parents=True)
+        Image.new("L", (4, 5), number).save(place / "people" / name)
+    source = load_source(str(place / "people"))
+    assert source.class_names == ("g/a", "h/a", "h/b")
+    assert (source.group_names, source.groups.tolist()) == (("g", "h"), [0, 1, 1])
+    assert source.note.endswith(", 3 gray images of 5x4 in 3 classes of 2 groups")
+
+
 def test_the_note_counts_skipped_and_resized_images(place, monkeypatch):
     monkeypatch.setenv("SIAMESE_TF_CACHE", str(place / "cache"))
     folder = draw_people(place / "people")
