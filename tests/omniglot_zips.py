@@ -16,7 +16,7 @@ DRAWERS = 3
 
 def png(alphabet, character, drawer):
     """Black squares on white, 105 x 105: a pattern of the character, one square of it moved by the drawer."""
-    pattern = np.random.default_rng([len(alphabet), character]).random((7, 7)) < 0.3
+    pattern = np.random.default_rng([*alphabet.encode(), character]).random((7, 7)) < 0.3
     pattern[[0, 3, 6], [0, 3, 6]] = True
     pattern[drawer % 7, 1] ^= True
     ink = np.kron(pattern, np.ones((10, 10), bool))

@@ -11,6 +11,7 @@ from siamese_tf.data.sampling.train_share import check_train_share, other_steps
 from siamese_tf.data.sources.source import Source
 from siamese_tf.errors import ConfigError
 
+MIN_GROUPS = 6  # fewer groups are split by class by default
 GIVEN = "given"  # the source has folders train, validation and test
 
 
@@ -107,12 +108,15 @@ def check_mode(source: Source, mode: str, train_share: float | None = None) -> N
 def default_mode(source: Source) -> str:
     """Returns the default mode of `split_images`.
 
-    It is `"given"` for a source with its own split, `"class"` for image files with at least six classes of two images,
-    and `"image"` otherwise. Image files often show people, and a model is used on people it was not trained on; the
-    classes of digits are always the same.
+    It is `"given"` for a source with its own split; `"group"` for a source with groups, at least six unless the test
+    images are given; `"class"` for image files with at least six classes of two images; and `"image"` otherwise. Image
+    files often show people, and a model is used on people it was not trained on; the classes of digits are always the
+    same.
     """
     if source.has_split:
         return GIVEN
+    if source.groups is not None and (source.is_test.any() or len(np.unique(source.groups)) >= MIN_GROUPS):
+        return "group"
     if source.paths is None:
         return "image"
     keep, _ = distinct_images(source)

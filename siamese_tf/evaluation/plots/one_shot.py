@@ -63,7 +63,7 @@ def save_one_shot_plot(
 
 
 def _caption(names: list[str], groups: list[str]) -> str:
-    """Returns the names of the right and of the chosen class; a group that they share is named once, on its own line."""
+    """Returns the names of the right and of the chosen class; a group that they share is on its own line."""
     short = [name.removeprefix(f"{group}/") for name, group in zip(names, groups or ["", ""], strict=True)]
     if not groups:
         return f"{names[0]}\ncalled {names[1]}"
