@@ -110,10 +110,9 @@ OBJECTIVES: dict[str, Objective] = {
     ),
     "episode": Objective(
         loss="siamese_tf.losses.episode:episode_loss",
-        reads="logit",
+        reads="logit matrix",
         head="cosine",
         heads=("cosine", "euclidean"),
-        step="siamese_tf.training.episode_objective:EpisodeObjective",
         batches="classes",
         batch=ClassBatch(classes=20, images=4),
         scale=20.0,

@@ -96,6 +96,28 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             },
         ),
         # The paper publishes ranges of learning rates, momentums and penalties, not the values that its search found.
+        "omniglot": Recipe(
+            command="siamese-tf train --recipe omniglot --dataset omniglot",
+            about="handwritten characters of alphabets, for one-shot classification of new ones: episodes within groups",
+            takes="not measured",
+            expect="not measured",
+            settings={
+                "image_size": "64",
+                "invert": True,
+                "center": "strokes",
+                "objective": "episode",
+                "batch_within": "group",
+                "classes_from": "rotations",
+                "tower": "omniglot",
+                "images_shown": 528_000,  # 2,200 steps of 240 images
+                "weight_decay": 0.02,
+                "average": 0.998,
+                "augment": "warp-elastic",
+                "views": "affine",
+                "precision": "bfloat16",
+                "validate_every": 10,
+            },
+        ),
         "koch": Recipe(
             command="siamese-tf train --recipe koch --dataset omniglot",
             about="the network of Koch et al. 2015 on 105x105 images: weighted L1 head, rising momentum, 200 epochs",

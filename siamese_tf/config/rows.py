@@ -81,13 +81,15 @@ class Objective:
     Attributes:
         loss: function named `"module:name"`. With `reads` `distance` or `logit`, it takes (similarity, values) of equal
             shape, plus the margin where the row has `margins`, and returns one loss per pair. With `reads`
+            `logit matrix`, it takes (n,) labels and the (n, n) logits of all pairs, and returns a scalar. With `reads`
             `embeddings`, it takes the resolved config and returns a function of (labels, embeddings) to a scalar.
-        reads: `distance` (lower is more similar) or `logit` (higher is more similar) of the head, or `embeddings`:
+        reads: `distance` (lower is more similar) or `logit` (higher is more similar) of the head; `logit matrix`,
+            the logits of all pairs within each part of a batch, with the labels of their classes; or `embeddings`:
             L2-normalized embeddings with the labels of their classes.
         head: default head.
         heads: allowed heads.
-        step: class that computes the metrics of a training step, made from (config, head); None takes `PairObjective`
-            or `EmbeddingObjective`, by `reads`.
+        step: class that computes the metrics of a training step, made from (config, head); None takes the one for
+            `reads`, see `siamese_tf.training.objectives`.
         batches: `pairs`, batches of listed pairs; or `classes`, batches of K images of each of P classes, which need
             labels.
         batch: default shape of batches of classes; None takes that of the mining.
@@ -103,7 +105,7 @@ class Objective:
     """
 
     loss: str
-    reads: Literal["distance", "logit", "embeddings"]
+    reads: Literal["distance", "logit", "logit matrix", "embeddings"]
     head: str
     heads: tuple[str, ...] = ("cosine", "euclidean", "concat", "weighted_l1")
     step: str | None = None

@@ -13,6 +13,7 @@ from siamese_tf.models.heads import Head
 STEPS = {
     "distance": "siamese_tf.training.pair_objective:PairObjective",
     "logit": "siamese_tf.training.pair_objective:PairObjective",
+    "logit matrix": "siamese_tf.training.episode_objective:EpisodeObjective",
     "embeddings": "siamese_tf.training.embedding_objective:EmbeddingObjective",
 }
 

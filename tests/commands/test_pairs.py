@@ -105,7 +105,7 @@ def test_a_folder_of_images(run, tmp_path, monkeypatch):
         (f"--dataset {tmp_path}/people --image-size 8:6", "must be HEIGHTxWIDTH"),
         (f"--dataset {tmp_path}/people --color sepia", "must be grey or rgb"),
         (f"--dataset {tmp_path}/people --resize fit", "must be pad, crop or stretch"),
-        ("--dataset digits --resize crop", "list of image files if image size, color or resize is set; got digits"),
+        ("--dataset digits --resize crop", "inversion or centering of images is set; got digits"),
         (f"--dataset {tmp_path}/out", "must have the four IDX files"),
     ):
         refused = run(f"pairs generate --out {tmp_path}/new {wrong}")

@@ -127,11 +127,14 @@ def test_gray_is_accepted_as_grey():
     ("command", "names"),
     [
         (train, [field.name for field in fields(TrainConfig)]),
-        (compare, "dataset data_dir pairs test_pairs images image_size color resize tower epochs precision".split()),
+        (
+            compare,
+            "dataset data_dir pairs test_pairs images image_size color resize invert center tower epochs precision".split(),
+        ),
         (evaluate, "dataset data_dir pairs test_pairs images one_vs_rest rest_is_a_class".split()),
         (embed, ["dataset", "data_dir"]),
         (plot_embeddings, "dataset data_dir pairs test_pairs one_vs_rest".split()),
-        (generate, "dataset data_dir image_size color resize".split()),
+        (generate, "dataset data_dir image_size color resize invert center".split()),
         (check, ["images"]),
     ],
 )

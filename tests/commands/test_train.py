@@ -85,6 +85,12 @@ OF_TRIPLETS = {
     "views": "turn",
     "precision": "bfloat16",
     "seed": 11,
+    "invert": True,
+    "center": "strokes",
+    "batch_within": "group",
+    "groups_per_batch": 4,
+    "classes_from": "rotations",
+    "validate_every": 5,
 }
 OF_PAIRS = {"objective": "mse", "tower": "tnn", "head": "concat", "pairs_per_step": "listed"}
 

@@ -10,7 +10,7 @@ from siamese_tf.errors import ConfigError
 
 
 def test_the_recipes_and_their_descriptions():
-    assert list(RECIPES) == [QUICK, "best", "reference", "faces", "tnn", "koch"]
+    assert list(RECIPES) == [QUICK, "best", "reference", "faces", "tnn", "omniglot", "koch"]
     for name, recipe in RECIPES.items():
         assert recipe.command.startswith("python main") or f"train --recipe {name}" in recipe.command
         assert min(len(recipe.about), len(recipe.takes), len(recipe.expect)) > 5

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from siamese_tf.data.images.format import ImageFormat
 from siamese_tf.errors import ImageError
 from siamese_tf.inference import embed_files as module
 from siamese_tf.inference.embed_files import NOT_COMPARABLE, embed_files, embed_usable_files
@@ -12,7 +13,7 @@ from siamese_tf.inference.embed_files import NOT_COMPARABLE, embed_files, embed_
 class Model:
     """The mean of each channel, and how many images came at each call; a bright image has the embedding `bright`."""
 
-    input_size, resize, embedding_dim = (4, 4, 1), "pad", 1
+    input_size, image_format, embedding_dim = (4, 4, 1), ImageFormat((4, 4), "grey"), 1
 
     def __init__(self, bright=255.0):
         self.calls, self.bright = [], bright

@@ -9,6 +9,7 @@ from siamese_tf.config.rows import Objective
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.models.heads import build_head
 from siamese_tf.training.embedding_objective import EmbeddingObjective
+from siamese_tf.training.episode_objective import EpisodeObjective
 from siamese_tf.training.objectives import build_step
 from siamese_tf.training.pair_objective import PairObjective
 from siamese_tf.training.triplet_objective import TripletObjective
@@ -33,10 +34,12 @@ def test_the_heads_the_margins_and_the_steps():
         "mse": ("cosine", {}),
         "contrastive": ("cosine", {"cosine": 0.5, "euclidean": 1.0, "concat": 1.0, "weighted_l1": 1.0}),
         "triplet": ("euclidean", {"euclidean": 0.5, "cosine": 0.5}),
+        "episode": ("cosine", {}),
     }
     steps = {name: step_of(name) for name in OBJECTIVES}
     assert {name: type(step) for name, step in steps.items()} == dict.fromkeys(MEASURES, PairObjective) | {
-        "triplet": TripletObjective
+        "triplet": TripletObjective,
+        "episode": EpisodeObjective,
     }
     assert all(step.names[0] == "loss" for step in steps.values())
 

@@ -17,7 +17,7 @@ def config_of(objective, **more):
     return TrainConfig(objective=objective, margin=0.8 if objective == "contrastive" else None, **more)
 
 
-PAIR_OBJECTIVES = tuple(name for name, row in OBJECTIVES.items() if row.reads != "embeddings")
+PAIR_OBJECTIVES = tuple(name for name, row in OBJECTIVES.items() if row.reads in ("distance", "logit"))
 
 
 def step_of(config, head):
