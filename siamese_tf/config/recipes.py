@@ -95,10 +95,9 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "augment": "none",
             },
         ),
-        # The paper publishes ranges of learning rates, momentums and penalties, not the values that its search found.
         "omniglot": Recipe(
             command="siamese-tf train --recipe omniglot --dataset omniglot",
-            about="handwritten characters of alphabets, for one-shot classification of new ones: episodes within groups",
+            about="handwritten characters, for one-shot classification of new ones: episodes within alphabets",
             takes="not measured",
             expect="not measured",
             settings={
@@ -118,6 +117,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "validate_every": 10,
             },
         ),
+        # The paper publishes ranges of learning rates, momentums and penalties, not the values that its search found.
         "koch": Recipe(
             command="siamese-tf train --recipe koch --dataset omniglot",
             about="the network of Koch et al. 2015 on 105x105 images: weighted L1 head, rising momentum, 200 epochs",

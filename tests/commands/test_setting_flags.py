@@ -17,7 +17,7 @@ from siamese_tf.commands.pairs import check, generate
 from siamese_tf.commands.setting_flags import with_settings
 from siamese_tf.commands.train import train
 from siamese_tf.config.checks import check_whole
-from siamese_tf.config.data_config import DataConfig
+from siamese_tf.config.data_config import IMAGE_FORMAT, DataConfig
 from siamese_tf.config.settings import ADVANCED, PANELS, setting
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import ConfigError
@@ -127,14 +127,11 @@ def test_gray_is_accepted_as_grey():
     ("command", "names"),
     [
         (train, [field.name for field in fields(TrainConfig)]),
-        (
-            compare,
-            "dataset data_dir pairs test_pairs images image_size color resize invert center tower epochs precision".split(),
-        ),
+        (compare, [*"dataset data_dir pairs test_pairs images tower epochs precision".split(), *IMAGE_FORMAT]),
         (evaluate, "dataset data_dir pairs test_pairs images one_vs_rest rest_is_a_class".split()),
         (embed, ["dataset", "data_dir"]),
         (plot_embeddings, "dataset data_dir pairs test_pairs one_vs_rest".split()),
-        (generate, "dataset data_dir image_size color resize invert center".split()),
+        (generate, ["dataset", "data_dir", *IMAGE_FORMAT]),
         (check, ["images"]),
     ],
 )
