@@ -18,6 +18,9 @@ WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-r
 # Precision of the shipped models; float32 is faster on processors without bfloat16.
 PRECISION ?= bfloat16
 
+CHARACTERS := --image-size 64 --invert --center strokes
+ONE_SHOT := $(VENV)/bin/siamese-tf one-shot model/omniglot/siamese.keras --dataset omniglot
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slow check bench models clean
 
@@ -51,6 +54,10 @@ models: $(INSTALLED) ## Retrain the models in model/ (hours)
 		done; \
 	done
 	@$(TRAIN) --objective triplet --mining hard --dataset mnist --one-vs-rest 7 --workdir model/mnist/seven
+	@$(VENV)/bin/siamese-tf pairs generate --dataset omniglot $(CHARACTERS) --train-share 0.9 --pairs-within group
+	@$(TRAIN) --recipe omniglot --dataset omniglot --precision $(PRECISION) --workdir model/omniglot
+	@$(ONE_SHOT) --protocol all-runs --out model/omniglot/all-runs
+	@$(ONE_SHOT) --ways 20 --within group --episodes 2000 --out model/omniglot/within-alphabets
 
 clean: ## Remove the environment and tool caches; keep dataset/, runs/ and model/
 	@if [ -f $(VENV)/pyvenv.cfg ]; then rm -rf $(VENV); fi

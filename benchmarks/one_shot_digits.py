@@ -71,16 +71,16 @@ def train_on_first(source: Any, epochs: int) -> Any:
 
     known = source.labels < TRAINED
     rows = np.flatnonzero(source.is_test ^ known)  # training images of the first classes, test images of the others
-    apart = replace(
-        source, images=source.images[rows], labels=source.labels[rows], is_test=source.is_test[rows]
-    )
+    apart = replace(source, images=source.images[rows], labels=source.labels[rows], is_test=source.is_test[rows])
     with tempfile.TemporaryDirectory() as folder:
         made = generate_pair_files(apart, out=folder, split="class", train_share=1.0)
         config = TrainConfig(pairs=str(made.train_path), epochs=epochs)
         return train_and_evaluate(config, Path(folder, "run"), quiet=True, pictures=False)
 
 
-def test(model: Any, embeddings: np.ndarray, labels: np.ndarray, ways: int, shots: int, episodes: int) -> dict[str, Any]:
+def test(
+    model: Any, embeddings: np.ndarray, labels: np.ndarray, ways: int, shots: int, episodes: int
+) -> dict[str, Any]:
     """Returns the report of an n-way k-shot test."""
     from siamese_tf.evaluation.classify_episodes import classify_episodes
     from siamese_tf.evaluation.episodes import draw_episodes
