@@ -10,6 +10,7 @@ import numpy as np
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset
 from siamese_tf.data.pairs.train_test_pairs import TrainTestPairs
 from siamese_tf.errors import PairFileError
+from siamese_tf.evaluation.group_accuracy import group_accuracy
 from siamese_tf.evaluation.plots.pairs import save_mistakes_plot, save_sample_plot
 from siamese_tf.evaluation.plots.scores import save_roc_plot, save_scores_plot
 from siamese_tf.evaluation.report import split_report
@@ -30,6 +31,7 @@ class ScoredSplit:
         scores: (m,) float64 probabilities, higher is more similar.
         private: True if plots that show the images must be readable by their owner only.
         labels: (n,) int64, the class of each image; None if unknown.
+        groups: (n,) int64, the group of each image; None if unknown.
     """
 
     images: np.ndarray
@@ -39,11 +41,16 @@ class ScoredSplit:
     scores: np.ndarray
     private: bool = False
     labels: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     def report(self, threshold: float, *, over_classes: bool = False) -> dict[str, Any]:
-        """Returns the dict of `split_report`, with the interval over classes or over images."""
+        """Returns the dict of `split_report`, over classes or images; with groups, also that of `group_accuracy`."""
         labels = self.labels if over_classes else None
-        return split_report(self.similarity, self.img1, self.img2, self.scores, threshold, labels=labels)
+        report = split_report(self.similarity, self.img1, self.img2, self.scores, threshold, labels=labels)
+        if self.groups is None:
+            return report
+        sides = self.groups[self.img1], self.groups[self.img2]
+        return {**report, "groups": group_accuracy(self.similarity == 1, self.scores, threshold, *sides)}
 
 
 def check_images(model: SiameseModel, pairs: PairDataset) -> None:
@@ -90,7 +97,7 @@ class EmbeddedPairs:
         pairs, rows = self.pairs, self.pairs.rows(split)
         scores = probability(self.logits(split))
         columns = (pairs.img1[rows], pairs.img2[rows], pairs.similarity[rows])
-        return ScoredSplit(pairs.images, *columns, scores, pairs.private, pairs.labels)
+        return ScoredSplit(pairs.images, *columns, scores, pairs.private, pairs.labels, pairs.groups)
 
 
 def score_files(train: EmbeddedPairs, test: PairDataset | None) -> dict[str, ScoredSplit]:

@@ -85,7 +85,8 @@ def report_table(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
     A TAR or an interval that the data cannot support reads "refused", and a line below the table says what it needs.
 
     Args:
-        reports: by the name of the split, as from `split_report`, such as train, validation and test.
+        reports: by the name of the split, as from `split_report`, such as train, validation and test; those with the
+            entry `groups` of `group_accuracy` get rows for it.
 
     Returns:
         The lines, at most 80 characters each for three splits (the sentences below the table may be longer).
@@ -97,6 +98,11 @@ def report_table(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
     rows.append([f"95% interval over {columns[0]['ci95_over']}", *(map(_interval, columns))])
     for label, key in _RATES.items():
         rows.append([label, *(f"{report[key]:.4f}" for report in columns)])
+    for kind in ("within", "across"):
+        found = [report.get("groups", {}).get(kind) for report in columns]
+        if any(found):
+            shown = ["" if one is None else f"{one['balanced_accuracy']:.4f}" for one in found]
+            rows.append([f"balanced accuracy {kind} groups", *shown])
     for fmr in map(str, FALSE_MATCH_RATES):
         tars = [report["tar_at_far"][fmr] for report in columns]
         rows.append([f"TAR at FAR {fmr}", *("refused" if tar is None else f"{tar:.4f}" for tar in tars)])

@@ -19,6 +19,7 @@ from siamese_tf.version import __version__
 SCHEMA = 1
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pillow")
 METRICS = ("auc", "eer", "f1", "tar_at_far", "confusion")
+OF_GROUPS = ("groups",)  # of pairs with groups only
 
 
 def build_record(
@@ -67,7 +68,10 @@ def build_record(
             **{name: reports[name]["accuracy"] if name in reports else None for name in PARTS},
             "test_ci95": reports["test"]["ci95"] if "test" in reports else None,
         },
-        "metrics": {name: {key: report[key] for key in METRICS} for name, report in reports.items()},
+        "metrics": {
+            name: {key: report[key] for key in (*METRICS, *OF_GROUPS) if key in report}
+            for name, report in reports.items()
+        },
     }
 
 

@@ -1,4 +1,7 @@
-"""CSV lists of image pairs: the first line names the columns `img1,img2,similarity` and optionally `split`."""
+"""CSV lists of image pairs: the first line names the columns `img1,img2,similarity` and optionally `split` and `group`.
+
+The group is that of both images of a pair, such as their alphabet; it is empty for a pair across groups.
+"""
 
 import csv
 import os
@@ -9,6 +12,7 @@ import numpy as np
 
 from siamese_tf.data.pairs.csv_rows import (
     COLUMNS,
+    CsvBatch,
     TextLines,
     csv_batches,
     csv_columns,
@@ -45,9 +49,23 @@ def parse_csv(lines: TextLines | Sequence[str], name: str) -> ListedPairs:
             [int(row[similarity]) for row in rows],
             [TRAIN if split is None else parts[row[split]] for row in rows],
         )
+        if "group" in columns:
+            _add_groups(listed.groups, batch, columns, name)
     if not listed.img1:
         raise PairFileError(f"{name} must have a pair in each line below the first; got no pairs. Add pairs")
     return listed
+
+
+def _add_groups(groups: dict[str, str], batch: CsvBatch, columns: list[str], name: str) -> None:
+    """Adds the group of each image in the rows; an image may have one group only."""
+    img1, img2, group = (columns.index(column) for column in ("img1", "img2", "group"))
+    for number, fields in batch.numbered():
+        for image in (fields[img1], fields[img2]) if fields[group] else ():
+            if (known := groups.setdefault(image, fields[group])) != fields[group]:
+                raise PairFileError(
+                    f"{name}, line {number}: an image must be in one group; got {image!r:.100} in {known!r:.100} and"
+                    f" {fields[group]!r:.100}. Correct it"
+                )
 
 
 def _check_rows(lines: TextLines | Sequence[str], name: str, columns: list[str]) -> None:
@@ -78,6 +96,7 @@ def write_csv_pairs(
     paths: Sequence[str],
     pairs: Mapping[int, tuple[np.ndarray, np.ndarray, np.ndarray]],
     *,
+    groups: Sequence[str] | None = None,
     private: bool = False,
 ) -> None:
     """Writes pairs of image files as a CSV list that `csv_pairs` reads, with paths relative to the list's folder.
@@ -87,13 +106,17 @@ def write_csv_pairs(
         folder: folder of the images.
         paths: path of each image, relative to `folder`.
         pairs: img1 and img2, positions in `paths`, (m,), and similarity, (m,), 1 = same; by TRAIN, VALIDATION or TEST.
+        groups: name of the group of each image, or None without groups.
         private: if True, only the owner can read the list, since its paths may name people.
     """
     relative = Path(os.path.relpath(os.path.realpath(folder), os.path.realpath(Path(path).parent)))
     prefix = os.fsencode(relative.as_posix()).decode("utf-8")
     with atomic_write(path, "w", private=private) as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow(COLUMNS if groups else COLUMNS[:4])
         for part, columns in pairs.items():
             for img1, img2, similarity in zip(*(column.tolist() for column in columns), strict=True):
-                writer.writerow([f"{prefix}/{paths[img1]}", f"{prefix}/{paths[img2]}", similarity, PARTS[part]])
+                row = [f"{prefix}/{paths[img1]}", f"{prefix}/{paths[img2]}", similarity, PARTS[part]]
+                if groups:
+                    row.append(groups[img1] if groups[img1] == groups[img2] else "")
+                writer.writerow(row)

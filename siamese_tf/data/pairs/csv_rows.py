@@ -13,7 +13,7 @@ from typing import NoReturn
 from siamese_tf.errors import PairFileError
 from siamese_tf.files import open_regular
 
-COLUMNS = ("img1", "img2", "similarity", "split")
+COLUMNS = ("img1", "img2", "similarity", "split", "group")
 BLOCK_CHARACTERS = 2**18
 MAX_LINE_CHARACTERS = 2**20
 MAX_EMPTY_CHARACTERS = 2**18

@@ -92,7 +92,8 @@ def generate_pair_files(
         note, csv_path = f"{source.note}{explain_mismatch(folder, source)}", None
         if source.paths is not None:
             csv_path = folder / CSV_FILE
-            write_csv_pairs(csv_path, source.origin, source.paths, drawn.pairs, private=files[0].private)
+            groups = None if source.groups is None else [source.group_names[group] for group in source.groups.tolist()]
+            write_csv_pairs(csv_path, source.origin, source.paths, drawn.pairs, groups=groups, private=files[0].private)
             reason = ", too few classes for a split by class" if split is None and mode == "image" else ""
             note += "; split as given" if mode == GIVEN else f"; split by {mode}{reason}"
         paths = folder / TRAIN_FILE, folder / TEST_FILE

@@ -9,6 +9,8 @@ from pathlib import Path
 class ListedPairs:
     """Pairs in the order of the list: two image names, similarity (1 = same), split, and number of the fold from 0.
 
+    `groups` has the name of the group of each image, where the list has one.
+
     Equal names share one object and numbers take one or four bytes, so that a list needs little more memory than disk.
     """
 
@@ -18,6 +20,7 @@ class ListedPairs:
     split: "array[int]" = field(default_factory=lambda: array("B"))
     fold: "array[int]" = field(default_factory=lambda: array("I"))
     names: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, str] = field(default_factory=dict)
 
     def add(
         self, img1: list[str], img2: list[str], similarity: list[int], split: list[int], fold: list[int] | None = None

@@ -1,6 +1,7 @@
 """Loading of lists of image pairs (CSV and LFW's `pairs.txt`) with their images."""
 
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,7 @@ from siamese_tf.data.pairs.csv_rows import TextLines
 from siamese_tf.data.pairs.lfw_list import parse_lfw
 from siamese_tf.data.pairs.listed_pairs import ListedPairs, is_lfw, is_list
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset, load_pair_file
+from siamese_tf.data.sources.file_names import natural_order
 from siamese_tf.errors import PairFileError
 from siamese_tf.files import is_private, open_regular
 
@@ -29,8 +31,8 @@ def csv_pairs(path: str | Path, image_format: ImageFormat) -> PairDataset:
 
     Args:
         path: path of a UTF-8 CSV file with the columns `img1`, `img2` (paths relative to its folder), `similarity`
-            (1 = same, 0 = different) and optionally `split` (train, validation or test; the default is train). Other
-            columns are ignored.
+            (1 = same, 0 = different) and optionally `split` (train, validation or test; the default is train) and
+            `group` (of both images; empty for a pair across groups). Other columns are ignored.
         image_format: image format to convert the images to; unspecified values are derived from the images.
 
     Returns:
@@ -136,6 +138,7 @@ def _pair_file(
             f"{path}: {len(found.unreadable):,} of its {len(files):,} images cannot be read ({first}). {hint}"
         )
     row = {name: number for number, name in enumerate(found.sha256)}
+    names, groups = _groups(listed, row)
     return PairDataset(
         images=found.images,
         labels=None if labels is None else np.array([labels[name] for name in row], np.int64),
@@ -143,11 +146,26 @@ def _pair_file(
         img2=np.array([row[name] for name in listed.img2], np.int32),
         similarity=np.array(listed.similarity, np.uint8),
         split=np.array(listed.split, np.uint8),
-        manifest={"form": found.image_format.as_dict()},
+        manifest={"form": found.image_format.as_dict()} | ({} if groups is None else {"group_names": names}),
         path=path,
         sha256=_sha256(path, found),
         private=any(map(is_private, {path, *_folders(files.values())})),
+        groups=groups,
     )
+
+
+def _groups(listed: ListedPairs, images: Iterable[str]) -> tuple[list[str], np.ndarray | None]:
+    """Returns the names of the groups of a list and the number of each image's group; None if no image has one.
+
+    An image without a group gets a number of its own, after those of the names, so that its pairs are across groups.
+    """
+    if not listed.groups:
+        return [], None
+    names = sorted({*listed.groups.values()}, key=natural_order)
+    number = {name: position for position, name in enumerate(names)}
+    own = itertools.count(len(names))
+    found = [number[listed.groups[image]] if image in listed.groups else next(own) for image in images]
+    return names, np.array(found, np.int64)
 
 
 def _folders(files: Iterable[Path]) -> set[Path]:

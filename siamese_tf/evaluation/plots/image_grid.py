@@ -41,7 +41,9 @@ def save_image_grid(cells: Sequence[Cell], path: str | Path, heading: str, *, pr
     """
     pictures = [_side_by_side(cell.images) for cell in cells]
     picture_height = CELL_WIDTH * pictures[0].shape[0] / pictures[0].shape[1] if pictures else CELL_WIDTH / 2
-    line_height = CAPTION_HEIGHT + picture_height
+    lines = max((cell.caption.count("\n") for cell in cells), default=0) + 1
+    caption_height = CAPTION_HEIGHT * max(2, lines) / 2
+    line_height = caption_height + picture_height
     height = (HEADING_HEIGHT + max(1, math.ceil(len(cells) / COLUMNS)) * line_height) / 0.98  # 2% above the heading
     figure = new_figure(height, heading)
     figure.set_layout_engine("none")
@@ -53,7 +55,7 @@ def save_image_grid(cells: Sequence[Cell], path: str | Path, heading: str, *, pr
     for number, (cell, picture) in enumerate(zip(cells, pictures, strict=True)):
         line, column = divmod(number, COLUMNS)
         left = MARGIN + column * (CELL_WIDTH + MARGIN)
-        top = HEADING_HEIGHT + line * line_height + CAPTION_HEIGHT
+        top = HEADING_HEIGHT + line * line_height + caption_height
         extent = (left, left + CELL_WIDTH, top + picture_height, top)
         axes.imshow(picture, extent=extent, aspect="auto", interpolation="nearest")
         middle = left + CELL_WIDTH / 2

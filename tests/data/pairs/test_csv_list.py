@@ -79,3 +79,26 @@ def test_written_lists_are_read_again(tmp_path):
     listed = parse_csv_lines(TextLines(tmp_path / "link" / "pairs.csv"), "list")
     assert listed.img1 == ["../../people/s1/a.png", "../../people/s2/ä\n.png"]
     assert (listed.similarity.tolist(), listed.split.tolist()) == ([1, 0], [TRAIN, TEST])
+
+
+GROUPED = "img1,img2,similarity,group\na,b,1,Greek\nb,c,0,Greek\nd,e,0,\na,f,0,\nf,g,1,Latin\n"
+
+
+def test_a_group_is_that_of_both_images():
+    assert parse_csv(GROUPED, "list").groups == {**dict.fromkeys("abc", "Greek"), **dict.fromkeys("fg", "Latin")}
+    assert parse_csv("img1,img2,similarity\na,b,1\n", "list").groups == {}
+
+
+def test_an_image_in_two_groups_is_refused_with_its_line():
+    with pytest.raises(PairFileError, match="list, line 7: an image must be in one group; got 'b' in 'Greek' and 'Lat"):
+        parse_csv(f"{GROUPED}b,h,0,Latin\n", "list")
+
+
+def test_groups_are_written_where_there_are_some(tmp_path):
+    pairs = {TRAIN: (np.array([0, 0]), np.array([1, 2]), np.array([1, 0]))}
+    write_csv_pairs(tmp_path / "a.csv", tmp_path, ["x", "y", "z"], pairs, groups=["Greek", "Greek", "Latin"])
+    assert (tmp_path / "a.csv").read_text() == (
+        "img1,img2,similarity,split,group\n./x,./y,1,train,Greek\n./x,./z,0,train,\n"
+    )
+    write_csv_pairs(tmp_path / "b.csv", tmp_path, ["x", "y", "z"], pairs)
+    assert (tmp_path / "b.csv").read_text() == "img1,img2,similarity,split\n./x,./y,1,train\n./x,./z,0,train\n"

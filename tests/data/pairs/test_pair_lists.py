@@ -156,3 +156,19 @@ def test_images_below_a_private_folder_are_private(place, deep):
         folder.chmod(0o700)
         assert csv_pairs(place / "list.csv", ImageFormat()).private
         folder.chmod(0o755)
+
+
+def test_groups_of_a_list_are_those_of_its_images(place):
+    """Images without a group have one of their own, so that their pairs are across groups."""
+    ann, bob = (f"lfw/{name}/{name}_000" for name in ("Ann_Lee", "Bob"))
+    (place / "grouped.csv").write_text(
+        "img1,img2,similarity,group\n"
+        f"{bob}1.jpg,{bob}2.jpg,1,beta\n{ann}1.jpg,{ann}2.jpg,1,alpha\n{bob}1.jpg,{bob}3.png,1,\n{ann}1.jpg,{bob}1.jpg,0,\n"
+    )
+    pairs = csv_pairs(place / "grouped.csv", GREY)
+    assert pairs.manifest["group_names"] == ["alpha", "beta"]
+    sides = pairs.groups[pairs.img1].tolist(), pairs.groups[pairs.img2].tolist()
+    assert sides == ([1, 0, 1, 0], [1, 0, 2, 1])
+    plain = csv_pairs(place / "list.csv", GREY)
+    assert plain.groups is None
+    assert "group_names" not in plain.manifest
