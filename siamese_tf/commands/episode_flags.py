@@ -107,7 +107,7 @@ def embed_again(
     Raises:
         DatasetError: if the images of the other model are not the same ones.
     """
-    if "protocol" in vars(test) or other.image_format == model.image_format:
+    if test.prepares_images or other.image_format == model.image_format:
         return test.embed(other)
     again = embed_given_images(other, given, as_json)
     if again.labels.tolist() != test.images.labels.tolist():

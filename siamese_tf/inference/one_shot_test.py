@@ -23,7 +23,10 @@ class OneShotTest:
         images: the images with the embeddings of the tested model.
         episodes: episodes of these images.
         within: `"group"` if the classes of every episode are of one group; else None.
+        prepares_images: True if `embed` prepares the images in the format of the model.
     """
+
+    prepares_images = False  # of the class, not a field
 
     images: EmbeddedImages
     episodes: Episodes

@@ -24,6 +24,8 @@ class PublishedTest(OneShotTest):
         run_names: name of run k at position k.
     """
 
+    prepares_images = True
+
     protocol: str
     data_dir: str | None
     runs: np.ndarray
