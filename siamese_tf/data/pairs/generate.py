@@ -65,8 +65,8 @@ def generate_pair_files(
             folder of image files has the name of a known data set.
         PairFileError: if a file would be too large to load; none is written.
         ConfigError: if `split` or `train_share` is invalid, or given for a folder with its own split; if `split` is
-            `"group"` and there are no groups; if `seed` is negative; or if `image_format` is given for a data set
-            without image files.
+            `"group"` and there are no groups; if `pairs_within` is unknown, or given without groups; if `seed` is
+            negative; or if `image_format` is given for a data set without image files.
         SiameseError: if the cache of converted images cannot be written.
     """
     source = dataset if isinstance(dataset, Source) else load_source(dataset, data_dir, image_format)
