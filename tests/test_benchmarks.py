@@ -3,6 +3,7 @@
 import importlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -292,3 +293,19 @@ def test_people_outside_the_training_set_are_identified(module, tmp_path, monkey
         SystemExit, match="at least 24 people with 6 distinct images each; got 24 people with 5 or more. Add"
     ):
         identification.check_enough(source)
+
+
+@pytest.mark.slow
+def test_the_one_shot_table_has_classes_that_the_model_knows_and_others(module, monkeypatch, tmp_path):
+    """The training images of the five first classes, and the test images of the five others."""
+    table = module("one_shot_digits")
+    digits = load_source("digits")
+    test_images = np.arange(len(digits.labels)) % 3 == 0
+    source = replace(digits, is_test=test_images)
+    model = table.train_on_first(source, epochs=1)
+    manifest = model.record["pairs"]
+    assert (manifest["split"], model.record["training"]["epochs"]) == ("class", 1)
+    rows = source.is_test & (source.labels >= table.TRAINED)
+    report = table.test(model, model.embed(source.images[rows]), source.labels[rows], ways=5, shots=1, episodes=200)
+    assert (report["ways"], report["episodes"]) == (5, 200)
+    assert report["accuracy"] > 0.3

@@ -1,5 +1,6 @@
-"""docs/one-shot.md: its Python runs, and its flags exist."""
+"""docs/one-shot.md: its Python runs, its flags exist, and its numbers are those of the reports."""
 
+import json
 import re
 from pathlib import Path
 
@@ -24,8 +25,39 @@ def test_the_python_block_classifies_the_seven(monkeypatch: pytest.MonkeyPatch) 
 def test_its_rules_and_flags_are_those_of_the_command(run) -> None:
     assert tuple(re.findall(r"^\| `([a-z]+-[a-z]+)`", TEXT, re.MULTILINE)) == RULES
     page = run("one-shot --help").out
-    flags = set(re.findall(r"--[a-z]+(?:-[a-z]+)*", TEXT))
+    flags = set(re.findall(r"--[a-z]+(?:-[a-z]+)*", TEXT[: TEXT.index("## Omniglot")]))
     of_command = {"dataset", "ways", "shots", "episodes", "within", "rule", "seed", "against", "out", "json"}
     of_command |= {"write-episodes", "episodes-from", "protocol"}
     assert flags == {f"--{name}" for name in of_command}
     assert all(f"{flag} " in page for flag in flags)
+
+
+def report(name: str) -> dict:
+    return json.loads((ROOT / "model" / "omniglot" / name).read_text(encoding="utf-8"))
+
+
+def test_the_numbers_of_omniglot_are_those_of_its_reports() -> None:
+    runs, within, record = report("all-runs/report.json"), report("within-alphabets/report.json"), report("record.json")
+    low, high = runs["ci95"]
+    assert f"| {runs['accuracy']:.2%} ({runs['correct']} of 400; 95% interval {low:.1%} to {high:.1%}) |" in TEXT
+    low, high = within["ci95"]
+    hardest = within["groups"][0]
+    row = f"| {within['accuracy']:.4f} | {low:.4f} to {high:.4f} | {hardest['accuracy']:.4f} ({hardest['name']}) |"
+    assert row in TEXT
+    accuracy, (low, high) = record["accuracy"]["test"], record["accuracy"]["test_ci95"]
+    assert f"| {accuracy:.4f} | {low:.4f} to {high:.4f} | {record['metrics']['test']['eer']:.4f} |" in TEXT
+
+
+def test_the_numbers_of_digits_and_clothes_are_those_of_the_benchmark() -> None:
+    rows = json.loads((ROOT / "docs" / "one-shot-digits.json").read_text(encoding="utf-8"))
+    assert len(rows) == 12
+    for row in rows:
+        low, high = row["ci95"]
+        cells = [row["dataset"], row["classes"], row["ways"], row["shots"], f"{row['accuracy']:.4f}"]
+        assert f"| {' | '.join(map(str, cells))} | {low:.4f} to {high:.4f} |" in TEXT
+
+
+def test_the_model_meets_what_this_project_wants_of_it() -> None:
+    assert report("all-runs/report.json")["correct"] >= 388
+    assert report("within-alphabets/report.json")["accuracy"] >= 0.91
+    assert report("record.json")["accuracy"]["test"] >= 0.945

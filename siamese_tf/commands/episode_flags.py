@@ -33,7 +33,7 @@ def _number(name: str, text: str) -> Any:
 Ways = _number("ways", "Number of classes per episode.")
 Shots = _number("shots", "Number of support images per class.")
 Count = _number("episodes", "Number of episodes.")
-Within = Annotated[str | None, Option(help="group: draw the classes of an episode from one group.")]
+Within = Annotated[str | None, Option(help="Unit that all classes of an episode are drawn from: group.")]
 ToFile = Annotated[Path | None, Option(help="File (.json) to write the drawn episodes to.")]
 FromFile = Annotated[Path | None, Option(help="File of --write-episodes to read the episodes from.")]
 OfProtocol = Annotated[

@@ -44,7 +44,7 @@ def generate(
     pairs_within: Annotated[
         str | None,
         Option(
-            help="group: draw dissimilar pairs within groups of classes only, balanced over the groups.",
+            help="Unit that dissimilar pairs are drawn within: group, balanced over the groups.",
             show_default="all classes",
         ),
     ] = None,

@@ -98,8 +98,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "omniglot": Recipe(
             command="siamese-tf train --recipe omniglot --dataset omniglot",
             about="handwritten characters, for one-shot classification of new ones: episodes within alphabets",
-            takes="not measured",
-            expect="not measured",
+            takes="8 minutes",
+            expect="Omniglot, all-runs: 0.98; 20-way within alphabets: 0.91",
             settings={
                 "image_size": "64",
                 "invert": True,
