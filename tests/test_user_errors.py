@@ -213,8 +213,8 @@ REFUSED = [
         f"{TRIPLETS} --pairs no_labels.npz",
         ["no_labels.npz must have labels", "triplet; it has none", "another objective"],
     ),
-    (f"{TINY} --margin soft", ["margin 'soft'", "triplet or episode only", "got objective 'contrastive'", "Leave it"]),
-    (f"{TINY} --mining hard", ["mining 'hard'", "triplet or episode only", "got objective 'contrastive'", "Leave it"]),
+    (f"{TINY} --margin soft", ["margin 'soft'", "triplet only", "got objective 'contrastive'", "Leave it"]),
+    (f"{TINY} --mining hard", ["mining 'hard'", "triplet only", "got objective 'contrastive'", "Leave it"]),
     (f"{TINY} --losses addons --objective bce", ["losses 'addons'", "triplet only", "got objective 'bce'", "Leave it"]),
     (
         f"{TINY} --images-per-class 4",

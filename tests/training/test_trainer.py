@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
+from siamese_tf.config.catalog import OBJECTIVES
 from siamese_tf.config.train_config import OBJECTIVE_NAMES, OPTIMIZERS, TrainConfig
 from siamese_tf.models.model_file import load_model, save_model
 from siamese_tf.models.siamese_model import SiameseModel
@@ -21,8 +22,11 @@ TRIPLETS = replace(CONFIG, objective="triplet", losses="native", classes_per_bat
 
 
 def config_of(objective):
+    if objective == "triplet":
+        return TRIPLETS
+    batch = {"classes_per_batch": 3, "images_per_class": 4} if OBJECTIVES[objective].batches == "classes" else {}
     margin = CONFIG.margin if objective == "contrastive" else None
-    return TRIPLETS if objective == "triplet" else replace(CONFIG, objective=objective, margin=margin)
+    return replace(CONFIG, objective=objective, margin=margin, **batch)
 
 
 def linear_tower():
