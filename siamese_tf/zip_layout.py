@@ -113,8 +113,9 @@ def _read_end64(file: IO[bytes], place: int, short: tuple[int, ...]) -> tuple[in
 
 def _check_entry(member: zipfile.ZipInfo, comment: int, folders: bool) -> None:
     kind = stat.S_IFMT(member.external_attr >> 16)
-    is_folder = folders and member.is_dir() and not member.file_size and kind in (0, stat.S_IFDIR)
-    is_file = not member.is_dir() and kind in (0, stat.S_IFREG)
+    has_folder_name = member.filename.endswith("/")  # `is_dir` fails for an empty name
+    is_folder = folders and has_folder_name and not member.file_size and kind in (0, stat.S_IFDIR)
+    is_file = not has_folder_name and kind in (0, stat.S_IFREG)
     if member.filename != member.orig_filename or not (is_file or is_folder):
         raise ZipLayoutError("it contains a member that is not a regular file")
     if member.flag_bits & ~ALLOWED_FLAGS or member.compress_type not in ALLOWED_METHODS or comment or member.volume:
