@@ -86,3 +86,9 @@ def test_a_model_is_small_and_stands_with_its_record_history_and_pictures(shippe
     assert len(rows) == 1 + model.record["training"]["epochs"]
     for name in PICTURES:
         assert (folder / name).stat().st_size > 10_000
+
+
+def test_the_model_of_omniglot_was_trained_as_the_recipe_says_now():
+    used = TrainConfig.load(ROOT / "model" / "omniglot" / "config.json").to_dict()
+    settings = RECIPES["omniglot"].settings
+    assert {name: used[name] for name in settings} == settings

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import chain, islice
-from operator import itemgetter
 from pathlib import Path
 from typing import NoReturn
 
@@ -80,11 +79,14 @@ class CsvBatch:
             values: allowed values by position of the field.
             filled: positions of the fields that must not be empty.
         """
-        rows = [*filter(None, self.rows)]
-        return (
-            {*map(len, rows)} <= {count}
-            and all({*map(itemgetter(position), rows)} <= allowed for position, allowed in values.items())
-            and all("" not in map(itemgetter(position), rows) for position in filled)
+        try:
+            columns = [*zip(*filter(None, self.rows), strict=True)]
+        except ValueError:  # rows of different lengths
+            return False
+        return not columns or (
+            len(columns) == count
+            and all({*columns[position]} <= allowed for position, allowed in values.items())
+            and all("" not in columns[position] for position in filled)
         )
 
 
