@@ -87,7 +87,8 @@ def main(arguments: list[str] | None = None) -> None:
         for cell in options.cells:
             with tempfile.TemporaryDirectory() as scratch:
                 settings = {"seed": options.seed, "images_shown": options.images_shown, **dict(options.set)}
-                result = train(model, source, cell, options.seed, settings, Path(scratch) / "run")
+                folder = (options.runs or Path(scratch)) / model / cell
+                result = train(model, source, cell, options.seed, settings, folder)
             results.append(result)
             print(f"{model} {cell}: test accuracy {result['test']:.4f}, {result['seconds']:.0f} s", flush=True)
             with atomic_write(options.out, "w") as file:
@@ -167,6 +168,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, default=Path("omniglot_verification.json"), help="JSON file of the results."
     )
+    parser.add_argument("--runs", type=Path, help="Folder that keeps the runs, as MODEL/CELL; temporary by default.")
     parser.add_argument("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="Setting.")
     return parser.parse_args(arguments)
 

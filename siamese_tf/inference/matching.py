@@ -12,6 +12,7 @@ import numpy as np
 from siamese_tf.errors import ConfigError, ImageError
 from siamese_tf.inference.people import People
 from siamese_tf.models.embeddings import as_embeddings, check_comparable
+from siamese_tf.models.largest_columns import largest_columns
 from siamese_tf.models.probability import probability
 
 if TYPE_CHECKING:
@@ -116,10 +117,12 @@ def nearest_people(
     for start in range(0, len(probes), _PROBE_BATCH):
         block = probes[start : start + _PROBE_BATCH]
         logits = model.all_pairs.prepared_logits(block, people.rows)  # (n, m)
-        of_people = _REDUCE[match].reduceat(logits, people.ends - images, axis=1)  # (n, N)
-        if match == "mean":
-            of_people /= images
-        yield from zip(block, np.argpartition(of_people, -count, axis=1)[:, -count:], strict=True)
+        of_people = logits  # (n, N)
+        if len(images) < len(people.rows):
+            of_people = _REDUCE[match].reduceat(logits, people.ends - images, axis=1)
+            if match == "mean":
+                of_people /= images
+        yield from zip(block, largest_columns(of_people, count), strict=True)
 
 
 def rank_people(

@@ -11,6 +11,7 @@ import tensorflow as tf
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.embeddings import as_embeddings, check_comparable, check_scores
 from siamese_tf.models.heads import Head
+from siamese_tf.models.nearest_rows import nearest_rows
 
 BLOCK = 1024  # rows and columns of a block
 PAIR_BLOCK = 65_536  # listed pairs
@@ -26,6 +27,7 @@ class PairScorer:
         vectors = tf.TensorSpec((None, embedding_dim), tf.float32)
         logits, indices = tf.TensorSpec((None, None), tf.float32), tf.TensorSpec((None, None), tf.int64)
         self._pair_block = tf.function(lambda a, b: head((a, b)), input_signature=[vectors, vectors])
+        self._logit_block = tf.function(head.call_matrix, input_signature=[vectors, vectors])
         self._score_block = tf.function(self._scores_of, input_signature=[vectors, vectors])
         self._best_block = tf.function(
             self._best_of,
@@ -98,15 +100,11 @@ class PairScorer:
         is_integer = isinstance(k, int | np.integer) and not isinstance(k, bool)
         if not is_integer or not 1 <= k <= len(gallery):
             raise ConfigError(f"k must be an integer from 1 to {len(gallery)}, the size of the gallery; got {k!r}")
-        indices, scores = np.empty((len(probes), k), np.int64), np.empty((len(probes), k), np.float32)
-        for rows in row_slices(len(probes), BLOCK):
-            block = probes[rows]
-            logits, found = tf.zeros((len(block), 0)), tf.zeros((len(block), 0), tf.int64)
-            for columns in row_slices(len(gallery), BLOCK):
-                logits, found = self._best_block(block, gallery[columns], logits, found, columns.start, k)
-            check_scores(logits.numpy())
-            indices[rows], scores[rows] = found.numpy(), tf.sigmoid(logits).numpy()
-        return indices, scores
+        indices, logits, proven = nearest_rows(self.head, probes, gallery, k)
+        others = np.flatnonzero(~proven)
+        indices[others], logits[others] = self._search_all(probes[others], gallery, k)
+        check_scores(logits)
+        return indices, tf.sigmoid(logits).numpy()
 
     def logit_matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Computes (n, m) float32 logits, the values of `score_matrix` before the sigmoid; higher is more similar.
@@ -117,7 +115,7 @@ class PairScorer:
         logits = np.empty((len(a), len(b)), np.float32)
         for rows in row_slices(len(a), BLOCK):
             for columns in row_slices(len(b), BLOCK):
-                logits[rows, columns] = self.head.call_matrix(a[rows], b[columns]).numpy()
+                logits[rows, columns] = self._logit_block(a[rows], b[columns]).numpy()
         return logits
 
     def prepare(self, gallery: np.ndarray) -> np.ndarray:
@@ -153,9 +151,19 @@ class PairScorer:
         """
         probes, prepared = self.prepare(probes), as_embeddings(prepared, self.embedding_dim)
         if self.head.normalizes:
-            distances = self.head.distance_of_cosine(probes @ prepared.T)
-            return (self.head.bias - self.head.scale * distances).numpy()
+            return self.head.logit_of_cosine(probes @ prepared.T)
         return self.logit_matrix(probes, prepared)
+
+    def _search_all(self, probes: np.ndarray, gallery: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the (n, k) indices and logits of `top_k`, from the exact logits of all pairs."""
+        indices, logits = np.empty((len(probes), k), np.int64), np.empty((len(probes), k), np.float32)
+        for rows in row_slices(len(probes), BLOCK):
+            block = probes[rows]
+            best, found = tf.zeros((len(block), 0)), tf.zeros((len(block), 0), tf.int64)
+            for columns in row_slices(len(gallery), BLOCK):
+                best, found = self._best_block(block, gallery[columns], best, found, columns.start, k)
+            indices[rows], logits[rows] = found.numpy(), best.numpy()
+        return indices, logits
 
     def _scores_of(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return tf.sigmoid(self.head.call_matrix(a, b))
