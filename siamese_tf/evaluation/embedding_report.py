@@ -1,4 +1,4 @@
-"""Metrics of embeddings: retrieval (recall@k, MAP@R) and the silhouette coefficient.
+"""Metrics of embeddings: retrieval (recall@k, R-precision, MAP@R) and the silhouette coefficient.
 
 Each image in turn is the query; the other images are ranked by their Euclidean distance to it, nearest first.
 """
@@ -49,31 +49,32 @@ def embedding_report(embeddings: ArrayLike, labels: ArrayLike, seed: int = 0) ->
     Returns:
         Python numbers, dicts and None only: `images`, `classes`, `queries` (images with others of their class),
         `recall_at` with the keys "1", "5" and "10" (fraction of the queries with an image of their class among the k
-        nearest), `map_at_r` (mean average precision among the R nearest, R being the number of relevant images),
-        `silhouette` in [-1, 1] (of at most 10,000 images). Without a query, all of these are None; without a second
-        class, the silhouette is.
+        nearest), `r_precision` (mean fraction of relevant images among the R nearest, R being the number of relevant
+        images of a query), `map_at_r` (mean average precision among the R nearest), `silhouette` in [-1, 1] (of at most
+        10,000 images). Without a query, all of these are None; without a second class, the silhouette is.
 
     Raises:
         SiameseError: arrays that are not (n, d) and (n,), no images, labels that are not integers, embeddings that are
             NaN or infinite.
 
     Reference:
-        K. Musgrave, S. Belongie and S. Lim, "A Metric Learning Reality Check", ECCV 2020 (MAP@R, section 3.2).
+        K. Musgrave, S. Belongie and S. Lim, "A Metric Learning Reality Check", ECCV 2020 (R-precision and MAP@R, section 3.2).
     """
     vectors, classes = _checked(embeddings, labels)
     sizes = np.bincount(classes)
     queries = np.flatnonzero(sizes[classes] > 1)
     recall_at: dict[str, float | None] = {str(k): None for k in NEIGHBORS}
-    map_at_r = None
+    r_precision = map_at_r = None
     if queries.size:
-        firsts, precisions = _retrieve(vectors, classes, queries, seed)
+        firsts, found, precisions = _retrieve(vectors, classes, queries, seed)
         recall_at = {str(k): float(np.mean(firsts < k)) for k in NEIGHBORS}
-        map_at_r = float(precisions.mean())
+        r_precision, map_at_r = float(found.mean()), float(precisions.mean())
     return {
         "images": classes.size,
         "classes": sizes.size,
         "queries": queries.size,
         "recall_at": recall_at,
+        "r_precision": r_precision,
         "map_at_r": map_at_r,
         "silhouette": _silhouette(vectors, classes, seed),
     }
@@ -87,7 +88,7 @@ def embedding_lines(report: Mapping[str, Any]) -> list[str]:
     if alone := report["images"] - report["queries"]:
         lines[0] += f", {alone:,} the only one of their class"
     lines += [f"recall@{k:<10} {value:.4f}" for k, value in report["recall_at"].items()]
-    lines.append(f"MAP@R             {report['map_at_r']:.4f}")
+    lines += [f"R-precision       {report['r_precision']:.4f}", f"MAP@R             {report['map_at_r']:.4f}"]
     silhouette = report["silhouette"]
     return [*lines, "silhouette        " + (f"{silhouette:.4f}" if silhouette is not None else "requires two classes")]
 
@@ -110,17 +111,18 @@ def _checked(embeddings: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.n
 
 
 def _retrieve(vectors: np.ndarray, classes: np.ndarray, queries: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
-    """Returns, for each query, the rank (from 0) of the first image of its class, and the average precision at R."""
+    """Returns the rank (from 0) of the first image of each query's class, the R-precision and the average precision."""
     relevant = np.bincount(classes)[classes] - 1  # R of each image
-    firsts, precisions = [], []
+    firsts, r_precisions, precisions = [], [], []
     for block, order in _rank(vectors, queries, int(relevant.max()), seed):
         found = classes[order] == classes[block, np.newaxis]  # (queries of the block, R of the largest class)
         ranks = np.arange(1, found.shape[1] + 1)
         precision = np.cumsum(found, axis=1) / ranks
         counted = found & (ranks <= relevant[block, np.newaxis])
         firsts.append(np.where(found.any(axis=1), found.argmax(axis=1), len(vectors)))
+        r_precisions.append(np.sum(counted, axis=1) / relevant[block])
         precisions.append(np.sum(precision * counted, axis=1) / relevant[block])
-    return np.concatenate(firsts), np.concatenate(precisions)
+    return np.concatenate(firsts), np.concatenate(r_precisions), np.concatenate(precisions)
 
 
 def _rank(vectors: np.ndarray, queries: np.ndarray, count: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -23,8 +23,8 @@ def clusters(images=300, classes=6, dimensions=8, noise=1.2, seed=0):
 
 
 def slow_reference(embeddings, labels):
-    """recall@1, 5, 10 and MAP@R, one query after the other."""
-    found_at, precisions = {1: [], 5: [], 10: []}, []
+    """recall@1, 5, 10, R-precision and MAP@R, one query after the other."""
+    found_at, r_precisions, precisions = {1: [], 5: [], 10: []}, [], []
     for query in range(len(labels)):
         others = [other for other in range(len(labels)) if other != query]
         others.sort(key=lambda other: np.linalg.norm(embeddings[query].astype(float) - embeddings[other]))
@@ -34,18 +34,20 @@ def slow_reference(embeddings, labels):
         for k, found in found_at.items():
             found.append(any(right[:k]))
         wanted = sum(right)
+        r_precisions.append(sum(right[:wanted]) / wanted)
         precisions.append(sum(sum(right[: i + 1]) / (i + 1) for i in range(wanted) if right[i]) / wanted)
-    return {str(k): np.mean(found) for k, found in found_at.items()}, np.mean(precisions)
+    return {str(k): np.mean(found) for k, found in found_at.items()}, np.mean(r_precisions), np.mean(precisions)
 
 
 def test_report_by_hand():
     # 0 finds 1; 1 finds 0; 3 finds 4.5 (1.5 away, 1 is 2 away), then 1; 4.5 finds 3, then 1; 20 finds 4.5, then 3.
     # So every query finds its class at once. Average precisions: 1, 1, (1 + 0) / 2, (1 + 0) / 2, 1.
     report = embedding_report(LINE, CLASSES)
-    assert " ".join(report) == "images classes queries recall_at map_at_r silhouette"
+    assert " ".join(report) == "images classes queries recall_at r_precision map_at_r silhouette"
     assert (report["images"], report["classes"], report["queries"]) == (5, 2, 5)
     assert report["recall_at"] == {"1": 1.0, "5": 1.0, "10": 1.0}
     assert report["map_at_r"] == pytest.approx(4 / 5)
+    assert report["r_precision"] == pytest.approx((1 + 1 + 1 / 2 + 1 / 2 + 1) / 5)
     # Silhouettes, (other - own) / the larger: of 0, own 1, other 27.5 / 3; and so on.
     own = np.array([1, 1, (1.5 + 17) / 2, (1.5 + 15.5) / 2, (17 + 15.5) / 2])
     other = np.array([27.5 / 3, (2 + 3.5 + 19) / 3, (3 + 2) / 2, (4.5 + 3.5) / 2, (20 + 19) / 2])
@@ -68,9 +70,10 @@ def test_report_is_that_of_the_slow_reference(monkeypatch, distances_at_once):
     embeddings, labels = clusters()
     labels[:2] = [50, 60]  # alone in their class
     report = embedding_report(embeddings, labels)
-    recall_at, map_at_r = slow_reference(embeddings, labels)
+    recall_at, r_precision, map_at_r = slow_reference(embeddings, labels)
     assert 0.3 < recall_at["1"] < recall_at["5"] < 1
     assert report["recall_at"] == pytest.approx(recall_at)
+    assert report["r_precision"] == pytest.approx(r_precision)
     assert report["map_at_r"] == pytest.approx(map_at_r)
     assert (report["images"], report["classes"], report["queries"]) == (300, 8, 298)
 
@@ -126,7 +129,7 @@ def test_undefined_metrics_are_none():
     for labels in (np.arange(5), np.arange(5)[::-1]):
         alone = embedding_report(LINE, labels)
         assert alone["queries"] == 0
-        assert alone["map_at_r"] is alone["silhouette"] is None
+        assert alone["r_precision"] is alone["map_at_r"] is alone["silhouette"] is None
         assert alone["recall_at"] == {"1": None, "5": None, "10": None}
     assert embedding_report([[1.0, 2.0]], [3])["images"] == 1
 
@@ -143,6 +146,7 @@ def test_lines_for_people():
         "recall@1          1.0000",
         "recall@5          1.0000",
         "recall@10         1.0000",
+        "R-precision       0.8000",
         "MAP@R             0.8000",
         f"silhouette        {embedding_report(LINE, CLASSES)['silhouette']:.4f}",
     ]
