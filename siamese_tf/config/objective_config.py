@@ -8,7 +8,8 @@ from siamese_tf.config.checks import check_choice, check_number, check_whole, ei
 from siamese_tf.config.settings import ADVANCED, TRAINING, Settings, setting
 from siamese_tf.errors import ConfigError
 
-LOSSES_FROM = ("addons", "native")
+AUTO = "auto"
+LOSSES_FROM = (AUTO, "addons", "native")
 SOFT = "soft"
 WITHIN = ("group",)
 
@@ -35,7 +36,7 @@ class ObjectiveConfig(Settings):
         None,
         f"Implementation of the triplet loss: {either(LOSSES_FROM)} (triplet).",
         partial(check_choice, choices=LOSSES_FROM, optional=True),
-        show_default="addons if installed",
+        show_default="auto, which is addons for up to 128 images per step if it is installed, else native",
         panel=ADVANCED,
     )
     classes_per_batch: int | None = setting(

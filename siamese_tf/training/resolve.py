@@ -62,10 +62,10 @@ def resolve_config(config: TrainConfig, run: RunData, tower: keras.Model | None)
         augment=augment,
         views=_views(augment) if config.views == "auto" else config.views,
     )
-    if "losses" in row.settings:
-        config = replace(config, losses=losses_from(config))
     if row.batches == "classes":
         config = _resolve_batch_shape(config, run)
+    if "losses" in row.settings:
+        config = replace(config, losses=losses_from(config))
     if config.uses_class_batches:
         draw_batches(run, config)  # raises an error if no batch can be drawn
     return ResolvedConfig.from_config(

@@ -1,6 +1,7 @@
 """Selection of the triplet loss of a config and of its implementation."""
 
 import importlib.util
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from siamese_tf.config.catalog import HEADS
+from siamese_tf.config.objective_config import AUTO
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import ConfigError
 from siamese_tf.losses.triplet import (
@@ -21,20 +23,26 @@ from siamese_tf.training.run_data import RunData
 TripletLoss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 ADDONS = "tensorflow_addons"
+ADDONS_IMAGES = 128  # largest batch for which it is about as fast as the losses of this project
 
 
 def losses_from(config: TrainConfig) -> str:
     """Returns the implementation of a triplet loss: `native` or `addons`.
 
-    If the config does not set `losses`, TensorFlow Addons is used if it is installed and has the loss.
+    If the config leaves it open, TensorFlow Addons is used if it is installed and has the loss, for batches of up to
+    `ADDONS_IMAGES`; its time and memory are cubic in the batch size.
+
+    Args:
+        config: config with its batch shape resolved.
 
     Raises:
         ConfigError: if the config sets `addons`, which is not installed or does not have the loss.
     """
     installed = importlib.util.find_spec(ADDONS) is not None
     missing = _missing_from_addons(config)
-    if config.losses is None:
-        return "addons" if installed and not missing else "native"
+    if config.losses in (None, AUTO):
+        small = config.parts_per_batch * math.prod(config.batch_shape) <= ADDONS_IMAGES
+        return "addons" if installed and not missing and small else "native"
     if config.losses == "addons" and (missing or not installed):
         reason = f"TensorFlow Addons has no {missing}" if missing else "TensorFlow Addons is not installed"
         hint = "Use 'native'" if missing else "Use 'native', which gives the same values"

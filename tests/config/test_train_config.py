@@ -125,7 +125,7 @@ def test_a_config_does_not_change():
         ("head", "head must be one of cosine, euclidean, concat, weighted_l1; got 'nonsense'"),
         ("pairs_per_step", "pairs_per_step must be one of all, listed; got 'nonsense'"),
         ("mining", "mining must be one of semi-hard, hard, all; got 'nonsense'"),
-        ("losses", "losses must be one of addons, native; got 'nonsense'"),
+        ("losses", "losses must be one of auto, addons, native; got 'nonsense'"),
         ("optimizer", "optimizer must be one of adam, sgd, momentum; got 'nonsense'"),
         ("schedule", "schedule must be one of cosine, step, exponential, plateau, constant; got 'nonsense'"),
         ("views", "views must be one of one, mirror, turn, shift, affine, auto; got 'nonsense'"),

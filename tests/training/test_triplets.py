@@ -51,6 +51,7 @@ def test_the_implementation_of_the_loss(mining, soft, kind, installed):
     missing = MISSING.get((mining, soft, kind))
     assert losses_from(replace(config, losses="native")) == "native"
     assert losses_from(config) == ("addons" if installed and missing is None else "native")
+    assert losses_from(replace(config, losses="auto")) == losses_from(config)
     asked = replace(config, losses="addons")
     if installed and missing is None:
         assert losses_from(asked) == "addons"
@@ -60,6 +61,16 @@ def test_the_implementation_of_the_loss(mining, soft, kind, installed):
         losses_from(asked)
     hint = "Use 'native'" if missing else "Use 'native', which gives the same values"
     assert str(caught.value) == f"losses must be 'native' here; got 'addons': {reason}. {hint}"
+
+
+@pytest.mark.parametrize(("classes", "images", "groups"), [(16, 8, None), (16, 9, None), (8, 8, 2), (8, 8, 3)])
+def test_large_batches_use_the_losses_of_this_project_unless_addons_is_set(classes, images, groups, installed):
+    shape = {"classes_per_batch": classes, "images_per_class": images, "groups_per_batch": groups}
+    config = replace(CONFIG, losses="auto", batch_within="group" if groups else None, **shape)
+    small = classes * images * (groups or 1) <= 128
+    assert losses_from(config) == ("addons" if installed and small else "native")
+    if installed:
+        assert losses_from(replace(config, losses="addons")) == "addons"
 
 
 def test_the_table_has_both_kinds_of_row():
