@@ -58,7 +58,7 @@ def embedding_report(embeddings: ArrayLike, labels: ArrayLike, seed: int = 0) ->
             NaN or infinite.
 
     Reference:
-        K. Musgrave, S. Belongie and S. Lim, "A Metric Learning Reality Check", ECCV 2020 (R-precision and MAP@R, section 3.2).
+        K. Musgrave, S. Belongie and S. Lim, "A Metric Learning Reality Check", ECCV 2020 (section 3.2).
     """
     vectors, classes = _checked(embeddings, labels)
     sizes = np.bincount(classes)
