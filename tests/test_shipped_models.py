@@ -76,6 +76,19 @@ def test_a_model_scores_as_it_did_where_it_was_shipped(shipped):
         assert np.mean((scores >= model.threshold) == same) > 0.9
 
 
+def test_top_k_in_a_large_gallery_is_that_of_the_matrix(shipped):
+    folder, model = shipped
+    probes = model.embed(EXPECTED[NAMES[FOLDERS.index(folder)].split(".")[0]])
+    noise = np.random.default_rng(0).normal(size=(100, *probes.shape)).astype(np.float32)
+    gallery = (probes + 0.1 * probes.std() * noise).reshape(-1, probes.shape[1])
+    logits = model.all_pairs.logit_matrix(probes, gallery)
+    expected = np.argsort(-logits, axis=1, kind="stable")[:, :10]
+    indices, scores = model.all_pairs.top_k(probes, gallery, 10)
+    np.testing.assert_array_equal(indices, expected)
+    matrix = model.all_pairs.score_matrix(probes, gallery)
+    np.testing.assert_allclose(scores, np.take_along_axis(matrix, indices, axis=1), atol=1e-5)
+
+
 def test_a_model_is_small_and_stands_with_its_record_history_and_pictures(shipped):
     folder, model = shipped
     assert model.tower.count_params() < 500_000

@@ -4,7 +4,6 @@ A distance is lower for a more similar pair; a logit, and the probability `sigmo
 objective can train every head: the contrastive loss uses the distance, bce and mse use the logit.
 """
 
-import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
@@ -59,9 +58,9 @@ class Head(keras.layers.Layer):
         """Converts cosine similarities of any shape to distances; defined for normalizing heads only."""
         raise NotImplementedError
 
-    def logit_of_cosine(self, cosines: np.ndarray) -> np.ndarray:
+    def logit_of_cosine(self, cosines: tf.Tensor) -> tf.Tensor:
         """Converts cosine similarities of any shape to float32 logits; defined for normalizing heads only."""
-        return (self.bias - self.scale * tf.cast(self.distance_of_cosine(cosines), tf.float32)).numpy()
+        return self.bias - self.scale * tf.cast(self.distance_of_cosine(cosines), tf.float32)
 
     def logit(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         """Returns (n,) logits of corresponding rows of two (n, d) arrays; higher is more similar."""

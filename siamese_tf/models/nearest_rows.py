@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from siamese_tf.models.float32_cosines import largest_error
 from siamese_tf.models.heads import Head
 from siamese_tf.models.largest_columns import GROUP, largest_columns
 
 BLOCK_VALUES = 2**23  # cosines computed at once
-ROUNDING = 2.0**-24  # relative error of one float32 operation
 
 
 class NearestRows(NamedTuple):
@@ -28,19 +28,17 @@ class NearestRows(NamedTuple):
 def nearest_rows(head: Head, probes: np.ndarray, gallery: np.ndarray, k: int) -> NearestRows:
     """Finds the k gallery rows with the highest logits, if the logit is an increasing function of the cosine.
 
-    The float32 product of unit rows differs from their cosine by at most `error`, so that the k best rows have products
-    of at least the k-th largest one minus 2 `error`. The shortlist has all rows down to 3 `error` below, and their
-    logits are computed from float64 cosines. A probe is proven if the shortlist was long enough, and the logits of all
-    other rows are lower even after rounding, which is false only for many nearly equal rows or a very flat head.
+    The float32 product of unit rows differs from their cosine by at most `largest_error`, so that the k best rows have
+    products of at least the k-th largest one minus twice that. The shortlist has all rows down to three times that
+    below, and their logits are computed from float64 cosines. A probe is proven if the shortlist was long enough, and
+    the logits of all other rows are lower even after rounding, which is false only for many nearly equal rows or a
+    very flat head.
 
     Args:
         head: head of the model; no probe is proven if it does not normalize embeddings, or its scale is not positive.
         probes: (n, d) float32, not zero.
         gallery: (m, d) float32, not zero; no probe is proven if it is too small for a shortlist to be faster.
         k: number of rows per probe, at most m.
-
-    References:
-        N. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1 (error of an inner product).
     """
     count, shortlist = len(probes), 2 * k + 32
     found = NearestRows(np.zeros((count, k), np.int64), np.zeros((count, k), np.float32), np.zeros(count, bool))
@@ -70,7 +68,7 @@ def _exact(
     k: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the arrays of `NearestRows` for unit probes, from the sorted shortlist and its float32 cosines."""
-    error = 1.01 * (a.shape[1] + 2) * ROUNDING
+    error = largest_error(a.shape[1])
     bound = np.partition(cosines, -k, axis=1)[:, -k] - 3.0 * error
     near = cosines >= bound[:, np.newaxis]
     i, j = np.nonzero(near)[0], columns[near]
@@ -79,7 +77,7 @@ def _exact(
     logits[near] = head.logit_of_cosine(exact)
     order = np.argsort(-logits, axis=1, kind="stable")[:, :k]
     logits = np.take_along_axis(logits, order, axis=1)
-    of_others = head.logit_of_cosine(bound.astype(np.float64) + error)  # at most
+    of_others = head.logit_of_cosine(bound.astype(np.float64) + error).numpy()  # at most
     proven = (cosines.min(axis=1) < bound) & (of_others < logits[:, -1])
     return np.take_along_axis(columns, order, axis=1), logits, proven
 

@@ -10,10 +10,12 @@ import tensorflow as tf
 
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.embeddings import as_embeddings, check_comparable, check_scores
+from siamese_tf.models.float32_cosines import give_scores
 from siamese_tf.models.heads import Head
 from siamese_tf.models.nearest_rows import nearest_rows
 
 BLOCK = 1024  # rows and columns of a block
+WIDE_BLOCK = 4096  # columns of a block of scores that are computed in float32
 PAIR_BLOCK = 65_536  # listed pairs
 
 
@@ -29,6 +31,7 @@ class PairScorer:
         self._pair_block = tf.function(lambda a, b: head((a, b)), input_signature=[vectors, vectors])
         self._logit_block = tf.function(head.call_matrix, input_signature=[vectors, vectors])
         self._score_block = tf.function(self._scores_of, input_signature=[vectors, vectors])
+        self._cosine_block = tf.function(self._scores_of_units, input_signature=[vectors, vectors])
         self._best_block = tf.function(
             self._best_of,
             input_signature=[
@@ -64,18 +67,21 @@ class PairScorer:
             b: (m, d) float embeddings.
 
         Returns:
-            (n, m) float32 probabilities in [0, 1], as from `SiameseModel.score`; higher is more similar.
+            (n, m) float32 probabilities in [0, 1], as from `SiameseModel.score` to 1e-5; higher is more similar.
 
         Raises:
             ImageError: if embeddings have the wrong shape, are zero or are not finite.
         """
         a, b = self._checked(a, "a"), self._checked(b, "b")
+        block_scores, width = self._score_block, BLOCK
+        if in_float32 := give_scores(self.head, self.embedding_dim):
+            a, b, block_scores, width = _unit(a), _unit(b), self._cosine_block, WIDE_BLOCK
         scores = np.empty((len(a), len(b)), np.float32)
         for rows in row_slices(len(a), BLOCK):
-            for columns in row_slices(len(b), BLOCK):
-                block = self._score_block(a[rows], b[columns]).numpy()
-                check_scores(block)
-                scores[rows, columns] = block
+            for columns in row_slices(len(b), width):
+                scores[rows, columns] = block_scores(a[rows], b[columns]).numpy()
+            if not in_float32:  # else the head is finite
+                check_scores(scores[rows])
         return scores
 
     def top_k(self, probes: np.ndarray, gallery: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -131,9 +137,7 @@ class PairScorer:
             ImageError: if embeddings have the wrong shape, are zero or are not finite.
         """
         rows = self._checked(gallery, "gallery")
-        if not self.head.normalizes:
-            return rows
-        return rows / np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, np.newaxis]
+        return _unit(rows) if self.head.normalizes else rows
 
     def prepared_logits(self, probes: np.ndarray, prepared: np.ndarray) -> np.ndarray:
         """Computes the logit of every probe with every row of a prepared gallery; fast for few probes.
@@ -151,7 +155,7 @@ class PairScorer:
         """
         probes, prepared = self.prepare(probes), as_embeddings(prepared, self.embedding_dim)
         if self.head.normalizes:
-            return self.head.logit_of_cosine(probes @ prepared.T)
+            return self.head.logit_of_cosine(probes @ prepared.T).numpy()
         return self.logit_matrix(probes, prepared)
 
     def _search_all(self, probes: np.ndarray, gallery: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -168,6 +172,9 @@ class PairScorer:
     def _scores_of(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return tf.sigmoid(self.head.call_matrix(a, b))
 
+    def _scores_of_units(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return tf.sigmoid(self.head.logit_of_cosine(tf.matmul(a, b, transpose_b=True)))
+
     def _best_of(
         self, a: tf.Tensor, b: tf.Tensor, logits: tf.Tensor, found: tf.Tensor, start: tf.Tensor, k: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -182,6 +189,10 @@ class PairScorer:
         rows = as_embeddings(embeddings, self.embedding_dim)
         check_comparable(rows, name)
         return rows
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, np.newaxis]
 
 
 def row_slices(count: int, size: int) -> Iterator[slice]:

@@ -41,6 +41,7 @@ def test_logits_of_listed_pairs_are_those_of_the_head_for_one_pair(block, head, 
 def seen(pairs, monkeypatch) -> list[tuple[int, ...]]:
     """Uses blocks of 7; returns the number of rows per block, on both sides and among the best so far."""
     monkeypatch.setattr(pair_scorer, "BLOCK", 7)
+    monkeypatch.setattr(pair_scorer, "WIDE_BLOCK", 7)
     shapes = []
 
     def spy(name: str) -> None:
@@ -53,6 +54,7 @@ def seen(pairs, monkeypatch) -> list[tuple[int, ...]]:
         monkeypatch.setattr(pairs, name, note)
 
     spy("_score_block")
+    spy("_cosine_block")
     spy("_best_block")
     return shapes
 

@@ -1,0 +1,41 @@
+"""Rounding errors of cosines that are computed as products of unit rows in float32, and of scores of these cosines."""
+
+import numpy as np
+
+from siamese_tf.models.heads import Head
+from siamese_tf.models.probability import probability
+
+ROUNDING = 2.0**-24  # relative error of one operation
+SCORE_ERROR = 1e-5  # of a score, in probability
+
+
+def largest_error(dimensions: int) -> float:
+    """Returns a bound of the error of a cosine, for any order of summation and rows rounded to float32.
+
+    References:
+        N. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1.
+    """
+    return 1.01 * (dimensions + 2) * ROUNDING
+
+
+def likely_error(dimensions: int) -> float:
+    """Returns a bound that the error of a cosine hardly ever exceeds, since rounding errors have random signs.
+
+    References:
+        N. Higham and T. Mary, "A New Approach to Probabilistic Rounding Error Analysis", SIAM J. Sci. Comput. 41, 2019.
+    """
+    return 2.0 * np.sqrt(dimensions) * ROUNDING
+
+
+def give_scores(head: Head, dimensions: int) -> bool:
+    """Returns True if the scores of float32 cosines differ from exact ones by at most `SCORE_ERROR`.
+
+    False for a head that does not compare directions, and for one so steep that the error of a cosine is too large,
+    such as a Euclidean head whose score changes at distances near 0, where a square root amplifies it.
+    """
+    if not head.normalizes:
+        return False
+    away = np.concatenate([np.geomspace(1e-12, 1e-3, 2000), np.linspace(1e-3, 2.0, 2000)])  # 1 - cosine
+    cosines = np.stack([1.0 - away, np.minimum(1.0 - away + likely_error(dimensions), 1.0)])
+    scores = probability(head.logit_of_cosine(cosines).numpy().astype(np.float64))
+    return bool(np.abs(scores[1] - scores[0]).max() <= SCORE_ERROR)
