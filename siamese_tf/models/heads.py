@@ -4,6 +4,7 @@ A distance is lower for a more similar pair; a logit, and the probability `sigmo
 objective can train every head: the contrastive loss uses the distance, bce and mse use the logit.
 """
 
+import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
@@ -54,13 +55,13 @@ class Head(keras.layers.Layer):
         """Returns (n, m) distances between every row of `a`, (n, d), and every row of `b`, (m, d)."""
         raise NotImplementedError
 
-    def distance_of_cosine(self, cosines: tf.Tensor) -> tf.Tensor:
+    def distance_of_cosine(self, cosines: np.ndarray) -> np.ndarray:
         """Converts cosine similarities of any shape to distances; defined for normalizing heads only."""
         raise NotImplementedError
 
-    def logit_of_cosine(self, cosines: tf.Tensor) -> tf.Tensor:
+    def logit_of_cosine(self, cosines: np.ndarray) -> np.ndarray:
         """Converts cosine similarities of any shape to float32 logits; defined for normalizing heads only."""
-        return self.bias - self.scale * tf.cast(self.distance_of_cosine(cosines), tf.float32)
+        return float(self.bias) - float(self.scale) * self.distance_of_cosine(cosines).astype(np.float32, copy=False)
 
     def logit(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         """Returns (n,) logits of corresponding rows of two (n, d) arrays; higher is more similar."""
@@ -101,7 +102,7 @@ class CosineHead(Head):
     def distance_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return cosine_distance_matrix(_unit(a), _unit(b))
 
-    def distance_of_cosine(self, cosines: tf.Tensor) -> tf.Tensor:
+    def distance_of_cosine(self, cosines: np.ndarray) -> np.ndarray:
         return 1.0 - cosines
 
 
@@ -117,8 +118,8 @@ class EuclideanHead(Head):
     def distance_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return euclidean_distance_matrix(_unit(a), _unit(b))
 
-    def distance_of_cosine(self, cosines: tf.Tensor) -> tf.Tensor:
-        return tf.sqrt(tf.maximum(2.0 - 2.0 * cosines, SMALLEST_SQUARE))
+    def distance_of_cosine(self, cosines: np.ndarray) -> np.ndarray:
+        return np.sqrt(np.maximum(2.0 - 2.0 * cosines, SMALLEST_SQUARE))
 
 
 class ConcatHead(Head):

@@ -77,7 +77,7 @@ def _exact(
     logits[near] = head.logit_of_cosine(exact)
     order = np.argsort(-logits, axis=1, kind="stable")[:, :k]
     logits = np.take_along_axis(logits, order, axis=1)
-    of_others = head.logit_of_cosine(bound.astype(np.float64) + error).numpy()  # at most
+    of_others = head.logit_of_cosine(bound.astype(np.float64) + error)  # at most
     proven = (cosines.min(axis=1) < bound) & (of_others < logits[:, -1])
     return np.take_along_axis(columns, order, axis=1), logits, proven
 

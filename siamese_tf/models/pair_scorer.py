@@ -10,12 +10,11 @@ import tensorflow as tf
 
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.embeddings import as_embeddings, check_comparable, check_scores
-from siamese_tf.models.float32_cosines import give_scores
+from siamese_tf.models.float32_cosines import are_precise_enough, cosine_scores
 from siamese_tf.models.heads import Head
 from siamese_tf.models.nearest_rows import nearest_rows
 
 BLOCK = 1024  # rows and columns of a block
-WIDE_BLOCK = 4096  # columns of a block of scores that are computed in float32
 PAIR_BLOCK = 65_536  # listed pairs
 
 
@@ -31,7 +30,6 @@ class PairScorer:
         self._pair_block = tf.function(lambda a, b: head((a, b)), input_signature=[vectors, vectors])
         self._logit_block = tf.function(head.call_matrix, input_signature=[vectors, vectors])
         self._score_block = tf.function(self._scores_of, input_signature=[vectors, vectors])
-        self._cosine_block = tf.function(self._scores_of_units, input_signature=[vectors, vectors])
         self._best_block = tf.function(
             self._best_of,
             input_signature=[
@@ -73,15 +71,13 @@ class PairScorer:
             ImageError: if embeddings have the wrong shape, are zero or are not finite.
         """
         a, b = self._checked(a, "a"), self._checked(b, "b")
-        block_scores, width = self._score_block, BLOCK
-        if in_float32 := give_scores(self.head, self.embedding_dim):
-            a, b, block_scores, width = _unit(a), _unit(b), self._cosine_block, WIDE_BLOCK
+        if are_precise_enough(self.head, self.embedding_dim):
+            return cosine_scores(self.head, _unit(a), _unit(b))
         scores = np.empty((len(a), len(b)), np.float32)
         for rows in row_slices(len(a), BLOCK):
-            for columns in row_slices(len(b), width):
-                scores[rows, columns] = block_scores(a[rows], b[columns]).numpy()
-            if not in_float32:  # else the head is finite
-                check_scores(scores[rows])
+            for columns in row_slices(len(b), BLOCK):
+                scores[rows, columns] = self._score_block(a[rows], b[columns]).numpy()
+            check_scores(scores[rows])
         return scores
 
     def top_k(self, probes: np.ndarray, gallery: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -155,7 +151,7 @@ class PairScorer:
         """
         probes, prepared = self.prepare(probes), as_embeddings(prepared, self.embedding_dim)
         if self.head.normalizes:
-            return self.head.logit_of_cosine(probes @ prepared.T).numpy()
+            return self.head.logit_of_cosine(probes @ prepared.T)
         return self.logit_matrix(probes, prepared)
 
     def _search_all(self, probes: np.ndarray, gallery: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -171,9 +167,6 @@ class PairScorer:
 
     def _scores_of(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return tf.sigmoid(self.head.call_matrix(a, b))
-
-    def _scores_of_units(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        return tf.sigmoid(self.head.logit_of_cosine(tf.matmul(a, b, transpose_b=True)))
 
     def _best_of(
         self, a: tf.Tensor, b: tf.Tensor, logits: tf.Tensor, found: tf.Tensor, start: tf.Tensor, k: tf.Tensor

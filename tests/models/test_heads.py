@@ -53,7 +53,7 @@ def test_pencil_concat():
 def test_a_distance_can_be_computed_from_the_cosine(name):
     head = build_head(name, 2)
     a, b = tf.constant([[1.0, 0.0]] * 4), tf.constant([[2.0, 0.0], [1.0, 1.0], [0.0, 1.0], [-1.0, 0.0]])
-    found = head.distance_of_cosine(tf.constant([1.0, 0.5**0.5, 0.0, -1.0]))
+    found = head.distance_of_cosine(np.array([1.0, 0.5**0.5, 0.0, -1.0], np.float32))
     np.testing.assert_allclose(found, head.distance(a, b), atol=1e-6)
 
 
