@@ -1,7 +1,7 @@
 """Benchmarks of siamese_tf against straightforward baselines, in one table: `make bench`.
 
     python benchmarks/bench.py                     all sections, about ten minutes on two cores
-    python benchmarks/bench.py scoring doubling    some of generation, training, scoring, gallery, triplet, doubling, peers
+    python benchmarks/bench.py scoring doubling    some sections only
 
 The data set is MNIST if it is available, else scikit-learn's digits; the first line names it. `docs/benchmarks.md`
 describes each row. A failed check or a missed target ends with a message and exit code 1.

@@ -1,18 +1,27 @@
-"""Rounding errors of cosines that are computed as products of unit rows in float32, and of scores of these cosines."""
+"""Scores of all pairs of embeddings from float32 cosines, to a given precision.
+
+A cosine is the product of two unit rows. In float32 it is twice as fast as in float64, and precise enough for most
+pairs; the others are computed in float64: those at a small Euclidean distance, where a square root amplifies the error,
+and those whose score changes steeply with the cosine.
+"""
+
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from siamese_tf.models.heads import Head
 from siamese_tf.models.probability import probability
 
-ROUNDING = 2.0**-24  # relative error of one operation
+ROUNDING = 2.0**-24  # relative error of one float32 operation
 SCORE_ERROR = 1e-5  # of a score, in probability
 PRODUCT_ROWS = 1024  # rows of a matrix product
 CACHED_VALUES = 2**17  # values that stay in the cache of the processor between operations
+MAX_SINGLE_SHARE = 0.02  # largest share of pairs that are computed one by one; more are cheaper as a product
 
 
 def largest_error(dimensions: int) -> float:
-    """Returns a bound of the error of a cosine, for any order of summation and rows rounded to float32.
+    """Returns a bound of the error of a float32 cosine, for any order of summation and rows rounded to float32.
 
     References:
         N. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1.
@@ -29,35 +38,70 @@ def likely_error(dimensions: int) -> float:
     return 2.0 * np.sqrt(dimensions) * ROUNDING
 
 
-def are_precise_enough(head: Head, dimensions: int) -> bool:
-    """Returns True if the scores of float32 cosines differ from exact ones by at most `SCORE_ERROR`.
-
-    False for a head that does not compare directions or is not finite, and for one so steep that the error of a cosine
-    is too large, such as a Euclidean head whose score changes at distances near 0, where a square root amplifies it.
-    """
-    if not head.normalizes:
-        return False
-    away = np.concatenate([np.geomspace(1e-12, 1e-3, 2000), np.linspace(1e-3, 2.0, 2000)])  # 1 - cosine
+def precise_up_to(head: Head, dimensions: int) -> float:
+    """Returns the cosine up to which scores of float32 cosines are exact to `SCORE_ERROR`; -1 if there is none."""
+    away = np.concatenate([np.geomspace(1e-14, 1e-3, 3000), np.linspace(1e-3, 2.0, 3000)])  # 1 - cosine
     cosines = np.stack([1.0 - away, np.minimum(1.0 - away + likely_error(dimensions), 1.0)])
     scores = probability(head.logit_of_cosine(cosines).astype(np.float64))
-    return bool(np.abs(scores[1] - scores[0]).max() <= SCORE_ERROR)
+    wrong = np.flatnonzero(np.abs(scores[1] - scores[0]) > SCORE_ERROR)
+    if not len(wrong):
+        return np.inf
+    return float(cosines[0, wrong[-1] + 1]) if wrong[-1] + 1 < len(away) else -1.0
 
 
 def cosine_scores(head: Head, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Computes the scores of all pairs of unit rows of `a`, (n, d), and `b`, (m, d): (n, m) float32 probabilities."""
-    scale, bias = float(head.scale), float(head.bias)
+    """Computes the scores of every row of `a` with every row of `b`.
+
+    Args:
+        head: a head that normalizes embeddings, with a finite scale and bias.
+        a: (n, d) float32 embeddings, not zero.
+        b: (m, d) float32 embeddings, not zero.
+
+    Returns:
+        (n, m) float32 probabilities, exact to `SCORE_ERROR`.
+    """
+    a, b = unit_rows(a), unit_rows(b)
+    a32, b32, limit = a.astype(np.float32), b.astype(np.float32), precise_up_to(head, a.shape[1])
+    score = partial(_scores, head.distance_of_cosine, float(head.scale), float(head.bias))
     scores = np.empty((len(a), len(b)), np.float32)
     step = max(1, CACHED_VALUES // max(1, len(b)))
     for start in range(0, len(a), PRODUCT_ROWS):
-        rows = scores[start : start + PRODUCT_ROWS]
-        np.matmul(a[start : start + PRODUCT_ROWS], b.T, out=rows)
-        for first in range(0, len(rows), step):
-            block = rows[first : first + step]
-            x = head.distance_of_cosine(block)
-            x *= scale
-            x -= bias
-            with np.errstate(over="ignore"):  # the score is then 0
-                np.exp(x, out=x)
-            x += 1.0
-            np.reciprocal(x, out=block)
+        stop = min(start + PRODUCT_ROWS, len(a))
+        np.matmul(a32[start:stop], b32.T, out=scores[start:stop])
+        for first in range(start, stop, step):
+            block = slice(first, min(first + step, stop))
+            scores[block] = _block_scores(score, scores[block], a[block], b, limit)
     return scores
+
+
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    """Returns (n, d) float32 rows divided by their lengths, in float64."""
+    return rows / np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))[:, np.newaxis]
+
+
+def _block_scores(
+    score: Callable[[np.ndarray], np.ndarray], cosines: np.ndarray, a: np.ndarray, b: np.ndarray, limit: float
+) -> np.ndarray:
+    """Returns the scores of float32 cosines; those above `limit` are computed again from the float64 unit rows."""
+    above = cosines > limit
+    count = np.count_nonzero(above)
+    if count > MAX_SINGLE_SHARE * cosines.size:
+        return score(a @ b.T)
+    scores = score(cosines)
+    if count:
+        i, j = np.divmod(np.flatnonzero(above), len(b))
+        scores[i, j] = score(np.einsum("ij,ij->i", a[i], b[j]))
+    return scores
+
+
+def _scores(
+    distance_of_cosine: Callable[[np.ndarray], np.ndarray], scale: float, bias: float, cosines: np.ndarray
+) -> np.ndarray:
+    """Returns sigmoid(bias - scale * distance) in float32, with few temporary arrays."""
+    x = distance_of_cosine(cosines).astype(np.float32, copy=False)
+    x *= scale
+    x -= bias
+    with np.errstate(over="ignore"):  # the score is then 0
+        np.exp(x, out=x)
+    x += 1.0
+    return np.reciprocal(x, out=x)

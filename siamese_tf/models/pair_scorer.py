@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.embeddings import as_embeddings, check_comparable, check_scores
-from siamese_tf.models.float32_cosines import are_precise_enough, cosine_scores
+from siamese_tf.models.float32_cosines import cosine_scores
 from siamese_tf.models.heads import Head
 from siamese_tf.models.nearest_rows import nearest_rows
 
@@ -71,8 +71,8 @@ class PairScorer:
             ImageError: if embeddings have the wrong shape, are zero or are not finite.
         """
         a, b = self._checked(a, "a"), self._checked(b, "b")
-        if are_precise_enough(self.head, self.embedding_dim):
-            return cosine_scores(self.head, _unit(a), _unit(b))
+        if self.head.normalizes and np.isfinite([float(self.head.scale), float(self.head.bias)]).all():
+            return cosine_scores(self.head, a, b)
         scores = np.empty((len(a), len(b)), np.float32)
         for rows in row_slices(len(a), BLOCK):
             for columns in row_slices(len(b), BLOCK):

@@ -3,11 +3,12 @@ import pytest
 
 from siamese_tf.models import float32_cosines
 from siamese_tf.models.float32_cosines import (
+    MAX_SINGLE_SHARE,
     SCORE_ERROR,
-    are_precise_enough,
     cosine_scores,
     largest_error,
     likely_error,
+    precise_up_to,
 )
 from siamese_tf.models.heads import build_head
 from siamese_tf.models.pair_scorer import PairScorer
@@ -26,38 +27,48 @@ def test_errors_of_products_are_within_both_bounds(dim):
     assert error < largest_error(dim)
 
 
-# The score of a Euclidean head with a logit far above 0 at distance 0 hardly changes there.
+# 1 - cosine of the pairs that are computed again: of none, of those at a distance near 0, of those at logits around 0.
 @pytest.mark.parametrize(
-    ("name", "slope", "intercept", "expected"),
+    ("name", "slope", "intercept", "low", "high"),
     [
-        ("cosine", 1.0, 0.0, True),  # logit 10 cos - 5
-        ("cosine", 100.0, 0.0, False),
-        ("cosine", -1.0, 0.0, True),
-        ("cosine", np.nan, 0.0, False),
-        ("euclidean", 1.0, 0.0, False),  # logit 5 - 5 distance
-        ("euclidean", 3.0, 0.0, True),  # logit 15 - 15 distance
-        ("concat", 1.0, 0.0, False),
-        ("weighted_l1", 1.0, 0.0, False),
+        ("cosine", 1.0, 0.0, -np.inf, -np.inf),  # logit 10 cos - 5
+        ("cosine", -1.0, 0.0, -np.inf, -np.inf),
+        ("cosine", 5.0, 0.0, 0.5, 0.6),  # logit 50 cos - 25
+        ("euclidean", 3.0, 0.0, -np.inf, -np.inf),  # logit 15 - 15 distance
+        ("euclidean", 1.0, 0.0, 1e-7, 1e-4),  # logit 5 - 5 distance
+        ("euclidean", 10.0, -48.0, 1e-3, 0.05),  # logit 2 - 50 distance
     ],
 )
-def test_which_heads(name, slope, intercept, expected):
+def test_the_cosine_up_to_which_scores_are_precise(name, slope, intercept, low, high):
     head = build_head(name, 128)
     head.calibrate(slope, intercept)
-    assert are_precise_enough(head, 128) is expected
+    assert low <= 1.0 - precise_up_to(head, 128) <= high
 
 
-@pytest.mark.parametrize(("name", "slope"), [("cosine", 1.5), ("euclidean", 3.0)])
-def test_scores_in_float32_are_those_in_float64(name, slope):
+def test_no_cosine_is_precise_where_the_score_jumps_at_opposite_directions():
+    head = build_head("cosine", 128)
+    head.calibrate(1e6, 1.5e7)  # logit 1e7 cos + 1e7
+    assert precise_up_to(head, 128) == -1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "slope", "intercept"),
+    [("cosine", 1.5, 0.0), ("cosine", -1.5, 0.0), ("cosine", 5.0, 0.0)]
+    + [("euclidean", 3.0, 0.0), ("euclidean", 1.0, 0.0), ("euclidean", 10.0, -48.0)],
+)
+@pytest.mark.parametrize("share", [0.0, MAX_SINGLE_SHARE, 1.0])
+def test_scores_are_those_of_the_exact_logits(name, slope, intercept, share, monkeypatch):
+    """Identical, near and far rows, with few pairs computed again one by one or whole blocks."""
+    monkeypatch.setattr(float32_cosines, "MAX_SINGLE_SHARE", share)
     head = build_head(name, 128)
-    head.calibrate(slope, 0.0)
-    assert are_precise_enough(head, 128)
-    a = unit(300, 128, seed=1).astype(np.float32)
-    near = a + np.geomspace(1e-5, 1.0, 300, dtype=np.float32)[:, np.newaxis] * unit(300, 128, seed=2).astype(np.float32)
-    b = np.concatenate([a, near, unit(300, 128, seed=3).astype(np.float32)])
+    head.calibrate(slope, intercept)
+    a = (unit(300, 128, seed=1) * np.geomspace(0.01, 100, 300)[:, np.newaxis]).astype(np.float32)
+    near = a * (1 + np.geomspace(1e-5, 1.0, 300)[:, np.newaxis] * unit(300, 128, seed=2)).astype(np.float32)
+    b = np.concatenate([a, near, -a, unit(300, 128, seed=3).astype(np.float32)])
     exact = 1.0 / (1.0 + np.exp(-PairScorer(head, 128).logit_matrix(a, b).astype(np.float64)))
-    np.testing.assert_allclose(PairScorer(head, 128).score_matrix(a, b), exact, atol=SCORE_ERROR)
-    assert (exact < 0.1).any()
-    assert (exact > 0.9).any()
+    np.testing.assert_allclose(cosine_scores(head, a, b), exact, atol=SCORE_ERROR)
+    assert exact.min() < 0.1
+    assert exact.max() > 0.8
 
 
 @pytest.mark.parametrize(("rows", "values"), [(1, 1), (7, 50), (7, 1000), (100, 1)])
