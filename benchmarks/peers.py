@@ -9,24 +9,19 @@ alternately, each in a subprocess, with as many threads as they choose.
 
 import importlib.util
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
+import peer_actions as actions
 from gallery import DIMENSIONS as FACE_DIMENSIONS
-from gallery import PEOPLE, SHA256, fill
-from processes import alternate, run_in_process, worker
+from gallery import PEOPLE, fill
+from peer_actions import DIMENSIONS, GALLERY, IMAGES, PROBES, QUERIES, SIDE, STEPS, TOP, K
+from processes import alternate, run_in_process
 from rows import Row, duration, show, times
 
 REPEATS = 7
-QUERIES, GALLERY, DIMENSIONS, K = 10_000, 60_000, 128, 10
-SIDE = 10_000  # of the score matrix
-PROBES, TOP = 64, 5  # of the identification
-IMAGES, STEPS = 256, 10  # of a triplet step, and steps that are timed together
-MARGIN = 0.5
 MINIMUM = 1.0  # speed relative to the fastest peer
 
 
@@ -56,28 +51,28 @@ def rows(files: list[Path]) -> list[Row]:
         return [
             *_compare(
                 f"top_k, best {K} of {GALLERY:,} for {QUERIES:,} queries",
-                Peer("", top_k),
-                Peer("faiss, flat", faiss_search, (QUERIES, GALLERY, DIMENSIONS, K), "faiss"),
-                Peer("scikit-learn, brute", sklearn_search),
-                Peer("float32 product alone", product, (QUERIES, GALLERY, DIMENSIONS), is_limit=True),
+                Peer("", actions.top_k),
+                Peer("faiss, flat", actions.faiss_search, (QUERIES, GALLERY, DIMENSIONS, K), "faiss"),
+                Peer("scikit-learn, brute", actions.sklearn_search),
+                Peer("float32 product alone", actions.product, (QUERIES, GALLERY, DIMENSIONS), is_limit=True),
             ),
             *_compare(
                 f"score_matrix, {SIDE:,} x {SIDE:,}",
-                Peer("", score_matrix),
-                Peer("NumPy float32 product and sigmoid", numpy_scores),
-                Peer("float32 product alone", product, (SIDE, SIDE, DIMENSIONS), is_limit=True),
+                Peer("", actions.score_matrix),
+                Peer("NumPy float32 product and sigmoid", actions.numpy_scores),
+                Peer("float32 product alone", actions.product, (SIDE, SIDE, DIMENSIONS), is_limit=True),
             ),
             *_compare(
                 f"identify, {PROBES} images among {PEOPLE:,} people, {FACE_DIMENSIONS}-d",
-                Peer("", identify, (gallery,)),
-                Peer("faiss, flat", faiss_search, (PROBES, PEOPLE, FACE_DIMENSIONS, TOP), "faiss"),
-                Peer("float32 product alone", product, (PROBES, PEOPLE, FACE_DIMENSIONS), is_limit=True),
+                Peer("", actions.identify, (gallery,)),
+                Peer("faiss, flat", actions.faiss_search, (PROBES, PEOPLE, FACE_DIMENSIONS, TOP), "faiss"),
+                Peer("float32 product alone", actions.product, (PROBES, PEOPLE, FACE_DIMENSIONS), is_limit=True),
             ),
             *_compare(
                 f"semi-hard triplet loss and gradient, {IMAGES} embeddings, {STEPS} times",
-                Peer("", triplet_steps),
-                Peer("pytorch-metric-learning", pml_steps, (), "pytorch_metric_learning"),
-                Peer("TensorFlow Addons", addons_steps, (), "tensorflow_addons"),
+                Peer("", actions.triplet_steps),
+                Peer("pytorch-metric-learning", actions.pml_steps, (), "pytorch_metric_learning"),
+                Peer("TensorFlow Addons", actions.addons_steps, (), "tensorflow_addons"),
             ),
         ]
 
@@ -103,134 +98,5 @@ def _compare(task: str, ours: Peer, *peers: Peer) -> list[Row]:
     return found
 
 
-def top_k() -> Callable[[], Any]:
-    scorer, probes, gallery = _scorer(DIMENSIONS), _embeddings(QUERIES, 0), _embeddings(GALLERY, 1)
-    found, _ = scorer.top_k(probes[:20], gallery, K)
-    cosines = _unit(probes[:20].astype(np.float64)) @ _unit(gallery.astype(np.float64)).T
-    if not np.array_equal(found, np.argsort(-cosines, axis=1)[:, :K]):
-        raise SystemExit("peers: top_k does not find the nearest rows")
-    return lambda: scorer.top_k(probes, gallery, K)
-
-
-def score_matrix() -> Callable[[], Any]:
-    scorer, a, b = _scorer(DIMENSIONS), _embeddings(SIDE, 0), _embeddings(SIDE, 1)
-    return lambda: scorer.score_matrix(a, b)
-
-
-def identify(path: str) -> Callable[[], Any]:
-    from siamese_tf.inference.gallery import Gallery
-    from siamese_tf.models.siamese_model import SiameseModel
-
-    model = SiameseModel((8, 8, 1), "reference", FACE_DIMENSIONS)
-    model.file_sha256 = SHA256
-    gallery, probes = Gallery.open(Path(path), model), _embeddings(PROBES, 0, FACE_DIMENSIONS)
-    return lambda: gallery.identify(probes, TOP)
-
-
-def triplet_steps() -> Callable[[], Any]:
-    from siamese_tf.losses.triplet import triplet_semihard_loss
-
-    return _tensorflow_steps(triplet_semihard_loss)
-
-
-def addons_steps() -> Callable[[], Any]:
-    from tensorflow_addons.losses import triplet_semihard_loss
-
-    return _tensorflow_steps(triplet_semihard_loss)
-
-
-def pml_steps() -> Callable[[], Any]:
-    import torch
-    from pytorch_metric_learning import distances, losses, miners
-
-    embeddings = torch.tensor(_unit(_embeddings(IMAGES, 0)), requires_grad=True)
-    labels, distance = torch.tensor(np.arange(IMAGES) % 16), distances.LpDistance()
-    mine = miners.TripletMarginMiner(MARGIN, "semihard", distance=distance)
-    loss = losses.TripletMarginLoss(MARGIN, distance=distance)
-
-    def steps() -> None:
-        for _ in range(STEPS):
-            embeddings.grad = None
-            loss(embeddings, labels, mine(embeddings, labels)).backward()
-
-    return steps
-
-
-def faiss_search(queries: int, gallery: int, dimensions: int, k: int) -> Callable[[], Any]:
-    import faiss
-
-    probes = _unit(_embeddings(queries, 0, dimensions))
-    index = faiss.IndexFlatIP(dimensions)
-    index.add(_unit(_embeddings(gallery, 1, dimensions)))
-    return lambda: index.search(probes, k)
-
-
-def sklearn_search() -> Callable[[], Any]:
-    from sklearn.neighbors import NearestNeighbors
-
-    probes = _unit(_embeddings(QUERIES, 0))
-    index = NearestNeighbors(n_neighbors=K, algorithm="brute").fit(_unit(_embeddings(GALLERY, 1)))
-    return lambda: index.kneighbors(probes)
-
-
-def numpy_scores() -> Callable[[], Any]:
-    a, b = _unit(_embeddings(SIDE, 0)), _unit(_embeddings(SIDE, 1))
-
-    def score() -> np.ndarray:
-        scores = a @ b.T
-        np.exp(np.negative(scores, out=scores), out=scores)
-        scores += 1.0
-        return np.reciprocal(scores, out=scores)
-
-    return score
-
-
-def product(n: int, m: int, dimensions: int) -> Callable[[], Any]:
-    """Multiplies blocks of 1,024 rows, since the result of all may not fit into memory."""
-    a, b = _embeddings(n, 0, dimensions), _embeddings(m, 1, dimensions)
-
-    def multiply() -> None:
-        for start in range(0, n, 1024):
-            a[start : start + 1024] @ b.T
-
-    return multiply
-
-
-def _tensorflow_steps(loss: Callable[..., Any]) -> Callable[[], Any]:
-    import tensorflow as tf
-
-    embeddings, labels = tf.constant(_unit(_embeddings(IMAGES, 0))), tf.constant(np.arange(IMAGES) % 16)
-
-    @tf.function
-    def step() -> Any:
-        with tf.GradientTape() as tape:
-            tape.watch(embeddings)
-            value = loss(labels, embeddings, MARGIN)
-        return tape.gradient(value, embeddings)
-
-    def steps() -> None:
-        for _ in range(STEPS):
-            step().numpy()
-
-    return steps
-
-
-def _scorer(dimensions: int) -> Any:
-    from siamese_tf.models.siamese_model import SiameseModel
-
-    return SiameseModel((28, 28, 1), "reference", dimensions).all_pairs
-
-
-def _embeddings(count: int, seed: int, dimensions: int = DIMENSIONS) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal((count, dimensions), np.float32)
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        worker()
-    else:
-        show(rows([]))
+    show(rows([]))

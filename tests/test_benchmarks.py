@@ -309,3 +309,19 @@ def test_the_one_shot_table_has_classes_that_the_model_knows_and_others(module, 
     report = table.test(model, model.embed(source.images[rows]), source.labels[rows], ways=5, shots=1, episodes=200)
     assert (report["ways"], report["episodes"]) == (5, 200)
     assert report["accuracy"] > 0.3
+
+
+def test_installed_peers_are_compared_in_turn(module, workers, monkeypatch):
+    peers = module("peers")
+    monkeypatch.setattr(peers, "REPEATS", 2)
+    Peer = peers.Peer
+    rows = peers._compare(
+        "sums",
+        Peer("", workers.action),
+        Peer("the same", workers.action),
+        Peer("missing", workers.action, (), "no_such_module"),
+        Peer("a part", workers.action, is_limit=True),
+    )
+    assert [row.baseline.split(", ")[1] for row in rows] == ["the same", "a part"]
+    assert [row.target for row in rows] == ["at least 1.0x", ""]
+    assert rows[1].met
