@@ -314,13 +314,13 @@ def test_the_one_shot_table_has_classes_that_the_model_knows_and_others(module, 
 def test_installed_peers_are_compared_in_turn(module, workers, monkeypatch):
     peers = module("peers")
     monkeypatch.setattr(peers, "REPEATS", 2)
-    Peer = peers.Peer
+    peer = peers.Peer
     rows = peers._compare(
         "sums",
-        Peer("", workers.action),
-        Peer("the same", workers.action),
-        Peer("missing", workers.action, (), "no_such_module"),
-        Peer("a part", workers.action, is_limit=True),
+        peer("", workers.action),
+        peer("the same", workers.action),
+        peer("missing", workers.action, (), "no_such_module"),
+        peer("a part", workers.action, is_limit=True),
     )
     assert [row.baseline.split(", ")[1] for row in rows] == ["the same", "a part"]
     assert [row.target for row in rows] == ["at least 1.0x", ""]

@@ -3,9 +3,6 @@
 Tests of the commands are in `tests/commands/`, those of user errors in `test_user_errors.py`.
 """
 
-import subprocess
-import sys
-
 import pytest
 
 from siamese_tf.version import __version__
@@ -50,8 +47,3 @@ def test_a_command_without_arguments_shows_the_help(run, line, words):
 def test_version(run):
     done = run("--version")
     assert (done.code, done.out.strip(), done.err) == (0, __version__, "")
-
-
-def test_the_package_runs_as_the_command():
-    done = subprocess.run([sys.executable, "-m", "siamese_tf", "--version"], capture_output=True, text=True, check=True)
-    assert (done.stdout.strip(), done.stderr) == (__version__, "")
