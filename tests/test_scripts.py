@@ -139,5 +139,5 @@ def test_a_mistake_in_a_script_ends_like_one_in_a_command(folder):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_a_script_is_a_door_and_no_more(script):
+def test_a_script_only_calls_the_command(script):
     assert len((ROOT / script).read_text().splitlines()) <= 25

@@ -73,8 +73,8 @@ def _is_list(data: DataConfig) -> bool:
 def _compare(model: Path, image1: Path | None, image2: Path | None, others: list[str], as_json: bool) -> None:
     """Prints how similar two images are."""
     if image1 is None or image2 is None or others:
-        got = f"--{others[0].replace('_', '-')} as well" if others else "one of the two"
-        raise SiameseError(f"two images are compared by --image1 FILE and --image2 FILE and nothing else; got {got}")
+        got = f"--{others[0].replace('_', '-')}, too" if others else "one of the two"
+        raise SiameseError(f"--image1 and --image2 must be given together, without pairs or a data set; got {got}")
     start_tensorflow()
     from siamese_tf.inference.compare_images import compare_images
     from siamese_tf.models.model_file import load_model
@@ -94,10 +94,13 @@ def _verify(path: Path, data: DataConfig, rule: "Rule | None", seed: int, out: P
     """Prints the verification report of a list of pairs, or of pairs with a threshold rule."""
     if data.one_vs_rest is not None:
         raise SiameseError(
-            "--one-vs-rest evaluates a class, a list of pairs or --threshold-at pairs without classes: leave out one"
+            "--one-vs-rest must be omitted with a list of pairs and with --threshold-at, which evaluate pairs without"
+            f" classes; got {data.one_vs_rest!r}. Omit one of them"
         )
     if _is_list(data) and data.test_pairs is not None:
-        raise SiameseError("a list of pairs brings its own test pairs: leave out --test-pairs")
+        raise SiameseError(
+            f"--test-pairs must be omitted with a list of pairs, which are the test pairs; got {data.test_pairs}"
+        )
     start_tensorflow()
     from siamese_tf.data.pairs.load_pair_list import load_pair_list
     from siamese_tf.evaluation.verification_table import verification_lines

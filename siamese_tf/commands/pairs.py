@@ -83,7 +83,7 @@ def check(
 
     images = DataConfig(**given).images
     if images is not None and not any(map(is_lfw, files)):
-        raise SiameseError(f"--images needs an LFW-style pairs.txt; got --images {images} without one. Leave it out")
+        raise SiameseError(f"--images must be given with an LFW-style pairs.txt; got {images} without one. Omit it")
     audit = audit_pairs([_load(file, images) for file in files])
     print_lines(*audit.lines())
     if audit.leaks:

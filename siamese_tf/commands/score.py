@@ -27,11 +27,11 @@ def score(
     images = images or []
     if len(images) != (2 if pairs is None else 0):
         raise SiameseError(
-            f"score takes two image files, or --pairs FILE.csv and no image; got {len(images)} image(s)"
+            f"score must be given two image files, or --pairs FILE.csv and no image; got {len(images)} image(s)"
             f" and {'no --pairs' if pairs is None else f'--pairs {pairs}'}"
         )
     if (pairs is None and out is not None) or (pairs is not None and as_json):
-        raise SiameseError("--out requires --pairs, and --json two images. Remove the one that does not apply")
+        raise SiameseError("--out must be given with --pairs, and --json with two images; got the other. Omit it")
     start_tensorflow()
     from siamese_tf.models.model_file import load_model
 

@@ -131,7 +131,7 @@ def test_lists_are_checked(run, tmp_path, monkeypatch):
         assert (checked.code, checked.err) == (code, "")
     refused = run(f"pairs check {tmp_path}/good.csv --images {tmp_path}/faces")
     assert (refused.code, refused.out) == (2, "")
-    assert "--images needs an LFW-style pairs.txt" in refused.err
+    assert "--images must be given with an LFW-style pairs.txt" in refused.err
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def test_every_number_is_the_models(model):
 
 
 @pytest.mark.parametrize("bad", [0.0, np.nan])
-def test_an_embedding_of_nothing_is_refused(model, monkeypatch, bad):
+def test_an_embedding_that_cannot_be_compared_is_refused(model, monkeypatch, bad):
     monkeypatch.setattr(model, "embed", lambda image: np.full(8, bad, np.float32))
     with pytest.raises(ImageError, match="embeddings must be finite and not zero"):
         compare_images(model, *IMAGES)

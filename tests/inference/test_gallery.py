@@ -393,7 +393,7 @@ def test_a_missing_gallery_is_not_made_by_the_way(model, tmp_path):
 
 
 @pytest.mark.parametrize("bad", [np.zeros(8), np.r_[np.nan, np.ones(7)], np.r_[np.inf, np.ones(7)], np.full(8, 1e-9)])
-def test_an_embedding_of_nothing_is_refused(filled, model, bad):
+def test_an_embedding_that_cannot_be_compared_is_refused(filled, model, bad):
     before = filled.names()
     stack = np.stack([np.ones(8), bad])
     for refused in (

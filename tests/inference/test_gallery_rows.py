@@ -103,7 +103,7 @@ def test_rows_with_names_that_are_not_normal_are_refused(base, name):
 
 
 @pytest.mark.parametrize("row", [[0.0, 0.0], [1e-9, 0.0], [np.nan, 1.0], [np.inf, 1.0]])
-def test_embeddings_of_nothing_are_refused(row):
+def test_embeddings_that_cannot_be_compared_are_refused(row):
     good = np.ones((2, 2), np.float32)
     np.testing.assert_array_equal(rows_of(good.tobytes(), 2), good)
     assert rows_of(b"", 2).shape == (0, 2)

@@ -60,32 +60,32 @@ def model() -> SiameseModel:
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64", "uint16", "float16", "float32", "float64"])
-@pytest.mark.parametrize("door", DOORS)
-def test_every_door_takes_integers_to_255_and_floats_to_1_for_the_same_pixels(model, door, dtype):
+@pytest.mark.parametrize("method", DOORS)
+def test_every_method_takes_integers_to_255_and_floats_to_1_for_the_same_pixels(model, method, dtype):
     a, b = (images.astype(dtype) / (255 if "float" in dtype else 1) for images in (A, B))
     a, b = a.astype(dtype), b.astype(dtype)
-    scores = DOORS[door](model, a, b)
+    scores = DOORS[method](model, a, b)
     np.testing.assert_allclose(scores, model.score(A, B), atol=1e-3 if dtype == "float16" else 1e-5)
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("method", DOORS)
 @pytest.mark.parametrize(
     "wrong",
     [lambda one: np.float32(one), lambda one: one / 255 * 2 - 1, lambda one: one / np.nan, lambda one: one * 257],
     ids=["floats to 255", "floats from -1", "NaN", "16 bits"],
 )
-def test_every_door_refuses_pixels_that_cannot_be(model, door, wrong):
+def test_every_method_refuses_invalid_pixels(model, method, wrong):
     """`predict` cannot check a data set in advance, so it rejects the score instead."""
     a = wrong(A.astype(np.uint16))
     with pytest.raises(ImageError, match="must lie in|scores must be finite"):
-        DOORS[door](model, a.astype(np.uint16 if a.dtype.kind == "i" else a.dtype), B)
+        DOORS[method](model, a.astype(np.uint16 if a.dtype.kind == "i" else a.dtype), B)
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_black_and_white_are_false_and_true(model, door):
+@pytest.mark.parametrize("method", DOORS)
+def test_black_and_white_are_false_and_true(model, method):
     a, b = A > 128, B > 128
     expected = model.score(np.uint8(a) * np.uint8(255), np.uint8(b) * np.uint8(255))
-    np.testing.assert_allclose(DOORS[door](model, a, b), expected, atol=1e-5)
+    np.testing.assert_allclose(DOORS[method](model, a, b), expected, atol=1e-5)
 
 
 def test_gray_stacks_need_no_channels_whatever_the_views():
@@ -117,18 +117,18 @@ def test_a_data_set_that_gives_no_pairs_is_refused_by_its_shape(model, batches):
 # A score from nothing
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("method", DOORS)
 @pytest.mark.parametrize("number", [-1e6, np.nan, np.inf], ids=["zero", "nan", "inf"])
-def test_no_door_gives_a_score_from_an_embedding_of_nothing(door, number):
+def test_no_method_gives_a_score_of_an_invalid_embedding(method, number):
     """The exception is `call`, which returns NaN, below every threshold."""
     broken = linear(bias=number)
-    if door.startswith("call"):
-        scores = DOORS[door](broken, A, B)
+    if method.startswith("call"):
+        scores = DOORS[method](broken, A, B)
         assert np.isnan(scores).all()
         assert not (scores >= 0).any()
         return
     with pytest.raises(ImageError, match="embeddings must be finite and not zero|an embedding is 0 or not finite"):
-        DOORS[door](broken, A, B)
+        DOORS[method](broken, A, B)
 
 
 def test_the_image_without_an_embedding_is_named(model):
@@ -155,7 +155,7 @@ def test_a_network_in_training_may_be_without_embeddings(model):
 
 
 @pytest.mark.parametrize("bad", [0.0, np.nan, np.inf])
-def test_embeddings_of_nothing_are_refused_where_a_gallery_of_them_is_given(model, bad):
+def test_invalid_embeddings_are_refused_in_a_gallery(model, bad):
     right, wrong = np.ones((3, 4), np.float32), np.ones((3, 4), np.float32)
     wrong[1] = bad
     pairs = model.all_pairs
