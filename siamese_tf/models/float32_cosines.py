@@ -39,14 +39,14 @@ def likely_error(dimensions: int) -> float:
 
 
 def precise_up_to(head: Head, dimensions: int) -> float:
-    """Returns the cosine up to which scores of float32 cosines are exact to `SCORE_ERROR`; -1 if there is none."""
+    """Returns the cosine up to which scores of float32 cosines are exact to `SCORE_ERROR`, or an infinity."""
     away = np.concatenate([np.geomspace(1e-14, 1e-3, 3000), np.linspace(1e-3, 2.0, 3000)])  # 1 - cosine
     cosines = np.stack([1.0 - away, np.minimum(1.0 - away + likely_error(dimensions), 1.0)])
     scores = probability(head.logit_of_cosine(cosines).astype(np.float64))
     wrong = np.flatnonzero(np.abs(scores[1] - scores[0]) > SCORE_ERROR)
     if not len(wrong):
         return np.inf
-    return float(cosines[0, wrong[-1] + 1]) if wrong[-1] + 1 < len(away) else -1.0
+    return float(cosines[0, wrong[-1] + 1]) if wrong[-1] + 1 < len(away) else -np.inf
 
 
 def cosine_scores(head: Head, a: np.ndarray, b: np.ndarray) -> np.ndarray:
