@@ -48,6 +48,22 @@ def test_the_numbers_of_omniglot_are_those_of_its_reports() -> None:
     assert f"| {accuracy:.4f} | {low:.4f} to {high:.4f} | {record['metrics']['test']['eer']:.4f} |" in TEXT
 
 
+def verification(name: str) -> dict[str, dict]:
+    cells = json.loads((ROOT / "docs" / name).read_text(encoding="utf-8"))["cells"]
+    return {cell["cell"]: cell for cell in cells}
+
+
+def test_the_numbers_of_the_verification_experiment_are_those_of_the_benchmark() -> None:
+    cells = verification("omniglot-verification.json")
+    assert len(cells) == 6
+    for cell in cells.values():
+        assert 100 * cell["test"] >= cell["published"]
+        low, high = cell["test_ci95"]
+        columns = [f"{cell['pairs']:,}", cell["distortions"] or "none", f"{cell['published']:.2f}"]
+        columns += [f"{100 * cell['test']:.2f}", f"{100 * low:.2f} to {100 * high:.2f}", f"{cell['used_pairs']:,}"]
+        assert f"| {' | '.join(map(str, columns))} |" in TEXT
+
+
 def test_the_numbers_of_digits_and_clothes_are_those_of_the_benchmark() -> None:
     rows = json.loads((ROOT / "docs" / "one-shot-digits.json").read_text(encoding="utf-8"))
     assert len(rows) == 12
