@@ -62,6 +62,10 @@ def test_the_numbers_of_the_verification_experiment_are_those_of_the_benchmark()
         columns = [f"{cell['pairs']:,}", cell["distortions"] or "none", f"{cell['published']:.2f}"]
         columns += [f"{100 * cell['test']:.2f}", f"{100 * low:.2f} to {100 * high:.2f}", f"{cell['used_pairs']:,}"]
         assert f"| {' | '.join(map(str, columns))} |" in TEXT
+    koch = verification("omniglot-verification-koch.json")["30k"]
+    assert (koch["epochs"], round(koch["seconds"] / 60)) == (2, 31)
+    row = f"| 30,000 pairs, no distortions | 90.61 | {100 * koch['test']:.2f} | {100 * cells['30k']['test']:.2f} |"
+    assert row in TEXT
 
 
 def test_the_numbers_of_digits_and_clothes_are_those_of_the_benchmark() -> None:

@@ -121,8 +121,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "koch": Recipe(
             command="siamese-tf train --recipe koch --dataset omniglot",
             about="the network of Koch et al. 2015 on 105x105 images, for 200 epochs",
-            takes="days, 8.5 s per step of 128 pairs",
-            expect="not measured",
+            takes="days, 4 s per step of 128 pairs",
+            expect="Omniglot pairs: 0.69 after 2 epochs",
             settings={
                 "invert": True,  # augmentation fills borders with black
                 "objective": "bce",

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from siamese_tf.models.largest_columns import GROUP, largest_columns
+from siamese_tf.models.largest_columns import GROUP, columns_above, group_maxima, largest_columns
 
 
 @pytest.mark.parametrize("columns", [1, 31, 33, 20 * GROUP, 20 * GROUP + 7])
@@ -34,3 +34,12 @@ def test_negative_infinity_is_a_value():
     values[:, 3] = 0.0
     found = largest_columns(values, 2)
     assert all(3 in row and len(set(row)) == 2 for row in found)
+
+
+@pytest.mark.parametrize("columns", [GROUP - 1, GROUP, 5 * GROUP + 3])
+def test_finds_all_values_above_a_bound(columns):
+    values = np.random.default_rng(columns).integers(9, size=(8, columns)).astype(np.float32)
+    bounds = np.array([-1, 0, 4, 7.5, 8, 9, np.inf, 3])
+    rows, found = columns_above(values, group_maxima(values), bounds)
+    expected = np.nonzero(values >= bounds[:, np.newaxis])
+    np.testing.assert_array_equal(sorted(zip(rows, found, strict=True)), np.stack(expected, axis=1))

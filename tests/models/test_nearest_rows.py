@@ -8,7 +8,7 @@ from siamese_tf.models.heads import build_head
 from siamese_tf.models.nearest_rows import nearest_rows
 from siamese_tf.models.pair_scorer import PairScorer
 
-DIM, GALLERY, K = 16, 2000, 10
+DIM, GALLERY, K = 16, 8000, 10
 
 
 def rows(count: int, seed: int) -> np.ndarray:
