@@ -1,4 +1,4 @@
-"""siamese_tf against other libraries on the same work: search, score matrix, identification, triplet step.
+"""siamese_tf against other libraries on the same work: search, score matrix, identification, triplet loss.
 
     python benchmarks/peers.py
 
@@ -22,7 +22,7 @@ from processes import alternate, run_in_process
 from rows import Row, duration, show, times
 
 REPEATS = 7
-MINIMUM = 1.0  # speed relative to the fastest peer
+MINIMUM = 1.0  # speed relative to each peer
 
 
 class Peer(NamedTuple):

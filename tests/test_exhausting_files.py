@@ -2,7 +2,7 @@
 
 Each kind is measured in a process of its own, from when TensorFlow is there and a small model has been loaded; the
 memory is the highest so far, so that no file may need more. Machines differ: the unit of processor time is what the
-csv module takes to read a million short rows, about 0.1 s.
+csv module takes to read a million short rows: 0.094 s where the bound of 2 s was set, so that it is 21 units.
 """
 
 import io
@@ -26,7 +26,7 @@ from siamese_tf.models.pretrained.import_facenet import import_facenet
 from siamese_tf.models.pretrained.import_imagenet import import_imagenet
 from siamese_tf.models.siamese_model import SiameseModel
 
-MAX_UNITS, MAX_BYTES = 30.0, 300 * 2**20
+MAX_UNITS, MAX_BYTES = 21.0, 300 * 2**20
 PROGRAM = r"""
 import collections, csv, io, re, sys, time
 from siamese_tf.errors import SiameseError
@@ -58,7 +58,8 @@ def unit():
     collections.deque(csv.reader(rows), maxlen=0)
     return time.process_time() - start
 
-before, memory = unit(), peak()
+memory = peak()
+before = unit()
 for line in sys.stdin:
     start = time.process_time()  # no others' time: the tests of the other stack may run beside it
     try:
@@ -211,9 +212,12 @@ def test_they_are_refused_before_they_cost_much(good, tmp_path):
         if kind not in processes:
             command = [sys.executable, "-c", PROGRAM, str(good), kind]
             processes[kind] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        print(path, file=processes[kind].stdin, flush=True)
-        outcome, *numbers = processes[kind].stdout.readline().split() or ["crashed", "0", "0", "0"]
-        seconds, units, size = map(float, numbers)
+        for _ in range(2):  # again if other work disturbed the first measurement
+            print(path, file=processes[kind].stdin, flush=True)
+            outcome, *numbers = processes[kind].stdout.readline().split() or ["crashed", "0", "0", "0"]
+            seconds, units, size = map(float, numbers)
+            if units <= MAX_UNITS:
+                break
         cost = f"{seconds:.2f} s, {units:.1f} units, {size / 2**20:.0f} MB"
         lines.append(f"{name:45} {len(content):>12,} bytes: {outcome} {cost}")
         if outcome != "refused" or units > MAX_UNITS or size > MAX_BYTES:

@@ -9,6 +9,7 @@ import pytest
 from siamese_tf.config.recipes import RECIPES, config_from
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.models.model_file import load_model
+from siamese_tf.models.nearest_rows import nearest_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPECTED = np.load(ROOT / "tests" / "fixtures" / "shipped.npz", allow_pickle=False)
@@ -79,10 +80,11 @@ def test_a_model_scores_as_it_did_where_it_was_shipped(shipped):
 def test_top_k_in_a_large_gallery_is_that_of_the_matrix(shipped):
     folder, model = shipped
     probes = model.embed(EXPECTED[NAMES[FOLDERS.index(folder)].split(".")[0]])
-    noise = np.random.default_rng(0).normal(size=(100, *probes.shape)).astype(np.float32)
+    noise = np.random.default_rng(0).normal(size=(400, *probes.shape)).astype(np.float32)
     gallery = (probes + 0.1 * probes.std() * noise).reshape(-1, probes.shape[1])
     logits = model.all_pairs.logit_matrix(probes, gallery)
     expected = np.argsort(-logits, axis=1, kind="stable")[:, :10]
+    assert nearest_rows(model.all_pairs.head, probes, gallery, 10).proven.all()
     indices, scores = model.all_pairs.top_k(probes, gallery, 10)
     np.testing.assert_array_equal(indices, expected)
     matrix = model.all_pairs.score_matrix(probes, gallery)

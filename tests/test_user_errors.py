@@ -118,8 +118,8 @@ REFUSED = [
     ("score model.keras a.png", ["two image files", "got 1 image(s)"]),
     ("score model.keras a.png b.png a.png", ["two image files", "got 3 image(s)"]),
     ("score model.keras a.png b.png --pairs good.csv", ["and no image", "got 2 image(s) and --pairs good.csv"]),
-    ("score model.keras a.png b.png --out x.csv", ["--out must be given with --pairs", "Omit it"]),
-    ("score model.keras --pairs good.csv --json", ["--json with two images", "Omit it"]),
+    ("score model.keras a.png b.png --out x.csv", ["--out must be omitted without --pairs", "Omit it"]),
+    ("score model.keras --pairs good.csv --json", ["--json must be omitted with --pairs", "Omit it"]),
     # the CSV of score
     ("score model.keras --pairs none.csv", ["none.csv", "No such file", "Check the path"]),
     ("score model.keras --pairs empty.csv", ["empty.csv", "img1,img2", "got ''", "Correct it"]),

@@ -99,7 +99,8 @@ def _verify(path: Path, data: DataConfig, rule: "Rule | None", seed: int, out: P
         )
     if _is_list(data) and data.test_pairs is not None:
         raise SiameseError(
-            f"--test-pairs must be omitted with a list of pairs, which are the test pairs; got {data.test_pairs}"
+            f"--test-pairs must be omitted with a list of pairs, which are the test pairs; got {data.test_pairs}."
+            " Omit it"
         )
     start_tensorflow()
     from siamese_tf.data.pairs.load_pair_list import load_pair_list

@@ -30,8 +30,10 @@ def score(
             f"score must be given two image files, or --pairs FILE.csv and no image; got {len(images)} image(s)"
             f" and {'no --pairs' if pairs is None else f'--pairs {pairs}'}"
         )
-    if (pairs is None and out is not None) or (pairs is not None and as_json):
-        raise SiameseError("--out must be given with --pairs, and --json with two images; got the other. Omit it")
+    if pairs is None and out is not None:
+        raise SiameseError("--out must be omitted without --pairs; got two images. Omit it")
+    if pairs is not None and as_json:
+        raise SiameseError("--json must be omitted with --pairs, whose result is a CSV file; got both. Omit it")
     start_tensorflow()
     from siamese_tf.models.model_file import load_model
 

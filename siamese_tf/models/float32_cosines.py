@@ -74,9 +74,14 @@ def cosine_scores(head: Head, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return scores
 
 
+def row_lengths(rows: np.ndarray) -> np.ndarray:
+    """Returns the (n,) float64 lengths of (n, d) float32 rows."""
+    return np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+
+
 def unit_rows(rows: np.ndarray) -> np.ndarray:
     """Returns (n, d) float32 rows divided by their lengths, in float64."""
-    return rows / np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))[:, np.newaxis]
+    return rows / row_lengths(rows)[:, np.newaxis]
 
 
 def _block_scores(

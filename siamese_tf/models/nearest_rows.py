@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from siamese_tf.models.float32_cosines import largest_error
+from siamese_tf.models.float32_cosines import largest_error, row_lengths, unit_rows
 from siamese_tf.models.heads import Head
 from siamese_tf.models.largest_columns import GROUP, columns_above, group_maxima
 
@@ -44,12 +44,12 @@ def nearest_rows(head: Head, probes: np.ndarray, gallery: np.ndarray, k: int) ->
     found = NearestRows(np.zeros((count, k), np.int64), np.zeros((count, k), np.float32), np.zeros(count, bool))
     if not head.normalizes or float(head.scale) <= 0.0 or len(gallery) < 2 * GROUP * _most(k):
         return found
-    lengths = _lengths(gallery)
+    lengths = row_lengths(gallery)
     unit_gallery = (gallery / lengths[:, np.newaxis]).astype(np.float32)
     error, step = largest_error(gallery.shape[1]), max(1, BLOCK_VALUES // len(gallery))
     for start in range(0, count, step):
         block = slice(start, start + step)
-        a = probes[block] / _lengths(probes[block])[:, np.newaxis]  # float64
+        a = unit_rows(probes[block])
         cosines = a.astype(np.float32) @ unit_gallery.T
         maxima = group_maxima(cosines)
         bound = np.partition(maxima, -k, axis=1)[:, -k] - 3.0 * error
@@ -77,8 +77,3 @@ def _best(i: np.ndarray, j: np.ndarray, logits: np.ndarray, rows: int, k: int) -
     indices, best = np.zeros((rows, k), np.int64), np.zeros((rows, k), np.float32)
     indices[complete], best[complete] = j[chosen], logits[chosen]
     return indices, best
-
-
-def _lengths(rows: np.ndarray) -> np.ndarray:
-    """Returns the (n,) float64 lengths of (n, d) float32 rows."""
-    return np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))

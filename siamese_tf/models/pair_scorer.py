@@ -133,7 +133,9 @@ class PairScorer:
             ImageError: if embeddings have the wrong shape, are zero or are not finite.
         """
         rows = self._checked(gallery, "gallery")
-        return _unit(rows) if self.head.normalizes else rows
+        if not self.head.normalizes:
+            return rows
+        return rows / np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, np.newaxis]
 
     def prepared_logits(self, probes: np.ndarray, prepared: np.ndarray) -> np.ndarray:
         """Computes the logit of every probe with every row of a prepared gallery; fast for few probes.
@@ -182,10 +184,6 @@ class PairScorer:
         rows = as_embeddings(embeddings, self.embedding_dim)
         check_comparable(rows, name)
         return rows
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, np.newaxis]
 
 
 def row_slices(count: int, size: int) -> Iterator[slice]:

@@ -23,14 +23,14 @@ from siamese_tf.training.run_data import RunData
 TripletLoss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 ADDONS = "tensorflow_addons"
-ADDONS_IMAGES = 128  # largest batch for which it is about as fast as the losses of this project
+ADDONS_IMAGES = 128  # per batch; its semi-hard loss takes ten times as long for twice as many images
 
 
 def losses_from(config: TrainConfig) -> str:
     """Returns the implementation of a triplet loss: `native` or `addons`.
 
     If the config leaves it open, TensorFlow Addons is used if it is installed and has the loss, for batches of up to
-    `ADDONS_IMAGES`; its time and memory are cubic in the batch size.
+    `ADDONS_IMAGES`; time and memory of its semi-hard loss are cubic in the batch size.
 
     Args:
         config: config with its batch shape resolved.
