@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from siamese_tf.data.images.decode import load_image
+from siamese_tf.data.images.threads import map_in_threads
 from siamese_tf.errors import ImageError
 from siamese_tf.models.embeddings import comparable
 from siamese_tf.models.inputs import EMBED_BATCH
@@ -57,11 +58,18 @@ def _embed_batch(model: SiameseModel, paths: list[str | Path]) -> tuple[np.ndarr
     embeddings = np.zeros((len(paths), model.embedding_dim), np.float32)
     errors: list[str | None] = [None] * len(paths)
     images: dict[int, np.ndarray] = {}
-    for position, path in enumerate(paths):
+
+    def load(path: str | Path) -> np.ndarray | ImageError:
         try:
-            images[position] = load_image(path, *model.input_size, *model.image_format.options)
+            return load_image(path, *model.input_size, *model.image_format.options)
         except ImageError as error:
-            errors[position] = str(error)
+            return error
+
+    for position, image in enumerate(map_in_threads(load, paths)):
+        if isinstance(image, ImageError):
+            errors[position] = str(image)
+        else:
+            images[position] = image
     if images:
         positions = np.array(list(images))
         embedded = model.embed(np.stack(list(images.values())))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from siamese_tf.data.images.decode import load_image
 from siamese_tf.data.images.source import ImageSource, is_image_source
+from siamese_tf.data.images.threads import map_in_threads
 from siamese_tf.errors import ImageError
 from siamese_tf.models.pixels import as_pixels
 from siamese_tf.printable import short_reason
@@ -17,7 +19,7 @@ from siamese_tf.printable import short_reason
 Images = ImageSource | ArrayLike | Iterable[ImageSource | ArrayLike]
 
 EMBED_BATCH = 512
-EMBED_PIXELS = EMBED_BATCH * 112 * 112
+EMBED_PIXELS = 64 * 112 * 112  # more need more memory and are not faster
 FORMS = (
     "an image file (its path, its bytes, or the open file), a Pillow image, an array, or a list or another iterable of"
     " these"
@@ -67,7 +69,10 @@ def as_images(images: Images, input_size: tuple[int, int, int], *options: Any) -
     whole = None if any(map(is_image_source, items)) else _as_one_array(items)
     if whole is not None:
         return _as_stack(whole, input_size)
-    singles = [_as_single(item, position, input_size, options) for position, item in enumerate(items)]
+    as_single = partial(_as_single, input_size=input_size, options=options)
+    # Pillow images and open files are not thread-safe, and a list may have one of them twice.
+    independent = all(isinstance(item, str | os.PathLike | bytes) for item in items)
+    singles = [*(map_in_threads if independent else map)(as_single, [*enumerate(items)])]
     if any(image.dtype != np.uint8 for image in singles):
         singles = [image / np.float32(255) if image.dtype == np.uint8 else image for image in singles]
     return np.stack(singles), False
@@ -127,8 +132,9 @@ def _as_one_array(items: list[Any]) -> np.ndarray | None:
     return array if array.dtype.kind in "biuf" else None
 
 
-def _as_single(item: Any, position: int, input_size: tuple[int, int, int], options: Sequence[Any]) -> np.ndarray:
-    """Converts one image of a sequence to (h, w, c), uint8 or float32; errors include its position."""
+def _as_single(numbered: tuple[int, Any], input_size: tuple[int, int, int], options: Sequence[Any]) -> np.ndarray:
+    """Converts one image of a sequence, with its position, to (h, w, c), uint8 or float32; errors name the position."""
+    position, item = numbered
     try:
         if is_image_source(item):
             return load_image(item, *input_size, *options)

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from siamese_tf.data.images.format import ImageFormat, format_of_images
+from siamese_tf.data.images.mapped import release_pages
 from siamese_tf.models.classify import MEAN_EMBEDDING, class_logits
 from siamese_tf.models.embeddings import check_comparable, check_scores
 from siamese_tf.models.inputs import Images, as_images, check_lengths, images_at_once
@@ -47,6 +48,7 @@ class Scoring:
         embed_batch = self._embed_uint8 if stack.dtype == np.uint8 else self._embed_float32
         for block in row_slices(len(stack), images_at_once(self.input_size)):
             embeddings[block] = embed_batch(stack[block]).numpy()
+            release_pages(stack)
         return embeddings[0] if single else embeddings
 
     def embed_rows(self, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -59,6 +61,7 @@ class Scoring:
         embeddings = np.empty((len(rows), self.embedding_dim), np.float32)
         for block in row_slices(len(rows), images_at_once(self.input_size)):
             embeddings[block] = self.embed(images[rows[block]])
+            release_pages(images)
         return embeddings
 
     def score(self, img1: Images, img2: Images) -> np.ndarray | float:

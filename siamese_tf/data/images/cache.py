@@ -10,7 +10,6 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -29,11 +28,11 @@ from siamese_tf.data.images.store import (
     write_images,
     write_index,
 )
+from siamese_tf.data.images.threads import AT_ONCE, map_in_threads
 from siamese_tf.errors import ImageError
 from siamese_tf.files import open_regular
 
-BLOCK = 256  # images in memory before they are written; fewer if they exceed BLOCK_BYTES
-BLOCK_BYTES = 2**26
+BLOCK_BYTES = 2**26  # decoded images in memory before they are written
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,18 +95,15 @@ def _renew(
     """Reads the changed files and rewrites the store; copies the images that are already decoded."""
     known = old.entries if old else {}
     changed = [name for name in files if name not in known or known[name].stamp != stamps[name]]
-    with ThreadPoolExecutor() as pool:
-        inspections = pool.map(_inspect, [files[name] for name in changed], [stamps[name] for name in changed])
-        inspected = dict(zip(changed, inspections, strict=True))
-        entries = {name: inspected.get(name) or known[name] for name in files}
-        file, resolved = folder / f"images-{os.urandom(8).hex()}.npy", None
-        while (
-            now := image_format.resolved([entry.shape for entry in entries.values() if not entry.error])
-        ) != resolved:
-            resolved = now  # repeated: a file found damaged while decoding may have determined the format
-            needed = math.prod(resolved.shape) * sum(not entry.error for entry in entries.values())
-            with in_cache(needed):
-                write_images(file, _decoded(files, entries, resolved, old, pool), resolved)
+    inspections = map_in_threads(lambda name: _inspect(files[name], stamps[name]), changed)
+    inspected = dict(zip(changed, inspections, strict=True))
+    entries = {name: inspected.get(name) or known[name] for name in files}
+    file, resolved = folder / f"images-{os.urandom(8).hex()}.npy", None
+    while (now := image_format.resolved([entry.shape for entry in entries.values() if not entry.error])) != resolved:
+        resolved = now  # repeated: a file found damaged while decoding may have determined the format
+        needed = math.prod(resolved.shape) * sum(not entry.error for entry in entries.values())
+        with in_cache(needed):
+            write_images(file, _decoded(files, entries, resolved, old), resolved)
     with in_cache(needed):
         store = write_index(folder, resolved, file, entries)
         remove_leftovers(folder, file, old.file if old else None)
@@ -124,11 +120,7 @@ def _inspect(path: Path, stamp: Stamp) -> Entry:
 
 
 def _decoded(
-    files: Mapping[str, Path],
-    entries: dict[str, Entry],
-    image_format: ImageFormat,
-    old: Store | None,
-    pool: ThreadPoolExecutor,
+    files: Mapping[str, Path], entries: dict[str, Entry], image_format: ImageFormat, old: Store | None
 ) -> Iterator[np.ndarray]:
     """Yields the decoded images; records an error in `entries` for each file that cannot be decoded."""
     before: dict[str, np.ndarray] = {}
@@ -143,14 +135,11 @@ def _decoded(
             return error
 
     names = [name for name, entry in entries.items() if not entry.error]
-    size = block_size(image_format.shape, BLOCK)
-    for start in range(0, len(names), size):
-        block = names[start : start + size]
-        for name, image in zip(block, pool.map(decode, block), strict=True):
-            if isinstance(image, ImageError):
-                entries[name] = _failed(entries[name], image, files[name])
-            else:
-                yield image
+    for name, image in zip(names, map_in_threads(decode, names, block_size(image_format.shape, AT_ONCE)), strict=True):
+        if isinstance(image, ImageError):
+            entries[name] = _failed(entries[name], image, files[name])
+        else:
+            yield image
 
 
 def _failed(entry: Entry, error: Exception, path: Path) -> Entry:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from siamese_tf.data.images.format import CENTERS
-from siamese_tf.data.images.modes import channels_of, has_32_bits, orientation_of, upright_eight_bits
+from siamese_tf.data.images.modes import channels_of, has_32_bits, in_mode, orientation_of, upright_eight_bits
 from siamese_tf.data.images.resize import center_strokes, resize_image
 from siamese_tf.data.images.source import ImageSource, is_image_source, open_source, refusal
 from siamese_tf.errors import ImageError
@@ -59,7 +59,7 @@ def load_image(
         raise ImageError(f"channels must be 1 (gray) or 3 (color); got {channels}")
     if center not in (*CENTERS, None):
         raise ImageError(f"center must be {' or '.join(CENTERS)}; got {center!r}")
-    image = decode_image(path).convert(modes[channels])
+    image = in_mode(decode_image(path), modes[channels])
     image = ImageOps.invert(image) if invert else image
     image = center_strokes(image, height, width) if center else image
     image = resize_image(image, height, width, resize)

@@ -43,7 +43,7 @@ def upright_eight_bits(image: Image.Image) -> Image.Image:
         image: image without 32-bit pixels, see `has_32_bits`; mode "I" is 16-bit gray.
 
     Returns:
-        New image of mode "L" or "RGB", 0 (black) to 255; transparent pixels are black.
+        Image of mode "L" or "RGB", 0 (black) to 255; transparent pixels are black. The image itself if it is like this.
     """
     orientation = orientation_of(image)
     return _eight_bits(image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image)
@@ -61,4 +61,9 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     if image.mode in ("LA", "PA", "RGBA", "RGBa") or transparent is not None:
         black = Image.new("RGBA", image.size, (0, 0, 0, 255))
         image = Image.alpha_composite(black, image.convert("RGBA"))
-    return image.convert(mode)
+    return in_mode(image, mode)
+
+
+def in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Converts an image to a mode; returns the image itself, not a copy, if it has the mode."""
+    return image if image.mode == mode else image.convert(mode)

@@ -35,9 +35,12 @@ def resize_image(image: Image.Image, height: int, width: int, how: str = "pad") 
         return image.resize(size, Image.Resampling.BILINEAR)
     scale = min(width / image.width, height / image.height)
     fitting = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    resized = image.resize(fitting, Image.Resampling.BILINEAR)
+    if fitting == size:
+        return resized
     corner = (width - fitting[0]) // 2, (height - fitting[1]) // 2
     canvas = Image.new(image.mode, size)
-    canvas.paste(image.resize(fitting, Image.Resampling.BILINEAR), corner)
+    canvas.paste(resized, corner)
     return canvas
 
 

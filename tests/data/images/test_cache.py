@@ -60,7 +60,7 @@ def test_images_in_the_order_of_the_files(read):
 
 def test_a_second_call_reads_only_the_cache(read, files, monkeypatch):
     first = read()
-    for name in ("load_image", "image_shape", "ThreadPoolExecutor"):
+    for name in ("load_image", "image_shape", "map_in_threads"):
         monkeypatch.setattr(image_cache, name, lambda *_: pytest.fail("a file was opened"))
     second = read()
     assert isinstance(second.images, np.memmap)
@@ -197,7 +197,7 @@ def test_images_of_several_sizes(read, files):
 
 
 def test_more_images_than_fit_in_a_block(read, monkeypatch):
-    monkeypatch.setattr(image_cache, "BLOCK", 4)
+    monkeypatch.setattr(image_cache, "AT_ONCE", 4)
     np.testing.assert_array_equal(read().images[..., 0], PICTURES)
 
 

@@ -114,7 +114,7 @@ def test_32_bit_pixels_have_no_known_range(mode, kind, found):
     assert has_32_bits(Image.new(mode, (1, 1))) is found
 
 
-def test_the_result_is_a_copy():
-    image = Image.new("L", (2, 1), 7)
-    upright_eight_bits(image).putpixel((0, 0), 0)
-    assert image.getpixel((0, 0)) == 7
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_an_upright_image_of_8_bits_is_not_copied(mode):
+    image = Image.new(mode, (2, 1))
+    assert upright_eight_bits(image) is image
