@@ -8,6 +8,7 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -34,6 +35,14 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         return look_up(host, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_bfloat16() -> Iterator[None]:
+    """Trainings in this process compute in float32 unless they say otherwise, on every processor."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("siamese_tf.training.precision.CPUINFO", Path("missing"))
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -5,10 +5,9 @@ from functools import partial
 
 from siamese_tf.config.catalog import MINING
 from siamese_tf.config.checks import check_choice, check_number, check_whole, either
-from siamese_tf.config.settings import ADVANCED, TRAINING, Settings, setting
+from siamese_tf.config.settings import ADVANCED, AUTO, TRAINING, Settings, setting
 from siamese_tf.errors import ConfigError
 
-AUTO = "auto"
 LOSSES_FROM = (AUTO, "addons", "native")
 SOFT = "soft"
 WITHIN = ("group",)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from siamese_tf.config.catalog import AUGMENT_LEVELS, AUGMENTATIONS, VIEWS
-from siamese_tf.config.checks import check_choice, check_number, check_text, check_whole, either
-from siamese_tf.config.settings import ADVANCED, MODEL, TRAINING, Settings, setting
+from siamese_tf.config.checks import check_choice, check_number, check_text, check_whole
+from siamese_tf.config.settings import ADVANCED, AUTO, MODEL, TRAINING, Settings, setting
 from siamese_tf.errors import ConfigError
 
 PAIRS_PER_STEP = ("all", "listed")
@@ -13,7 +13,7 @@ OPTIMIZERS = ("adam", "sgd", "momentum")
 SCHEDULES = ("cosine", "step", "exponential", "plateau", "constant")
 ROTATIONS = "rotations"
 CLASSES_FROM = ("images", ROTATIONS)
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = (AUTO, "float32", "bfloat16")
 AUGMENT_PRESETS = (*AUGMENT_LEVELS, "none")
 
 
@@ -160,9 +160,9 @@ class OptimConfig(Settings):
         panel=MODEL,
     )
     precision: str = setting(
-        "float32",
-        f"Numeric precision of the tower in training: {either(PRECISIONS)}, which is faster on processors that support"
-        " it; weights and reported numbers are float32.",
+        AUTO,
+        "Numeric precision of the tower in training: float32, bfloat16, which is faster on processors with instructions"
+        " for it, or auto (bfloat16 on these, else float32); weights and reported numbers are float32.",
         partial(check_choice, choices=PRECISIONS),
         panel=ADVANCED,
     )

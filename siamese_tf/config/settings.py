@@ -11,6 +11,7 @@ from siamese_tf.errors import ConfigError
 S = TypeVar("S", bound="Settings")
 Check = Callable[[str, object], None]
 METADATA_KEY = "setting"
+AUTO = "auto"  # value of a setting that is chosen by the machine
 # Help panels in the order of the help page; None is the first one.
 IMAGES = "Images and classes"
 MODEL = "Model"

@@ -22,7 +22,7 @@ from siamese_tf.printable import print_lines, warn
 from siamese_tf.training.checkpoint import contains_run
 from siamese_tf.training.finalize import Log
 from siamese_tf.training.record import last_part, without_folders
-from siamese_tf.training.resume import PATH_SETTINGS
+from siamese_tf.training.resume import PATH_SETTINGS, with_precision_of
 from siamese_tf.training.run_data import RunData, load_run_data
 from siamese_tf.training.train import train_and_evaluate
 from siamese_tf.training.workdir import default_workdir
@@ -78,13 +78,14 @@ def compare_objectives(
         raise PairFileError(
             f"{pairs.task.train.path} must have test pairs for a comparison; it has none. Set --test-pairs"
         )
+    workdir = Path(workdir) if workdir is not None else default_workdir(pairs.task.dataset, "compare")
+    configs = [with_precision_of(config, workdir / config.objective / "0") for config in configs]
     configs = with_one_budget(configs, pairs)
     parameters = tower_parameters(configs[0], pairs)
     budgets = {config.objective: budget(config, pairs) for config in configs}
     warn(*pairs.task.warning_lines())
     for line in [*pairs.task.lines(), *budget_lines(configs[0].tower, parameters, budgets)]:
         log(line)
-    workdir = Path(workdir) if workdir is not None else default_workdir(pairs.task.dataset, "compare")
     with locked_workdir(workdir):
         records = _run_all(configs, seeds, pairs, workdir, pictures, command, log)
         comparison = {

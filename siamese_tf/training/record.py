@@ -58,6 +58,7 @@ def build_record(
             "epochs": state.epochs_done,
             "best_epoch": state.best_epoch,
             "seconds": round(state.seconds, 1),
+            "precision": config.precision,
             **({"learning_rates": state.learning_rates} if state.learning_rates else {}),
             **({"whitened": True} if config.whiten else {}),
             **({"stopped_at_nan": state.epochs_done + 1} if 0 < state.epochs_done < config.epochs else {}),

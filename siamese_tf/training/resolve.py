@@ -18,11 +18,14 @@ from siamese_tf.config.catalog import (
 )
 from siamese_tf.config.optim_config import ROTATIONS
 from siamese_tf.config.resolved_config import ResolvedConfig
+from siamese_tf.config.settings import AUTO
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.models.towers.custom import check_tower, check_trainable
+from siamese_tf.training.environment import environment
 from siamese_tf.training.pipeline import draw_batches, images_per_epoch
+from siamese_tf.training.precision import fast_precision
 from siamese_tf.training.run_data import RunData
 from siamese_tf.training.triplets import losses_from
 
@@ -60,6 +63,7 @@ def resolve_config(config: TrainConfig, run: RunData, tower: keras.Model | None)
         head=head,
         margin=config.margin or row.margins.get(head),
         augment=augment,
+        precision=_precision(config.precision, tower_name),
         views=_views(augment) if config.views == "auto" else config.views,
     )
     if row.batches == "classes":
@@ -84,6 +88,12 @@ def _augmentations(augment: str, dataset: str, augments: bool) -> str:
     if augment == "auto" and not augments:
         return "none"
     return DATASETS.get(dataset, OTHER_DATASETS).augment[augment]
+
+
+def _precision(precision: str, tower: str) -> str:
+    if precision != AUTO:
+        return precision
+    return "float32" if tower == CUSTOM else fast_precision(environment()["gpus"])
 
 
 def _views(augment: str) -> str:
@@ -127,7 +137,7 @@ def _check_tower(config: TrainConfig, tower: keras.Model | None, run: RunData) -
         if config.tower == CUSTOM:
             raise ConfigError("tower 'custom' must be passed in Python. Use train_and_evaluate(config, tower=...)")
         return
-    if config.precision != "float32":
+    if config.precision not in (AUTO, "float32"):
         raise ConfigError(
             f"precision must be left out with a custom tower, which sets its own; got {config.precision!r}"
         )

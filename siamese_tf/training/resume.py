@@ -1,16 +1,18 @@
 """Resumption of a run from its checkpoint."""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from siamese_tf.config.settings import AUTO
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import ConfigError
 from siamese_tf.printable import warn
-from siamese_tf.training.checkpoint import CHECKPOINT, RunState, check_config, check_resumable, load_checkpoint
+from siamese_tf.training.checkpoint import CHECKPOINT, CONFIG, RunState, check_config, check_resumable, load_checkpoint
 from siamese_tf.training.environment import environment, environment_changes
 from siamese_tf.training.run_data import RunData
 from siamese_tf.training.trainer import Trainer
@@ -24,6 +26,19 @@ def run_identity(config: TrainConfig, pairs: RunData) -> dict[str, Any]:
     settings = {name: value for name, value in config.to_dict().items() if name not in PATH_SETTINGS}
     hashes = {"train_sha256": original.train.sha256, "test_sha256": original.test and original.test.sha256}
     return settings | hashes
+
+
+def with_precision_of(config: TrainConfig, workdir: Path) -> TrainConfig:
+    """Returns a config whose automatic precision is that of the run in a folder, if there is one.
+
+    So a run can be continued on another processor, and one of an earlier release, whose default was float32.
+
+    Raises:
+        ConfigError: if the `config.json` in the folder cannot be read.
+    """
+    if config.precision != AUTO or not (workdir / CONFIG).exists():
+        return config
+    return replace(config, precision=TrainConfig.load(workdir / CONFIG).precision)
 
 
 def resumed_state(

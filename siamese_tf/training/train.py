@@ -24,7 +24,7 @@ from siamese_tf.training.finalize import Log, finalize_run
 from siamese_tf.training.fit import fit_trainer
 from siamese_tf.training.pipeline import known_labels
 from siamese_tf.training.resolve import resolve_config
-from siamese_tf.training.resume import restore, resumed_state, run_identity
+from siamese_tf.training.resume import restore, resumed_state, run_identity, with_precision_of
 from siamese_tf.training.run_data import RunData, load_run_data
 from siamese_tf.training.whitening import only_embedding_layer_trains, whiten
 from siamese_tf.training.workdir import clear_workdir, default_workdir, expected_workdir
@@ -78,10 +78,10 @@ def train_and_evaluate(
     if pairs is None:
         pairs = load_run_data(config)
         warn(*pairs.task.warning_lines())
-    config = resolve_config(config, pairs, tower)
+    workdir = Path(workdir) if workdir is not None else default_workdir(pairs.task.dataset, config.objective)
+    config = resolve_config(with_precision_of(config, workdir) if resume else config, pairs, tower)
     for line in [*pairs.lines(config), *_tower_lines(config, pairs)]:
         log(line)
-    workdir = Path(workdir) if workdir is not None else default_workdir(pairs.task.dataset, config.objective)
     with locked_workdir(workdir):
         model, state = _train(workdir, config, tower, pairs, may_change if resume else None, quiet, log)
         finalize_run(model, config, pairs, state, workdir, command=command, log=log, pictures=pictures)
@@ -90,10 +90,11 @@ def train_and_evaluate(
 
 
 def _tower_lines(config: ResolvedConfig, pairs: RunData) -> list[str]:
+    lines = [] if config.precision == "float32" else [f"precision of the tower in training: {config.precision}"]
     if config.tower == CUSTOM or not TOWERS[config.tower].logs_parameters:
-        return []
+        return lines
     count = parameter_count(config.tower, pairs.task.train.image_format.shape, config.embedding_dim)
-    return [f"tower {config.tower}: {count:,} parameters"]
+    return [f"tower {config.tower}: {count:,} parameters", *lines]
 
 
 def _train(

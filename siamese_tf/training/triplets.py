@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from siamese_tf.config.catalog import HEADS
-from siamese_tf.config.objective_config import AUTO
+from siamese_tf.config.settings import AUTO
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import ConfigError
 from siamese_tf.losses.triplet import (

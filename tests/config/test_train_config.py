@@ -129,7 +129,7 @@ def test_a_config_does_not_change():
         ("optimizer", "optimizer must be one of adam, sgd, momentum; got 'nonsense'"),
         ("schedule", "schedule must be one of cosine, step, exponential, plateau, constant; got 'nonsense'"),
         ("views", "views must be one of one, mirror, turn, shift, affine, auto; got 'nonsense'"),
-        ("precision", "precision must be one of float32, bfloat16; got 'nonsense'"),
+        ("precision", "precision must be one of auto, float32, bfloat16; got 'nonsense'"),
     ],
 )
 def test_choices(name, expected):

@@ -15,7 +15,9 @@ from siamese_tf.training.checkpoint import RunState
 from siamese_tf.training.record import build_record, last_part, without_folders
 from siamese_tf.version import __version__
 
-CONFIG = TrainConfig(dataset="toys", objective="bce", tower="reference", head="cosine", epochs=2, seed=9)
+CONFIG = TrainConfig(
+    dataset="toys", objective="bce", tower="reference", head="cosine", epochs=2, seed=9, precision="float32"
+)
 TRIPLETS = TrainConfig(
     objective="triplet", margin=0.5, losses="native", classes_per_batch=3, images_per_class=4, epochs=2
 )
@@ -70,7 +72,7 @@ def test_the_contents(run):
             "split": "image",
             "seed": 1,
         },
-        "training": {"epochs": 2, "best_epoch": 1, "seconds": 4.0},
+        "training": {"epochs": 2, "best_epoch": 1, "seconds": 4.0, "precision": "float32"},
         "threshold": {"value": 0.25, "chosen_on": "validation"},
     }
     assert set(versions) == {"siamese_tf", "python", "tensorflow", "keras", "numpy", "scikit-learn", "pillow"}

@@ -10,6 +10,7 @@ from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.models.siamese_model import SiameseModel
+from siamese_tf.training import resolve
 from siamese_tf.training.resolve import resolve_config
 
 TRIPLETS = TrainConfig(objective="triplet", losses="native")
@@ -71,6 +72,7 @@ def test_explicit_settings_stay(pairs, tower):
         head="concat",
         margin=2.0,
         whiten=False,
+        precision="float32",
     )
     assert resolve_config(asked, pairs(), None) == replace(asked, dataset="mnist")
     assert resolve_config(replace(asked, images_shown=1), pairs(), None).epochs == 3
@@ -338,3 +340,12 @@ def test_batches_within_groups_need_groups_and_rotations_square_images(quarters,
     wide = replace(quarters, images=quarters.images[:, :, :-1])
     with pytest.raises(ConfigError, match="must be square for classes_from 'rotations'; got .* Use --image-size"):
         resolve_config(TrainConfig(classes_from="rotations"), run_of(wide), None)
+
+
+@pytest.mark.parametrize("fast", ["float32", "bfloat16"])
+def test_an_automatic_precision_is_that_of_the_processor(pairs, monkeypatch, fast):
+    monkeypatch.setattr(resolve, "fast_precision", lambda gpus: fast)
+    assert resolve_config(TrainConfig(), pairs(), None).precision == fast
+    assert resolve_config(TrainConfig(), pairs(), custom_tower()).precision == "float32"
+    for given in ("float32", "bfloat16"):
+        assert resolve_config(TrainConfig(precision=given), pairs(), None).precision == given

@@ -9,7 +9,7 @@ from siamese_tf.training.build import build_trainer
 from siamese_tf.training.checkpoint import RunState, save_checkpoint
 from siamese_tf.training.environment import environment
 from siamese_tf.training.resolve import resolve_config
-from siamese_tf.training.resume import restore, resumed_state, run_identity
+from siamese_tf.training.resume import restore, resumed_state, run_identity, with_precision_of
 
 RUN = {"epochs": 3, "learning_rate": 0.01, "seed": 0}
 ROW = {"epoch": 1, "loss": 0.5, "validation_accuracy": 0.5, "learning_rate": 0.01, "seconds": 1.0}
@@ -45,6 +45,19 @@ def test_a_run_without_a_checkpoint_is_not_resumed_with_other_settings(tmp_path)
         resumed_state(tmp_path, RUN, (), pytest.fail)
     with pytest.raises(ConfigError, match=r"belongs to another run: seed was 1 and is now 0\."):
         resumed_state(tmp_path, RUN, ("learning_rate",), pytest.fail)
+
+
+def test_an_automatic_precision_is_that_of_the_run(tmp_path):
+    assert with_precision_of(TrainConfig(), tmp_path) == TrainConfig()
+    (tmp_path / "config.json").write_text('{"precision": "bfloat16", "epochs": 3}')
+    assert with_precision_of(TrainConfig(), tmp_path) == TrainConfig(precision="bfloat16")
+    assert with_precision_of(TrainConfig(precision="float32"), tmp_path) == TrainConfig(precision="float32")
+
+
+def test_an_automatic_precision_needs_a_readable_config(tmp_path):
+    (tmp_path / "config.json").write_text('{"precision": 7}')
+    with pytest.raises(ConfigError, match="precision must be one of"):
+        with_precision_of(TrainConfig(), tmp_path)
 
 
 def test_the_learning_rate_of_a_finished_run_is_what_it_was(tmp_path):

@@ -15,6 +15,7 @@ from siamese_tf.errors import ConfigError
 from siamese_tf.models.keras_settings import keras_settings
 from siamese_tf.models.model_file import load_model
 from siamese_tf.training.checkpoint import CHECKPOINT
+from siamese_tf.training.train import train_and_evaluate
 
 pytestmark = pytest.mark.train
 
@@ -43,6 +44,20 @@ def test_a_run_whose_learning_rate_halves_ends_alike_when_it_was_stopped(toy_pai
     for name in set(states[0].files) - {"facts"}:
         np.testing.assert_array_equal(states[0][name], states[1][name])
     assert not np.array_equal(states[0]["variables.0"], states[0]["best.0"])  # it went on after its best epoch
+
+
+def test_a_run_keeps_its_precision_on_another_processor(toy_pairs, tmp_path, monkeypatch, capsys):
+    save_pair_file(tmp_path / "toys.npz", toy_pairs)
+    config = TrainConfig(pairs=str(tmp_path / "toys.npz"), tower="reference", embedding_dim=4, epochs=2, batch_pairs=35)
+    with monkeypatch.context() as patch:
+        patch.setattr("siamese_tf.training.resolve.fast_precision", lambda gpus: "bfloat16")
+        stop_after_checkpoint(patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            train_and_evaluate(config, tmp_path / "run", pictures=False)
+        assert "precision of the tower in training: bfloat16\n" in capsys.readouterr().out
+    resumed = train(config, tmp_path / "run", resume=True)
+    assert resumed.record["training"]["precision"] == "bfloat16"
+    assert train(config, tmp_path / "new").record["training"]["precision"] == "float32"
 
 
 def test_a_run_with_rising_momentum_ends_alike_when_it_was_stopped(toy_pairs, tmp_path, monkeypatch):
