@@ -6,9 +6,11 @@ Public names are imported on first use, so `import siamese_tf` does not import T
 from importlib import import_module
 from typing import Any
 
+from siamese_tf.onednn import enable_onednn
 from siamese_tf.registration import register_with_keras
 from siamese_tf.version import __version__
 
+enable_onednn()
 register_with_keras()
 
 _MODULES = {

@@ -18,7 +18,17 @@ PACKAGE = ROOT / "siamese_tf"
 BENCHMARKS = ROOT / "benchmarks"
 
 # From low to high. A module imports from its own layer and from the layers before it, never from a later one.
-BASE = ("errors", "version", "home", "locks", "files", "printable", "zip_layout", "registration")  # for all layers
+BASE = (
+    "errors",
+    "version",
+    "home",
+    "locks",
+    "files",
+    "onednn",
+    "printable",
+    "zip_layout",
+    "registration",
+)  # for all layers
 LAYERS = (
     *BASE,
     "config",

@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siamese_tf.data.images.decode import MAX_PIXELS, decode_image, image_shape, is_image, load_image
+from siamese_tf.data.images.decode import MAX_PIXELS, decode_image, is_image, load_image, open_image, shape_of
 from siamese_tf.errors import ImageError
 
 RED, GREEN, BLUE, BLACK = [255, 0, 0], [0, 255, 0], [0, 0, 255], [0, 0, 0]
 UPRIGHT = np.arange(10, 70, 10, np.uint8).reshape(2, 3)
+
+
+def image_shape(source):
+    with open_image(source) as image:
+        return shape_of(image)
 
 
 def chunk(name, content):

@@ -6,11 +6,14 @@ from typing import Any
 
 import tensorflow as tf
 
+from siamese_tf.onednn import VARIABLE
+
 LABELS = {
     "processors": "number of processors",
     "intra_op_threads": "number of TensorFlow intra-op threads",
     "inter_op_threads": "number of TensorFlow inter-op threads",
     "gpus": "number of GPUs",
+    "onednn": f"environment variable {VARIABLE}",
     "tensorflow": "TensorFlow version",
     "keras": "Keras version",
 }
@@ -23,6 +26,7 @@ def environment() -> dict[str, Any]:
         "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
         "gpus": len(tf.config.list_physical_devices("GPU")),
+        "onednn": os.environ.get(VARIABLE, "unset"),
         "tensorflow": version("tensorflow"),
         "keras": version("keras"),
     }

@@ -4,20 +4,22 @@ A file whose size and timestamps are unchanged is not read again. The pixels of 
 found by its SHA-256.
 """
 
-import errno
 import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from siamese_tf.data.images.cache_folder import cache_folder, in_cache
-from siamese_tf.data.images.decode import image_shape, load_image
+from siamese_tf.data.images.decode import MAX_FILE_BYTES, decoded, open_image, pixels_of, shape_of
 from siamese_tf.data.images.format import ImageFormat
+from siamese_tf.data.images.source import NamedBytes
 from siamese_tf.data.images.store import (
     Entry,
     Stamp,
@@ -30,7 +32,8 @@ from siamese_tf.data.images.store import (
 )
 from siamese_tf.data.images.threads import AT_ONCE, map_in_threads
 from siamese_tf.errors import ImageError
-from siamese_tf.files import open_regular
+
+Shape = tuple[int, int, int]  # height, width, channels
 
 BLOCK_BYTES = 2**26  # decoded images in memory before they are written
 
@@ -92,60 +95,100 @@ def cached_images(
 def _renew(
     folder: Path, files: Mapping[str, Path], stamps: Mapping[str, Stamp], image_format: ImageFormat, old: Store | None
 ) -> Store:
-    """Reads the changed files and rewrites the store; copies the images that are already decoded."""
+    """Reads the changed files and rewrites the store; copies the images that are already decoded.
+
+    The format of the pixels may depend on the headers of all files. To read each file once, it is guessed from the
+    first one; if the guess was wrong, all files are decoded again.
+    """
     known = old.entries if old else {}
-    changed = [name for name in files if name not in known or known[name].stamp != stamps[name]]
-    inspections = map_in_threads(lambda name: _inspect(files[name], stamps[name]), changed)
-    inspected = dict(zip(changed, inspections, strict=True))
-    entries = {name: inspected.get(name) or known[name] for name in files}
-    file, resolved = folder / f"images-{os.urandom(8).hex()}.npy", None
-    while (now := image_format.resolved([entry.shape for entry in entries.values() if not entry.error])) != resolved:
-        resolved = now  # repeated: a file found damaged while decoding may have determined the format
-        needed = math.prod(resolved.shape) * sum(not entry.error for entry in entries.values())
+    entries = {name: known[name] for name in files if name in known and known[name].stamp == stamps[name]}
+    file, first = folder / f"images-{os.urandom(8).hex()}.npy", _first_shape(files, stamps, entries)
+    resolved = image_format.resolved([] if first is None else [first])
+
+    def fits_guess(shape: Shape) -> bool:
+        return image_format.resolved([first or shape, shape]) == resolved
+
+    fits: Callable[[Shape], bool] = fits_guess
+    while True:
+        needed = math.prod(resolved.shape) * len(files)
         with in_cache(needed):
-            write_images(file, _decoded(files, entries, resolved, old), resolved)
+            write_images(file, _decoded(files, stamps, entries, resolved, fits, old), resolved)
+        now = image_format.resolved([entry.shape for entry in entries.values() if not entry.error])
+        if now == resolved:
+            break
+        resolved, fits = now, lambda shape: True
     with in_cache(needed):
-        store = write_index(folder, resolved, file, entries)
+        store = write_index(folder, resolved, file, {name: entries[name] for name in files})
         remove_leftovers(folder, file, old.file if old else None)
     return store
 
 
+def _first_shape(files: Mapping[str, Path], stamps: Mapping[str, Stamp], entries: dict[str, Entry]) -> Shape | None:
+    """Returns the shape of the first readable file, or None if there is none; adds the entries that it reads."""
+    for name, path in files.items():
+        entry = entries.setdefault(name, entries.get(name) or _inspect(path, stamps[name]))
+        if not entry.error:
+            return entry.shape
+    return None
+
+
 def _inspect(path: Path, stamp: Stamp) -> Entry:
     try:
-        shape = image_shape(path)
-        with open_regular(path) as file:
-            return Entry(stamp, hashlib.file_digest(file, "sha256").hexdigest(), shape)
+        with _opened(path, Entry(stamp)) as (entry, _):
+            return entry
     except (ImageError, OSError) as error:
-        return _failed(Entry(stamp), error, path)
+        return Entry(stamp).failed(error, path)
+
+
+@contextmanager
+def _opened(path: Path, entry: Entry) -> Iterator[tuple[Entry, Image.Image]]:
+    """Reads a file; yields its entry with SHA-256 and shape, and the image, not decoded yet."""
+    content = NamedBytes(path, MAX_FILE_BYTES)
+    with open_image(content) as image:
+        yield replace(entry, sha256=content.sha256, shape=shape_of(image)), image
 
 
 def _decoded(
-    files: Mapping[str, Path], entries: dict[str, Entry], image_format: ImageFormat, old: Store | None
+    files: Mapping[str, Path],
+    stamps: Mapping[str, Stamp],
+    entries: dict[str, Entry],
+    image_format: ImageFormat,
+    fits: Callable[[Shape], bool],
+    old: Store | None,
 ) -> Iterator[np.ndarray]:
-    """Yields the decoded images; records an error in `entries` for each file that cannot be decoded."""
+    """Yields the decoded images up to the first one that does not fit; adds the missing entries, and errors to others.
+
+    Args:
+        files, stamps: files to decode.
+        entries: entries by name, some of which may be missing.
+        image_format: resolved image format.
+        fits: returns True if the image format is right for a file with this shape.
+        old: store with images that need not be decoded again.
+    """
     before: dict[str, np.ndarray] = {}
     if old is not None and old.image_format == image_format:
         before = {entry.sha256: image for entry, image in zip(old.readable.values(), old.images, strict=True)}
+    all_fit = True
 
-    def decode(name: str) -> np.ndarray | ImageError:
+    def read(name: str) -> tuple[Entry, np.ndarray | None]:
+        path, entry = files[name], entries.get(name)
+        if entry is not None and (entry.error or entry.sha256 in before):
+            return entry, before.get(entry.sha256)
+        entry = entry or Entry(stamps[name])
         try:
-            image = before.get(entries[name].sha256)
-            return load_image(files[name], *image_format.shape, *image_format.options) if image is None else image
-        except ImageError as error:
-            return error
+            with _opened(path, entry) as (entry, image):
+                if entry.sha256 in before:
+                    return entry, before[entry.sha256]
+                if not all_fit or not fits(entry.shape):
+                    return entry, None
+                return entry, pixels_of(decoded(image, path), *image_format.shape, *image_format.options)
+        except (ImageError, OSError) as error:
+            return entry.failed(error, path), None
 
-    names = [name for name, entry in entries.items() if not entry.error]
-    for name, image in zip(names, map_in_threads(decode, names, block_size(image_format.shape, AT_ONCE)), strict=True):
-        if isinstance(image, ImageError):
-            entries[name] = _failed(entries[name], image, files[name])
-        else:
+    results = map_in_threads(read, [*files], block_size(image_format.shape, AT_ONCE))
+    for name, (entry, image) in zip(files, results, strict=True):
+        entries[name] = entry
+        if image is not None and all_fit:
             yield image
-
-
-def _failed(entry: Entry, error: Exception, path: Path) -> Entry:
-    """Returns the entry with its error; drops the stamp, so that the file is read again, if the file may be intact."""
-    cause = error.__cause__ or error
-    # A damaged file raises an OSError without errno or with EINVAL.
-    of_system = isinstance(cause, OSError) and cause.errno not in (None, errno.EINVAL)
-    stamp = None if of_system or isinstance(cause, MemoryError) else entry.stamp
-    return replace(entry, stamp=stamp, error=str(error).removeprefix(f"{path}: "))
+        elif not entry.error:
+            all_fit = False

@@ -54,12 +54,30 @@ def load_image(
     Raises:
         ImageError: if `decode_image` raises it, or if `height`, `width`, `channels`, `resize` or `center` is invalid.
     """
+    return pixels_of(decode_image(path), height, width, channels, resize, invert, center)
+
+
+def pixels_of(
+    image: Image.Image,
+    height: int,
+    width: int,
+    channels: int,
+    resize: str = "pad",
+    invert: bool = False,
+    center: str | None = None,
+) -> np.ndarray:
+    """Converts a decoded image to a shape.
+
+    Args:
+        image: result of `decode_image`.
+        height, width, channels, resize, invert, center: see `load_image`.
+    """
     modes = {1: "L", 3: "RGB"}
     if channels not in modes:
         raise ImageError(f"channels must be 1 (gray) or 3 (color); got {channels}")
     if center not in (*CENTERS, None):
         raise ImageError(f"center must be {' or '.join(CENTERS)}; got {center!r}")
-    image = in_mode(decode_image(path), modes[channels])
+    image = in_mode(image, modes[channels])
     image = ImageOps.invert(image) if invert else image
     image = center_strokes(image, height, width) if center else image
     image = resize_image(image, height, width, resize)
@@ -84,35 +102,35 @@ def decode_image(path: ImageSource) -> Image.Image:
         ImageError: if the file is missing, not a regular file, not an image, in an unsupported format, damaged or too
             large, or if its pixels have 32 bits.
     """
-    with _open(path) as image:
-        image.load()
-        if has_32_bits(image):
-            raise refusal(path, f"32-bit pixels (mode {image.mode})", "an image with 8 or 16 bits", "Convert it")
-        return upright_eight_bits(image)
+    with open_image(path) as image:
+        return decoded(image, path)
 
 
-def image_shape(path: ImageSource) -> tuple[int, int, int]:
-    """Reads (height, width, channels) from the header; the EXIF orientation is applied to height and width.
+def decoded(image: Image.Image, path: ImageSource) -> Image.Image:
+    """Returns the result of `decode_image` for an image of `open_image`, with its source for messages."""
+    image.load()
+    if has_32_bits(image):
+        raise refusal(path, f"32-bit pixels (mode {image.mode})", "an image with 8 or 16 bits", "Convert it")
+    return upright_eight_bits(image)
 
-    Raises:
-        ImageError: if `decode_image` raises it; damage after the header and 32-bit pixels are not detected.
-    """
-    with _open(path) as image:
-        width, height = image.size if orientation_of(image) < 5 else image.size[::-1]
-        return height, width, channels_of(image)
+
+def shape_of(image: Image.Image) -> tuple[int, int, int]:
+    """Returns the (height, width, channels) of an image of `open_image`, after its EXIF orientation is applied."""
+    width, height = image.size if orientation_of(image) < 5 else image.size[::-1]
+    return height, width, channels_of(image)
 
 
 def is_image(path: ImageSource) -> bool:
     """Returns True if the file header, regardless of the file name, is that of a supported image."""
     try:
-        with _open(path):
+        with open_image(path):
             return True
     except ImageError:
         return False
 
 
 @contextmanager
-def _open(source: ImageSource) -> Iterator[Image.Image]:
+def open_image(source: ImageSource) -> Iterator[Image.Image]:
     """Yields an image after checking its sizes, without decoding its pixels; raises every failure as `ImageError`."""
     if not is_image_source(source):
         raise ImageError(

@@ -1,6 +1,7 @@
 """Image sources: paths, bytes, open files and Pillow images."""
 
 import errno
+import hashlib
 import io
 import os
 import re
@@ -20,6 +21,23 @@ _RECEIVED: dict[int | None, str] = {
     **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG), "a path that does not exist"),
     errno.EISDIR: "a folder",
 }
+
+
+class NamedBytes(io.BytesIO):
+    """Contents of a file that was read, with its path for messages.
+
+    Attributes:
+        name: path of the file.
+        sha256: hexadecimal SHA-256 of the contents.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], max_bytes: int):
+        """Reads the file, see `open_source`."""
+        with open_source(path, max_bytes) as file:
+            content = file.read()
+        super().__init__(content)
+        self.name = os.fsdecode(path)
+        self.sha256 = hashlib.sha256(content).hexdigest()
 
 
 def is_image_source(value: Any) -> TypeGuard[ImageSource]:

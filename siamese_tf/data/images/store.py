@@ -5,11 +5,12 @@ timestamps of the array, and a digest of itself. After concurrent writes, a kill
 store is therefore either complete or rejected by `read_store`.
 """
 
+import errno
 import hashlib
 import json
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,6 +36,14 @@ class Entry:
     sha256: str = ""
     shape: tuple[int, int, int] = (0, 0, 0)
     error: str = ""
+
+    def failed(self, error: Exception, path: Path) -> "Entry":
+        """Returns the entry with an error; drops the stamp, so that the file is read again, if it may be intact."""
+        cause = error.__cause__ or error
+        # A damaged file raises an OSError without errno or with EINVAL.
+        of_system = isinstance(cause, OSError) and cause.errno not in (None, errno.EINVAL)
+        stamp = None if of_system or isinstance(cause, MemoryError) else self.stamp
+        return replace(self, stamp=stamp, error=str(error).removeprefix(f"{path}: "))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +114,7 @@ def write_images(file: Path, images: Iterable[np.ndarray], image_format: ImageFo
         _write_header(out, 0, image_format)
         count = 0
         for image in images:
-            out.write(image.tobytes())
+            out.write(np.ascontiguousarray(image))
             count += 1
         out.seek(0)
         _write_header(out, count, image_format)

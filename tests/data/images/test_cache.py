@@ -9,8 +9,9 @@ from PIL import Image
 
 from siamese_tf.data.images import cache as image_cache
 from siamese_tf.data.images.cache import block_size, cached_images
-from siamese_tf.data.images.decode import load_image
+from siamese_tf.data.images.decode import decoded, load_image
 from siamese_tf.data.images.format import NATIVE_FORMAT, ImageFormat
+from siamese_tf.data.images.source import NamedBytes
 from siamese_tf.errors import ImageError, SiameseError
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (6, 5, 4), np.uint8)
@@ -33,15 +34,29 @@ def files(tmp_path):
 
 
 @pytest.fixture
-def decoded(monkeypatch):
+def decoded_names(monkeypatch):
     """Returns a list to which the name of each decoded file is appended."""
     names = []
 
-    def spy(path, *args):
+    def spy(image, path):
         names.append(path.name)
-        return load_image(path, *args)
+        return decoded(image, path)
 
-    monkeypatch.setattr(image_cache, "load_image", spy)
+    monkeypatch.setattr(image_cache, "decoded", spy)
+    return names
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Returns a list to which the name of each opened file is appended."""
+    names = []
+
+    class Spy(NamedBytes):
+        def __init__(self, path, max_bytes):
+            names.append(path.name)
+            super().__init__(path, max_bytes)
+
+    monkeypatch.setattr(image_cache, "NamedBytes", Spy)
     return names
 
 
@@ -60,7 +75,7 @@ def test_images_in_the_order_of_the_files(read):
 
 def test_a_second_call_reads_only_the_cache(read, files, monkeypatch):
     first = read()
-    for name in ("load_image", "image_shape", "map_in_threads"):
+    for name in ("open_image", "map_in_threads"):
         monkeypatch.setattr(image_cache, name, lambda *_: pytest.fail("a file was opened"))
     second = read()
     assert isinstance(second.images, np.memmap)
@@ -68,26 +83,26 @@ def test_a_second_call_reads_only_the_cache(read, files, monkeypatch):
     assert (second.image_format, second.sha256) == (first.image_format, first.sha256)
 
 
-def test_only_changed_files_are_decoded_again(read, files, decoded):
+def test_only_changed_files_are_decoded_again(read, files, decoded_names):
     read()
-    assert sorted(decoded) == sorted(files)
-    decoded.clear()
+    assert sorted(decoded_names) == sorted(files)
+    decoded_names.clear()
     Image.fromarray(255 - PICTURES[2]).save(files["2.png"])
     found = read()
-    assert decoded == ["2.png"]
+    assert decoded_names == ["2.png"]
     np.testing.assert_array_equal(found.images[2, ..., 0], 255 - PICTURES[2])
     np.testing.assert_array_equal(found.images[[0, 1, 3, 4, 5], ..., 0], PICTURES[[0, 1, 3, 4, 5]])
 
 
-def test_touched_moved_and_removed_files_are_not_decoded_again(read, files, decoded):
+def test_touched_moved_and_removed_files_are_not_decoded_again(read, files, decoded_names):
     read()
-    decoded.clear()
+    decoded_names.clear()
     os.utime(files["0.png"])
     files["1.png"].rename(files["1.png"].with_name("one.png"))
     files["one.png"] = files.pop("1.png").with_name("one.png")
     files.pop("5.png")
     found = read()
-    assert decoded == []
+    assert decoded_names == []
     assert [*found.sha256] == ["0.png", "2.png", "3.png", "4.png", "one.png"]
     np.testing.assert_array_equal(found.images[..., 0], PICTURES[[0, 2, 3, 4, 1]])
 
@@ -102,14 +117,14 @@ def test_a_change_with_an_earlier_time_is_detected(read, files):
     np.testing.assert_array_equal(read().images[0, ..., 0], PICTURES[1])
 
 
-def test_each_image_format_has_its_own_cache(read, decoded):
+def test_each_image_format_has_its_own_cache(read, decoded_names):
     read()
     small = read(ImageFormat((3, 3), "rgb", "crop"))
     assert small.images.shape == (6, 3, 3, 3)
     assert small.resized == 6
-    assert len(decoded) == 12
+    assert len(decoded_names) == 12
     assert read().images.shape == (6, 5, 4, 1)
-    assert len(decoded) == 12
+    assert len(decoded_names) == 12
 
 
 def test_each_image_equals_that_of_load_image(read, files):
@@ -134,15 +149,16 @@ def test_unreadable_files_are_listed_by_name(read, files, tmp_path):
 
 
 @pytest.mark.parametrize("error", [PermissionError(13, "denied"), OSError(5, "disk"), MemoryError()])
-@pytest.mark.parametrize("reader", ["image_shape", "load_image"])
+@pytest.mark.parametrize("reader", ["NamedBytes", "decoded"])
 def test_a_transient_error_is_not_cached(read, monkeypatch, error, reader):
     """The file may be intact, so it is read again once the error is gone."""
     works = getattr(image_cache, reader)
 
-    def fails(path, *args):
+    def fails(*args):
+        path = args[0 if reader == "NamedBytes" else 1]
         if path.name == "2.png":
             raise ImageError(f"{path}: it failed") from error
-        return works(path, *args)
+        return works(*args)
 
     with monkeypatch.context() as patch:
         patch.setattr(image_cache, reader, fails)
@@ -194,6 +210,35 @@ def test_images_of_several_sizes(read, files):
     found = read()
     assert found.image_format.size == (112, 112)
     assert found.resized == 6
+
+
+def test_files_of_one_format_are_opened_once(read, opened):
+    read()
+    assert sorted(opened) == sorted(["0.png", *(f"{k}.png" for k in range(6))])  # the first one for the guess, too
+
+
+@pytest.mark.parametrize("odd", ["0.png", "2.png", "5.png"])
+@pytest.mark.parametrize("picture", [np.zeros((9, 7), np.uint8), np.full((5, 4, 3), 200, np.uint8)])
+def test_a_wrong_guess_of_the_format_gives_the_same_images(read, files, opened, odd, picture):
+    """The first file has another size or color than the others, or one of the others has."""
+    Image.fromarray(picture).save(files[odd])
+    found = read()
+    assert len(opened) <= 2 * len(files) + 1
+    shapes = [image.shape for image in map(np.asarray, map(Image.open, files.values()))]
+    expected = NATIVE_FORMAT.resolved([(*shape[:2], 3 if len(shape) == 3 else 1) for shape in shapes])
+    assert found.image_format == expected
+    for image, path in zip(found.images, files.values(), strict=True):
+        np.testing.assert_array_equal(image, load_image(path, *expected.shape))
+
+
+def test_a_file_that_cannot_be_decoded_does_not_define_the_format(read, files):
+    """Its header has another size; the pixels are missing."""
+    Image.fromarray(np.zeros((300, 200), np.uint8)).save(files["0.png"])
+    files["0.png"].write_bytes(files["0.png"].read_bytes()[:45])
+    found = read()
+    assert [*found.unreadable] == ["0.png"]
+    assert found.image_format.size == (5, 4)
+    np.testing.assert_array_equal(found.images[..., 0], PICTURES[1:])
 
 
 def test_more_images_than_fit_in_a_block(read, monkeypatch):

@@ -8,11 +8,16 @@ import pytest
 from PIL import Image
 
 from siamese_tf.data.images import decode as images
-from siamese_tf.data.images.decode import decode_image, image_shape, is_image, load_image
+from siamese_tf.data.images.decode import decode_image, is_image, load_image, open_image, shape_of
 from siamese_tf.errors import ImageError
 
 COLORS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
 GREYS = COLORS[..., 0]
+
+
+def image_shape(source):
+    with open_image(source) as image:
+        return shape_of(image)
 
 
 def save(tmp_path, array_or_image, name, **options):

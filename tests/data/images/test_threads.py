@@ -52,4 +52,4 @@ def test_the_first_exception_is_raised_after_the_results_before_it():
     results = map_in_threads(fails_at_300, range(1000))
     assert [next(results) for _ in range(288)] == [*range(288)]  # whole tasks before the failing one
     with pytest.raises(ValueError, match="item 300"):
-        [*results]
+        list(results)
