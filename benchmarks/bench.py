@@ -21,6 +21,7 @@ import doubling
 import gallery
 import generation
 import peers
+import photos
 import scoring
 import training
 import triplet
@@ -32,6 +33,7 @@ SECTIONS = {
     "training": training.rows,
     "scoring": scoring.rows,
     "gallery": gallery.rows,
+    "photos": photos.rows,
     "triplet": triplet.rows,
     "doubling": doubling.rows,
     "peers": peers.rows,

@@ -136,7 +136,12 @@ def triplet_batch_all_loss(
 
 
 def triplet_counts(
-    y_true: tf.Tensor, y_pred: tf.Tensor, margin: float = 1.0, soft: bool = False, distance_metric: Metric = "L2"
+    y_true: tf.Tensor,
+    y_pred: tf.Tensor,
+    margin: float = 1.0,
+    soft: bool = False,
+    distance_metric: Metric = "L2",
+    max_anchors: int | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Counts the active and the valid triplets of a batch.
 
@@ -145,11 +150,16 @@ def triplet_counts(
 
     Args:
         y_true, y_pred, margin, soft, distance_metric: as for `triplet_semihard_loss`.
+        max_anchors: counts the triplets of at most this many evenly spaced anchors; None counts those of all.
 
     Returns:
         Two int64 scalars: active, valid.
     """
-    distances, positive, negative = _batch(y_true, y_pred, distance_metric)
+    batch = _batch(y_true, y_pred, distance_metric)
+    if max_anchors is not None:
+        step = tf.maximum(1, -(-tf.shape(batch[0])[0] // max_anchors))
+        batch = tuple(part[::step] for part in batch)
+    distances, positive, negative = batch
     sums = hinge_sums(distances, positive, negative, 0.0 if soft else margin)
     return sums.active, _count_valid(positive, negative)
 

@@ -5,6 +5,7 @@ distances that are equal to the last bit or clearly different: batches with dupl
 distances need no rounding.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -274,6 +275,19 @@ def test_worked_example():
     assert tuple(map(int, triplet_counts(labels, x, margin=2.5))) == (8, 8)
     soft = np.log1p(np.exp([3.0, 2.0, 4.0, 3.0])).mean()
     assert float(triplet_hard_loss(labels, x, soft=True)) == pytest.approx(soft)
+
+
+@pytest.mark.parametrize(("max_anchors", "step"), [(None, 1), (1, 10), (3, 4), (5, 2), (9, 2), (10, 1), (64, 1)])
+def test_counts_of_some_anchors(max_anchors, step):
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(10, 3)), np.arange(10) % 3
+    active = valid = 0
+    for a, p, n in itertools.product(range(0, 10, step), range(10), range(10)):
+        if a != p and labels[a] == labels[p] != labels[n]:
+            valid += 1
+            active += np.linalg.norm(x[a] - x[p]) - np.linalg.norm(x[a] - x[n]) + 1 > 0
+    assert tuple(map(int, triplet_counts(labels, x, max_anchors=max_anchors))) == (active, valid)
+    assert 0 < active < valid
 
 
 def test_worked_example_of_the_hard_gradient_where_positive_and_negative_are_equally_far():
