@@ -97,18 +97,19 @@ def _renew(
 ) -> Store:
     """Reads the changed files and rewrites the store; copies the images that are already decoded.
 
-    The format of the pixels may depend on the headers of all files. To read each file once, it is guessed from the
-    first one; if the guess was wrong, all files are decoded again.
+    The format of the pixels may depend on the headers of all files. To read each file once, it is guessed: as it was,
+    or else from the first file. If the guess was wrong, all files are decoded again.
     """
     known = old.entries if old else {}
     entries = {name: known[name] for name in files if name in known and known[name].stamp == stamps[name]}
-    file, first = folder / f"images-{os.urandom(8).hex()}.npy", _first_shape(files, stamps, entries)
-    resolved = image_format.resolved([] if first is None else [first])
+    file = folder / f"images-{os.urandom(8).hex()}.npy"
+    shapes = [] if old else _first_shape(files, stamps, entries)
+    resolved = old.image_format if old else image_format.resolved(shapes)
 
     def fits_guess(shape: Shape) -> bool:
-        return image_format.resolved([first or shape, shape]) == resolved
+        return image_format.resolved([*shapes, shape]) == resolved
 
-    fits: Callable[[Shape], bool] = fits_guess
+    fits: Callable[[Shape], bool] = (lambda shape: True) if old else fits_guess
     while True:
         needed = math.prod(resolved.shape) * len(files)
         with in_cache(needed):
@@ -123,13 +124,13 @@ def _renew(
     return store
 
 
-def _first_shape(files: Mapping[str, Path], stamps: Mapping[str, Stamp], entries: dict[str, Entry]) -> Shape | None:
-    """Returns the shape of the first readable file, or None if there is none; adds the entries that it reads."""
+def _first_shape(files: Mapping[str, Path], stamps: Mapping[str, Stamp], entries: dict[str, Entry]) -> list[Shape]:
+    """Returns the shape of the first readable file, if there is one; adds the entries that it reads."""
     for name, path in files.items():
-        entry = entries.setdefault(name, entries.get(name) or _inspect(path, stamps[name]))
+        entry = entries[name] = _inspect(path, stamps[name])
         if not entry.error:
-            return entry.shape
-    return None
+            return [entry.shape]
+    return []
 
 
 def _inspect(path: Path, stamp: Stamp) -> Entry:

@@ -23,16 +23,20 @@ def map_in_threads(
         items: arguments, one per call.
         at_once: maximum number of results that are computed but not yet consumed, 1 or more.
     """
-    threads = os.cpu_count() or 1
-    size = max(1, min(CHUNK, len(items) // threads, at_once // (2 * threads)))
     if len(items) <= 1:
         yield from map(function, items)
         return
+    threads = os.cpu_count() or 1
+    size = max(1, min(CHUNK, len(items) // threads, at_once // (2 * threads)))
     chunks = [items[start : start + size] for start in range(0, len(items), size)]
     pending: deque[Future[list[Result]]] = deque()
+
+    def compute(chunk: Sequence[Item]) -> list[Result]:
+        return [function(item) for item in chunk]
+
     with ThreadPoolExecutor(threads) as pool:
         for chunk in chunks:
-            pending.append(pool.submit(lambda chunk=chunk: [function(item) for item in chunk]))
+            pending.append(pool.submit(compute, chunk))
             if (len(pending) + 1) * size > at_once:
                 yield from pending.popleft().result()
         while pending:

@@ -231,6 +231,30 @@ def test_a_wrong_guess_of_the_format_gives_the_same_images(read, files, opened, 
         np.testing.assert_array_equal(image, load_image(path, *expected.shape))
 
 
+@pytest.mark.parametrize("size", [(5, 4), (9, 7)])
+def test_of_a_known_folder_only_new_files_are_opened(read, files, opened, tmp_path, size):
+    """The format may be the common size, or the usual one of a folder with two sizes."""
+    Image.fromarray(np.zeros(size, np.uint8)).save(files["3.png"])
+    before = read()
+    opened.clear()
+    files["new.png"] = tmp_path / "pictures" / "new.png"
+    Image.fromarray(PICTURES[0]).save(files["new.png"])
+    found = read()
+    assert opened == ["new.png"]
+    assert found.image_format == before.image_format
+    np.testing.assert_array_equal(found.images, [*before.images, before.images[0]])
+
+
+def test_a_new_file_of_another_size_changes_the_format_of_all(read, files, tmp_path):
+    assert read().image_format.size == (5, 4)
+    files["new.png"] = tmp_path / "pictures" / "new.png"
+    Image.fromarray(np.zeros((9, 7), np.uint8)).save(files["new.png"])
+    found = read()
+    assert found.images.shape == (7, *found.image_format.shape)
+    assert found.image_format.size == (112, 112)
+    np.testing.assert_array_equal(found.images[2], load_image(files["2.png"], 112, 112, 1))
+
+
 def test_a_file_that_cannot_be_decoded_does_not_define_the_format(read, files):
     """Its header has another size; the pixels are missing."""
     Image.fromarray(np.zeros((300, 200), np.uint8)).save(files["0.png"])
