@@ -13,6 +13,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from siamese_tf.onednn import enable_onednn
+
+enable_onednn()  # before a test imports TensorFlow, as in a process that imports siamese_tf first
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read once, when TensorFlow is first imported
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")

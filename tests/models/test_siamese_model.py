@@ -9,6 +9,7 @@ from siamese_tf.data.images.decode import load_image
 from siamese_tf.data.images.format import RESIZES, ImageFormat
 from siamese_tf.errors import ConfigError, ImageError
 from siamese_tf.models import inputs, pair_scorer
+from siamese_tf.models.float32_cosines import SCORE_ERROR
 from siamese_tf.models.model_file import load_model, save_model
 from siamese_tf.models.pixels import scale_pixels
 from siamese_tf.models.probability import probability
@@ -248,8 +249,8 @@ def test_top_k_are_the_highest_of_the_matrix(each):
     queries, gallery = images(5, seed=1), images(20, seed=2)
     indices, scores = each.top_k(queries, gallery, 4)
     matrix = each.score_matrix(queries, gallery)
-    np.testing.assert_allclose(scores, np.sort(matrix, axis=1)[:, :-5:-1], atol=1e-6)
-    np.testing.assert_allclose(scores, np.take_along_axis(matrix, indices, axis=1), atol=1e-6)
+    np.testing.assert_allclose(scores, np.sort(matrix, axis=1)[:, :-5:-1], atol=SCORE_ERROR)
+    np.testing.assert_allclose(scores, np.take_along_axis(matrix, indices, axis=1), atol=SCORE_ERROR)
     assert all(len(set(row)) == 4 for row in indices.tolist())
 
 
