@@ -1,9 +1,11 @@
 """README: its commands run, its numbers are those of the records, its links resolve."""
 
+import itertools
 import json
 import re
 import runpy
 import shutil
+import statistics
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -135,6 +137,21 @@ def test_every_number_of_the_comparison_is_that_of_its_file() -> None:
             cells = ["{:.4f} ({:.4f} to {:.4f})".format(accuracy["mean"], *accuracy["ci95"])]
             cells += [f"{numbers[one]['mean']:.4f}" for one in others]
             expected.append((dataset, objective, " | ".join(cells)))
+    assert rows == expected
+
+
+def test_every_number_about_the_margin_of_triplets_is_that_of_its_file() -> None:
+    text = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?:fashion-)?mnist \| 0\.\d \| .* \|$", text, re.MULTILINE)
+    expected = []
+    for dataset, margin in itertools.product(("mnist", "fashion-mnist"), (0.5, 0.2)):
+        name = f"{dataset}.json" if margin == 0.5 else f"{dataset}-triplet.json"
+        found = json.loads((ROOT / "docs" / "comparison" / name).read_text(encoding="utf-8"))
+        assert found["command"] in text
+        assert found["configs"]["triplet"]["margin"] == margin
+        values = found["objectives"]["triplet"]["test_accuracy"]["values"]
+        numbers = [f(values) for f in (statistics.mean, statistics.median, min, max)]
+        expected.append(f"| {dataset} | {margin} | {len(values)} | " + " | ".join(f"{n:.4f}" for n in numbers) + " |")
     assert rows == expected
 
 
