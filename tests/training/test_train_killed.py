@@ -64,7 +64,7 @@ def quick(digit_pairs, tmp_path_factory):
     def unbroken(objective):
         folder = tmp_path_factory.mktemp("quick")
         settings = {"objective": objective, "tower": "reference", "epochs": 8, "embedding_dim": 8, **QUICK[objective]}
-        config = TrainConfig(pairs=str(digit_pairs), **settings)
+        config = TrainConfig(pairs=str(digit_pairs), precision="float32", **settings)
         (folder / "config.json").write_text(json.dumps(config.to_dict()))
         with started(folder / "config.json", folder / "run", NEVER) as process:
             start = time.perf_counter()
