@@ -3,14 +3,14 @@
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")  # of Linux
-BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}  # x86 instructions; without them, bfloat16 is slower than float32
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}  # x86 instructions
 
 
 def fast_precision(gpus: int) -> str:
     """Returns `bfloat16` for a processor that is known to have instructions for it, else `float32`.
 
     Args:
-        gpus: number of GPUs that TensorFlow uses; with any, the result is `float32`, since the towers are small.
+        gpus: number of GPUs that TensorFlow uses; with any, the result is `float32`, as GPUs were not measured.
     """
     return "bfloat16" if not gpus and _has_bfloat16() else "float32"
 

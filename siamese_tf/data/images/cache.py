@@ -182,7 +182,7 @@ def _decoded(
                     return entry, before[entry.sha256]
                 if not all_fit or not fits(entry.shape):
                     return entry, None
-                return entry, pixels_of(decoded(image, path), *image_format.shape, *image_format.options)
+                return entry, pixels_of(decoded(image, path), image_format.shape, *image_format.options)
         except (ImageError, OSError) as error:
             return entry.failed(error, path), None
 

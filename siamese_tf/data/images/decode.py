@@ -54,24 +54,14 @@ def load_image(
     Raises:
         ImageError: if `decode_image` raises it, or if `height`, `width`, `channels`, `resize` or `center` is invalid.
     """
-    return pixels_of(decode_image(path), height, width, channels, resize, invert, center)
+    return pixels_of(decode_image(path), (height, width, channels), resize, invert, center)
 
 
 def pixels_of(
-    image: Image.Image,
-    height: int,
-    width: int,
-    channels: int,
-    resize: str = "pad",
-    invert: bool = False,
-    center: str | None = None,
+    image: Image.Image, shape: tuple[int, int, int], resize: str, invert: bool, center: str | None
 ) -> np.ndarray:
-    """Converts a decoded image to a shape.
-
-    Args:
-        image: result of `decode_image`.
-        height, width, channels, resize, invert, center: see `load_image`.
-    """
+    """Converts a result of `decode_image` to a shape (height, width, channels); see `load_image` for the options."""
+    height, width, channels = shape
     modes = {1: "L", 3: "RGB"}
     if channels not in modes:
         raise ImageError(f"channels must be 1 (gray) or 3 (color); got {channels}")

@@ -203,6 +203,13 @@ def test_the_result_is_independent_of_the_file(tmp_path):
     assert image.getpixel((0, 0)) == 0
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_pixels_of_a_pillow_image_are_a_copy(mode):
+    image = Image.new(mode, (4, 3), 7 if mode == "L" else (7, 7, 7))
+    load_image(image, 3, 4, len(mode))[:] = 0
+    assert (np.asarray(image) == 7).all()
+
+
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
