@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
 def train(model: str, source, cell: str, seed: int, settings: dict, folder: Path, held_out: int = HELD_OUT) -> dict:
     """Trains and evaluates a model on one cell; returns the entry of the JSON file, with accuracies in [0, 1]."""
     from siamese_tf.config.recipes import config_from
-    from siamese_tf.training.pipeline import images_per_epoch
+    from siamese_tf.training.epochs import images_per_epoch
     from siamese_tf.training.train import train_and_evaluate
 
     recipe, _, own = CONTENDERS[model]

@@ -137,7 +137,8 @@ def time_to_accuracy(dataset: str) -> dict[str, float]:
     from tensorflow import keras
 
     from siamese_tf.training.build import build_trainer
-    from siamese_tf.training.pipeline import training_batches, training_steps
+    from siamese_tf.training.epochs import training_steps
+    from siamese_tf.training.pipeline import training_batches
     from siamese_tf.training.resolve import resolve_config
     from siamese_tf.training.run_data import load_run_data
 

@@ -175,7 +175,7 @@ REFUSED = [
     ("pairs generate --dataset digits --out file", ["file: File exists", "this path is a file", "Name another"]),
     # the settings of train
     (f"{TINY} --objective foo", ["objective", "bce, mse, contrastive, triplet", "'foo'"]),
-    (f"{TINY} --tower foo", ["tower", "small_cnn, resnet, reference, tnn", "'foo'"]),
+    (f"{TINY} --tower foo", ["tower", "small_cnn, small_cnn_v2, resnet, reference, tnn", "'foo'"]),
     (f"{TINY} --tower tnn --workdir built", ["tower tnn", "at least 18x18", "got 8x8"]),
     (f"{TINY} --tower custom", ["'custom'", "in Python"]),
     (f"{TINY} --head foo", ["head", "cosine, euclidean, concat, weighted_l1", "'foo'"]),

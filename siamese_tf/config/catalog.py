@@ -21,6 +21,10 @@ TOWERS: dict[str, Tower] = {
         builder="siamese_tf.models.towers.small_cnn:small_cnn",
         parameters="siamese_tf.models.towers.small_cnn:small_cnn_parameters",
     ),
+    "small_cnn_v2": Tower(
+        builder="siamese_tf.models.towers.small_cnn:small_cnn_v2",
+        parameters="siamese_tf.models.towers.small_cnn:small_cnn_parameters",
+    ),
     "resnet": Tower(
         builder="siamese_tf.models.towers.resnet:resnet",
         parameters="siamese_tf.models.towers.resnet:resnet_parameters",

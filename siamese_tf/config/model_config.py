@@ -16,7 +16,7 @@ class ModelConfig(Settings):
         "contrastive", f"Training objective: {either(OBJECTIVES)}.", partial(check_choice, choices=OBJECTIVES)
     )
     tower: str = setting(
-        "small_cnn",
+        "small_cnn_v2",
         f"Tower that computes embeddings: {either(TOWERS)}.",
         partial(check_choice, choices=TOWERS, also=CUSTOM),
         panel=MODEL,

@@ -41,8 +41,8 @@ class OptimConfig(Settings):
         show_default="enough to show --images-shown images",
     )
     images_shown: int = setting(
-        256_000,
-        "Minimum number of images that the tower is trained on in all steps together.",
+        210_000,
+        "Number of images that the tower is trained on in all steps together, rounded up to steps of equal epochs.",
         partial(check_whole, low=1, high=10**10),
         panel=TRAINING,
     )
@@ -134,6 +134,14 @@ class OptimConfig(Settings):
         " by hyphens, such as shift-flip.",
         check_augment,
         panel=TRAINING,
+    )
+    steps_per_epoch: int | None = setting(
+        None,
+        "Number of steps in an epoch; with listed pairs at most one pass over them.",
+        partial(check_whole, low=1, high=10**8, optional=True),
+        panel=ADVANCED,
+        show_default="one pass over the data or, to show --images-shown images, less",
+        keyword_only=True,
     )
     validate_every: int = setting(
         1,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.models.towers.build import build_tower
-from siamese_tf.training.pipeline import images_per_epoch, training_steps
+from siamese_tf.training.epochs import images_per_epoch, training_steps
 from siamese_tf.training.resolve import resolve_config
 from siamese_tf.training.run_data import RunData
 

@@ -22,7 +22,7 @@ from siamese_tf.printable import print_lines, warn
 from siamese_tf.training.checkpoint import contains_run
 from siamese_tf.training.finalize import Log
 from siamese_tf.training.record import last_part, without_folders
-from siamese_tf.training.resume import PATH_SETTINGS, with_precision_of
+from siamese_tf.training.resume import PATH_SETTINGS, with_settings_of
 from siamese_tf.training.run_data import RunData, load_run_data
 from siamese_tf.training.train import train_and_evaluate
 from siamese_tf.training.workdir import default_workdir
@@ -79,7 +79,7 @@ def compare_objectives(
             f"{pairs.task.train.path} must have test pairs for a comparison; it has none. Set --test-pairs"
         )
     workdir = Path(workdir) if workdir is not None else default_workdir(pairs.task.dataset, "compare")
-    configs = [with_precision_of(config, workdir / config.objective / "0") for config in configs]
+    configs = [with_settings_of(config, workdir / config.objective / "0") for config in configs]
     configs = with_one_budget(configs, pairs)
     parameters = tower_parameters(configs[0], pairs)
     budgets = {config.objective: budget(config, pairs) for config in configs}

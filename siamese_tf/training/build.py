@@ -8,8 +8,9 @@ from siamese_tf.config.resolved_config import ResolvedConfig
 from siamese_tf.models.keras_settings import keras_settings
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.towers.build import build_tower
+from siamese_tf.training.epochs import training_steps
+from siamese_tf.training.fused_batch_norm import with_fused_batch_norm
 from siamese_tf.training.optimizer import build_optimizer
-from siamese_tf.training.pipeline import training_steps
 from siamese_tf.training.run_data import RunData
 from siamese_tf.training.trainer import Trainer
 from siamese_tf.training.transfer import freeze_all_but_last, load_initial_weights
@@ -39,6 +40,8 @@ def build_trainer(
     size = image_format.shape
     name_or_tower = config.tower if tower is None else tower
     trained = build_tower(name_or_tower, size, config.embedding_dim, config.precision)
+    if tower is None:
+        trained = with_fused_batch_norm(trained)
     model = SiameseModel(size, trained, config.embedding_dim, config.head)
     # A named tower is built again, in float32. A custom one cannot be copied in general, so both models share it.
     ema_model = SiameseModel(

@@ -12,8 +12,9 @@ from siamese_tf.printable import warn
 from siamese_tf.training.callbacks import HalveLROnPlateau, ReseedEachEpoch, ValidationCheckpoint
 from siamese_tf.training.checkpoint import RunState
 from siamese_tf.training.collapse import CollapseMonitor
+from siamese_tf.training.epochs import training_steps
 from siamese_tf.training.event_log import EventLog
-from siamese_tf.training.pipeline import training_batches, training_steps
+from siamese_tf.training.pipeline import training_batches
 from siamese_tf.training.progress import training_progress
 from siamese_tf.training.run_data import RunData
 from siamese_tf.training.trainer import Trainer

@@ -1,7 +1,6 @@
 """Input pipeline: batches of a pair data set, with uint8 images, for every step of a run."""
 
 import itertools
-import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -11,30 +10,13 @@ import tensorflow as tf
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.one_vs_rest import REST
 from siamese_tf.data.pairs.pair_file import TRAIN, PairDataset
-from siamese_tf.data.sampling.batches import epoch_batches, steps_per_epoch
+from siamese_tf.data.sampling.batches import epoch_batches
 from siamese_tf.data.sampling.class_batches import class_batches
 from siamese_tf.data.sampling.group_batches import group_batches
+from siamese_tf.training.epochs import images_per_step, training_steps
 from siamese_tf.training.run_data import RunData
 
 Batches = Iterator[dict[str, np.ndarray]]
-
-
-def training_steps(pairs: RunData, config: TrainConfig) -> int:
-    """Returns the steps per epoch: the number of full batches in one pass over the listed pairs, or over the images."""
-    if config.uses_class_batches:
-        return max(1, len(pairs.train_images) // _images_per_step(pairs, config))
-    return steps_per_epoch(len(pairs.task.train.rows(TRAIN)), config.batch_pairs)
-
-
-def images_per_epoch(pairs: RunData, config: TrainConfig) -> int:
-    """Returns the number of images that pass through the tower in an epoch; repeated images count every time."""
-    return training_steps(pairs, config) * _images_per_step(pairs, config)
-
-
-def _images_per_step(pairs: RunData, config: TrainConfig) -> int:
-    if config.uses_class_batches:
-        return config.parts_per_batch * math.prod(config.batch_shape)
-    return 2 * min(config.batch_pairs, len(pairs.task.train.rows(TRAIN)))
 
 
 def training_batches(pairs: RunData, config: TrainConfig, epochs: range) -> tf.data.Dataset:
@@ -54,12 +36,12 @@ def training_batches(pairs: RunData, config: TrainConfig, epochs: range) -> tf.d
     """
     file = pairs.task.train
     labels = known_labels(pairs, config)
-    size = _images_per_step(pairs, config)
+    size = images_per_step(pairs, config)
     batches: Callable[[], Batches]
     if config.uses_class_batches:
         batches, extra = partial(_class_batches, pairs, labels, config, epochs), {}
     else:
-        batches = partial(_pair_batches, file, labels, config, epochs)
+        batches = partial(_pair_batches, file, labels, config, epochs, training_steps(pairs, config))
         extra = {"similarity": tf.TensorSpec((size // 2,), tf.float32)}
     signature = {
         "images": tf.TensorSpec((size, *file.images.shape[1:]), tf.uint8),
@@ -87,10 +69,10 @@ def known_labels(pairs: RunData, config: TrainConfig) -> np.ndarray:
     return np.where(rest, -1, labels) if single_label else labels
 
 
-def _pair_batches(pairs: PairDataset, labels: np.ndarray, config: TrainConfig, epochs: range) -> Batches:
+def _pair_batches(pairs: PairDataset, labels: np.ndarray, config: TrainConfig, epochs: range, steps: int) -> Batches:
     rows = pairs.rows(TRAIN)
     for epoch in epochs:
-        for step, batch in enumerate(epoch_batches(rows, config.batch_pairs, config.seed, epoch)):
+        for step, batch in enumerate(epoch_batches(rows, config.batch_pairs, config.seed, epoch)[:steps]):
             index = np.concatenate([pairs.img1[batch], pairs.img2[batch]])
             similarity = pairs.similarity[batch].astype(np.float32)
             yield {**_batch(pairs, labels, index, (config.seed, epoch, step)), "similarity": similarity}

@@ -24,7 +24,8 @@ from siamese_tf.data.pairs.pair_file import TEST, TRAIN, VALIDATION, PairDataset
 from siamese_tf.errors import ConfigError, PairFileError
 from siamese_tf.models.towers.custom import check_tower, check_trainable
 from siamese_tf.training.environment import environment
-from siamese_tf.training.pipeline import draw_batches, images_per_epoch
+from siamese_tf.training.epochs import with_epochs
+from siamese_tf.training.pipeline import draw_batches
 from siamese_tf.training.precision import fast_precision
 from siamese_tf.training.run_data import RunData
 from siamese_tf.training.triplets import losses_from
@@ -46,7 +47,8 @@ def resolve_config(config: TrainConfig, run: RunData, tower: keras.Model | None)
             `pairs_per_step="all"`, `whiten` or the objective requires them.
         ConfigError: if the tower is `custom` and none is passed; the custom tower is invalid (see `check_tower`), has
             no trainable weights, or is combined with `precision` or `start_from`; a batch requires more classes than
-            exist; or the implementation of the loss is not available (see `losses_from`).
+            exist; an epoch has more steps than one pass over the pairs; or the implementation of the loss is not
+            available (see `losses_from`).
     """
     _check_tower(config, tower, run)
     _check_pairs(config, run)
@@ -72,11 +74,13 @@ def resolve_config(config: TrainConfig, run: RunData, tower: keras.Model | None)
         config = replace(config, losses=losses_from(config))
     if config.uses_class_batches:
         draw_batches(run, config)  # raises an error if no batch can be drawn
+    config = with_epochs(config, run)
+    assert config.epochs is not None
     return ResolvedConfig.from_config(
         config,
         head=head,
         embedding_dim=config.embedding_dim or defaults.embedding_dim,
-        epochs=config.epochs or -(-config.images_shown // images_per_epoch(run, config)),
+        epochs=config.epochs,
         learning_rate=config.learning_rate or defaults.learning_rate,
         whiten=whiten,
     )

@@ -28,17 +28,23 @@ def run_identity(config: TrainConfig, pairs: RunData) -> dict[str, Any]:
     return settings | hashes
 
 
-def with_precision_of(config: TrainConfig, workdir: Path) -> TrainConfig:
-    """Returns a config whose automatic precision is that of the run in a folder, if there is one.
+def with_settings_of(config: TrainConfig, workdir: Path) -> TrainConfig:
+    """Returns a config whose automatic settings are those of the run in a folder, if there is one.
 
-    So a run can be continued on another processor, and one of an earlier release, whose default was float32.
+    These are the precision and the epochs and steps for as many images. So a run can be continued on another processor,
+    and one of an earlier release, which trained in float32 and in whole passes over the data.
 
     Raises:
         ConfigError: if the `config.json` in the folder cannot be read.
     """
-    if config.precision != AUTO or not (workdir / CONFIG).exists():
+    if not (workdir / CONFIG).exists():
         return config
-    return replace(config, precision=TrainConfig.load(workdir / CONFIG).precision)
+    before = TrainConfig.load(workdir / CONFIG)
+    if config.precision == AUTO:
+        config = replace(config, precision=before.precision)
+    if config.epochs is None and config.images_shown == before.images_shown:
+        config = replace(config, epochs=before.epochs, steps_per_epoch=config.steps_per_epoch or before.steps_per_epoch)
+    return config
 
 
 def resumed_state(

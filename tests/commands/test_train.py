@@ -91,6 +91,7 @@ OF_TRIPLETS = {
     "groups_per_batch": 4,
     "classes_from": "rotations",
     "validate_every": 5,
+    "steps_per_epoch": 4,
 }
 OF_PAIRS = {"objective": "mse", "tower": "tnn", "head": "concat", "pairs_per_step": "listed"}
 
@@ -150,7 +151,7 @@ def test_a_recipe_sets_what_is_not_typed(parsed):
 
 
 def test_typed_settings_override_the_recipe_even_with_the_default(parsed):
-    typed = {"batch_pairs": 128, "tower": "small_cnn", "schedule": "cosine", "augment": "auto", "weight_decay": 0.0}
+    typed = {"batch_pairs": 128, "tower": "small_cnn_v2", "schedule": "cosine", "augment": "auto", "weight_decay": 0.0}
     line = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in typed.items())
     assert parsed(f"train --recipe tnn {line}")[0] == TrainConfig(**{**RECIPES["tnn"].settings, **typed})
 

@@ -51,6 +51,7 @@ OTHERS = {
     "groups_per_batch": 2,
     "classes_from": "rotations",
     "validate_every": 5,
+    "steps_per_epoch": 10**8,
 }
 LISTED = {"objective": "bce", "head": "concat", "pairs_per_step": "listed"}
 TRIPLETS = TrainConfig(objective="triplet")
@@ -58,7 +59,7 @@ TRIPLETS = TrainConfig(objective="triplet")
 
 def test_the_defaults():
     config = TrainConfig()
-    assert (config.dataset, config.objective, config.tower, config.seed) == ("auto", "contrastive", "small_cnn", 0)
+    assert (config.dataset, config.objective, config.tower, config.seed) == ("auto", "contrastive", "small_cnn_v2", 0)
     assert (config.head, config.epochs, config.pairs) == (None, None, None)
 
 
@@ -147,6 +148,7 @@ def test_choices(name, expected):
         ("epochs", 1, 100_000, "1 to 100,000"),
         ("images_shown", 1, 10**10, "1 to 10,000,000,000"),
         ("batch_pairs", 1, 65_536, "1 to 65,536"),
+        ("steps_per_epoch", 1, 10**8, "1 to 100,000,000"),
         ("classes_per_batch", 2, 65_536, "2 to 65,536"),
         ("images_per_class", 2, 65_536, "2 to 65,536"),
         ("train_last", 1, 10_000, "1 to 10,000"),

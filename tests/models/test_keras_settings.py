@@ -75,7 +75,7 @@ def test_a_shipped_model_scores_the_same_whatever_keras_is_set_to(other_work, di
     np.testing.assert_allclose(model((images[:3], images[3:])), expected, atol=1e-5)
 
 
-QUICK = ("small_cnn", "reference", "hog")
+QUICK = ("small_cnn", "small_cnn_v2", "reference", "hog")
 SMALL_ENOUGH = [name for name in TOWERS if name not in ("koch", "inception_resnet_v1")]
 
 

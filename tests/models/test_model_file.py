@@ -58,6 +58,7 @@ def test_a_model_that_would_not_be_read_is_not_written(tmp_path):
 
 BUILT = {
     "small_cnn cosine": (SIZE, "small_cnn", 6, "cosine"),
+    "small_cnn_v2 euclidean": (SIZE, "small_cnn_v2", 6, "euclidean"),
     "reference euclidean colour": ((8, 9, 3), "reference", 4, "euclidean"),
     "reference concat": (SIZE, "reference", 4, "concat"),
     "reference weighted_l1": (SIZE, "reference", 4, "weighted_l1"),
@@ -423,7 +424,11 @@ def test_a_lambda_is_not_run(refused, good, tmp_path):
             "head must be one of cosine, euclidean, concat, weighted_l1; got 'manhattan'",
         ),
         ('"head": "euclidean"', '"head": ["euclidean"]', "head in the config cannot be"),
-        ('"tower": "reference"', '"tower": "vgg"', "tower must be one of small_cnn, resnet, .*; got 'vgg'"),
+        (
+            '"tower": "reference"',
+            '"tower": "vgg"',
+            "tower must be one of small_cnn, small_cnn_v2, resnet, .*; got 'vgg'",
+        ),
         ('"tower": "reference"', f'"tower": "{"x" * 9_000}"', "tower must be one of small_cnn, .*; got 'xxx"),
         ('"head": "euclidean"', f'"head": "{"x" * 9_000}"', "head must be one of cosine, .*; got 'xxx"),
         ('"tower": "reference"', '"tower": "small_cnn"', "small_cnn must have 168,420 weights for images .* 1,508"),

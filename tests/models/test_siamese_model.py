@@ -439,7 +439,7 @@ def two_images() -> keras.Model:
         (unknown, "must be a keras.Model with known shapes"),
         (lambda: keras.Sequential([keras.layers.Flatten()]), "must be a keras.Model with known shapes"),
         (lambda: None, "must be a keras.Model; got an object of type NoneType"),
-        (lambda: "vgg", "tower must be one of small_cnn, resnet, .*, or a keras.Model; got 'vgg'"),
+        (lambda: "vgg", "tower must be one of small_cnn, small_cnn_v2, resnet, .*, or a keras.Model; got 'vgg'"),
         (lambda: "custom", "a custom tower, which the file does not contain"),
     ],
 )

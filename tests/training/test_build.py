@@ -10,7 +10,8 @@ from siamese_tf.errors import ConfigError
 from siamese_tf.models.model_file import save_model
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.build import build_trainer
-from siamese_tf.training.pipeline import training_batches, training_steps
+from siamese_tf.training.epochs import training_steps
+from siamese_tf.training.pipeline import training_batches
 from siamese_tf.training.resolve import resolve_config
 
 pytestmark = pytest.mark.train

@@ -10,7 +10,8 @@ from tensorflow import keras
 from siamese_tf.config.train_config import MINING_NAMES, TrainConfig
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.training.collapse import STEPS, CollapseMonitor
-from siamese_tf.training.pipeline import training_batches, training_steps
+from siamese_tf.training.epochs import training_steps
+from siamese_tf.training.pipeline import training_batches
 from siamese_tf.training.trainer import Trainer
 
 pytestmark = pytest.mark.train

@@ -6,7 +6,8 @@ import pytest
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.pair_file import TEST, TRAIN
 from siamese_tf.data.sampling.batches import epoch_batches, steps_per_epoch
-from siamese_tf.training.pipeline import images_per_epoch, training_batches, training_steps
+from siamese_tf.training.epochs import images_per_epoch, training_steps
+from siamese_tf.training.pipeline import training_batches
 
 PAIRS = TrainConfig(batch_pairs=16, seed=5)
 TRIPLETS = TrainConfig(objective="triplet", classes_per_batch=3, images_per_class=4, seed=5)
@@ -38,7 +39,11 @@ def classes(quarters, run_of):
 # Every objective.
 
 
-@pytest.mark.parametrize("config", [PAIRS, TRIPLETS], ids=["pairs", "triplets"])
+@pytest.mark.parametrize(
+    "config",
+    [PAIRS, TRIPLETS, replace(PAIRS, steps_per_epoch=3), replace(TRIPLETS, steps_per_epoch=7)],
+    ids=["pairs", "triplets", "pairs, short epochs", "triplets, long epochs"],
+)
 class TestEveryObjective:
     def test_a_resumed_run_gets_the_batches_of_an_unbroken_one(self, classes, config):
         steps = training_steps(classes, config)
@@ -79,7 +84,7 @@ class TestEveryObjective:
     def test_the_shapes_are_static(self, quarters, run_of, config, channels):
         colored = run_of(replace(quarters, images=np.repeat(quarters.images, channels, axis=3)))
         specification = training_batches(colored, config, range(1)).element_spec
-        width = 32 if config is PAIRS else 12
+        width = 12 if config.objective == "triplet" else 32
         assert specification["images"].shape.as_list() == [width, 8, 8, channels]
 
 

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from siamese_tf.training.build import build_trainer
 from siamese_tf.training.checkpoint import RunState, save_checkpoint
 from siamese_tf.training.environment import environment
 from siamese_tf.training.resolve import resolve_config
-from siamese_tf.training.resume import restore, resumed_state, run_identity, with_precision_of
+from siamese_tf.training.resume import restore, resumed_state, run_identity, with_settings_of
 
 RUN = {"epochs": 3, "learning_rate": 0.01, "seed": 0}
 ROW = {"epoch": 1, "loss": 0.5, "validation_accuracy": 0.5, "learning_rate": 0.01, "seconds": 1.0}
@@ -48,16 +49,29 @@ def test_a_run_without_a_checkpoint_is_not_resumed_with_other_settings(tmp_path)
 
 
 def test_an_automatic_precision_is_that_of_the_run(tmp_path):
-    assert with_precision_of(TrainConfig(), tmp_path) == TrainConfig()
-    (tmp_path / "config.json").write_text('{"precision": "bfloat16", "epochs": 3}')
-    assert with_precision_of(TrainConfig(), tmp_path) == TrainConfig(precision="bfloat16")
-    assert with_precision_of(TrainConfig(precision="float32"), tmp_path) == TrainConfig(precision="float32")
+    assert with_settings_of(TrainConfig(), tmp_path) == TrainConfig()
+    (tmp_path / "config.json").write_text(json.dumps(TrainConfig(precision="bfloat16", images_shown=9).to_dict()))
+    assert with_settings_of(TrainConfig(), tmp_path) == TrainConfig(precision="bfloat16")
+    assert with_settings_of(TrainConfig(precision="float32"), tmp_path) == TrainConfig(precision="float32")
+
+
+def test_the_epochs_for_as_many_images_are_those_of_the_run(tmp_path):
+    """An earlier release trained for whole passes over the data."""
+    asked = TrainConfig(images_shown=1000)
+    (tmp_path / "config.json").write_text(json.dumps(replace(asked, epochs=3, steps_per_epoch=7).to_dict()))
+    resumed = with_settings_of(asked, tmp_path)
+    assert (resumed.epochs, resumed.steps_per_epoch) == (3, 7)
+    for other in ({"epochs": 4}, {"images_shown": 1001}):
+        assert with_settings_of(replace(asked, **other), tmp_path).steps_per_epoch is None
+    assert with_settings_of(replace(asked, steps_per_epoch=5), tmp_path).steps_per_epoch == 5  # refused later
+    (tmp_path / "config.json").write_text('{"images_shown": 1000, "epochs": 3}')
+    assert with_settings_of(asked, tmp_path) == replace(asked, epochs=3, precision="auto")
 
 
 def test_an_automatic_precision_needs_a_readable_config(tmp_path):
     (tmp_path / "config.json").write_text('{"precision": 7}')
     with pytest.raises(ConfigError, match="precision must be one of"):
-        with_precision_of(TrainConfig(), tmp_path)
+        with_settings_of(TrainConfig(), tmp_path)
 
 
 def test_the_learning_rate_of_a_finished_run_is_what_it_was(tmp_path):

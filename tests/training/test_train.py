@@ -40,7 +40,7 @@ class TestTheUnbrokenRun:
         assert list(record) == (
             "schema dataset objective tower seed command versions pairs training threshold accuracy metrics".split()
         )
-        assert (record["dataset"], record["objective"], record["tower"]) == ("digits", "contrastive", "small_cnn")
+        assert (record["dataset"], record["objective"], record["tower"]) == ("digits", "contrastive", "small_cnn_v2")
         assert (record["seed"], record["command"]) == (0, "make it")
         test_file = digit_pairs.with_name("test_pairs.npz")
         sha256 = {"train": load_pair_file(digit_pairs).sha256, "test": load_pair_file(test_file).sha256}

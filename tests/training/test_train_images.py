@@ -29,7 +29,7 @@ from siamese_tf.errors import ConfigError
 from siamese_tf.locks import LOCK
 from siamese_tf.models.model_file import load_model
 from siamese_tf.training.checkpoint import CHECKPOINT
-from siamese_tf.training.pipeline import training_steps
+from siamese_tf.training.epochs import training_steps
 from siamese_tf.training.run_data import load_run_data
 
 pytestmark = pytest.mark.train

@@ -43,9 +43,9 @@ def flatten(x: tf.Tensor, embedding_dim: int, tower: str) -> tf.Tensor:
 
 
 def convolution(
-    x: tf.Tensor, filters: int, size: int, name: str, strides: int = 1, activation: bool = True
+    x: tf.Tensor, filters: int, size: int, name: str, strides: int = 1, activation: bool = True, pool: str | None = None
 ) -> tf.Tensor:
-    """Applies a convolution, batch normalization and, unless `activation` is False, ReLU."""
+    """Applies a convolution, a 2x2 max-pool named `pool`, if given, batch normalization and, if `activation`, ReLU."""
     x = keras.layers.Conv2D(
         filters,
         size,
@@ -55,6 +55,8 @@ def convolution(
         kernel_initializer="he_normal",
         name=f"{name}_conv",
     )(x)
+    if pool is not None:
+        x = keras.layers.MaxPooling2D(2, name=pool)(x)
     x = keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
     return keras.layers.ReLU(name=f"{name}_relu")(x) if activation else x
 
