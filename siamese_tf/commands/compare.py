@@ -1,7 +1,6 @@
 """`siamese-tf compare`."""
 
 import json
-import shlex
 import sys
 from functools import partial
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 
 from typer import Option
 
+from siamese_tf.commands.command_line import command_line
 from siamese_tf.commands.interruption import interruption_handler
 from siamese_tf.commands.options import AsJson
 from siamese_tf.commands.setting_flags import with_settings
@@ -46,9 +46,8 @@ def compare(
     from siamese_tf.experiments.compare import compare_objectives
 
     log = partial(print_lines, file=sys.stderr if as_json else sys.stdout)
-    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
     with interruption_handler("The same command continues after the last finished epoch."):
-        comparison = compare_objectives(configs, seeds, workdir, command=command, log=log)
+        comparison = compare_objectives(configs, seeds, workdir, command=command_line(), log=log)
     if as_json:
         print(json.dumps(comparison, indent=2))
     else:

@@ -1,12 +1,11 @@
 """`siamese-tf train`, also run by `main1.py` to `main3.py`."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 from typer import Option
 
+from siamese_tf.commands.command_line import command_line
 from siamese_tf.commands.interruption import interruption_handler
 from siamese_tf.commands.options import Quiet
 from siamese_tf.commands.setting_flags import with_settings
@@ -49,17 +48,10 @@ def train(
 
     with interruption_handler("The same command with --resume continues after the last finished epoch."):
         if folds is None:
-            train_and_evaluate(config, workdir, resume=resume, quiet=quiet, command=_command_line())
+            train_and_evaluate(config, workdir, resume=resume, quiet=quiet, command=command_line())
         else:
-            report = train_folds(config, folds, workdir, resume=resume, quiet=quiet, command=_command_line())
+            report = train_folds(config, folds, workdir, resume=resume, quiet=quiet, command=command_line())
             print_lines("", *fold_lines(report))
-
-
-def _command_line() -> str:
-    """Returns the command for the record: as typed, without `--resume`."""
-    script = Path(sys.argv[0]).name
-    arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
-    return shlex.join([*(["python"] if script.endswith(".py") else []), script, *arguments])
 
 
 def _check_resumable(config: TrainConfig, workdir: Path | None, folds: int | None) -> None:
