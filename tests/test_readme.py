@@ -155,6 +155,20 @@ def test_every_number_about_the_margin_of_triplets_is_that_of_its_file() -> None
     assert rows == expected
 
 
+def test_every_number_of_the_triplet_network_is_that_of_its_record() -> None:
+    text = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?:fashion-)?mnist(?: \| 0\.\d{4}){9} \|$", text, re.MULTILINE)
+    expected = []
+    for dataset in ("mnist", "fashion-mnist"):
+        record = json.loads((ROOT / "docs" / "comparison" / f"tnn-{dataset}.json").read_text(encoding="utf-8"))
+        assert record["command"] in text
+        test, found = record["metrics"]["test"], record["embeddings"]
+        values = [record["accuracy"]["test"], test["auc"], test["eer"], *found["recall_at"].values()]
+        values += [found["r_precision"], found["map_at_r"], found["silhouette"]]
+        expected.append(f"| {dataset} | " + " | ".join(f"{value:.4f}" for value in values) + " |")
+    assert rows == expected
+
+
 def test_links_and_pictures_exist() -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", README)
     assert targets

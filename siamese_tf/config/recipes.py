@@ -81,8 +81,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "tnn": Recipe(
             command="siamese-tf train --recipe tnn",
             about="the reference triplet network: batch-all mining, margin 0.5, 64 images per batch, 10 epochs",
-            takes="not measured",
-            expect="not measured",
+            takes="20 minutes",
+            expect="MNIST 0.995, Fashion-MNIST 0.936",
             settings={
                 "objective": "triplet",
                 "mining": "all",

@@ -17,6 +17,7 @@ from siamese_tf.training.environment import environment, environment_changes
 from siamese_tf.training.run_data import RunData
 from siamese_tf.training.trainer import Trainer
 
+FORMER_DEFAULTS: dict[str, Any] = {"images_shown": 256_000, "tower": "small_cnn"}
 PATH_SETTINGS = ("data_dir", "pairs", "test_pairs", "images")  # may differ, since the same data can be moved
 
 
@@ -31,8 +32,8 @@ def run_identity(config: TrainConfig, pairs: RunData) -> dict[str, Any]:
 def with_settings_of(config: TrainConfig, workdir: Path) -> TrainConfig:
     """Returns a config whose automatic settings are those of the run in a folder, if there is one.
 
-    These are the precision and the epochs and steps for as many images. So a run can be continued on another processor,
-    and one of an earlier release, which trained in float32 and in whole passes over the data.
+    So a run can be continued on another processor, and one of an earlier release, which trained in float32, in whole
+    passes over the data, and with FORMER_DEFAULTS.
 
     Raises:
         ConfigError: if the `config.json` in the folder cannot be read.
@@ -42,6 +43,10 @@ def with_settings_of(config: TrainConfig, workdir: Path) -> TrainConfig:
     before = TrainConfig.load(workdir / CONFIG)
     if config.precision == AUTO:
         config = replace(config, precision=before.precision)
+    defaults = TrainConfig.defaults()
+    for name, former in FORMER_DEFAULTS.items():
+        if getattr(config, name) == defaults[name] and getattr(before, name) == former:
+            config = replace(config, **{name: former})
     if config.epochs is None and config.images_shown == before.images_shown:
         config = replace(config, epochs=before.epochs, steps_per_epoch=config.steps_per_epoch or before.steps_per_epoch)
     return config

@@ -68,6 +68,18 @@ def test_the_epochs_for_as_many_images_are_those_of_the_run(tmp_path):
     assert with_settings_of(asked, tmp_path) == replace(asked, epochs=3, precision="auto")
 
 
+def test_a_run_with_the_defaults_of_an_earlier_release_keeps_them(tmp_path):
+    (tmp_path / "config.json").write_text('{"tower": "small_cnn", "images_shown": 256000, "epochs": 2}')
+    resumed = with_settings_of(TrainConfig(), tmp_path)
+    assert (resumed.tower, resumed.images_shown, resumed.epochs) == ("small_cnn", 256_000, 2)
+    given = with_settings_of(TrainConfig(epochs=2), tmp_path)  # which overrides the images to show
+    assert (given.tower, given.images_shown, given.epochs) == ("small_cnn", 256_000, 2)
+    other = TrainConfig(tower="resnet", images_shown=1000)
+    assert with_settings_of(other, tmp_path) == replace(other, precision="auto")
+    (tmp_path / "config.json").write_text('{"tower": "resnet", "images_shown": 1000, "epochs": 2}')
+    assert with_settings_of(TrainConfig(), tmp_path) == TrainConfig()
+
+
 def test_an_automatic_precision_needs_a_readable_config(tmp_path):
     (tmp_path / "config.json").write_text('{"precision": 7}')
     with pytest.raises(ConfigError, match="precision must be one of"):
