@@ -99,6 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
 def train(model: str, source, cell: str, seed: int, settings: dict, folder: Path, held_out: int = HELD_OUT) -> dict:
     """Trains and evaluates a model on one cell; returns the entry of the JSON file, with accuracies in [0, 1]."""
     from siamese_tf.config.recipes import config_from
+    from siamese_tf.config.train_config import TrainConfig
     from siamese_tf.training.epochs import images_per_epoch
     from siamese_tf.training.train import train_and_evaluate
 
@@ -108,6 +109,7 @@ def train(model: str, source, cell: str, seed: int, settings: dict, folder: Path
     used = min(listed, -(-config.images_shown // (2 * config.batch_pairs)) * config.batch_pairs)
     run = run_data(source, CELLS[cell], used, held_out, seed)
     record = train_and_evaluate(config, folder, pairs=run, quiet=True, pictures=False).record
+    resolved = TrainConfig.load(folder / "config.json")
     return {
         "model": model,
         "cell": cell,
@@ -117,9 +119,9 @@ def train(model: str, source, cell: str, seed: int, settings: dict, folder: Path
         **{part: record["accuracy"][part] for part in ("train", "validation", "test", "test_ci95")},
         "threshold": record["threshold"]["value"],
         **{name: record["training"][name] for name in ("epochs", "best_epoch", "seconds")},
-        "images_shown": record["training"]["epochs"] * images_per_epoch(run, config),
+        "images_shown": record["training"]["epochs"] * images_per_epoch(run, resolved),
         "image_format": source.image_format.as_dict(),
-        "config": json.loads((folder / "config.json").read_text(encoding="utf-8")),
+        "config": resolved.to_dict(),
     }
 
 

@@ -155,12 +155,17 @@ def test_options_are_parsed(verification, capsys):
 
 
 @pytest.mark.slow
-def test_a_cell_is_trained_and_evaluated(verification, source, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("settings", "used", "shown"),
+    [({"images_shown": 256}, 128, 256), ({"images_shown": 1000, "batch_pairs": 32}, 300, 1024)],
+    ids=["a part of the pairs", "two epochs, each a part of the pairs"],
+)
+def test_a_cell_is_trained_and_evaluated(verification, source, tmp_path, monkeypatch, settings, used, shown):
     own = verification.Contender("quick", {}, {"tower": "reference", "pairs_per_step": "listed", "objective": "bce"})
     monkeypatch.setitem(verification.CONTENDERS, "omniglot", own)
     monkeypatch.setitem(verification.CELLS, "30k", verification.Cell(300, 0, 90.61))
-    result = verification.train("omniglot", source, "30k", 0, {"images_shown": 256}, tmp_path / "run", held_out=40)
-    assert (result["listed_pairs"], result["used_pairs"], result["images_shown"]) == (300, 128, 256)
+    result = verification.train("omniglot", source, "30k", 0, settings, tmp_path / "run", held_out=40)
+    assert (result["listed_pairs"], result["used_pairs"], result["images_shown"]) == (300, used, shown)
     assert 0 <= result["test"] <= 1
     assert result["config"]["tower"] == "reference"
     json.dumps(result)

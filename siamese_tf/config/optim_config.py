@@ -140,7 +140,7 @@ class OptimConfig(Settings):
         "Number of steps in an epoch; with listed pairs at most one pass over them.",
         partial(check_whole, low=1, high=10**8, optional=True),
         panel=ADVANCED,
-        show_default="one pass over the data or, to show --images-shown images, less",
+        show_default="one pass over the data or, to show --images-shown images, fewer",
         keyword_only=True,
     )
     validate_every: int = setting(

@@ -1,4 +1,4 @@
-"""Batch normalization by one TensorFlow kernel, for training with Keras 3, whose own layer takes twenty."""
+"""Batch normalization by one TensorFlow kernel, for training with Keras 3, whose own layer takes many operations."""
 
 import math
 from importlib.metadata import version
