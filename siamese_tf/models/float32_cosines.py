@@ -70,7 +70,7 @@ def cosine_scores(head: Head, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         np.matmul(a32[start:stop], b32.T, out=scores[start:stop])
         for first in range(start, stop, step):
             block = slice(first, min(first + step, stop))
-            scores[block] = _block_scores(score, scores[block], a[block], b, limit)
+            _to_scores(score, scores[block], a[block], b, limit)
     return scores
 
 
@@ -84,26 +84,30 @@ def unit_rows(rows: np.ndarray) -> np.ndarray:
     return rows / row_lengths(rows)[:, np.newaxis]
 
 
-def _block_scores(
-    score: Callable[[np.ndarray], np.ndarray], cosines: np.ndarray, a: np.ndarray, b: np.ndarray, limit: float
-) -> np.ndarray:
-    """Returns the scores of float32 cosines; those above `limit` are computed again from the float64 unit rows."""
-    above = cosines > limit
+def _to_scores(
+    score: Callable[..., np.ndarray], values: np.ndarray, a: np.ndarray, b: np.ndarray, limit: float
+) -> None:
+    """Replaces float32 cosines by scores; those above `limit` are computed again from the float64 unit rows."""
+    above = values > limit
     count = np.count_nonzero(above)
-    if count > MAX_SINGLE_SHARE * cosines.size:
-        return score(a @ b.T)
-    scores = score(cosines)
+    if count > MAX_SINGLE_SHARE * values.size:
+        values[:] = score(a @ b.T)
+        return
+    score(values, out=values)
     if count:
         i, j = np.divmod(np.flatnonzero(above), len(b))
-        scores[i, j] = score(np.einsum("ij,ij->i", a[i], b[j]))
-    return scores
+        values[i, j] = score(np.einsum("ij,ij->i", a[i], b[j]))
 
 
 def _scores(
-    distance_of_cosine: Callable[[np.ndarray], np.ndarray], scale: float, bias: float, cosines: np.ndarray
+    distance_of_cosine: Callable[..., np.ndarray],
+    scale: float,
+    bias: float,
+    cosines: np.ndarray,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Returns sigmoid(bias - scale * distance) in float32, with few temporary arrays."""
-    x = distance_of_cosine(cosines).astype(np.float32, copy=False)
+    """Returns sigmoid(bias - scale * distance) in float32; `out` may be the float32 cosines themselves."""
+    x = distance_of_cosine(cosines, out).astype(np.float32, copy=False)
     x *= scale
     x -= bias
     with np.errstate(over="ignore"):  # the score is then 0

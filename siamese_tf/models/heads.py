@@ -55,8 +55,13 @@ class Head(keras.layers.Layer):
         """Returns (n, m) distances between every row of `a`, (n, d), and every row of `b`, (m, d)."""
         raise NotImplementedError
 
-    def distance_of_cosine(self, cosines: np.ndarray) -> np.ndarray:
-        """Converts cosine similarities of any shape to distances; defined for normalizing heads only."""
+    def distance_of_cosine(self, cosines: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """Converts cosine similarities of any shape to distances; defined for normalizing heads only.
+
+        Args:
+            cosines: array of any shape and float dtype.
+            out: array for the result, which may be `cosines`; None makes a new one.
+        """
         raise NotImplementedError
 
     def logit_of_cosine(self, cosines: np.ndarray) -> np.ndarray:
@@ -102,8 +107,8 @@ class CosineHead(Head):
     def distance_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return cosine_distance_matrix(_unit(a), _unit(b))
 
-    def distance_of_cosine(self, cosines: np.ndarray) -> np.ndarray:
-        return 1.0 - cosines
+    def distance_of_cosine(self, cosines: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        return np.subtract(1.0, cosines, out=out)
 
 
 class EuclideanHead(Head):
@@ -118,10 +123,12 @@ class EuclideanHead(Head):
     def distance_matrix(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return euclidean_distance_matrix(_unit(a), _unit(b))
 
-    def distance_of_cosine(self, cosines: np.ndarray) -> np.ndarray:
-        squares = 2.0 - 2.0 * cosines
+    def distance_of_cosine(self, cosines: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        squares = np.multiply(cosines, -2.0, out=out)
+        squares += 2.0
         # NumPy takes the maximum with an array five times as fast as with a number.
-        return np.sqrt(np.maximum(squares, np.full_like(squares, SMALLEST_SQUARE)))
+        np.maximum(squares, np.full(cosines.shape[-1:], SMALLEST_SQUARE, squares.dtype), out=squares)
+        return np.sqrt(squares, out=squares)
 
 
 class ConcatHead(Head):

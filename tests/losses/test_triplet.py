@@ -316,6 +316,14 @@ def addons() -> Iterator[ModuleType]:
     tf.config.run_functions_eagerly(False)
 
 
+def has_ties(batch: Batch) -> bool:
+    """Returns True if a positive and a negative of an anchor are equally far, up to float32 rounding."""
+    distances = reference_distances(batch.embeddings, batch.metric)
+    same = batch.labels[:, None] == batch.labels
+    ties = np.abs(distances[:, :, None] - distances[:, None, :]) < 1e-5  # anchor, positive, negative
+    return bool((ties & (same & ~np.eye(len(same), dtype=bool))[:, :, None] & ~same[:, None, :]).any())
+
+
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [
@@ -327,8 +335,16 @@ def addons() -> Iterator[ModuleType]:
 def test_they_are_those_of_tensorflow_addons(addons, name, kinds):
     loss, arguments = LOSSES[name]
     theirs = getattr(addons, loss.__name__)
+    drawn = [
+        batch
+        for batch in batches(2, 140 if name == "semi-hard" else 100, kinds)
+        # Addons normalizes in float32, on some processors with an approximate root, which breaks ties there.
+        if name != "semi-hard" or batch.metric != "angular" or not has_ties(batch)
+    ][:100]
+    assert len(drawn) == 100
+    assert {batch.metric for batch in drawn} == {"L2", "squared-L2", "angular"}
     finite = 0
-    for number, batch in enumerate(batches(2, 100, kinds)):
+    for number, batch in enumerate(drawn):
         length = 16.0 if number % 10 == 0 else 1.0  # length of embeddings at which exp() overflows
         x = tf.constant(batch.embeddings * length, tf.float32)
         common = {"margin": batch.margin, "distance_metric": batch.metric, **arguments}

@@ -55,6 +55,10 @@ def test_a_distance_can_be_computed_from_the_cosine(name):
     a, b = tf.constant([[1.0, 0.0]] * 4), tf.constant([[2.0, 0.0], [1.0, 1.0], [0.0, 1.0], [-1.0, 0.0]])
     found = head.distance_of_cosine(np.array([1.0, 0.5**0.5, 0.0, -1.0], np.float32))
     np.testing.assert_allclose(found, head.distance(a, b), atol=1e-6)
+    cosines = np.random.default_rng(0).uniform(-1.0, 1.0, (3, 5)).astype(np.float32)
+    expected = head.distance_of_cosine(cosines)
+    assert head.distance_of_cosine(cosines, out=cosines) is cosines  # in place
+    np.testing.assert_array_equal(cosines, expected)
 
 
 @pytest.mark.parametrize("name", ["cosine", "euclidean"])
