@@ -35,7 +35,7 @@ class OptimConfig(Settings):
 
     epochs: int | None = setting(
         None,
-        "Number of passes over the data; overrides --images-shown.",
+        "Number of epochs, of one pass over the data or --steps-per-epoch steps each; overrides --images-shown.",
         partial(check_whole, low=1, high=100_000, optional=True),
         panel=TRAINING,
         show_default="enough to show --images-shown images",
