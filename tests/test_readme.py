@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.train
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMPARISON = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
 # The training commands as they stand take minutes: here they run on the small data set, with the small tower.
 QUICK = "--dataset digits --epochs 1 --tower reference --embedding-dim 8"
 BRIEF = "--objectives bce,triplet --seeds 1 --epochs 1"  # of a comparison
@@ -123,13 +125,16 @@ def test_the_numbers_of_the_sevens_are_the_records() -> None:
     assert f"with {record['references']} reference images" in README
 
 
+def comparison_file(name: str) -> dict[str, Any]:
+    return json.loads((ROOT / "docs" / "comparison" / name).read_text(encoding="utf-8"))
+
+
 def test_every_number_of_the_comparison_is_that_of_its_file() -> None:
-    text = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ((?:fashion-)?mnist) \| (\w+) \| (.*) \|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| ((?:fashion-)?mnist) \| (\w+) \| (.*) \|$", COMPARISON, re.MULTILINE)
     expected = []
     for dataset in ("mnist", "fashion-mnist"):
-        found = json.loads((ROOT / "docs" / "comparison" / f"{dataset}.json").read_text(encoding="utf-8"))
-        assert found["command"] in text
+        found = comparison_file(f"{dataset}.json")
+        assert found["command"] in COMPARISON
         assert len(found["seeds"]) == 5
         assert found["tower_parameters"] == 75_008
         for objective, numbers in found["objectives"].items():
@@ -141,13 +146,12 @@ def test_every_number_of_the_comparison_is_that_of_its_file() -> None:
 
 
 def test_every_number_about_the_margin_of_triplets_is_that_of_its_file() -> None:
-    text = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (?:fashion-)?mnist \| 0\.\d \| .* \|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| (?:fashion-)?mnist \| 0\.\d \| .* \|$", COMPARISON, re.MULTILINE)
     expected = []
     for dataset, margin in itertools.product(("mnist", "fashion-mnist"), (0.5, 0.2)):
         name = f"{dataset}.json" if margin == 0.5 else f"{dataset}-triplet.json"
-        found = json.loads((ROOT / "docs" / "comparison" / name).read_text(encoding="utf-8"))
-        assert found["command"] in text
+        found = comparison_file(name)
+        assert found["command"] in COMPARISON
         assert found["configs"]["triplet"]["margin"] == margin
         values = found["objectives"]["triplet"]["test_accuracy"]["values"]
         numbers = [f(values) for f in (statistics.mean, statistics.median, min, max)]
@@ -156,12 +160,11 @@ def test_every_number_about_the_margin_of_triplets_is_that_of_its_file() -> None
 
 
 def test_every_number_of_the_triplet_network_is_that_of_its_record() -> None:
-    text = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (?:fashion-)?mnist(?: \| 0\.\d{4}){9} \|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| (?:fashion-)?mnist(?: \| 0\.\d{4}){9} \|$", COMPARISON, re.MULTILINE)
     expected = []
     for dataset in ("mnist", "fashion-mnist"):
-        record = json.loads((ROOT / "docs" / "comparison" / f"tnn-{dataset}.json").read_text(encoding="utf-8"))
-        assert record["command"] in text
+        record = comparison_file(f"tnn-{dataset}.json")
+        assert record["command"] in COMPARISON
         test, found = record["metrics"]["test"], record["embeddings"]
         values = [record["accuracy"]["test"], test["auc"], test["eer"], *found["recall_at"].values()]
         values += [found["r_precision"], found["map_at_r"], found["silhouette"]]
