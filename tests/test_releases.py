@@ -137,9 +137,8 @@ def test_the_same_command_trains_alike(call, test_pairs, tmp_path, monkeypatch, 
     released = RELEASE / STACK / run
     assert keys(read(released / "record.json")) <= keys(read(tmp_path / "run" / "record.json"))
     config, expected = read(tmp_path / "run" / "config.json"), read(released / "config.json")
-    expected["images_shown"] = (
-        TrainConfig.images_shown
-    )  # the default was another; the epochs of the command override it
+    # It had another default; the command sets epochs, which override it.
+    expected["images_shown"] = TrainConfig.images_shown
     assert {name: config[name] for name in expected} == expected
     model = siamese_tf.load_model(tmp_path / "run" / "siamese.keras")
     scores = model.score_pairs(test_pairs.images, test_pairs.img1, test_pairs.img2)

@@ -1,6 +1,7 @@
 """`TrainConfig`: all settings of a training run. It is saved as `config.json` beside each model."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from siamese_tf.config.catalog import HEADS, MINING, OBJECTIVES
 from siamese_tf.config.checks import either
@@ -11,8 +12,10 @@ from siamese_tf.config.optim_config import OPTIMIZERS, SCHEDULES, OptimConfig
 from siamese_tf.config.settings import documented
 from siamese_tf.errors import ConfigError
 
-__all__ = ["MINING_NAMES", "OBJECTIVE_NAMES", "OPTIMIZERS", "SCHEDULES", "TrainConfig"]
+__all__ = ["FORMER_DEFAULTS", "MINING_NAMES", "OBJECTIVE_NAMES", "OPTIMIZERS", "SCHEDULES", "TrainConfig"]
 OBJECTIVE_NAMES, MINING_NAMES = tuple(OBJECTIVES), tuple(MINING)
+# Of earlier releases; their runs and their models as initial weights keep them.
+FORMER_DEFAULTS: dict[str, Any] = {"images_shown": 256_000, "tower": "small_cnn"}
 
 
 @documented

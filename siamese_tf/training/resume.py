@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from siamese_tf.config.settings import AUTO
-from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.config.train_config import FORMER_DEFAULTS, TrainConfig
 from siamese_tf.errors import ConfigError
 from siamese_tf.printable import warn
 from siamese_tf.training.checkpoint import CHECKPOINT, CONFIG, RunState, check_config, check_resumable, load_checkpoint
@@ -17,7 +17,6 @@ from siamese_tf.training.environment import environment, environment_changes
 from siamese_tf.training.run_data import RunData
 from siamese_tf.training.trainer import Trainer
 
-FORMER_DEFAULTS: dict[str, Any] = {"images_shown": 256_000, "tower": "small_cnn"}
 PATH_SETTINGS = ("data_dir", "pairs", "test_pairs", "images")  # may differ, since the same data can be moved
 
 

@@ -26,6 +26,7 @@ from siamese_tf.training.pipeline import known_labels
 from siamese_tf.training.resolve import resolve_config
 from siamese_tf.training.resume import restore, resumed_state, run_identity, with_settings_of
 from siamese_tf.training.run_data import RunData, load_run_data
+from siamese_tf.training.transfer import with_tower_of_weights
 from siamese_tf.training.whitening import only_embedding_layer_trains, whiten
 from siamese_tf.training.workdir import clear_workdir, default_workdir, expected_workdir
 
@@ -79,7 +80,11 @@ def train_and_evaluate(
         pairs = load_run_data(config)
         warn(*pairs.task.warning_lines())
     workdir = Path(workdir) if workdir is not None else default_workdir(pairs.task.dataset, config.objective)
-    config = resolve_config(with_settings_of(config, workdir) if resume else config, pairs, tower)
+    if resume:
+        config = with_settings_of(config, workdir)
+    elif tower is None:
+        config = with_tower_of_weights(config)
+    config = resolve_config(config, pairs, tower)
     for line in [*pairs.lines(config), *_tower_lines(config, pairs)]:
         log(line)
     with locked_workdir(workdir):

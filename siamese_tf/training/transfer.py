@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from tensorflow import keras
 
-from siamese_tf.config.train_config import TrainConfig
+from siamese_tf.config.train_config import FORMER_DEFAULTS, TrainConfig
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.model_file import load_model
 from siamese_tf.models.pretrained.import_imagenet import import_imagenet
@@ -15,6 +16,18 @@ from siamese_tf.models.siamese_model import SiameseModel
 
 # The part of a layer name that identifies its block: up to "blockN" or "block_N", else up to the first ".".
 BLOCK = re.compile(r"\w*?block_?\d+|[^.]+(?=\.)")
+
+
+def with_tower_of_weights(config: TrainConfig) -> TrainConfig:
+    """Returns a config with the former default tower if its weights are of that one and its tower is the default.
+
+    Raises:
+        ModelFileError: if the model cannot be read.
+    """
+    if config.start_from is None or Path(config.start_from).suffix != ".keras" or config.tower != TrainConfig.tower:
+        return config
+    former = FORMER_DEFAULTS["tower"]
+    return replace(config, tower=former) if load_model(config.start_from).tower_name == former else config
 
 
 def load_initial_weights(tower: keras.Model, path: str) -> None:

@@ -13,7 +13,12 @@ from siamese_tf.models.towers.build import build_tower
 from siamese_tf.training.optimizer import build_optimizer
 from siamese_tf.training.pipeline import training_batches
 from siamese_tf.training.trainer import Trainer
-from siamese_tf.training.transfer import freeze_all_but_last, load_initial_weights, lr_multipliers
+from siamese_tf.training.transfer import (
+    freeze_all_but_last,
+    load_initial_weights,
+    lr_multipliers,
+    with_tower_of_weights,
+)
 
 pytestmark = pytest.mark.train
 
@@ -53,6 +58,17 @@ def earlier(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tower():
     return build_tower("small_cnn", SIZE, 4)
+
+
+def test_weights_of_the_former_default_tower_are_loaded_into_it(earlier, tmp_path):
+    """`--init-weights` with a model of an earlier release, as typed then."""
+    _, path = earlier
+    assert with_tower_of_weights(TrainConfig(start_from=path)).tower == "small_cnn"
+    for config in (TrainConfig(), TrainConfig(start_from=path, tower="resnet"), TrainConfig(start_from="a.h5")):
+        assert with_tower_of_weights(config) is config
+    new = tmp_path / "new.keras"
+    save_model(SiameseModel(SIZE, "small_cnn_v2", 4), new)
+    assert with_tower_of_weights(TrainConfig(start_from=str(new))).tower == "small_cnn_v2"
 
 
 def test_a_tower_starts_with_all_weights_of_the_one_in_a_model_file(earlier, tower):
