@@ -1,4 +1,4 @@
-"""Baselines: pairs as text, pairs stacked in memory, and a two-input network trained with Keras `fit`."""
+"""Baselines: pairs as text, pairs stacked in memory, and two-input networks trained with Keras `fit`."""
 
 import os
 import time
@@ -13,6 +13,7 @@ from siamese_tf.evaluation.thresholds import max_accuracy_threshold
 
 BATCH = 1024  # pairs
 LEARNING_RATE = 1e-3
+EXAMPLE_BATCH, EXAMPLE_EPOCHS = 16, 10  # as in the keras.io example
 
 Stacked = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -98,16 +99,65 @@ def fit_for(limit: float, train_file: str, test_file: str) -> dict[str, float]:
 
     stop = keras.callbacks.LambdaCallback(on_train_batch_end=check_time)
     model.fit([a, b], similarity, batch_size=BATCH, epochs=1000, callbacks=[stop], verbose=0)
-    predictions = []
+    return {"epochs": steps * BATCH / len(pairs.rows(TRAIN)), "accuracy": _test_accuracy(model, pairs, test)}
+
+
+def _test_accuracy(model: Any, pairs: PairDataset, test: PairDataset, sign: float = 1.0) -> float:
+    """Returns the accuracy on the test pairs at the threshold that maximizes the validation accuracy.
+
+    Args:
+        sign: 1 if the output of the network is higher for similar pairs, -1 if it is lower.
+    """
+    outputs = []
     for file, split in ((pairs, VALIDATION), (test, TEST)):
         a, b, similarity = stacked(file, file.rows(split))
-        predictions.append((similarity, model.predict([a, b], batch_size=BATCH, verbose=0)[:, 0]))
-    threshold = max_accuracy_threshold(*predictions[0])
-    similarity, scores = predictions[1]
-    return {
-        "epochs": steps * BATCH / len(pairs.rows(TRAIN)),
-        "accuracy": float(np.mean((scores >= threshold) == similarity)),
-    }
+        outputs.append((similarity, sign * model.predict([a, b], batch_size=BATCH, verbose=0)[:, 0]))
+    threshold = max_accuracy_threshold(*outputs[0])
+    similarity, scores = outputs[1]
+    return float(np.mean((scores >= threshold) == similarity))
+
+
+def fit_example(train_file: str, test_file: str) -> float:
+    """Fits `example_network` for EXAMPLE_EPOCHS; returns the test accuracy, as `fit_for` does."""
+    pairs = load_pair_file(train_file)
+    a, b, similarity = stacked(pairs, pairs.rows(TRAIN))
+    model = example_network(pairs.images.shape[1:])
+    model.fit([a, b], similarity, batch_size=EXAMPLE_BATCH, epochs=EXAMPLE_EPOCHS, verbose=0)
+    return _test_accuracy(model, pairs, load_pair_file(test_file), sign=-1.0)
+
+
+def example_network(input_size: tuple[int, int, int]) -> Any:
+    """Builds and compiles the network of the keras.io example on contrastive loss, for images of 28x28 or more.
+
+    Two convolutions with tanh on two inputs, the Euclidean distance of ten-dimensional embeddings, and one logistic
+    unit, whose output the contrastive loss takes as the distance.
+
+    Reference:
+        https://keras.io/examples/vision/siamese_contrastive/, 2021.
+    """
+    from tensorflow import keras
+
+    from siamese_tf import ContrastiveLoss
+
+    layers = keras.layers
+    image = keras.Input(input_size)
+    x = layers.BatchNormalization()(image)
+    for filters in (4, 16):
+        x = layers.AveragePooling2D(2)(layers.Conv2D(filters, 5, activation="tanh")(x))
+    x = layers.BatchNormalization()(layers.Flatten()(x))
+    tower = keras.Model(image, layers.Dense(10, activation="tanh")(x))
+    images = [keras.Input(input_size), keras.Input(input_size)]
+    difference = layers.Subtract()([tower(image) for image in images])
+    distance = layers.Activation(_root)(layers.Dot(1)([difference, difference]))
+    model = keras.Model(images, layers.Dense(1, activation="sigmoid")(layers.BatchNormalization()(distance)))
+    model.compile("RMSprop", ContrastiveLoss())
+    return model
+
+
+def _root(squares: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.sqrt(tf.maximum(squares, 1e-7))  # without NaN in the gradient at 0
 
 
 def process_age() -> float:

@@ -1,4 +1,4 @@
-"""Training speed with the same network and batch as the baseline, and the time to a given test accuracy."""
+"""Training speed with the same network and batch as the baseline, and the time to given test accuracies."""
 
 import statistics
 import tempfile
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from processes import alternate, run_in_process, worker
-from reference import BATCH, LEARNING_RATE, fit_for, network, stacked
+from processes import Run, alternate, run_in_process, worker
+from reference import BATCH, LEARNING_RATE, fit_example, fit_for, network, stacked
 from rows import Row, duration, rate, times
 
 from siamese_tf.config.train_config import TrainConfig
@@ -19,6 +19,7 @@ from siamese_tf.evaluation.thresholds import max_accuracy_threshold
 REPEATS, STEPS = 5, 24  # number of timed runs, and steps of BATCH pairs in each
 MIN_SPEEDUP = 1.5  # over the images per second of Keras `fit`
 TARGET = 0.9751  # test accuracy of the reference implementation after 40 epochs
+HIGHER_TARGET = 0.99
 MAX_SECONDS = 27.0  # a thirtieth of the time of the reference implementation
 RUNS = 3  # the median counts
 BASELINE_SECONDS = 30.0  # duration of the baseline
@@ -26,7 +27,8 @@ STEPS_PER_CHECK, CHECKED_PAIRS = 25, 2_000  # steps between validations, and val
 
 
 def rows(files: list[Path]) -> list[Row]:
-    return [*_images_rows(str(files[0])), _time_to_accuracy_row(files)]
+    rows = [*_images_rows(str(files[0])), *_time_to_accuracy_rows(files)]
+    return [*rows, _example_row(files)] if files[0].parent.name == "mnist" else rows
 
 
 def _images_rows(train_file: str) -> list[Row]:
@@ -50,23 +52,50 @@ def _images_rows(train_file: str) -> list[Row]:
     return found
 
 
-def _time_to_accuracy_row(files: list[Path]) -> Row:
+def _time_to_accuracy_rows(files: list[Path]) -> list[Row]:
     dataset = files[0].parent.name
-    runs = []
-    for _ in range(RUNS):
-        with tempfile.TemporaryDirectory() as folder:  # contains no pair files
-            runs.append(run_in_process(time_to_accuracy, dataset, cwd=Path(folder)))
-    median = sorted(runs, key=lambda one: (one.result["accuracy"] < TARGET, one.wall))[RUNS // 2]
-    reached = median.result["accuracy"] >= TARGET
     plain = run_in_process(fit_for, BASELINE_SECONDS, *map(str, files)).result
-    ours = f"{median.result['accuracy']:.4f} after {median.result['steps']:,} steps"
+    baseline = f"{plain['accuracy']:.4f} after {BASELINE_SECONDS:.0f} s ({plain['epochs']:.1f} epochs), keras fit"
+    found = []
+    for target in (TARGET, HIGHER_TARGET):
+        runs = [_run_alone(time_to_accuracy, dataset, target) for _ in range(RUNS)]
+        median = sorted(runs, key=lambda one: (one.result["accuracy"] < target, one.wall))[RUNS // 2]
+        reached = median.result["accuracy"] >= target
+        ours = f"{median.result['accuracy']:.4f} after {median.result['steps']:,} steps"
+        limited = dataset == "mnist" and target == TARGET
+        found.append(
+            Row(
+                f"time to test accuracy {target}",
+                f"{_wall_and_cpu(median)} ({ours})" if reached else f"not reached: {ours}",
+                baseline,
+                target=f"at most {MAX_SECONDS:.0f} s" if limited else "",
+                met=not limited or (reached and median.wall <= MAX_SECONDS),
+            )
+        )
+    return found
+
+
+def _example_row(files: list[Path]) -> Row:
+    ours = _run_alone(train_by_default, files[0].parent.name)
+    example = run_in_process(fit_example, *map(str, files))
     return Row(
-        f"time to test accuracy {TARGET}",
-        f"{duration(median.wall)} ({ours})" if reached else f"not reached: {ours}",
-        f"{plain['accuracy']:.4f} after {BASELINE_SECONDS:.0f} s ({plain['epochs']:.1f} epochs), keras fit",
-        target=f"at most {MAX_SECONDS:.0f} s" if dataset == "mnist" else "",
-        met=dataset != "mnist" or (reached and median.wall <= MAX_SECONDS),
+        "training with the defaults and testing",
+        f"{_wall_and_cpu(ours)} ({ours.result:.4f})",
+        f"{_wall_and_cpu(example)} ({example.result:.4f}), keras.io example",
+        times(example.cpu / ours.cpu),
+        "at least 1.0x, and more accurate",
+        example.cpu >= ours.cpu and ours.result > example.result,
     )
+
+
+def _run_alone(function: Callable[..., Any], *arguments: Any) -> Run:
+    """Calls a function in a subprocess and an empty folder, without pair files."""
+    with tempfile.TemporaryDirectory() as folder:
+        return run_in_process(function, *arguments, cwd=Path(folder))
+
+
+def _wall_and_cpu(run: Run) -> str:
+    return f"{duration(run.wall)}, {duration(run.cpu)} of processor time"
 
 
 def our_fit(train_file: str, precision: str) -> Callable[[], float]:
@@ -125,11 +154,18 @@ def _steady_seconds(fit: Callable[[Any], Any]) -> float:
     return ends[-1] - ends[0]
 
 
-def time_to_accuracy(dataset: str) -> dict[str, float]:
-    """Generates pairs in the working directory and trains as `main3.py` does, until test accuracy reaches TARGET.
+def train_by_default(dataset: str) -> float:
+    """Generates pairs in the working directory and does what `main3.py` does; returns the test accuracy."""
+    from siamese_tf import train_and_evaluate
 
-    The threshold maximizes the accuracy on CHECKED_PAIRS validation pairs. Once that accuracy reaches TARGET, the test
-    pairs are scored; they decide only when to stop.
+    return train_and_evaluate(TrainConfig(dataset=dataset)).record["accuracy"]["test"]
+
+
+def time_to_accuracy(dataset: str, target: float) -> dict[str, float]:
+    """Generates pairs in the working directory and trains as `main3.py` does, until test accuracy reaches the target.
+
+    The threshold maximizes the accuracy on CHECKED_PAIRS validation pairs. Once that accuracy reaches the target, the
+    test pairs are scored; they decide only when to stop.
 
     Returns:
         Number of steps, and test accuracy.
@@ -152,9 +188,9 @@ def time_to_accuracy(dataset: str) -> dict[str, float]:
         result["steps"] += STEPS_PER_CHECK
         with trainer.ema_weights() as ema_model:
             threshold, accuracy = _validate(ema_model, pairs.task.train)
-            if accuracy >= TARGET:
+            if accuracy >= target:
                 result["accuracy"] = _accuracy(ema_model, pairs.task.test, threshold)
-                trainer.stop_training = result["accuracy"] >= TARGET
+                trainer.stop_training = result["accuracy"] >= target
 
     trainer.fit(
         training_batches(pairs, config, range(config.epochs)),

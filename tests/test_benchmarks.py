@@ -106,6 +106,14 @@ def test_an_action_may_return_its_own_seconds(module):
     assert 0 < processes.seconds(lambda: "result") < 1
 
 
+def test_the_example_has_its_published_size_and_learns_from_identical_images(module):
+    model = module("reference").example_network((28, 28, 1))
+    assert model.count_params() == 5_324
+    images = np.zeros((4, 28, 28, 1), np.float32)
+    assert np.isfinite(model.train_on_batch([images, images], np.array([1, 1, 0, 0], np.float32)))
+    assert all(np.isfinite(weights).all() for weights in model.get_weights())
+
+
 def test_the_baseline_is_the_reference_network(module):
     model = module("reference").network((28, 28, 1))
     # Two embeddings of length 32: 64 * 16 + 16 = 1,040, 16 * 4 + 4 = 68, 4 + 1 = 5.
@@ -212,18 +220,19 @@ def test_training_runs(module, files, monkeypatch, tmp_path):
     for constant, value in {"REPEATS": 1, "MIN_SECONDS": 0.0}.items():
         monkeypatch.setattr(doubling, constant, value)
     assert np.shape(doubling.measure("training", 1, files[0])) == (1, doubling.SIZES)
-    for constant, value in {"BATCH": 64, "STEPS": 2, "STEPS_PER_CHECK": 3, "TARGET": 0.5}.items():
+    for constant, value in {"BATCH": 64, "STEPS": 2, "STEPS_PER_CHECK": 3}.items():
         monkeypatch.setattr(training, constant, value)
     for fit in (training.our_fit, training.baseline_fit):
         assert 0 < fit(files[0], "float32")() < 60  # seconds
     monkeypatch.chdir(tmp_path)
-    result = training.time_to_accuracy("digits")
+    result = training.time_to_accuracy("digits", 0.5)
     assert result["steps"] % 3 == 0
     assert result["accuracy"] >= 0.5
     monkeypatch.setattr(reference, "BATCH", 64)
     fitted = reference.fit_for(0.0, *files)
     assert fitted["epochs"] == pytest.approx(64 / len(load_pair_file(files[0]).rows(0)))
     assert fitted["accuracy"] >= 0.4
+    assert training.train_by_default("digits") > 0.97
 
 
 def test_missed_targets_are_listed(module, monkeypatch, capsys):

@@ -5,7 +5,9 @@ pairs; the others are computed in float64: those at a small Euclidean distance, 
 and those whose score changes steeply with the cosine.
 """
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -16,7 +18,7 @@ from siamese_tf.models.probability import probability
 ROUNDING = 2.0**-24  # relative error of one float32 operation
 SCORE_ERROR = 1e-5  # of a score, in probability
 PRODUCT_ROWS = 1024  # rows of a matrix product
-CACHED_VALUES = 2**17  # values that stay in the cache of the processor between operations
+CACHED_VALUES = 2**18  # values that stay in the cache of the processor between operations
 MAX_SINGLE_SHARE = 0.02  # largest share of pairs that are computed one by one; more are cheaper as a product
 
 
@@ -65,12 +67,12 @@ def cosine_scores(head: Head, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     score = partial(_scores, head.distance_of_cosine, float(head.scale), float(head.bias))
     scores = np.empty((len(a), len(b)), np.float32)
     step = max(1, CACHED_VALUES // max(1, len(b)))
-    for start in range(0, len(a), PRODUCT_ROWS):
-        stop = min(start + PRODUCT_ROWS, len(a))
-        np.matmul(a32[start:stop], b32.T, out=scores[start:stop])
-        for first in range(start, stop, step):
-            block = slice(first, min(first + step, stop))
-            _to_scores(score, scores[block], a[block], b, limit)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # the product has threads of its own
+        for start in range(0, len(a), PRODUCT_ROWS):
+            stop = min(start + PRODUCT_ROWS, len(a))
+            np.matmul(a32[start:stop], b32.T, out=scores[start:stop])
+            blocks = [slice(first, min(first + step, stop)) for first in range(start, stop, step)]
+            list(pool.map(lambda block: _to_scores(score, scores[block], a[block], b, limit), blocks))
     return scores
 
 
