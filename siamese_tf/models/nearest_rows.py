@@ -47,10 +47,11 @@ def nearest_rows(head: Head, probes: np.ndarray, gallery: np.ndarray, k: int) ->
     lengths = row_lengths(gallery)
     unit_gallery = (gallery / lengths[:, np.newaxis]).astype(np.float32)
     error, step = largest_error(gallery.shape[1]), max(1, BLOCK_VALUES // len(gallery))
+    products = np.empty((min(step, count), len(gallery)), np.float32)  # memory that is new for each block costs a tenth
     for start in range(0, count, step):
         block = slice(start, start + step)
         a = unit_rows(probes[block])
-        cosines = a.astype(np.float32) @ unit_gallery.T
+        cosines = np.matmul(a.astype(np.float32), unit_gallery.T, out=products[: len(a)])
         maxima = group_maxima(cosines)
         bound = np.partition(maxima, -k, axis=1)[:, -k] - 3.0 * error
         few = np.count_nonzero(maxima >= bound[:, np.newaxis], axis=1) <= _most(k)
