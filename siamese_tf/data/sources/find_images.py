@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from siamese_tf.data.images.decode import SUFFIXES, is_image
-from siamese_tf.data.sources.file_names import ODD_NAME, is_unusual_name, natural_order, shown_name
+from siamese_tf.data.images.decode import SUFFIXES
+from siamese_tf.data.sources.file_names import natural_order, shown_name
 from siamese_tf.data.sources.folder_layout import (
     NOT_READ,
     are_groups,
@@ -19,6 +19,7 @@ from siamese_tf.data.sources.folder_layout import (
     parts_of,
     visible,
 )
+from siamese_tf.data.sources.refusals import format_reason, open_error, refusal_reason
 
 PARTS = ("train", "validation", "test")
 MAX_FOLDERS = 20_000
@@ -96,7 +97,7 @@ def add_unused(found: FoundImages, folder: str | Path, name: str = "") -> None:
         return "/".join(filter(None, [name, *Path(os.path.relpath(path, folder)).parts]))
 
     def refuse(error: OSError) -> None:
-        found.refused[shown_name(relative(error.filename))] = _open_error(error)
+        found.refused[shown_name(relative(error.filename))] = open_error(error)
 
     for above, folders, files in islice(os.walk(folder, onerror=refuse), found.folders_left):
         found.folders_left -= 1
@@ -126,9 +127,9 @@ def _add_class(found: FoundImages, entry: os.DirEntry[str], name: str, root: str
                 continue
             if not looks_like_image(file):
                 continue
-            reason = _refusal_reason(file, root) or _format_reason(file)
+            reason = refusal_reason(file, root) or format_reason(file)
         except OSError as error:
-            reason = _open_error(error)
+            reason = open_error(error)
         if reason:
             found.refused[path] = reason
         else:
@@ -140,29 +141,10 @@ def _open_folder(found: FoundImages, entry: os.DirEntry[str], name: str, root: s
     try:
         if not entry.is_dir():
             return []
-        reason = _refusal_reason(entry, root)
+        reason = refusal_reason(entry, root)
         inside = [] if reason else visible(entry.path)
     except OSError as error:
-        reason, inside = _open_error(error), []
+        reason, inside = open_error(error), []
     if reason:
         found.refused[shown_name(name)] = reason
     return inside
-
-
-def _refusal_reason(entry: os.DirEntry[str], root: str) -> str:
-    if is_unusual_name(entry.name):
-        return f"name {ODD_NAME}. Rename it"
-    if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
-        return "must be inside the folder; got a link to outside it. Copy the target into the folder"
-    return ""
-
-
-def _open_error(error: OSError) -> str:
-    return f"must be readable; got {error.strerror}. Check its permissions, and its target if it is a link"
-
-
-def _format_reason(file: os.DirEntry[str]) -> str:
-    suffix = Path(file.name).suffix.lower()
-    if suffix in NOT_READ and not is_image(file.path):
-        return f"must be in a supported format; got {suffix}. Convert it to PNG or JPEG"
-    return ""
