@@ -27,8 +27,8 @@ STREAMED = 0x0008  # checksum and sizes follow the data, since the output was no
 ALLOWED_FLAGS = 0x0806 | STREAMED  # UTF-8 name, deflate level; not encryption
 ALLOWED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ZIP64 = 0x0001
-# Extra fields of np.savez, 7-Zip (NTFS times), and Info-ZIP (times; owner; in old versions, both in one).
-EXTRA_FIELDS = (ZIP64, 0x000A, 0x5455, 0x7875, 0x5855)
+# Extra fields of np.savez, 7-Zip (NTFS times), Info-ZIP (times; owner; in old versions, both), PyTorch (padding).
+EXTRA_FIELDS = (ZIP64, 0x000A, 0x5455, 0x7875, 0x5855, 0x4246)
 
 
 class ZipLayoutError(ValueError):

@@ -1,25 +1,23 @@
-"""Reader of a PyTorch `state_dict` from an untrusted weights file."""
+"""Reader of a PyTorch `state_dict` from an untrusted weights file, without PyTorch."""
 
 import math
 import os
 import zipfile
-from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
 from siamese_tf.errors import ModelFileError
 from siamese_tf.files import open_regular
 from siamese_tf.models.pretrained.safetensors import read_safetensors
+from siamese_tf.models.pretrained.torch_file import read_torch
 from siamese_tf.printable import printable
 from siamese_tf.zip_layout import ZipLayoutError, check_layout
 
 MAX_BYTES = 2**29
 MAX_ARRAYS = 4096  # the state_dict of InceptionResnetV1 has 800
 MAX_EXPANSION, SLACK_BYTES = 4, 2**25  # weights hardly compress, but zeros do by a factor of a thousand
-SAFE_TORCH = (2, 6)  # in older versions, `weights_only` can be bypassed (CVE-2025-32434)
 HINT = "Copy or convert the file again"
 
 
@@ -28,7 +26,7 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
 
     Args:
         path: file of at most 512 MiB: `.safetensors`; `.npz` with one array per name; or `.pt` or `.pth`, a
-            `state_dict` written by `torch.save`, which requires PyTorch.
+            `state_dict` written by `torch.save`.
 
     Returns:
         Numeric arrays by name, with the shapes in PyTorch.
@@ -93,37 +91,4 @@ def _read_npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
 
 
 def _read_torch(file: IO[bytes]) -> dict[str, np.ndarray]:
-    try:
-        torch = import_module("torch")
-    except ImportError as error:
-        raise ModelFileError(
-            ".pt and .pth files require PyTorch, which is not installed. Install torch, or convert the file to"
-            " .safetensors on a computer that has it"
-        ) from error
-    if tuple(map(int, torch.__version__.split(".")[:2])) < SAFE_TORCH:
-        raise ModelFileError(
-            f"PyTorch must be version 2.6 or newer to read the file safely; got {torch.__version__}. Upgrade torch"
-        )
-    try:
-        return _from_torch(torch, torch.load(file, map_location="cpu", weights_only=True))
-    except ModelFileError:
-        raise
-    except Exception as error:  # torch raises many exception types as well
-        raise ModelFileError(
-            f"it is damaged, or contains more than tensors ({type(error).__name__}). Save model.state_dict()"
-        ) from error
-
-
-def _from_torch(torch: Any, weights: Any) -> dict[str, np.ndarray]:
-    """Converts tensors to arrays after checking their sizes, since few stored values can expand to many."""
-    if not isinstance(weights, Mapping) or not all(isinstance(weight, torch.Tensor) for weight in weights.values()):
-        raise ModelFileError("it must contain only a state_dict, one tensor per name. Save model.state_dict()")
-    for name, weight in weights.items():
-        if weight.layout != torch.strided:
-            raise ModelFileError(
-                f"{name!r:.100} must have the layout torch.strided; got {weight.layout}. Save it as a dense tensor"
-            )
-    size = sum(4 * weight.numel() for weight in weights.values())
-    if size > MAX_BYTES:
-        raise ModelFileError(f"its tensors must need at most {MAX_BYTES:,} bytes; got {size:,}. {HINT}")
-    return {str(name): weight.detach().float().numpy() for name, weight in weights.items()}
+    return read_torch(file, MAX_BYTES)

@@ -1,7 +1,6 @@
 import re
-import sys
 import zipfile
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -147,77 +146,10 @@ def test_damaged_archives_are_refused(npz):
     assert "the archive is damaged" in refusal(path)
 
 
-# PyTorch need not be installed: what stands in for it here is told what the real one would be told.
-
-
-class Tensor:
-    def __init__(self, array, layout="strided"):
-        self.array = array
-        self.layout = layout
-
-    def numel(self):
-        return self.array.size
-
-    def detach(self):
-        return self
-
-    def float(self):
-        return Tensor(self.array.astype(np.float32))
-
-    def numpy(self):
-        return self.array
-
-
-@pytest.fixture
-def torch(tmp_path, monkeypatch):
-    """A fake PyTorch whose `load` returns `answer`, and a file to load."""
-    path = tmp_path / "weights.pt"
-    path.write_bytes(b"only torch knows")
-
-    def load(file, *, map_location, weights_only):
-        assert (file.read(), map_location, weights_only) == (b"only torch knows", "cpu", True)
-        if isinstance(fake.answer, Exception):
-            raise fake.answer
-        return fake.answer
-
-    fake = SimpleNamespace(
-        __version__="2.13.0+cpu", load=load, Tensor=Tensor, strided="strided", answer=None, path=path
-    )
-    monkeypatch.setitem(sys.modules, "torch", fake)
-    return fake
-
-
-def test_a_pt_is_read_with_weights_only(torch):
-    torch.answer = {name: Tensor(array) for name, array in ARRAYS.items()}
-    check(read_state_dict(torch.path))
-
-
-@pytest.mark.parametrize(
-    ("answer", "finding"),
-    [
-        (RuntimeError("<long and dangerous advice>"), "it is damaged, or contains more than tensors (RuntimeError)"),
-        ({"epoch": 3, "state_dict": {}}, "it must contain only a state_dict"),
-        ([Tensor(np.zeros(2))], "it must contain only a state_dict"),
-        ({"a": Tensor(np.array("advice"))}, "it is damaged, or contains more than tensors (ValueError)"),
-        ({"a": Tensor(np.zeros(2), "sparse_coo")}, "'a' must have the layout torch.strided; got sparse_coo. Save it"),
-        (
-            dict.fromkeys("abc", Tensor(np.broadcast_to(np.float32(0), 2**26))),
-            "its tensors must need at most 536,870,912 bytes; got 805,306,368",
-        ),
-    ],
-)
-def test_a_pt_with_anything_else_is_refused(torch, answer, finding):
-    torch.answer = answer
-    assert finding in refusal(torch.path)
-    assert "advice" not in refusal(torch.path)
-
-
-@pytest.mark.parametrize("version", ["2.5.1", "1.13.1+cu117"])
-def test_a_pytorch_that_can_be_tricked_is_refused(torch, version):
-    torch.__version__ = version
-    assert f"PyTorch must be version 2.6 or newer to read the file safely; got {version}" in refusal(torch.path)
-
-
-def test_a_pt_without_pytorch_is_refused_with_a_way_out(torch, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
-    assert "PyTorch, which is not installed. Install torch, or convert the file to .safetensors" in refusal(torch.path)
+@pytest.mark.parametrize("suffix", [".pt", ".pth"])
+def test_a_file_of_pytorch(tmp_path, suffix):
+    path = tmp_path / f"weights{suffix}"
+    path.write_bytes((Path(__file__).parents[1] / "fixtures" / "torch" / "zip.pt").read_bytes())
+    np.testing.assert_array_equal(read_state_dict(path)["half"], np.array([1.5, -2.0], np.float16))
+    path.write_bytes(b"text")
+    assert "is not a valid weights file: it is damaged, or was not written by torch.save" in refusal(path)
