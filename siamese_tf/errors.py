@@ -27,3 +27,16 @@ class ModelFileError(SiameseError):
 
 class GalleryError(SiameseError):
     """A gallery is missing, damaged or from another model, or does not contain a person."""
+
+
+class MissingPackageError(SiameseError):
+    """A package of an extra is not installed."""
+
+    def __init__(self, extra: str, purpose: str):
+        """Names the command that installs the extra.
+
+        Args:
+            extra: name of the extra in `setup.py`.
+            purpose: what needs the package.
+        """
+        super().__init__(f"the extra {extra!r} must be installed for {purpose}. Run: pip install 'siamese_tf[{extra}]'")

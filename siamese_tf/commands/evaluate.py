@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Option
 
 from siamese_tf.commands.gallery import NO_DETECTION
+from siamese_tf.commands.model_pairs import load_model_pairs
 from siamese_tf.commands.options import AsJson, Model, check_one_source
 from siamese_tf.commands.setting_flags import with_settings
 from siamese_tf.config.data_config import DataConfig
@@ -140,18 +141,7 @@ def _report(path: Path, data: DataConfig, seed: int, out: Path | None, as_json: 
 
 
 def _load_pairs(model: "SiameseModel", data: DataConfig) -> "TrainTestPairs":
-    """Loads pairs in the image format of the model."""
-    from siamese_tf.data.pairs.load_pairs import load_pairs
-    from siamese_tf.data.sources.load import format_for
-
-    pairs = load_pairs(
-        data.dataset,
-        data_dir=data.data_dir,
-        pairs=data.pairs,
-        test_pairs=data.test_pairs,
-        image_format=format_for("" if data.pairs is not None else data.dataset, model.image_format),
-        images_folder=data.images,
-    )
+    pairs = load_model_pairs(model, data)
     if data.pairs is None:
         _warn_of_other_pairs(model, pairs)
     return pairs

@@ -77,6 +77,16 @@ TOWERS: dict[str, Tower] = {
         parameters="siamese_tf.models.towers.imagenet:resnet50_parameters",
         learning_rate=1e-3,
     ),
+    "efficientnet_lite0": Tower(
+        builder="siamese_tf.models.towers.efficientnet_lite0:efficientnet_lite0",
+        parameters="siamese_tf.models.towers.efficientnet_lite0:efficientnet_lite0_parameters",
+        learning_rate=1e-3,
+    ),
+    "dlib_face": Tower(
+        builder="siamese_tf.models.towers.dlib_face:dlib_face",
+        parameters="siamese_tf.models.towers.dlib_face:dlib_face_parameters",
+        learning_rate=1e-3,
+    ),
 }
 CUSTOM = "custom"  # the name of a tower that the caller builds
 CUSTOM_DEFAULTS = TowerDefaults()

@@ -5,6 +5,7 @@ from functools import partial
 
 from siamese_tf.config.catalog import AUGMENT_LEVELS, AUGMENTATIONS, VIEWS
 from siamese_tf.config.checks import check_choice, check_number, check_text, check_whole
+from siamese_tf.config.pretrained import WEIGHTS
 from siamese_tf.config.settings import ADVANCED, AUTO, MODEL, TRAINING, Settings, setting
 from siamese_tf.errors import ConfigError
 
@@ -86,7 +87,8 @@ class OptimConfig(Settings):
     )
     start_from: str | None = setting(
         None,
-        "Initial weights of the tower: a model (.keras), or ImageNet weights (.h5) for towers of keras.applications.",
+        f"Initial weights of the tower: a model (.keras), {', '.join(WEIGHTS)}, or ImageNet weights (.h5) for towers of"
+        " keras.applications.",
         partial(check_text, optional=True),
         flag="--init-weights",
         panel=ADVANCED,

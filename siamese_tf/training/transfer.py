@@ -8,10 +8,12 @@ from pathlib import Path
 
 from tensorflow import keras
 
+from siamese_tf.config.pretrained import WEIGHTS
 from siamese_tf.config.train_config import FORMER_DEFAULTS, TrainConfig
 from siamese_tf.errors import ConfigError
 from siamese_tf.models.model_file import load_model
 from siamese_tf.models.pretrained.import_imagenet import import_imagenet
+from siamese_tf.models.pretrained.packages import load_published_weights
 from siamese_tf.models.siamese_model import SiameseModel
 
 # The part of a layer name that identifies its block: up to "blockN" or "block_N", else up to the first ".".
@@ -35,19 +37,24 @@ def load_initial_weights(tower: keras.Model, path: str) -> None:
 
     Args:
         tower: tower from the catalog.
-        path: model (`.keras`) whose tower has the same name, image size and embedding size; or ImageNet weights
-            (`.h5`), see `import_imagenet`.
+        path: model (`.keras`) whose tower has the same name, image size and embedding size; name of published weights,
+            see `load_published_weights`; or ImageNet weights (`.h5`), see `import_imagenet`.
 
     Raises:
-        ConfigError: if the model has another tower, or the file has another suffix.
+        ConfigError: if the model or the weights are for another tower, or the file has another suffix.
+        MissingPackageError: if the package of published weights is not installed.
         ModelFileError: if the file cannot be read.
     """
+    if path in WEIGHTS:
+        load_published_weights(tower, path)
+        return
     if Path(path).suffix == ".h5":
         import_imagenet(tower, path)
         return
     if Path(path).suffix != ".keras":
         raise ConfigError(
-            f"start_from must be a model (.keras) or ImageNet weights of keras.applications (.h5); got {path!r}"
+            f"start_from must be a model (.keras), one of {', '.join(WEIGHTS)}, or ImageNet weights of"
+            f" keras.applications (.h5); got {path!r}"
         )
     model = load_model(path)
     expected, received = _describe(tower), _describe(model.tower)

@@ -29,7 +29,7 @@ BUILDERS = {value for row in ROWS for value in vars(row).values() if isinstance(
 def test_the_names_are_those_that_files_and_flags_use():
     assert list(TOWERS) == [
         *("small_cnn", "small_cnn_v2", "resnet", "reference", "tnn", "hog", "koch", "omniglot"),
-        *("inception_resnet_v1", "mobilenet_v2", "resnet50"),
+        *("inception_resnet_v1", "mobilenet_v2", "resnet50", "efficientnet_lite0", "dlib_face"),
     ]
     assert list(HEADS) == ["cosine", "euclidean", "concat", "weighted_l1"]
     assert list(OBJECTIVES) == ["bce", "mse", "contrastive", "triplet", "episode"]

@@ -8,6 +8,7 @@ from tensorflow import keras
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.errors import ConfigError, ModelFileError
 from siamese_tf.models.model_file import save_model
+from siamese_tf.models.pretrained.packages import pretrained_model
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.towers.build import build_tower
 from siamese_tf.training.optimizer import build_optimizer
@@ -106,8 +107,16 @@ def test_a_file_of_another_kind_is_refused(tower, name):
     with pytest.raises(ConfigError) as caught:
         load_initial_weights(tower, name)
     assert str(caught.value) == (
-        f"start_from must be a model (.keras) or ImageNet weights of keras.applications (.h5); got {name!r}"
+        "start_from must be a model (.keras), one of dlib-face, imagenet, or ImageNet weights of keras.applications"
+        f" (.h5); got {name!r}"
     )
+
+
+def test_published_weights_are_loaded_by_their_name():
+    tower = build_tower("dlib_face", (150, 150, 3), 128)
+    load_initial_weights(tower, "dlib-face")
+    expected = pretrained_model("faces").tower.get_weights()
+    assert all(same(expected, tower.get_weights()))
 
 
 def test_a_missing_file_is_named(tower, tmp_path):

@@ -5,30 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
-from tensorflow import keras
 
 from siamese_tf.errors import ModelFileError
 from siamese_tf.files import open_regular
+from siamese_tf.models.pretrained.assign import COUNTER, assign_state_dict
 from siamese_tf.models.pretrained.state_dict import read_state_dict
 from siamese_tf.models.siamese_model import SiameseModel
 from siamese_tf.models.towers.parameter_counts import parameter_count
-from siamese_tf.models.weights import check_values, plain_names
 
 INPUT_SIZE = (160, 160, 3)
 TOWER = "inception_resnet_v1"
-# Weight names: Keras -> PyTorch.
-NAMES = {
-    "kernel": "weight",
-    "bias": "bias",
-    "gamma": "weight",
-    "beta": "bias",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_var",
-}
-AXES = {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}  # by rank: (out, in, height, width) -> (height, width, in, out), ...
 CLASSIFIER = ("logits.weight", "logits.bias")  # not part of the tower
-COUNTER = ".num_batches_tracked"
 MAX_DIMENSIONS = 4096
 
 
@@ -59,7 +46,7 @@ def import_facenet(path: str | Path) -> SiameseModel:
     record = {"tower": TOWER, "imported": {"file": Path(path).name, "sha256": sha256}}
     model = SiameseModel(INPUT_SIZE, TOWER, len(last), head="cosine", record=record)
     try:
-        assign_state_dict(model.tower, arrays)
+        assign_state_dict(model.tower, arrays, ignored=CLASSIFIER)
     except ModelFileError as error:
         raise ModelFileError(
             f"{path} does not hold the weights of facenet-pytorch's InceptionResnetV1: {error}"
@@ -80,52 +67,3 @@ def _check_count(path: str | Path, arrays: Mapping[str, np.ndarray], dimensions:
 
 def _is_of_tower(name: str) -> bool:
     return name not in CLASSIFIER and not name.endswith(COUNTER)
-
-
-def assign_state_dict(tower: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
-    """Assigns every weight of a tower whose layers are named as in PyTorch, after checking all arrays.
-
-    Args:
-        tower: model to assign to.
-        arrays: PyTorch `state_dict` as NumPy arrays.
-
-    Raises:
-        ModelFileError: see `import_facenet`.
-    """
-    variables = torch_names(tower)
-    given = {name for name in arrays if _is_of_tower(name)}
-    if given != set(variables):
-        raise ModelFileError(
-            f"missing {_some(set(variables) - given)}; unknown {_some(given - set(variables))}. Pass a state_dict as"
-            " saved by facenet-pytorch, with names like conv2d_1a.conv.weight"
-        )
-    converted = {name: _as_keras(name, arrays[name], variable) for name, variable in variables.items()}
-    for name, variable in variables.items():
-        variable.assign(converted[name])
-
-
-def torch_names(tower: keras.Model) -> dict[str, tf.Variable]:
-    """Maps PyTorch names to the weights of a tower whose layers are named as in PyTorch."""
-    return {
-        f"{layer.name}.{NAMES[name]}": weight
-        for layer in tower.layers
-        for name, weight in zip(plain_names(layer.weights), layer.weights, strict=True)
-    }
-
-
-def _as_keras(name: str, array: np.ndarray, variable: tf.Variable) -> np.ndarray:
-    shape = tuple(variable.shape)
-    axes = AXES[len(shape)]
-    expected = tuple(shape[axis] for axis in np.argsort(axes))
-    if array.shape != expected:
-        raise ModelFileError(f"{name} must have shape {expected}; got {array.shape}")
-    with np.errstate(over="ignore"):  # values too large for float32 become infinite, and are rejected
-        array = array.astype(np.float32)
-    check_values(name, array)
-    return array.transpose(axes)
-
-
-def _some(names: set[str]) -> str:
-    """Returns the number of names and the first three of them, escaped for printing."""
-    first = [f"{name!r:.60}" for name in sorted(names)[:3]]
-    return f"{len(names)} ({', '.join(first)}{', ...' if len(names) > 3 else ''})" if names else "none"

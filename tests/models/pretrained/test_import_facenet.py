@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from siamese_tf.errors import ModelFileError
-from siamese_tf.models.pretrained.import_facenet import assign_state_dict, import_facenet, torch_names
+from siamese_tf.models.pretrained.assign import assign_state_dict, torch_names
+from siamese_tf.models.pretrained.import_facenet import import_facenet
 from siamese_tf.models.siamese_model import SiameseModel
 
 pytestmark = pytest.mark.slow  # a network of 23 million parameters

@@ -8,6 +8,7 @@ from siamese_tf.models.towers.parameter_counts import parameter_count
 SIZES = {"small_cnn": (57, 60, 3), "small_cnn_v2": (57, 60, 3), "resnet": (8, 8, 1), "reference": (9, 28, 3)}
 SIZES |= {"tnn": (18, 19, 1), "hog": (57, 33, 1), "koch": (65, 66, 1), "omniglot": (16, 17, 1)}
 LARGE = {"inception_resnet_v1": [(75, 76, 1), (75, 75, 3)], "mobilenet_v2": [(32, 33, 3)], "resnet50": [(33, 32, 3)]}
+LARGE |= {"efficientnet_lite0": [(32, 33, 3)], "dlib_face": [(103, 110, 3)]}
 
 
 def test_every_tower_is_tested():
