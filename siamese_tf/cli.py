@@ -14,6 +14,7 @@ from siamese_tf.commands.compare import compare
 from siamese_tf.commands.embeddings import embed, plot_embeddings
 from siamese_tf.commands.enroll import enroll
 from siamese_tf.commands.evaluate import evaluate
+from siamese_tf.commands.faces import align
 from siamese_tf.commands.gallery import check_gallery, list_people, remove
 from siamese_tf.commands.identify import identify
 from siamese_tf.commands.import_facenet import import_facenet
@@ -46,6 +47,10 @@ gallery_app.command("list")(list_people)
 gallery_app.command("check")(check_gallery)
 gallery_app.command()(remove)
 app.add_typer(gallery_app, name="gallery")
+
+faces_app = typer.Typer(help="Align the faces of images.", no_args_is_help=True)
+faces_app.command()(align)
+app.add_typer(faces_app, name="faces")
 
 pairs_app = typer.Typer(help="Generate and audit pair files.", no_args_is_help=True)
 pairs_app.command()(generate)

@@ -31,7 +31,7 @@ def test_a_model_that_is_not_calibrated(call, tmp_path, capfd):
     out, err = capfd.readouterr()
     assert out.endswith("faces.keras: aligned faces of 150x150x3 to embeddings of 128 values, threshold 0.5000\n")
     assert "The model is not calibrated: its threshold was not validated on your data." in err
-    assert "calibration" not in load_model(tmp_path / "new" / "faces.keras").record
+    assert load_model(tmp_path / "new" / "faces.keras").record["calibration"] == "published distance"
 
 
 def test_a_model_that_is_calibrated_on_a_folder_or_its_pair_file(call, people, capfd):

@@ -23,7 +23,7 @@ def pretrained_model(name: str) -> SiameseModel:
 
     Returns:
         A model whose probability is 0.5 at the published distance or, if there is none, at the initial one of its head.
-        Its record names the file and its SHA-256.
+        Its record names the file and its SHA-256, and says so.
 
     Raises:
         ConfigError: if the name is unknown.
@@ -35,7 +35,8 @@ def pretrained_model(name: str) -> SiameseModel:
     row = PRETRAINED[name]
     content = read_weights(row)
     imported = {"file": Path(row.file).name, "sha256": row.sha256}
-    record = {"tower": row.tower, "imported": imported}
+    calibration = "published distance" if row.distance is not None else "initial"
+    record = {"tower": row.tower, "imported": imported, "calibration": calibration}
     model = SiameseModel(row.input_size, row.tower, row.embedding_dim, row.head, record=record, views=row.views)
     load_builder(row.assign)(model.tower, content)
     if row.distance is not None:

@@ -32,12 +32,13 @@ def row(**changes):
     return dataclasses.replace(FACES, module="published", file="weights.dat", **changes)
 
 
-@pytest.mark.parametrize("name", PRETRAINED)
-def test_a_model_of_published_weights_is_saved_and_loaded(name, tmp_path):
+@pytest.mark.parametrize(("name", "calibration"), [("faces", "published distance"), ("photos", "initial")])
+def test_a_model_of_published_weights_is_saved_and_loaded(name, calibration, tmp_path):
     model = pretrained_model(name)
     assert model.record == {
         "tower": PRETRAINED[name].tower,
         "imported": {"file": PRETRAINED[name].file.split("/")[-1], "sha256": PRETRAINED[name].sha256},
+        "calibration": calibration,
     }
     save_model(model, tmp_path / "a.keras")
     images = np.random.default_rng(0).integers(0, 256, (2, *model.input_size), np.uint8)

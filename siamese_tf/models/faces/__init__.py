@@ -1,0 +1,1 @@
+"""Detection and alignment of faces in images."""
