@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer import Option
 
+from siamese_tf.commands.anomalies import anomalies
 from siamese_tf.commands.compare import compare
 from siamese_tf.commands.embeddings import embed, plot_embeddings
 from siamese_tf.commands.enroll import enroll
@@ -39,6 +40,7 @@ app.command("one-shot")(one_shot)
 app.command()(enroll)
 app.command()(verify)
 app.command()(identify)
+app.command()(anomalies)
 app.command()(pretrained)
 app.command()(import_facenet)
 
