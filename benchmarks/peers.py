@@ -1,10 +1,10 @@
-"""siamese_tf against other libraries on the same work: search, score matrix, identification, triplet loss.
+"""siamese_tf against other libraries on the same work: search, score matrix, identification, triplets, training.
 
     python benchmarks/peers.py
 
-prints these rows alone; `make bench` includes them. Libraries that are not installed have no row: `pip install
-faiss-cpu` for search, `pip install pytorch-metric-learning` for the triplet loss. All libraries of a row run
-alternately, each in a subprocess, with as many threads as they choose.
+prints these rows, those of photographs and the time to accuracy; `make bench` includes them all. Libraries that are not
+installed have no row: `pip install faiss-cpu` for search, `pip install pytorch-metric-learning` for the triplet loss.
+All libraries of a row run alternately, each in a subprocess, with as many threads as they choose.
 """
 
 import importlib.util
@@ -14,12 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import generation
 import peer_actions as actions
+import photos
+import training
 from gallery import DIMENSIONS as FACE_DIMENSIONS
 from gallery import PEOPLE, fill
 from peer_actions import DIMENSIONS, GALLERY, IMAGES, PROBES, QUERIES, SIDE, STEPS, TOP, K
 from processes import alternate, run_in_process
 from rows import Row, duration, show, times
+from time_to_accuracy import example_rows, time_to_accuracy_rows
 
 REPEATS = 7
 MINIMUM = 1.0  # speed relative to each peer
@@ -44,7 +48,7 @@ class Peer(NamedTuple):
 
 
 def rows(files: list[Path]) -> list[Row]:
-    """Measures all rows; ignores the pair files."""
+    """Measures all rows; the pair files serve the training."""
     with tempfile.TemporaryDirectory() as folder:
         gallery = str(Path(folder) / "people.gallery")
         run_in_process(fill, gallery)
@@ -74,6 +78,12 @@ def rows(files: list[Path]) -> list[Row]:
                 Peer("pytorch-metric-learning", actions.pml_steps, (), "pytorch_metric_learning"),
                 Peer("TensorFlow Addons", actions.addons_steps, (), "tensorflow_addons"),
             ),
+            *_compare(
+                f"training with semi-hard triplets, {training.STEPS} steps of {IMAGES} images",
+                Peer("", training.default_fit, (str(files[0]), "triplet")),
+                Peer("contrastive loss", training.default_fit, (str(files[0]), "contrastive"), is_limit=True),
+            ),
+            *example_rows(files),
         ]
 
 
@@ -98,5 +108,13 @@ def _compare(task: str, ours: Peer, *peers: Peer) -> list[Row]:
     return found
 
 
+def main() -> None:
+    source = run_in_process(generation.describe_source, "auto").result
+    print(f"{source['note']}.\n", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        files = generation.make_files(source["name"], Path(folder))
+        show([*rows(files), *photos.rows(files), *time_to_accuracy_rows(files)])
+
+
 if __name__ == "__main__":
-    show(rows([]))
+    main()

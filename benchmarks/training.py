@@ -10,7 +10,7 @@ import numpy as np
 from processes import alternate, worker
 from reference import BATCH, LEARNING_RATE, network, stacked
 from rows import Row, rate, times
-from time_to_accuracy import accuracy_rows
+from time_to_accuracy import time_to_accuracy_rows
 
 from siamese_tf.config.train_config import TrainConfig
 from siamese_tf.data.pairs.pair_file import TRAIN, load_pair_file
@@ -20,7 +20,7 @@ MIN_SPEEDUP = 1.5  # over the images per second of Keras `fit`
 
 
 def rows(files: list[Path]) -> list[Row]:
-    return [*_images_rows(str(files[0])), *accuracy_rows(files)]
+    return [*_images_rows(str(files[0])), *time_to_accuracy_rows(files)]
 
 
 def _images_rows(train_file: str) -> list[Row]:
@@ -45,15 +45,9 @@ def _images_rows(train_file: str) -> list[Row]:
 
 
 def our_fit(train_file: str, precision: str) -> Callable[[], float]:
-    """Prepares STEPS training steps of siamese_tf; returns an action that returns its seconds."""
-    from siamese_tf.training.build import build_trainer
-    from siamese_tf.training.pipeline import training_batches
-    from siamese_tf.training.resolve import resolve_config
-    from siamese_tf.training.run_data import load_run_data
-
-    pairs = load_run_data(TrainConfig(pairs=train_file))
-    config = TrainConfig(
-        pairs=train_file,
+    """Prepares STEPS training steps of the reference network; returns an action that returns its seconds."""
+    return default_fit(
+        train_file,
         objective="bce",
         tower="reference",
         head="concat",
@@ -61,8 +55,24 @@ def our_fit(train_file: str, precision: str) -> Callable[[], float]:
         pairs_per_step="listed",
         learning_rate=LEARNING_RATE,
         precision=precision,
-        epochs=1,
     )
+
+
+def default_fit(train_file: str, objective: str, **settings: Any) -> Callable[[], float]:
+    """Prepares STEPS training steps with the default settings and others; returns an action that returns its seconds.
+
+    Args:
+        train_file: file with training pairs.
+        objective: name of the objective.
+        settings: further keywords of TrainConfig.
+    """
+    from siamese_tf.training.build import build_trainer
+    from siamese_tf.training.pipeline import training_batches
+    from siamese_tf.training.resolve import resolve_config
+    from siamese_tf.training.run_data import load_run_data
+
+    config = TrainConfig(pairs=train_file, objective=objective, epochs=1, **settings)
+    pairs = load_run_data(config)
     config = resolve_config(config, pairs, None)
     trainer = build_trainer(config, pairs, None)
     return lambda: _steady_seconds(

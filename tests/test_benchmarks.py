@@ -226,6 +226,7 @@ def test_training_runs(module, files, monkeypatch, tmp_path):
     monkeypatch.setattr(accuracy, "STEPS_PER_CHECK", 3)
     for fit in (training.our_fit, training.baseline_fit):
         assert 0 < fit(files[0], "float32")() < 60  # seconds
+    assert 0 < training.default_fit(files[0], "triplet")() < 60
     monkeypatch.chdir(tmp_path)
     result = accuracy.time_to_accuracy("digits", 0.5)
     assert result["steps"] % 3 == 0
