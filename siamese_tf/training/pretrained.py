@@ -28,5 +28,5 @@ def calibrate_pretrained(model: SiameseModel, pairs: TrainTestPairs) -> None:
     model.record = {
         **model.record,
         "dataset": pairs.dataset,
-        "calibration": {"split": "validation", "pairs": count, "sha256": pairs.train.sha256},
+        "calibration": {"source": "validation pairs", "pairs": count, "sha256": pairs.train.sha256},
     }

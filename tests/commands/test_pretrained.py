@@ -31,7 +31,7 @@ def test_a_model_that_is_not_calibrated(call, tmp_path, capfd):
     out, err = capfd.readouterr()
     assert out.endswith("faces.keras: aligned faces of 150x150x3 to embeddings of 128 values, threshold 0.5000\n")
     assert "The model is not calibrated: its threshold was not validated on your data." in err
-    assert load_model(tmp_path / "new" / "faces.keras").record["calibration"] == "published distance"
+    assert load_model(tmp_path / "new" / "faces.keras").record["calibration"] == {"source": "published distance"}
 
 
 def test_a_model_that_is_calibrated_on_a_folder_or_its_pair_file(call, people, capfd):
@@ -41,7 +41,7 @@ def test_a_model_that_is_calibrated_on_a_folder_or_its_pair_file(call, people, c
     assert call(f"pretrained faces --pairs {pairs} --out b.keras") == 0
     first, second = load_model("a.keras"), load_model("b.keras")
     assert first.record["calibration"] == second.record["calibration"]
-    assert first.record["calibration"]["split"] == "validation"
+    assert first.record["calibration"]["source"] == "validation pairs"
     assert first.threshold == second.threshold != 0.5
     capfd.readouterr()
     assert call("evaluate a.keras --dataset people --json") == 0

@@ -27,7 +27,7 @@ def test_the_threshold_and_the_probabilities_are_chosen_on_validation_pairs():
     scores = model.score_pairs(given.train.images, given.train.img1, given.train.img2)
     assert ((scores >= model.threshold) == (given.train.similarity == 1)).all()
     assert model.record["dataset"] == "made"
-    assert model.record["calibration"] == {"split": "validation", "pairs": 40, "sha256": "f" * 64}
+    assert model.record["calibration"] == {"source": "validation pairs", "pairs": 40, "sha256": "f" * 64}
     assert all((now == then).all() for now, then in zip(model.get_weights()[:-2], before, strict=True))
 
 

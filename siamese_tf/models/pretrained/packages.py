@@ -35,7 +35,7 @@ def pretrained_model(name: str) -> SiameseModel:
     row = PRETRAINED[name]
     content = read_weights(row)
     imported = {"file": Path(row.file).name, "sha256": row.sha256}
-    calibration = "published distance" if row.distance is not None else "initial"
+    calibration = {"source": "initial" if row.distance is None else "published distance"}
     record = {"tower": row.tower, "imported": imported, "calibration": calibration}
     model = SiameseModel(row.input_size, row.tower, row.embedding_dim, row.head, record=record, views=row.views)
     load_builder(row.assign)(model.tower, content)

@@ -38,7 +38,7 @@ def test_a_model_of_published_weights_is_saved_and_loaded(name, calibration, tmp
     assert model.record == {
         "tower": PRETRAINED[name].tower,
         "imported": {"file": PRETRAINED[name].file.split("/")[-1], "sha256": PRETRAINED[name].sha256},
-        "calibration": calibration,
+        "calibration": {"source": calibration},
     }
     save_model(model, tmp_path / "a.keras")
     images = np.random.default_rng(0).integers(0, 256, (2, *model.input_size), np.uint8)
