@@ -12,6 +12,7 @@ from typer import Option
 
 from siamese_tf.commands.anomalies import anomalies
 from siamese_tf.commands.compare import compare
+from siamese_tf.commands.duplicates import duplicates
 from siamese_tf.commands.embeddings import embed, plot_embeddings
 from siamese_tf.commands.enroll import enroll
 from siamese_tf.commands.evaluate import evaluate
@@ -40,6 +41,7 @@ app.command("one-shot")(one_shot)
 app.command()(enroll)
 app.command()(verify)
 app.command()(identify)
+app.command()(duplicates)
 app.command()(anomalies)
 app.command()(pretrained)
 app.command()(import_facenet)
