@@ -101,7 +101,7 @@ def summary_lines(rows: Iterable[AlignedImage]) -> list[str]:
     counts = Counter(problem for row in aligned for problem in row.problems)
     flagged = f" ({', '.join(f'{count:,} {problem}' for problem, count in counts.items())})" if counts else ""
     images = len({row.image for row in rows})
-    lines = [f"{len(aligned):,} faces of {images:,} images aligned{flagged}"]
+    lines = [f"images: {images:,}, aligned faces: {len(aligned):,}{flagged}"]
     return lines + [f"not aligned: {row.image}: {'; '.join(row.problems)}" for row in rows if not row.aligned]
 
 

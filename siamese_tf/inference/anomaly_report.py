@@ -41,9 +41,9 @@ def write_anomaly_report(
 def summary_lines(report: AnomalyReport) -> list[str]:
     """Returns the number of images, and how many are more unusual than 99 of 100 references are among themselves."""
     unusual = sum(one.tail_probability <= 0.01 for one in report.images)
-    lines = [f"{len(report.images):,} images compared with {report.references:,} references"]
+    lines = [f"images: {len(report.images):,}, references: {report.references:,}"]
     if report.references >= 99:
-        lines.append(f"{unusual:,} have a tail probability of at most 0.01")
+        lines.append(f"images with a tail probability of at most 0.01: {unusual:,}")
     else:
         lowest = 1 / (1 + report.references)
         lines.append(f"with {report.references} references, the lowest tail probability is {lowest:.3f}")

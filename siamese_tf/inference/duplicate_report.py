@@ -57,10 +57,10 @@ def summary_lines(report: DuplicateReport) -> list[str]:
     removable = [image for group in report.groups for image in group[1:]]
     size = sum(report.bytes[image] for image in removable)
     lines = [
-        f"{len(report.names):,} images, {len(report.groups):,} groups of duplicates",
-        f"{len(removable):,} images beside the representatives of their groups, {size / 1e6:,.1f} MB",
+        f"images: {len(report.names):,}, groups of duplicates: {len(report.groups):,}",
+        f"images beside the representative of their group: {len(removable):,} ({size / 1e6:,.1f} MB)",
     ]
-    return lines + ([f"{len(report.unreadable):,} files could not be read"] if report.unreadable else [])
+    return lines + ([f"unreadable files: {len(report.unreadable):,}"] if report.unreadable else [])
 
 
 def _row(report: DuplicateReport, image: int, pair: DuplicatePair | None) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def _row(report: DuplicateReport, image: int, pair: DuplicatePair | None) -> dic
 def _card(number: int, group: list[dict[str, Any]], folder: Path) -> str:
     shown = [figure(folder / row["path"], f"{row['path']} ({_describe(row)})") for row in group[:MAX_FIGURES]]
     more = f"<p>and {len(group) - MAX_FIGURES:,} more</p>" if len(group) > MAX_FIGURES else ""
-    return f"<p>Group {number}, {len(group):,} images</p>{''.join(shown)}{more}"
+    return f"<p>Group {number}, images: {len(group):,}</p>{''.join(shown)}{more}"
 
 
 def _describe(row: dict[str, Any]) -> str:

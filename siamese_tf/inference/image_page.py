@@ -13,14 +13,15 @@ SIDE = 160  # pixels, the longer side of a small copy
 STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 70rem; padding: 1rem; }
-ol { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)); }
+ol { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); }
 ol { list-style: none; padding: 0; }
-li { border: 1px solid color-mix(in srgb, currentColor 25%, transparent); border-radius: .5rem; padding: .75rem; }
-figure { display: inline-block; margin: 0 .5rem 0 0; vertical-align: top; width: 9.5rem; }
-img { display: block; height: 9.5rem; object-fit: contain; width: 9.5rem; }
+li { align-content: start; display: flex; flex-wrap: wrap; gap: .5rem; padding: .75rem; }
+li { border: 1px solid color-mix(in srgb, currentColor 25%, transparent); border-radius: .5rem; }
+li > p { width: 100%; }
+figure { margin: 0; width: calc(50% - .25rem); }
+img { aspect-ratio: 1; display: block; object-fit: contain; width: 100%; }
 figcaption { font-size: .8rem; overflow-wrap: anywhere; }
 p { margin: .25rem 0; }
-@media (max-width: 30rem) { ol { grid-template-columns: 1fr; } figure, img { width: 8rem; } img { height: 8rem; } }
 """
 
 

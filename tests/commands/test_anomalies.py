@@ -23,7 +23,7 @@ def test_the_report_and_its_summary(run, folder):
     done = run("anomalies images --model m.keras --reference reference --normal good --out report")
     assert done.code == 0
     lines = done.out.splitlines()
-    assert lines[0] == "2 images compared with 8 references"
+    assert lines[0] == "images: 2, references: 8"
     assert lines[2:4] == ["AUROC, bad: 1.0000", "AUROC, all: 1.0000"]
     assert lines[4].startswith("0.1111  bad/2.png  (nearest: ")
     assert lines[-1] == "wrote report/anomalies.html"

@@ -30,9 +30,9 @@ def test_the_report_and_its_summary(run, folder):
         assert done.code == 0
         lines = done.out.splitlines()
         assert lines[:3] == [
-            "4 images, 1 groups of duplicates",
-            f"1 images beside the representatives of their groups, {size:.1f} MB",
-            "1 files could not be read",
+            "images: 4, groups of duplicates: 1",
+            f"images beside the representative of their group: 1 ({size:.1f} MB)",
+            "unreadable files: 1",
         ]
         assert lines[3].startswith("unreadable: broken.png: ")
         assert lines[4] == "wrote report/duplicates.html"
@@ -43,14 +43,14 @@ def test_the_report_and_its_summary(run, folder):
 
 def test_a_report_inside_the_folder_is_not_searched(run, folder):
     for _ in range(2):
-        assert run("duplicates photos --out photos/report").out.startswith("4 images, 1 groups")
+        assert run("duplicates photos --out photos/report").out.startswith("images: 4, groups of duplicates: 1")
 
 
 def test_pairs_that_a_model_calls_the_same_are_duplicates(run, folder):
     save_model(SiameseModel((8, 8, 1), "small_cnn", 4), folder / "m.keras")
-    assert "4 images, 1 groups" in run("duplicates photos --out a --model m.keras --threshold 1").out
+    assert "images: 4, groups of duplicates: 1" in run("duplicates photos --out a --model m.keras --threshold 1").out
     done = run("duplicates photos --out b --model m.keras --threshold 0.000001")
-    assert "3 images beside the representatives" in done.out
+    assert "images beside the representative of their group: 3" in done.out
 
 
 def test_tensorflow_is_not_loaded_without_a_model(folder):

@@ -18,7 +18,7 @@ def test_faces_are_aligned_and_the_others_named(run, tmp_path):
     done = run(f"faces align {tmp_path}/photos --out {tmp_path}/out")
     assert done.code == 0
     assert done.out.splitlines() == [
-        "2 faces of 3 images aligned",
+        "images: 3, aligned faces: 2",
         "not aligned: gray.png: no face",
         f"wrote {tmp_path}/out/faces.csv",
     ]

@@ -79,7 +79,7 @@ def test_images_that_differ_by_their_suffix_are_both_written(tmp_path):
 
 def test_the_summary_names_what_was_not_aligned(folder, tmp_path):
     lines = summary_lines(align_folder(folder, tmp_path / "out", Brightest()))
-    assert lines[0] == "1 faces of 4 images aligned"
+    assert lines[0] == "images: 4, aligned faces: 1"
     assert lines[1] == "not aligned: anna/2.png: no face"
     assert lines[-1] == "not aligned: ben/deep/3: several faces"
 
@@ -89,7 +89,7 @@ def test_problems_of_aligned_faces_are_counted(tmp_path):
     for number in range(2):
         Image.new("RGB", (120, 120), (10, 5, 5)).save(tmp_path / "photos" / f"{number}.png")
     rows = align_folder(tmp_path / "photos", tmp_path / "out", Brightest())
-    assert summary_lines(rows) == ["2 faces of 2 images aligned (2 dark, 2 blurred)"]
+    assert summary_lines(rows) == ["images: 2, aligned faces: 2 (2 dark, 2 blurred)"]
     assert table(tmp_path / "out")[0]["problems"] == "dark; blurred"
 
 

@@ -57,9 +57,9 @@ def test_reports_of_private_images_are_private(folder):
 @pytest.mark.parametrize(
     ("references", "line"),
     [
-        (99, "1 have a tail probability of at most 0.01"),
+        (99, "images with a tail probability of at most 0.01: 1"),
         (98, "with 98 references, the lowest tail probability is 0.010"),
     ],
 )
 def test_the_summary(references, line):
-    assert summary_lines(report(99, references)) == [f"99 images compared with {references} references", line]
+    assert summary_lines(report(99, references)) == [f"images: 99, references: {references}", line]

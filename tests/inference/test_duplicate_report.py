@@ -76,7 +76,7 @@ def test_reports_of_private_images_are_private(report, folder):
 
 def test_the_summary(report):
     assert summary_lines(report) == [
-        "4 images, 1 groups of duplicates",
-        "2 images beside the representatives of their groups, 0.6 MB",
-        "1 files could not be read",
+        "images: 4, groups of duplicates: 1",
+        "images beside the representative of their group: 2 (0.6 MB)",
+        "unreadable files: 1",
     ]
