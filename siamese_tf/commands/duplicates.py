@@ -11,7 +11,7 @@ from siamese_tf.errors import ConfigError
 from siamese_tf.printable import print_lines
 
 if TYPE_CHECKING:
-    from siamese_tf.inference.duplicates import DuplicatePair
+    from siamese_tf.inference.duplicate_pair import DuplicatePair
 
 
 def duplicates(
@@ -26,7 +26,7 @@ def duplicates(
 ) -> None:
     """Find the images of a folder that show the same picture. Nothing is deleted.
 
-    Finds equal files, and pictures that were resized, encoded again, turned or mirrored. Writes duplicates.csv,
+    Finds equal files, pictures that were resized, encoded again, turned or mirrored, and crops. Writes duplicates.csv,
     duplicates.json and duplicates.html, which shows the groups.
     """
     if threshold is not None and model is None:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from siamese_tf.files import atomic_write, is_private
-from siamese_tf.inference.duplicates import DuplicatePair, DuplicateReport
+from siamese_tf.inference.duplicate_pair import DuplicatePair
+from siamese_tf.inference.duplicates import DuplicateReport
 from siamese_tf.inference.image_page import figure, image_page
 
 TABLE, DATA, PAGE = "duplicates.csv", "duplicates.json", "duplicates.html"

@@ -1,4 +1,4 @@
-"""Duplicates: images of a folder that show the same picture."""
+"""Duplicates: images of a folder that show the same picture, or a part of it."""
 
 import hashlib
 from collections import defaultdict
@@ -11,45 +11,16 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from siamese_tf.data.images.perceptual import (
-    ORIENTATIONS,
-    Perceptual,
-    correlation,
-    describe_image,
-    orient_descriptors,
-    orient_pixels,
-)
+from siamese_tf.data.images.perceptual import Perceptual, describe_image
 from siamese_tf.data.images.threads import map_in_threads
 from siamese_tf.data.sources.image_tree import find_image_tree
 from siamese_tf.errors import DatasetError, ImageError
 from siamese_tf.files import open_regular
+from siamese_tf.inference.crops import cropped_pictures
+from siamese_tf.inference.duplicate_pair import DuplicatePair
+from siamese_tf.inference.same_pictures import same_pictures
 
-IDENTICAL, SAME_PICTURE = "identical", "same picture"
-MIN_COSINE = 0.93  # of two descriptors, to compare the small copies
-MIN_CORRELATION = 0.985  # of two small copies
-MAX_DIFFERENCE = 10.0  # mean difference of two small copies, in gray levels
-MAX_STRETCH = 1.04  # of the proportions
-BLOCK = 1024  # rows compared at once
-
-
-@dataclass(frozen=True)
-class DuplicatePair:
-    """Two images that show the same picture.
-
-    Attributes:
-        first, second: positions of the images.
-        kind: IDENTICAL for equal bytes, SAME_PICTURE, or that of a further search.
-        score: correlation of the small copies, in [-1, 1], or probability of a match; higher is more similar.
-        turns: quarter turns, counterclockwise, that turn the second image into the first.
-        mirrored: the second image is mirrored from left to right before it is turned.
-    """
-
-    first: int
-    second: int
-    kind: str
-    score: float = 1.0
-    turns: int = 0
-    mirrored: bool = False
+IDENTICAL = "identical"
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +55,7 @@ class _File:
 def find_duplicates(
     folder: str | Path, search: Callable[[list[Path]], Iterable[DuplicatePair]] | None = None
 ) -> DuplicateReport:
-    """Finds images, at any depth of a folder, that are equal or show the same picture in another size or orientation.
+    """Finds images, at any depth of a folder, that are equal, show the same picture, or are crops of others.
 
     Args:
         folder: folder of images.
@@ -103,11 +74,10 @@ def find_duplicates(
             unreadable[name] = file
     if not files:
         raise DatasetError(f"{folder} must have images that can be read; got none. Check the path")
-    identical = list(_identical_pairs(files))
-    similar = same_pictures([file.perceptual for file in files])
+    images = [file.perceptual for file in files]
     further = search([found.files[file.name] for file in files]) if search is not None else ()
     pairs: dict[tuple[int, int], DuplicatePair] = {}
-    for pair in chain(identical, similar, further):
+    for pair in chain(_identical_pairs(files), same_pictures(images), cropped_pictures(images), further):
         pairs.setdefault((pair.first, pair.second), pair)
     return DuplicateReport(
         names=[file.name for file in files],
@@ -117,47 +87,6 @@ def find_duplicates(
         groups=_groups(list(pairs), files),
         unreadable=unreadable,
     )
-
-
-def same_pictures(images: Sequence[Perceptual]) -> Iterator[DuplicatePair]:
-    """Yields the pairs that show the same picture in any of eight orientations.
-
-    Candidates have similar descriptors; each is then decided by its small copies and proportions.
-    """
-    descriptors = np.stack([image.descriptor for image in images])
-    for first, second in _candidates(descriptors):
-        pair = _compare(images, first, second)
-        if pair is not None:
-            yield pair
-
-
-def _candidates(descriptors: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Yields positions i < j of descriptors with a cosine of MIN_COSINE in some orientation."""
-    oriented = [orient_descriptors(descriptors, *orientation) for orientation in ORIENTATIONS]
-    for start in range(0, len(descriptors), BLOCK):
-        block = descriptors[start : start + BLOCK]
-        near = np.zeros((len(block), len(descriptors) - start), bool)
-        for others in oriented:
-            near |= block @ others[start:].T >= MIN_COSINE
-        for row, column in zip(*np.nonzero(np.triu(near, 1)), strict=True):
-            yield start + int(row), start + int(column)
-
-
-def _compare(images: Sequence[Perceptual], first: int, second: int) -> DuplicatePair | None:
-    one, other = images[first], images[second]
-    best = None
-    for turns, mirrored in ORIENTATIONS:
-        width, height = other.size if turns % 2 == 0 else other.size[::-1]
-        stretch = (one.size[0] * height) / (one.size[1] * width)
-        if max(stretch, 1 / stretch) > MAX_STRETCH:
-            continue
-        pixels = orient_pixels(other.pixels, turns, mirrored)
-        score = correlation(one.pixels, pixels)
-        difference = np.abs(one.pixels.astype(np.float32) - pixels).mean()
-        is_better = best is None or score > best.score
-        if score >= MIN_CORRELATION and difference <= MAX_DIFFERENCE and is_better:
-            best = DuplicatePair(first, second, SAME_PICTURE, score, turns, mirrored)
-    return best
 
 
 def _read(item: tuple[str, Path]) -> _File | str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from siamese_tf.errors import ConfigError
-from siamese_tf.inference.duplicates import DuplicatePair
+from siamese_tf.inference.duplicate_pair import DuplicatePair
 from siamese_tf.inference.embed_files import embed_files
 from siamese_tf.models.pair_scorer import BLOCK, row_slices
 from siamese_tf.models.probability import probability

@@ -4,6 +4,7 @@ import json
 import pytest
 from PIL import Image
 
+from siamese_tf.inference.duplicate_pair import DuplicatePair
 from siamese_tf.inference.duplicate_report import (
     DATA,
     MAX_FIGURES,
@@ -13,7 +14,7 @@ from siamese_tf.inference.duplicate_report import (
     summary_lines,
     write_duplicate_report,
 )
-from siamese_tf.inference.duplicates import DuplicatePair, DuplicateReport
+from siamese_tf.inference.duplicates import DuplicateReport
 
 
 @pytest.fixture

@@ -1,14 +1,13 @@
-import itertools
 import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from siamese_tf.data.images.perceptual import ORIENTATIONS, Perceptual, descriptor_of, orient_pixels
+from siamese_tf.data.images.perceptual import ORIENTATIONS, orient_pixels
 from siamese_tf.errors import DatasetError
-from siamese_tf.inference import duplicates
-from siamese_tf.inference.duplicates import DuplicatePair, find_duplicates, same_pictures
+from siamese_tf.inference.duplicate_pair import DuplicatePair
+from siamese_tf.inference.duplicates import find_duplicates
 
 
 def picture(seed: int, size: tuple[int, int] = (120, 90)) -> Image.Image:
@@ -60,6 +59,13 @@ def test_a_turned_small_copy_of_lower_quality_is_found_with_its_orientation(fold
     assert np.abs(orient_pixels(copy, pair.turns, pair.mirrored) - original).mean() < 10
 
 
+def test_a_crop_is_found(folder):
+    picture(4).crop((6, 0, 114, 82)).save(folder / "crop.png")
+    report = find_duplicates(folder)
+    assert groups(report) == [["set0/4.png", "crop.png"]]
+    assert [pair.kind for pair in report.pairs] == ["cropped"]
+
+
 def test_the_representative_has_the_most_pixels_then_bytes(folder):
     picture(0, (240, 180)).save(folder / "large.jpg", quality=50)
     picture(0, (240, 180)).save(folder / "larger-file.jpg", quality=95)
@@ -78,17 +84,6 @@ def test_images_without_contrast_are_duplicates_of_equal_files_only(tmp_path):
     for name, level in (("a.png", 9), ("b.png", 9), ("c.png", 10)):
         Image.new("RGB", (20, 20), (level,) * 3).save(tmp_path / name)
     assert groups(find_duplicates(tmp_path)) == [["a.png", "b.png"]]
-
-
-def test_all_pairs_of_blocks_are_compared(monkeypatch):
-    """Against comparing every pair on its own."""
-    pixels = [np.asarray(picture(seed % 4, (32, 32))) for seed in range(11)]
-    turned = [np.ascontiguousarray(orient_pixels(one, seed % 4, seed % 2 == 1)) for seed, one in enumerate(pixels)]
-    images = [Perceptual(one, descriptor_of(one), (32, 32)) for one in turned]
-    expected = [(i, j) for i, j in itertools.combinations(range(11), 2) if i % 4 == j % 4]
-    for block in (1, 3, 100):
-        monkeypatch.setattr(duplicates, "BLOCK", block)
-        assert [(pair.first, pair.second) for pair in same_pictures(images)] == expected
 
 
 def test_further_pairs_join_the_groups_but_do_not_replace_earlier_ones(folder):

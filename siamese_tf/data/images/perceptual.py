@@ -13,6 +13,7 @@ from scipy.fft import dctn
 from siamese_tf.data.images.decode import decode_image
 
 SIDE = 32  # pixels of the small copy
+DETAIL = 64  # pixels of the copy that windows are cut from
 FREQUENCIES = 8  # per axis
 MIN_CONTRAST = 2.0  # standard deviation of the gray levels; flatter images have no describable content
 ORIENTATIONS = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
@@ -24,11 +25,13 @@ class Perceptual:
 
     Attributes:
         pixels: (32, 32, 3) uint8 RGB, the whole image without regard to its proportions.
+        detail: the same in more detail, (64, 64, 3).
         descriptor: (63,) float32 of length 1; 0 for an image without contrast.
         size: width and height of the original, upright.
     """
 
     pixels: np.ndarray
+    detail: np.ndarray
     descriptor: np.ndarray
     size: tuple[int, int]
 
@@ -40,8 +43,25 @@ def describe_image(path: str | Path) -> Perceptual:
         ImageError: as `decode_image`.
     """
     image = decode_image(path).convert("RGB")
-    pixels = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX))
-    return Perceptual(pixels, descriptor_of(pixels), image.size)
+    return describe_pixels(np.asarray(image.resize((DETAIL, DETAIL), Image.Resampling.BOX)), image.size)
+
+
+def describe_pixels(detail: np.ndarray, size: tuple[int, int]) -> Perceptual:
+    """Describes an image of a size by its (64, 64, 3) uint8 copy."""
+    pixels = window_pixels(detail, (0.0, 0.0, 1.0, 1.0))
+    return Perceptual(pixels, detail, descriptor_of(pixels), size)
+
+
+def window_pixels(detail: np.ndarray, window: tuple[float, float, float, float]) -> np.ndarray:
+    """Returns the small copy of a part of an image, (32, 32, 3) uint8.
+
+    Args:
+        detail: (64, 64, 3) uint8 copy of the image.
+        window: left, top, width and height, as fractions of the image.
+    """
+    left, top, width, height = (DETAIL * length for length in window)
+    box = (left, top, min(left + width, DETAIL), min(top + height, DETAIL))
+    return np.asarray(Image.fromarray(detail).resize((SIDE, SIDE), Image.Resampling.BOX, box))
 
 
 def descriptor_of(pixels: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from PIL import Image
 from scipy.fft import dctn
 
 from siamese_tf.data.images.perceptual import (
+    DETAIL,
     ORIENTATIONS,
     SIDE,
     correlation,
@@ -11,6 +12,7 @@ from siamese_tf.data.images.perceptual import (
     descriptor_of,
     orient_descriptors,
     orient_pixels,
+    window_pixels,
 )
 
 
@@ -68,3 +70,12 @@ def test_any_image_is_described(tmp_path, mode, size):
     Image.new(mode, size, 0).save(tmp_path / "a.png")
     described = describe_image(tmp_path / "a.png")
     assert (described.pixels.shape, described.pixels.dtype, described.size) == ((SIDE, SIDE, 3), np.uint8, size)
+    assert (described.detail.shape, described.detail.dtype) == ((DETAIL, DETAIL, 3), np.uint8)
+
+
+def test_a_window_is_a_part_of_the_image():
+    rows, columns = np.mgrid[:DETAIL, :DETAIL]
+    detail = np.stack([4 * rows, 4 * columns, 0 * rows], axis=2).astype(np.uint8)
+    window = window_pixels(detail, (0.5, 0.25, 0.5, 0.5))
+    np.testing.assert_allclose(window[:, :, 0], 4 * (DETAIL // 4 + np.arange(SIDE))[:, np.newaxis] + np.zeros(SIDE))
+    np.testing.assert_allclose(window[0, :, 1], 4 * (DETAIL // 2 + np.arange(SIDE)))
