@@ -32,11 +32,7 @@ class GalleryError(SiameseError):
 class MissingPackageError(SiameseError):
     """A package of an extra is not installed."""
 
-    def __init__(self, extra: str, purpose: str):
-        """Names the command that installs the extra.
-
-        Args:
-            extra: name of the extra in `setup.py`.
-            purpose: what needs the package.
-        """
-        super().__init__(f"the extra {extra!r} must be installed for {purpose}. Run: pip install 'siamese_tf[{extra}]'")
+    @classmethod
+    def of(cls, extra: str, purpose: str) -> "MissingPackageError":
+        """Returns the error for a missing extra of `setup.py` and what needs it, with the command that installs it."""
+        return cls(f"the extra {extra!r} must be installed for {purpose}. Run: pip install 'siamese_tf[{extra}]'")

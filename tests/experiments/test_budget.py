@@ -56,7 +56,10 @@ def test_the_minimum_is_one_epoch(quarters, run_of):
     assert [config.epochs for config in with_one_budget(configs, run_of(quarters))] == [1, 1]
 
 
-LARGER_IMAGES = ("tnn", "koch", "omniglot", "inception_resnet_v1", "mobilenet_v2", "resnet50")  # than those here
+LARGER_IMAGES = (  # than those here
+    *("tnn", "koch", "omniglot", "inception_resnet_v1", "mobilenet_v2", "resnet50"),
+    *("efficientnet_lite0", "dlib_face"),
+)
 
 
 @pytest.mark.parametrize("tower", [name for name in TOWERS if name not in LARGER_IMAGES])

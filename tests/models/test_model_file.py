@@ -70,8 +70,10 @@ BUILT = {
     "inception_resnet_v1 cosine": ((75, 75, 3), "inception_resnet_v1", 4, "cosine"),
     "mobilenet_v2 euclidean": ((32, 33, 3), "mobilenet_v2", 4, "euclidean"),
     "resnet50 cosine": ((33, 32, 3), "resnet50", 4, "cosine"),
+    "efficientnet_lite0 cosine": ((33, 32, 3), "efficientnet_lite0", 4, "cosine"),
+    "dlib_face euclidean": ((103, 104, 3), "dlib_face", 4, "euclidean"),
 }
-LARGE = ("inception_resnet_v1", "mobilenet_v2", "resnet50")  # take seconds to build
+LARGE = ("inception_resnet_v1", "mobilenet_v2", "resnet50", "efficientnet_lite0", "dlib_face")  # take seconds to build
 
 
 def test_every_tower_and_head_is_among_those_that_come_back():

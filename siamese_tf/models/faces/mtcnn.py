@@ -61,7 +61,7 @@ def check_weights() -> None:
     """
     spec = find_spec("mtcnn")
     if spec is None or spec.origin is None:
-        raise MissingPackageError(EXTRA, "the detection of faces")
+        raise MissingPackageError.of(EXTRA, "the detection of faces")
     for name, sha256 in WEIGHTS.items():
         path = Path(spec.origin).parent / "assets" / "weights" / name
         try:

