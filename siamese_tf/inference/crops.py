@@ -10,8 +10,8 @@ from siamese_tf.inference.duplicate_pair import DuplicatePair
 from siamese_tf.inference.same_pictures import BLOCK, MAX_DIFFERENCE
 
 CROPPED = "cropped"
-MIN_COSINE = 0.88  # of the descriptors of a window and a crop, to compare their pixels
-MIN_START = 0.6  # correlation of a window and a crop, to look for a better window
+MIN_COSINE = 0.9  # of the descriptors of a window and a crop, to compare their pixels
+MIN_START = 0.75  # correlation of a window and a crop, to look for a better window
 MIN_CORRELATION = 0.975  # of the crop and the part of the image that it fits best
 SIZES = (0.9, 0.8)  # width and height of a crop, to find candidates
 STEPS = (0.025, 0.0125)  # by which a window is moved and resized
