@@ -15,7 +15,7 @@ MIN_START = 0.75  # correlation of a window and a crop, to look for a better win
 MIN_CORRELATION = 0.975  # of the crop and the part of the image that it fits best
 SIZES = (0.9, 0.8)  # width and height of a crop, to find candidates
 STEPS = (0.025, 0.0125)  # by which a window is moved and resized
-MIN_SIZE = 0.7
+MIN_SIZE, MAX_SIZE = 0.7, 0.97  # smaller side of the best window; more is the whole image, stretched
 Window = tuple[float, float, float, float]  # left, top, width and height, as fractions of the image
 
 WINDOWS: tuple[Window, ...] = tuple(
@@ -55,7 +55,7 @@ def fit_window(detail: np.ndarray, crop: np.ndarray, window: Window) -> float | 
 
     Returns:
         Correlation of the best window and the crop, in [-1, 1]; None if it is below MIN_CORRELATION, or the first
-        window hardly resembles the crop, or the colors differ.
+        window hardly resembles the crop, or the colors differ, or the best window is the whole image.
     """
     best = correlation(window_pixels(detail, window), crop)
     if best < MIN_START:
@@ -69,7 +69,8 @@ def fit_window(detail: np.ndarray, crop: np.ndarray, window: Window) -> float | 
                 if score > best:
                     best, window, improved = score, changed, True
     difference = np.abs(window_pixels(detail, window).astype(np.float32) - crop).mean()
-    return best if best >= MIN_CORRELATION and difference <= MAX_DIFFERENCE else None
+    is_part = min(window[2:]) <= MAX_SIZE
+    return best if best >= MIN_CORRELATION and difference <= MAX_DIFFERENCE and is_part else None
 
 
 def _neighbors(window: Window, step: float) -> Iterator[Window]:
