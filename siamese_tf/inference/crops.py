@@ -16,6 +16,7 @@ MIN_CORRELATION = 0.975  # of the crop and the part of the image that it fits be
 SIZES = (0.9, 0.8)  # width and height of a crop, to find candidates
 STEPS = (0.025, 0.0125)  # by which a window is moved and resized
 MIN_SIZE, MAX_SIZE = 0.7, 0.97  # smaller side of the best window; more is the whole image, stretched
+EDGES = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1), (1, 0, 1, 0), (0, 1, 0, 1))  # left, top, right, bottom
 Window = tuple[float, float, float, float]  # left, top, width and height, as fractions of the image
 
 WINDOWS: tuple[Window, ...] = tuple(
@@ -74,9 +75,11 @@ def fit_window(detail: np.ndarray, crop: np.ndarray, window: Window) -> float | 
 
 
 def _neighbors(window: Window, step: float) -> Iterator[Window]:
-    """Yields the windows inside the image with one of the four values changed by a step."""
-    for place, change in product(range(4), (-step, step)):
-        left, top, width, height = (value + change * (place == number) for number, value in enumerate(window))
-        inside = min(left, top) >= -1e-9 and max(left + width, top + height) <= 1 + 1e-9
-        if inside and min(width, height) >= MIN_SIZE:
-            yield max(left, 0.0), max(top, 0.0), width, height
+    """Yields the windows inside the image with one edge moved by a step, or all of the window moved."""
+    for moved, change in product(EDGES, (-step, step)):
+        left, top, width, height = window
+        edges = np.array([left, top, left + width, top + height]) + change * np.array(moved)
+        left, top, right, bottom = (float(edge) for edge in edges)
+        inside = min(left, top) >= -1e-9 and max(right, bottom) <= 1 + 1e-9
+        if inside and min(right - left, bottom - top) >= MIN_SIZE:
+            yield max(left, 0.0), max(top, 0.0), right - left, bottom - top
